@@ -1,0 +1,68 @@
+"""Threads for work on blocks: our own pool outside, one BLAS thread inside."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def n_threads() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Apply ``function`` to each item in a pool of threads; results keep the items' order."""
+    items = list(items)
+    with single_threaded_blas():
+        if len(items) < 2 or n_threads() < 2:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(min(n_threads(), len(items))) as pool:
+            return list(pool.map(function, items))
+
+
+class _BlasLimit:
+    """A limit that several threads may hold: set by the first, lifted by the last.
+
+    threadpoolctl alone restores what it found, so two overlapping holders would leave the
+    limit behind for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._limiter: Any = None
+
+    def acquire(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        with self._lock:
+            if self._holders == 0:
+                self._limiter = threadpool_limits(limits=1, user_api="blas")
+            self._holders += 1
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._limiter.restore_original_limits()
+
+
+_blas_limit = _BlasLimit()
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Limit BLAS to one thread, so that sums do not depend on how many there are."""
+    _blas_limit.acquire()
+    try:
+        yield
+    finally:
+        _blas_limit.release()
