@@ -83,20 +83,24 @@ class ArrayBlocks:
     ----------
     X : array of shape (n_samples, n_features)
     sample_weight : array of shape (n_samples,), optional
+    rows : int, default 65536
+        The rows of a block. Fewer suit statistics that are small beside the work on them: more
+        blocks, so more threads at work.
     """
 
     X: Array
     sample_weight: Array | None = None
+    rows: int = BLOCK_ROWS
 
     def reduce(self, function: BlockFunction) -> Statistics:
         """Return the merged statistics of all blocks, computed in a pool of threads."""
 
         def of_block(start: int) -> Statistics:
-            rows = slice(start, start + BLOCK_ROWS)
+            rows = slice(start, start + self.rows)
             weight = None if self.sample_weight is None else self.sample_weight[rows]
             return function(self.X[rows], weight)
 
-        return Statistics.merge(map_threads(of_block, range(0, max(len(self.X), 1), BLOCK_ROWS)))
+        return Statistics.merge(map_threads(of_block, range(0, max(len(self.X), 1), self.rows)))
 
 
 def iterate(
