@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.parallel import map_threads
+from xcluster.parallel import map_threads, single_threaded_blas
 
 Array = NDArray[Any]
 BLOCK_ROWS = 65_536
@@ -122,9 +122,11 @@ def iterate(
     after_pass
         Called with the number of passes done, for a progress bar.
     """
-    for done in range(1, max_passes + 1):
-        finished = estimator.update(blocks.reduce(estimator.partial_statistics))
-        after_pass(done)
-        if finished:
-            return done
+    # Held throughout: looking up the libraries to limit takes milliseconds, as long as a pass.
+    with single_threaded_blas():
+        for done in range(1, max_passes + 1):
+            finished = estimator.update(blocks.reduce(estimator.partial_statistics))
+            after_pass(done)
+            if finished:
+                return done
     return max_passes
