@@ -1,0 +1,148 @@
+"""Values of a map as an image, a mesh of cells, or points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.plot.lattice import (
+    Floats,
+    Lattice,
+    corners,
+    edges,
+    is_even,
+    longitude_range,
+    unrolled,
+)
+from xcluster.plot.style import Style
+from xcluster.plot.view import View
+
+# On the longer side of an image in another projection.
+PIXELS = 1200
+
+
+def draw_cells(
+    ax: Any, da: xr.DataArray, lattice: Lattice, view: View, style: Style, looks: Mapping[str, Any]
+) -> Any:
+    """Draw ``da`` on ``ax`` and return the artist."""
+    keywords = {"zorder": 1, **style.keywords, **looks}
+    values = style.values(da.transpose(*lattice.dims))
+    if lattice.kind == "points":
+        return _draw_points(ax, values, lattice, keywords)
+    if lattice.kind == "curvilinear":
+        return _draw_curvilinear(ax, values, lattice, keywords)
+    if lattice.is_lonlat and not view.is_plate_carree and view.projection is not None:
+        return _draw_projected(ax, values, lattice, keywords)
+    return _draw_grid(ax, values, lattice, view, keywords)
+
+
+def _draw_grid(
+    ax: Any, values: NDArray[Any], lattice: Lattice, view: View, keywords: Mapping[str, Any]
+) -> Any:
+    """Draw cells that are rectangles on the axes: an image where they are equal, else a mesh."""
+    if lattice.is_lonlat and view.is_plate_carree:
+        x, columns = _turned_columns(lattice, view.center)
+    else:
+        columns = np.argsort(lattice.x.values)
+        x = lattice.x.values[columns].astype(float)
+    rows = np.argsort(lattice.y.values)
+    y = lattice.y.values[rows].astype(float)
+    values = values[np.ix_(rows, columns)]
+    if not (is_even(x) and is_even(y)):
+        return ax.pcolormesh(edges(x), edges(y), values, **keywords)
+    extent = (*edges(x)[[0, -1]], *edges(y)[[0, -1]])
+    looks = {"origin": "lower", "interpolation": "nearest", "aspect": ax.get_aspect()}
+    return ax.imshow(values, extent=extent, **looks, **keywords)
+
+
+def _turned_columns(lattice: Lattice, center: float) -> tuple[Floats, NDArray[np.intp]]:
+    """Return longitudes from the left edge of the map, relative to its centre, and their order.
+
+    A cell that lies across that edge is drawn at both ends.
+    """
+    longitude = lattice.x.values.astype(float)
+    west, east = longitude_range(longitude)
+    if east - west < 360:
+        turns = 360 * np.floor(((west + east) / 2 - center + 180) / 360)
+        order, turned = unrolled(longitude, west - turns)
+        return turned - center, order
+    order, turned = unrolled(longitude, center - 180)
+    turned = turned - center
+    step = 360 / len(turned)
+    if turned[0] - step / 2 < -180 - 1e-6 * step:
+        order, turned = np.append(order, order[0]), np.append(turned, turned[0] + 360)
+    elif turned[-1] + step / 2 > 180 + 1e-6 * step:
+        order, turned = np.append(order[-1], order), np.append(turned[-1] - 360, turned)
+    return turned, order
+
+
+def _draw_projected(
+    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
+) -> Any:
+    """Draw a grid of degrees in another projection: each pixel shows the cell that it lies in.
+
+    A mesh of half transparent cells would show the seams between them.
+    """
+    west, east, south, north = ax.get_extent()
+    fraction = PIXELS / max(east - west, north - south)
+    x = _pixel_centres(west, east, fraction)
+    y = _pixel_centres(south, north, fraction)
+    lonlat = lattice.crs.transform_points(ax.projection, *np.meshgrid(x, y))
+    rows, columns = _cell_of(lonlat[..., 1], lonlat[..., 0], lattice)
+    inside = (rows >= 0) & (columns >= 0)
+    filled = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
+    image = np.ma.masked_invalid(np.where(inside, filled[rows, columns], np.nan))
+    looks = {"origin": "lower", "interpolation": "nearest", "transform": ax.projection}
+    return ax.imshow(image, extent=(west, east, south, north), **looks, **keywords)
+
+
+def _pixel_centres(low: float, high: float, fraction: float) -> Floats:
+    n = max(int((high - low) * fraction), 2)
+    return low + (np.arange(n) + 0.5) * (high - low) / n
+
+
+def _cell_of(
+    latitude: Floats, longitude: Floats, lattice: Lattice
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return row and column of the cell around each place; -1 where there is none."""
+    west, _ = longitude_range(lattice.x.values)
+    columns, x = unrolled(lattice.x.values.astype(float), west)
+    rows = np.argsort(lattice.y.values)
+    x_edges, y_edges = edges(x), edges(lattice.y.values[rows].astype(float))
+    turned = (longitude - x_edges[0]) % 360 + x_edges[0]
+    return _between(y_edges, latitude, rows), _between(x_edges, turned, columns)
+
+
+def _between(bounds: Floats, places: Floats, order: NDArray[np.intp]) -> NDArray[np.intp]:
+    found = np.searchsorted(bounds, places, side="right") - 1
+    inside = (found >= 0) & (found < len(order)) & np.isfinite(places)
+    return np.where(inside, order[np.where(inside, found, 0)], -1)
+
+
+def _draw_curvilinear(
+    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
+) -> Any:
+    y = lattice.y.transpose(*lattice.x.dims).values.astype(float)
+    x = lattice.x.values.astype(float)
+    values = np.ma.masked_where(~np.isfinite(x + y), np.ma.masked_invalid(values))
+    if lattice.is_lonlat:
+        x, y = corners(x, y)
+    keywords = {"shading": "auto", **_in_crs(ax, lattice), **keywords}
+    return ax.pcolormesh(x, y, values, **keywords)
+
+
+def _draw_points(
+    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
+) -> Any:
+    size = float(np.clip(4000 / max(values.size, 1), 4, 40))
+    keywords = {"s": size, "linewidths": 0, **_in_crs(ax, lattice), **keywords}
+    shown = np.isfinite(np.ma.filled(values.astype(float), np.nan))
+    return ax.scatter(lattice.x.values[shown], lattice.y.values[shown], c=values[shown], **keywords)
+
+
+def _in_crs(ax: Any, lattice: Lattice) -> dict[str, Any]:
+    return {"transform": lattice.crs} if hasattr(ax, "projection") else {}

@@ -1,0 +1,96 @@
+"""What stands on a map beside the data: coast lines, borders, background, grid lines.
+
+Everything comes with the package (the relief with cartopy): nothing is fetched from a network.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import as_file, files
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.checks import check_choice
+
+Background = Literal["satellite", "relief"] | None
+Scale = Literal["110m", "50m"]
+
+# Points are stored as steps of this many degrees.
+STEP = 1 / 180
+
+
+def add_lines(ax: Any, name: Literal["coastline", "borders"], scale: Scale) -> Any:
+    """Draw coast lines or land borders on a GeoAxes, and return the artist."""
+    import cartopy.crs as ccrs
+    from cartopy.feature import ShapelyFeature
+
+    feature = ShapelyFeature([_lines(f"{name}_{scale}")], ccrs.PlateCarree())
+    width, color = (0.6, "0.15") if name == "coastline" else (0.4, "0.35")
+    return ax.add_feature(feature, facecolor="none", edgecolor=color, linewidth=width, zorder=3)
+
+
+def add_background(ax: Any, background: Background) -> Any:
+    """Draw the Earth from space, or its relief, beneath everything else."""
+    check_choice("background", background, ("satellite", "relief", None))
+    if background is None:
+        return None
+    if background == "relief":
+        return ax.stock_img()
+    import cartopy.crs as ccrs
+
+    world = ccrs.PlateCarree()
+    return ax.imshow(
+        _blue_marble(), origin="upper", extent=(-180, 180, -90, 90), transform=world, zorder=0
+    )
+
+
+@lru_cache
+def _lines(name: str) -> Any:
+    from shapely.geometry import LineString, MultiLineString
+
+    with as_file(files("xcluster.plot") / "data" / "lines.npz") as path, np.load(path) as archive:
+        steps, sizes = archive[f"{name}_steps"], archive[f"{name}_sizes"]
+    points = np.cumsum(steps, axis=0, dtype=np.int16) * STEP
+    return MultiLineString([LineString(line) for line in np.split(points, np.cumsum(sizes)[:-1])])
+
+
+@lru_cache
+def _blue_marble() -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with as_file(files("xcluster.plot") / "data" / "blue_marble.jpg") as path:
+        return np.asarray(Image.open(path))
+
+
+def add_graticule(ax: Any, degrees: bool, left: bool = True, bottom: bool = True) -> None:
+    """Draw thin lines of longitude and latitude, with degrees on the sides where wanted."""
+    from cartopy.mpl.ticker import LatitudeLocator, LongitudeLocator
+
+    lines = ax.gridlines(
+        draw_labels=degrees,
+        linewidth=0.3,
+        color="0.5",
+        alpha=0.6,
+        zorder=2.5,
+        rotate_labels=False,
+        x_inline=False,
+        y_inline=False,
+    )
+    lines.top_labels = lines.right_labels = False
+    lines.left_labels, lines.bottom_labels = left and degrees, bottom and degrees
+    lines.xlabel_style = lines.ylabel_style = {"size": "small"}
+    width, height = _inches(ax)
+    lines.xlocator = LongitudeLocator(nbins=int(np.clip(width / 0.7, 2, 6)))
+    lines.ylocator = LatitudeLocator(nbins=int(np.clip(height / 0.5, 2, 8)))
+
+
+def _inches(ax: Any) -> tuple[float, float]:
+    """Return the size that an axes will have, its shape being fixed."""
+    figure_width, figure_height = ax.figure.get_size_inches()
+    box = ax.get_position()
+    width, height = box.width * figure_width, box.height * figure_height
+    shape = abs(np.subtract(*ax.get_xlim()) / np.subtract(*ax.get_ylim()))
+    shape /= ax.get_aspect() if isinstance(ax.get_aspect(), float) else 1.0
+    return min(width, height * shape), min(height, width / shape)

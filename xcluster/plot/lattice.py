@@ -1,0 +1,225 @@
+"""Where the values of a map lie: horizontal coordinates, edges of cells, and their CRS."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.checks import complaint, did_you_mean
+from xcluster.geography import find_axis
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The horizontal coordinates of a map.
+
+    Parameters
+    ----------
+    kind
+        ``"grid"``: 1-D ``x`` and ``y`` along two dims; ``"curvilinear"``: both over the same two
+        dims; ``"points"``: both along one dim.
+    x, y
+        Positions of the values.
+    crs
+        The cartopy CRS of the positions; None for an image without a place on Earth.
+    """
+
+    kind: Literal["grid", "curvilinear", "points"]
+    x: xr.DataArray
+    y: xr.DataArray
+    crs: Any
+
+    @property
+    def dims(self) -> tuple[Hashable, ...]:
+        """The dims of the map, rows first."""
+        return self.x.dims if self.kind != "grid" else (*self.y.dims, *self.x.dims)
+
+    @property
+    def is_lonlat(self) -> bool:
+        """Whether positions are degrees of longitude and latitude."""
+        import cartopy.crs as ccrs
+
+        return isinstance(self.crs, ccrs.PlateCarree)
+
+    @property
+    def upward(self) -> bool:
+        """Whether y rises upwards; an image has its first row at the top, wherever that is."""
+        values = self.y.values
+        if self.crs is not None or self.y.attrs.get("standard_name") == "projection_y_coordinate":
+            return True
+        return self.kind != "grid" or len(values) < 2 or bool(values[0] > values[-1])
+
+
+def lattice_of(
+    da: xr.DataArray,
+    facets: Iterable[Hashable] = (),
+    x: Hashable | None = None,
+    y: Hashable | None = None,
+    transform: Any = None,
+) -> Lattice:
+    """Find the horizontal coordinates of ``da``; names and a CRS that are given win.
+
+    Raises
+    ------
+    ValueError
+        If ``x`` or ``y`` is unknown, or ``da`` has not two horizontal dims (or one with
+        latitudes and longitudes) beside the facets.
+    """
+    import cartopy.crs as ccrs
+
+    facets = tuple(facets)
+    if x is not None or y is not None:
+        horizontal = _named(da, "x", x), _named(da, "y", y)
+        lonlat = _is_lonlat(*horizontal)
+    else:
+        horizontal, lonlat = _found(da, facets)
+    kind = _kind(*horizontal)
+    left = set(da.dims) - set(facets) - {d for axis in horizontal for d in axis.dims}
+    if kind is None or left:
+        raise _not_a_map(da, facets)
+    crs = transform or (ccrs.PlateCarree() if lonlat else crs_of(da, *horizontal))
+    return Lattice(kind, *horizontal, crs)
+
+
+def _named(da: xr.DataArray, parameter: str, name: Hashable | None) -> xr.DataArray:
+    if name is None:
+        raise ValueError(complaint(parameter, name, "x and y go together", "give both"))
+    if name not in da.coords and name not in da.dims:
+        known = [*da.coords, *da.dims]
+        rule = "is neither a coordinate nor a dim"
+        raise ValueError(complaint(parameter, name, rule, did_you_mean(name, known)))
+    return da[name]
+
+
+def _is_lonlat(x: xr.DataArray, y: xr.DataArray) -> bool:
+    return str(x.attrs.get("units", "")).startswith("degree") and str(
+        y.attrs.get("units", "")
+    ).startswith("degree")
+
+
+def _found(
+    da: xr.DataArray, facets: tuple[Hashable, ...]
+) -> tuple[tuple[xr.DataArray, xr.DataArray], bool]:
+    """Return x and y, and whether they are longitude and latitude."""
+    free = [dim for dim in da.dims if dim not in facets]
+    coords = {name: c for name, c in da.coords.items() if c.dims and set(c.dims) <= set(free)}
+    longitude, latitude = find_axis(coords, "longitude"), find_axis(coords, "latitude")
+    if longitude is not None and latitude is not None:
+        return (longitude, latitude), True
+    if len(free) != 2:
+        raise _not_a_map(da, facets)
+    rows, columns = free if free[0] not in ("x", "X", "lon") else free[::-1]
+    return (da[columns], da[rows]), False
+
+
+def _kind(x: xr.DataArray, y: xr.DataArray) -> Literal["grid", "curvilinear", "points"] | None:
+    if x.ndim == y.ndim == 1:
+        return "points" if x.dims == y.dims else "grid"
+    return "curvilinear" if x.ndim == y.ndim == 2 and set(x.dims) == set(y.dims) else None
+
+
+def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> ValueError:
+    left = {str(dim): size for dim, size in da.sizes.items() if dim not in facets}
+    rule = "a map needs two spatial dims, or one with latitude and longitude coordinates"
+    remedy = "choose along the others with .isel(), draw them with col= or row=, or name x= and y="
+    return ValueError(complaint("dims", left, rule, remedy))
+
+
+def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
+    """Return the CRS that a grid mapping such as ``spatial_ref`` states, else None."""
+    mapping = da.attrs.get("grid_mapping") or da.encoding.get("grid_mapping") or "spatial_ref"
+    attrs = da.coords[mapping].attrs if mapping in da.coords else {}
+    if not attrs:
+        return None
+    import cartopy.crs as ccrs
+    from pyproj import CRS
+
+    text = attrs.get("crs_wkt") or attrs.get("spatial_ref")
+    stated = CRS.from_wkt(text) if text else CRS.from_cf(attrs)
+    if stated.is_geographic:
+        return ccrs.PlateCarree()
+    projection = ccrs.Projection(stated)
+    # Cartopy knows the limits of few projections, and cuts at them what lies outside.
+    (west, east), (south, north) = _limits(x.values), _limits(y.values)
+    known = projection.bounds or (west, east, south, north)
+    projection.bounds = (
+        min(known[0], west), max(known[1], east), min(known[2], south), max(known[3], north)
+    )  # fmt: skip
+    return projection
+
+
+def _limits(values: NDArray[Any]) -> tuple[float, float]:
+    reach = edges(np.sort(values.astype(float))) if values.ndim == 1 else values
+    return float(np.nanmin(reach)), float(np.nanmax(reach))
+
+
+def edges(centres: Floats) -> Floats:
+    """Return the n + 1 edges midway between n centres."""
+    if len(centres) < 2:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def is_even(centres: Floats) -> bool:
+    """Whether centres are spaced evenly, to a twentieth of their spacing."""
+    if len(centres) < 3:
+        return True
+    even = np.linspace(centres[0], centres[-1], len(centres))
+    return bool(np.abs(centres - even).max() < 0.05 * abs(even[1] - even[0]))
+
+
+def longitude_range(longitude: NDArray[Any]) -> tuple[float, float]:
+    """Return the western and eastern limit of longitudes of any convention, east of west.
+
+    What lies within is everything but the widest gap; a gap as narrow as the others means that
+    the longitudes go all the way round, and then the range is -180 to 180.
+    """
+    ring = np.unique(np.round(longitude[np.isfinite(longitude)].astype(float) % 360, 6) % 360)
+    if len(ring) < 2:
+        at = float(ring[0]) if len(ring) else 0.0
+        return (at, at) if at <= 180 else (at - 360, at - 360)
+    gaps = np.diff(ring, append=ring[0] + 360)
+    widest = int(gaps.argmax())
+    if gaps[widest] <= max(1.5 * np.median(gaps), 5.0) and len(ring) > 4:
+        return -180.0, 180.0
+    west = ring[(widest + 1) % len(ring)]
+    east = west + 360 - gaps[widest]
+    turns = 360 * np.floor(((west + east) / 2 + 180) / 360)
+    return float(west - turns), float(east - turns)
+
+
+def unrolled(longitude: Floats, west: float) -> tuple[NDArray[np.intp], Floats]:
+    """Return the order from ``west`` eastwards without duplicates, and the longitudes in it."""
+    turned = np.round((longitude - west) % 360, 6) % 360
+    _, order = np.unique(turned, return_index=True)
+    return order, turned[order] + west
+
+
+def corners(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
+    """Return the corners of curvilinear cells, of shape (ny + 1, nx + 1), from their centres.
+
+    Centres are averaged as points in space, so that neither poles nor the date line matter.
+    """
+    lon, lat = np.deg2rad(longitude), np.deg2rad(latitude)
+    points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    for axis in (1, 2):
+        points = _midpoints(points, axis)
+    x, y, z = np.where(np.isfinite(points), points, 0.0)
+    return np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y)))
+
+
+def _midpoints(points: Floats, axis: int) -> Floats:
+    """Average neighbours along ``axis``, continued by half a cell at both ends."""
+    inner = np.moveaxis(points, axis, 0)
+    padded = np.concatenate([[2 * inner[0] - inner[1]], inner, [2 * inner[-1] - inner[-2]]])
+    low, high = padded[:-1], padded[1:]
+    low, high = np.where(np.isnan(low), high, low), np.where(np.isnan(high), low, high)
+    return np.moveaxis((low + high) / 2, 0, axis)

@@ -1,0 +1,242 @@
+"""Maps of labels and of any other variable, on the Earth or on an image."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from xcluster.plot.cells import draw_cells
+from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
+from xcluster.plot.lattice import Lattice, lattice_of
+from xcluster.plot.style import Style, style_of, warn_if_empty
+from xcluster.plot.text import facet_title, with_units
+from xcluster.plot.view import Extent, View, view_of
+
+BACKGROUND_ALPHA = 0.6
+
+# Degrees of longitude below which the finer coast lines show.
+FINE_WIDTH = 100.0
+
+
+def map(  # noqa: A001 - the name under which users know it
+    da: xr.DataArray,
+    *,
+    projection: Any = None,
+    transform: Any = None,
+    background: Background = None,
+    extent: Extent | None = None,
+    alpha: float | None = None,
+    coastlines: bool = True,
+    borders: bool = False,
+    legend: bool = True,
+    x: Hashable | None = None,
+    y: Hashable | None = None,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    cmap: Any = None,
+    col: Hashable | None = None,
+    row: Hashable | None = None,
+    col_wrap: int | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Draw a map of labels, with their names beside it, or of any variable, with a colour bar.
+
+    Parameters
+    ----------
+    da : DataArray
+        Over two spatial dims, in any order and direction, or over one dim with latitudes and
+        longitudes; and over the dims of ``col`` and ``row``. It is a label map where it has
+        ``flag_values`` and ``flag_meanings``.
+    projection : cartopy.crs.Projection, optional
+        By default longitudes and latitudes as rectangles, true to shape in the middle of a region;
+        the data's own projection where its grid mapping (``spatial_ref``) states one.
+    transform : cartopy.crs.CRS, optional
+        The CRS of the coordinates, where their attributes do not tell.
+    background : {"satellite", "relief"}, optional
+        The Earth beneath the data.
+    extent : tuple of float, optional
+        West, east, south and north of a region, in degrees; in the units of the coordinates on
+        an image.
+    alpha : float, optional
+        Opacity; by default 0.6 over a background, else 1.
+    coastlines, borders : bool
+        Whether to draw coast lines (default) and land borders (not by default).
+    legend : bool, default True
+        Whether to explain the colours beside the map.
+    x, y : hashable, optional
+        Names of the horizontal coordinates, where they are not those found by CF attributes.
+    ax : matplotlib Axes, optional
+        A GeoAxes where the coordinates are geographic. By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    cmap : str or Colormap, optional
+        Replaces the labels' own colours, or viridis.
+    col, row : hashable, optional
+        Dims to make facets of, which share one scale and one legend.
+    col_wrap : int, optional
+        Number of facets in a row.
+    **kwargs
+        To matplotlib: ``vmin``, ``vmax``, ``norm``, ``zorder``, ...; ``s`` for points.
+
+    Returns
+    -------
+    AxesImage, QuadMesh or PathCollection; xarray.plot.FacetGrid with ``col`` or ``row``
+
+    Raises
+    ------
+    ValueError
+        If ``da`` has not two spatial dims; if ``cmap`` has fewer colours than there are labels; if
+        ``extent`` is empty; or if a projection or a background is wanted for an image that has no
+        place on Earth.
+
+    Warns
+    -----
+    UserWarning
+        If every value is NaN; the map is then empty.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xcluster.datasets
+    >>> from xcluster.plot.maps import map
+    >>> map(xcluster.datasets.ocean().sst)
+    <matplotlib.image.AxesImage object at ...>
+    """
+    facets = {"row": row, "col": col}
+    da = _squeezed(da, facets.values()).compute()
+    lattice = lattice_of(da, [dim for dim in facets.values() if dim is not None], x, y, transform)
+    limits = {key: kwargs.pop(key) for key in ("vmin", "vmax", "norm") if key in kwargs}
+    style = style_of(da, cmap, **limits)
+    if alpha is None and background is not None:
+        alpha = BACKGROUND_ALPHA
+    view = view_of(lattice, projection, extent, ax)
+    earth = Earth(background, coastlines, borders)
+    picture = Picture(lattice, view, style, earth, {"alpha": alpha, **kwargs})
+    if any(dim is not None for dim in facets.values()):
+        return picture.draw_facets(da, facets, col_wrap, figsize, legend)
+    return picture.draw_one(da, ax, figsize, legend)
+
+
+@dataclass(frozen=True, eq=False)
+class Earth:
+    """What of the Earth shows on a map."""
+
+    background: Background
+    coastlines: bool
+    borders: bool
+
+    def add(self, ax: Any, view: View, left: bool, bottom: bool) -> None:
+        """Draw it on a GeoAxes."""
+        if self.background is not None:
+            add_background(ax, self.background)
+        west, east, *_ = view.extent
+        fine = view.in_degrees and east - west < FINE_WIDTH
+        if self.coastlines:
+            add_lines(ax, "coastline", "50m" if fine else "110m")
+        if self.borders:
+            add_lines(ax, "borders", "110m")
+        add_graticule(ax, view.is_plate_carree or not view.is_global, left, bottom)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Everything that the panels of a map share."""
+
+    lattice: Lattice
+    view: View
+    style: Style
+    earth: Earth
+    looks: Mapping[str, Any]
+
+    def draw_one(
+        self, da: xr.DataArray, ax: Any, figsize: tuple[float, float] | None, legend: bool
+    ) -> Any:
+        """Draw one map, on new axes if there are none."""
+        ax = self._new_axes(figsize) if ax is None else ax
+        artist = self._draw_panel(ax, da)
+        ax.set_title(self.style.title)
+        if legend:
+            self.style.explain(artist, [ax])
+        return artist
+
+    def draw_facets(
+        self,
+        da: xr.DataArray,
+        facets: Mapping[str, Hashable | None],
+        col_wrap: int | None,
+        figsize: tuple[float, float] | None,
+        legend: bool,
+    ) -> Any:
+        """Draw one map for each entry of the facets' dims, and one legend."""
+        from xarray.plot import FacetGrid
+
+        grid = FacetGrid(
+            da, **facets, col_wrap=col_wrap, figsize=figsize or (1.0, 1.0),
+            subplot_kws={"projection": self.view.projection},
+        )  # fmt: skip
+        grid.fig.set_layout_engine("compressed")
+        grid.fig.set_size_inches(figsize or self._facet_size(*grid.axs.shape))
+        places = dict(zip(grid.axs.flat, grid.name_dicts.flat, strict=True))
+        panels = [ax for ax, place in places.items() if place is not None]
+        for ax in places.keys() - panels:
+            ax.set_visible(False)
+        for number, ax in enumerate(panels):
+            left, bottom = (
+                number % grid.axs.shape[1] == 0,
+                number + grid.axs.shape[1] >= len(panels),
+            )
+            artist = self._draw_panel(ax, da.loc[places[ax]], left, bottom)
+            ax.set_title(facet_title(da, places[ax]), fontsize="medium")
+        if self.style.title:
+            grid.fig.suptitle(self.style.title)
+        if legend:
+            self.style.explain(artist, panels)
+        return grid
+
+    def _draw_panel(self, ax: Any, da: xr.DataArray, left: bool = True, bottom: bool = True) -> Any:
+        self.view.apply(ax)
+        artist = draw_cells(ax, da, self.lattice, self.view, self.style, self.looks)
+        if self.view.projection is not None:
+            self.earth.add(ax, self.view, left, bottom)
+        else:
+            ax.set_xlabel(with_units(self.lattice.x) if bottom else "")
+            ax.set_ylabel(with_units(self.lattice.y) if left else "")
+            ax.tick_params(labelbottom=bottom, labelleft=left)
+        self.view.apply(ax)
+        return artist
+
+    def _new_axes(self, figsize: tuple[float, float] | None) -> Any:
+        import matplotlib.pyplot as plt
+
+        width, height = _box(self.view.shape, 8.0, 5.5)
+        _, ax = plt.subplots(
+            figsize=figsize or (width + 2.0, height + 0.8),
+            subplot_kw={"projection": self.view.projection},
+            layout="compressed",
+        )
+        return ax
+
+    def _facet_size(self, rows: int, columns: int) -> tuple[float, float]:
+        width, height = _box(self.view.shape, max(9.0 / columns, 2.0), 3.0)
+        return columns * (width + 0.2) + 1.6, rows * (height + 0.35) + 0.5
+
+
+def _box(shape: float, width: float, height: float) -> tuple[float, float]:
+    """Return the largest width and height of this shape within a box."""
+    return min(width, height * shape), min(width / shape, height)
+
+
+def _squeezed(da: xr.DataArray, facets: Any) -> xr.DataArray:
+    """Drop dims of size one that nothing needs; two dims stay two."""
+    for dim in da.dims:
+        if (
+            da.sizes[dim] == 1
+            and dim not in facets
+            and da.ndim - sum(f in da.dims for f in facets) > 2
+        ):
+            da = da.isel({dim: 0})
+    return da

@@ -1,0 +1,177 @@
+"""How values become colours, and what explains the colours: a legend or a colour bar."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.checks import complaint
+from xcluster.plot.flags import Flags, flags_of, has_flags
+from xcluster.plot.text import name_of, with_units
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# More labels than this make a longer legend than a figure; a bar of colours is shorter.
+LEGEND_MAX = 40
+LEGEND_ROWS = 20
+
+
+class Style(Protocol):
+    """What a map needs to know about colours."""
+
+    title: str
+
+    @property
+    def keywords(self) -> Mapping[str, Any]:
+        """Matplotlib's keywords for an artist with colours."""
+        ...
+
+    def values(self, da: xr.DataArray) -> NDArray[Any]:
+        """Return what the artist maps to colours."""
+        ...
+
+    def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
+        """Draw a legend or a colour bar beside the axes, and return it."""
+        ...
+
+
+def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
+    """Return the style of a label map or of any other variable."""
+    if has_flags(da):
+        return LabelStyle(flags_of(da), name_of(da), cmap)
+    if np.issubdtype(da.dtype, np.bool_):
+        da = da.astype(np.uint8)
+    return ScalarStyle(cmap, limits or _limits(da, cmap), with_units(da))
+
+
+@dataclass(frozen=True, eq=False)
+class LabelStyle:
+    """One colour a label, explained by a legend."""
+
+    flags: Flags
+    title: str
+    cmap: Any = None
+
+    @property
+    def keywords(self) -> Mapping[str, Any]:
+        """One step of the colour map to each label."""
+        from matplotlib.colors import ListedColormap
+
+        n = max(len(self.flags.values), 1)
+        return {"cmap": ListedColormap(self.colors or ["none"]), "vmin": -0.5, "vmax": n - 0.5}
+
+    @property
+    def colors(self) -> list[Any]:
+        """The colours of the labels: their own, or those of ``cmap``."""
+        n = len(self.flags.values)
+        if self.cmap is None:
+            return list(self.flags.colors)
+        return _take_colors(self.cmap, n)
+
+    def values(self, da: xr.DataArray) -> NDArray[np.float32]:
+        """Return the place of each label in the legend."""
+        return self.flags.positions(da.values)
+
+    def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
+        """Draw the names outside the axes; a bar where there are very many."""
+        if len(self.flags.values) > LEGEND_MAX:
+            return self._bar(artist, axes)
+        return legend(axes, self.flags.names, self.colors)
+
+    def _bar(self, artist: Any, axes: Sequence[Axes]) -> Any:
+        bar = color_bar(artist, axes, self.title)
+        ticks = np.unique(np.linspace(0, len(self.flags.values) - 1, 11).astype(int))
+        bar.set_ticks(ticks, labels=[self.flags.names[tick] for tick in ticks])
+        return bar
+
+
+@dataclass(frozen=True, eq=False)
+class ScalarStyle:
+    """A continuous scale, explained by a colour bar."""
+
+    cmap: Any
+    limits: Mapping[str, Any]
+    label: str
+    title: str = ""
+
+    @property
+    def keywords(self) -> Mapping[str, Any]:
+        """Colour map and limits."""
+        default = "RdBu_r" if _is_symmetric(self.limits) else "viridis"
+        return {"cmap": self.cmap or default, **self.limits}
+
+    def values(self, da: xr.DataArray) -> NDArray[Any]:
+        """Return the values themselves."""
+        return np.ma.masked_invalid(np.asarray(da.values, dtype=float))
+
+    def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
+        """Draw a colour bar with name and units."""
+        return color_bar(artist, axes, self.label)
+
+
+def _limits(da: xr.DataArray, cmap: Any) -> dict[str, float]:
+    """Return the range of the data, symmetric about zero where it lies on both sides."""
+    values = np.asarray(da.values, dtype=float)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        warnings.warn("nothing to draw: all values are NaN", UserWarning, stacklevel=4)
+        return {"vmin": 0.0, "vmax": 1.0}
+    low, high = float(values.min()), float(values.max())
+    if low < 0 < high and cmap is None:
+        low, high = -max(-low, high), max(-low, high)
+    return {"vmin": low, "vmax": high}
+
+
+def _is_symmetric(limits: Mapping[str, Any]) -> bool:
+    low, high = limits.get("vmin"), limits.get("vmax")
+    return low is not None and high is not None and low < 0 and low == -high
+
+
+def _take_colors(cmap: Any, n: int) -> list[Any]:
+    """Return the first ``n`` colours of a list, or ``n`` along a scale."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    found = colormaps[cmap] if isinstance(cmap, str) else cmap
+    if found.N < n:
+        rule = f"has {found.N} colours for {n} labels"
+        raise ValueError(complaint("cmap", found.name, rule, "leave it out or pass a longer one"))
+    is_list = isinstance(found, ListedColormap) and found.N < 256
+    return list(found(np.arange(n) if is_list else np.linspace(0, 1, max(n, 2))[:n]))
+
+
+def legend(axes: Sequence[Axes], names: Sequence[str], colors: Sequence[Any]) -> Any:
+    """Draw names beside colours, to the right of one axes or of a figure of several."""
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(facecolor=color, edgecolor="0.3", linewidth=0.4, label=name)
+        for name, color in zip(names, colors, strict=True)
+    ]
+    columns = -(-len(handles) // LEGEND_ROWS) or 1
+    looks = {"handles": handles, "frameon": False, "ncols": columns, "handlelength": 1.2}
+    if len(axes) > 1:
+        return axes[0].figure.legend(loc="outside right upper", **looks)
+    return axes[0].legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, **looks)
+
+
+def color_bar(artist: Any, axes: Sequence[Axes], label: str) -> Any:
+    """Draw a colour bar exactly as high as one axes, or beside all axes of a figure."""
+    figure = axes[0].figure
+    if len(axes) > 1:
+        return figure.colorbar(artist, ax=list(axes), label=label, shrink=0.8, pad=0.02)
+    return figure.colorbar(artist, cax=axes[0].inset_axes((1.03, 0.0, 0.035, 1.0)), label=label)
+
+
+def warn_if_empty(style: Style, da: xr.DataArray) -> None:
+    """Warn where a label map has no label."""
+    if isinstance(style, LabelStyle) and not bool(da.notnull().any()):
+        text = "no label to draw: all values of the label map are NaN"
+        warnings.warn(text, UserWarning, stacklevel=3)
