@@ -1,0 +1,386 @@
+"""Gaussian mixtures, fitted by expectation and maximisation over blocks of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import entr
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.algorithms.covariances import (
+    MATRICES,
+    factor_of_each,
+    maximising,
+    precision_factors,
+)
+from xcluster.algorithms.gaussians import (
+    Components,
+    Form,
+    Moments,
+    Piece,
+    pieces,
+    statistics,
+    to_assignments,
+    to_responsibilities,
+)
+from xcluster.algorithms.mixture_checks import (
+    SIMPLER,
+    check_parameters,
+    check_size,
+    check_weight,
+    covariances_from,
+    given_start,
+    n_parameters,
+    warn_of_outcome,
+)
+from xcluster.algorithms.mixture_start import centers, nearest_of
+from xcluster.checks import complaint
+from xcluster.parallel import map_threads, single_threaded_blas
+from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
+
+Array = NDArray[Any]
+FLOATS = (np.float64, np.float32)
+
+LEARNED = (
+    "weights_",
+    "means_",
+    "covariances_",
+    "precisions_cholesky_",
+    "lower_bound_",
+    "n_iter_",
+    "converged_",
+    "weight_sum_",
+)
+LEAST_SHARE = 10 * np.finfo(np.float64).eps
+"""Share of the rows below which a component counts as empty; keeps its logarithm finite."""
+
+
+class GaussianMixture(DensityMixin, BaseEstimator):
+    """A mixture of Gaussian components, with sample weights, for data of any size.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        A covariance matrix for each component; one for all; a diagonal for each; a variance for
+        each.
+    tol : float, default 1e-3
+        The fit is done when the mean log-likelihood changes by less.
+    reg_covar : float, default 1e-6
+        Added to every variance, in squared units of the data, so that none vanishes.
+    max_iter : int, default 100
+        Most iterations of one start.
+    n_init : int, default 1
+        Number of starts, of which the likeliest is kept. Not used with `means_init`, which
+        leaves nothing to chance.
+    init_params : {"kmeans", "random_from_data"}, default "kmeans"
+        Where the components start: at the centres of k-means, or at samples drawn at random.
+        Every sample then belongs to its nearest centre.
+    weights_init : array of shape (n_components,), optional
+        Weights to start from.
+    means_init : array of shape (n_components, n_features), optional
+        Means to start from.
+    precisions_init : array, optional
+        Inverse covariances to start from, in the shape of `covariances_`.
+    random_state : int, RandomState or None, default 0
+        Seed of the starts. An int gives the same result on any number of threads.
+
+    Attributes
+    ----------
+    weights_ : array of shape (n_components,)
+        Share of each component; they sum to 1.
+    means_ : array of shape (n_components, n_features)
+        Mean of each component.
+    covariances_ : array
+        Of shape (n_components, n_features, n_features), (n_features, n_features),
+        (n_components, n_features) or (n_components,), by `covariance_type`.
+    precisions_cholesky_ : array
+        Upper triangular U with inverse covariance U U' (or roots of inverse variances), in the
+        shape of `covariances_`.
+    converged_ : bool
+        Whether the likelihood stood still before `max_iter` was reached.
+    n_iter_ : int
+        Iterations made, those of later refinement included.
+    lower_bound_ : float
+        Mean log-likelihood of the samples as the last iteration found it.
+    weight_sum_ : float
+        Sum of the sample weights of the last iteration (rows, where unweighted).
+    n_features_in_ : int
+        Number of features seen by `fit`.
+
+    Notes
+    -----
+    Maximum likelihood by the EM algorithm [1]_, as in `sklearn.mixture.GaussianMixture`, which
+    it equals from equal starts. Each iteration is one pass of `partial_statistics` over blocks
+    of rows and one `update`; so a mixture fitted on a sample can be refined on data of any size
+    with ``xcluster.streaming.iterate(mixture, blocks, max_passes)``. Float32 input is measured
+    in float64 piece by piece, and never copied as a whole.
+
+    A component that loses all its samples keeps its mean and covariance at a weight of nearly
+    0, and the fit warns.
+
+    References
+    ----------
+    .. [1] A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data
+       via the EM algorithm", J. R. Stat. Soc. B 39 (1977), 1-38.
+    .. [2] G. Schwarz, "Estimating the dimension of a model", Ann. Statist. 6 (1978), 461-464.
+    .. [3] H. Akaike, "A new look at the statistical model identification", IEEE Trans. Autom.
+       Control 19 (1974), 716-723.
+    .. [4] G. McLachlan and D. Peel, "Finite mixture models", Wiley (2000), section 6.10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]])
+    >>> mixture = GaussianMixture(2).fit(X)
+    >>> np.sort(mixture.means_.round(3), axis=None)
+    array([ 1., 11.])
+    >>> mixture.predict_proba(X).max(axis=1).round(3)
+    array([1., 1., 1., 1., 1., 1.])
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Float32 or float64, complete rows.
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+            A weight of 2 counts a row twice.
+
+        Returns
+        -------
+        GaussianMixture
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            For parameters out of range, fewer samples than components, weights that are
+            negative or all zero, or a covariance without an inverse.
+
+        Warns
+        -----
+        UserWarning
+            Where the mixture has more parameters than there are samples, or components without
+            samples.
+        ConvergenceWarning
+            Where `max_iter` was reached.
+        """
+        check_parameters(self)
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        blocks = ArrayBlocks(X, check_weight(sample_weight, X))
+        check_size(self, len(X))
+        best: dict[str, Any] = {}
+        for seed in self._seeds():
+            self._start(blocks, seed)
+            iterate(self, blocks, self.max_iter)
+            if not best or self.lower_bound_ > best["lower_bound_"]:
+                best = {name: getattr(self, name) for name in LEARNED}
+        vars(self).update(best)
+        warn_of_outcome(self, LEAST_SHARE)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit the mixture and return each row's likeliest component, of shape (n_samples,)."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def predict(self, X: Any) -> Array:
+        """Return each row's likeliest component, an int array of shape (n_samples,)."""
+        return self._by_row(X, (), np.int64, lambda piece: piece.log_densities.argmax(axis=0))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the membership of each row, of shape (n_samples, n_components); rows sum to 1."""
+
+        def memberships(piece: Piece) -> Array:
+            to_responsibilities(piece.log_densities)
+            return piece.log_densities.T
+
+        return self._by_row(X, (self.n_components,), np.float64, memberships)
+
+    def score_samples(self, X: Any) -> Array:
+        """Return the log density at each row, of shape (n_samples,)."""
+        return self._by_row(
+            X, (), np.float64, lambda piece: to_responsibilities(piece.log_densities)
+        )
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return the (weighted) mean log density of the rows."""
+        return float(np.average(self.score_samples(X), weights=sample_weight))
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the Bayesian information criterion [2]_; lower is better.
+
+        It is -2 sum(w log p(x)) + n_parameters ln(sum w), with weights of 1 by default.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+        """
+        total = len(X) if sample_weight is None else float(np.sum(sample_weight))
+        return self._deviance(X, sample_weight) + n_parameters(self) * math.log(total)
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Return Akaike's criterion [3]_, -2 sum(w log p(x)) + 2 n_parameters; lower is better.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+        """
+        return self._deviance(X, sample_weight) + 2 * n_parameters(self)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the integrated completed likelihood [4]_ in the scale of `bic`.
+
+        It is the BIC plus twice the entropy of the memberships, -sum(w u log u), and so
+        favours components that do not overlap.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+        """
+        entropies = entr(self.predict_proba(X)).sum(axis=1)
+        return self.bic(X, sample_weight) + 2 * _weighted_sum(entropies, sample_weight)
+
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return the log-likelihood and moments of a block under the current parameters.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features)
+            Complete rows; none at all will do.
+        sample_weight : array of shape (n_rows,), optional
+
+        Returns
+        -------
+        Statistics
+            Sums ``log_likelihood`` and ``total`` (of the weights), and the `Moments`
+            ``weight``, ``first`` and ``second`` about the present means, all in float64.
+        """
+        return statistics(self._form(), to_responsibilities, X, sample_weight)
+
+    def update(self, merged: Statistics) -> bool:
+        """Take the likeliest parameters; return whether the likelihood stood still.
+
+        Likelihoods are compared where both passes saw the same total weight: the first pass
+        over other data than before cannot end the fit.
+        """
+        sums = merged.sums
+        total = float(sums["total"])
+        mean = float(sums["log_likelihood"]) / total
+        same_data = math.isclose(total, self.weight_sum_)
+        self.converged_ = same_data and abs(mean - self.lower_bound_) < self.tol
+        self.lower_bound_, self.weight_sum_ = mean, total
+        self.n_iter_ += 1
+        self._maximise(merged)
+        return self.converged_
+
+    def _maximise(self, merged: Statistics) -> None:
+        """Set the parameters under which rows of these statistics are the likeliest."""
+        weight, first, second = (merged.sums[name] for name in Moments._fields)
+        floor = LEAST_SHARE * weight.sum()
+        shares = weight + floor
+        self.weights_ = shares / shares.sum()
+        self.means_ = self.means_ + first / shares[:, None]
+        moments = Moments(np.where(weight > floor, weight, 0.0), first, second)
+        self._take_covariances(maximising(self.covariance_type, moments, self.reg_covar))
+
+    def _take_covariances(self, covariances: Array) -> None:
+        self.covariances_ = covariances
+        try:
+            with single_threaded_blas():
+                factors = precision_factors(self.covariance_type, covariances)
+        except np.linalg.LinAlgError:
+            rule = "must be so large that every covariance has an inverse"
+            message = complaint("reg_covar", self.reg_covar, rule, f"use {SIMPLER}")
+            raise ValueError(message) from None
+        self.precisions_cholesky_ = factors
+
+    def _form(self) -> Form:
+        k, p = self.means_.shape
+        factors = factor_of_each(self.covariance_type, self.precisions_cholesky_, k, p)
+        return Components(self.weights_, self.means_, factors).form()
+
+    def _by_row(
+        self, X: Any, width: tuple[int, ...], dtype: Any, measure: Callable[[Piece], Array]
+    ) -> Array:
+        """Return an array with ``measure(piece)`` in the rows of each piece."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        result = np.empty((len(X), *width), dtype=dtype)
+
+        def fill(start: int) -> None:
+            block = slice(start, start + BLOCK_ROWS)
+            for piece in pieces(form, X[block]):
+                result[block][piece.rows] = measure(piece)
+
+        with single_threaded_blas():
+            form = self._form()
+            map_threads(fill, range(0, len(X), BLOCK_ROWS))
+        return result
+
+    def _deviance(self, X: Any, sample_weight: Any) -> float:
+        return -2 * _weighted_sum(self.score_samples(X), sample_weight)
+
+    def _start(self, blocks: ArrayBlocks, seed: int) -> None:
+        """Set the parameters that the first pass measures."""
+        self.lower_bound_, self.weight_sum_, self.n_iter_, self.converged_ = -np.inf, 0.0, 0, False
+        given = given_start(self, blocks.X.shape[1])
+        self.means_ = given["means"] if "means" in given else centers(self, blocks, seed)
+        if len(given) < 3:
+            nearest = nearest_of(self.means_, with_matrices=self.covariance_type in MATRICES)
+            self._maximise(blocks.reduce(partial(statistics, nearest, to_assignments)))
+        self.weights_ = given.get("weights", self.weights_)
+        self.means_ = given.get("means", self.means_)
+        if "precisions" in given:
+            self._take_covariances(covariances_from(given["precisions"], self.covariance_type))
+
+    def _seeds(self) -> list[int]:
+        random = check_random_state(self.random_state)
+        n_starts = self.n_init if self.means_init is None else 1
+        return [int(seed) for seed in random.randint(2**31 - 1, size=n_starts)]
+
+
+def _weighted_sum(values: Array, sample_weight: Any) -> float:
+    return float(np.sum(values if sample_weight is None else values * np.asarray(sample_weight)))
