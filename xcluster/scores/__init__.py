@@ -1,0 +1,76 @@
+"""Scores of clusterings on numpy arrays: how many clusters, and how far to believe them.
+
+Rows are samples. Labels are integers, one a row; negative labels are noise and left out.
+A row of weight 2 counts as the row twice.
+"""
+
+from xcluster.scores.agreement import (
+    Agreement,
+    Contingency,
+    agreement,
+    contingency,
+    match_labels,
+    relabel,
+)
+from xcluster.scores.gap import GapStatistic, gap_statistic, kmeans_inertias
+from xcluster.scores.memberships import (
+    ROBUSTNESS_CLASSES,
+    ROBUSTNESS_EDGES,
+    membership_entropy,
+    membership_margin,
+    partition_coefficient,
+    partition_entropy,
+    robustness,
+    robustness_classes,
+    xie_beni,
+)
+from xcluster.scores.partition import (
+    ClusterEntropy,
+    calinski_harabasz,
+    cluster_entropy,
+    davies_bouldin,
+    distortion,
+    inertia,
+)
+from xcluster.scores.silhouette import (
+    SilhouetteScore,
+    silhouette_samples,
+    silhouette_score,
+    simplified_silhouette_samples,
+    simplified_silhouette_score,
+)
+from xcluster.scores.stability import Stability, stability
+
+__all__ = [
+    "ROBUSTNESS_CLASSES",
+    "ROBUSTNESS_EDGES",
+    "Agreement",
+    "ClusterEntropy",
+    "Contingency",
+    "GapStatistic",
+    "SilhouetteScore",
+    "Stability",
+    "agreement",
+    "calinski_harabasz",
+    "cluster_entropy",
+    "contingency",
+    "davies_bouldin",
+    "distortion",
+    "gap_statistic",
+    "inertia",
+    "kmeans_inertias",
+    "match_labels",
+    "membership_entropy",
+    "membership_margin",
+    "partition_coefficient",
+    "partition_entropy",
+    "relabel",
+    "robustness",
+    "robustness_classes",
+    "silhouette_samples",
+    "silhouette_score",
+    "simplified_silhouette_samples",
+    "simplified_silhouette_score",
+    "stability",
+    "xie_beni",
+]

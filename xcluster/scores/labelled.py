@@ -1,0 +1,126 @@
+"""Labelled rows, checked, with noise left out: what every score starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xcluster.checks import complaint
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Rows that carry a label and a weight above zero.
+
+    Attributes
+    ----------
+    X : float array of shape (n_kept, n_features)
+    cluster : integer array of shape (n_kept,)
+        The position of each row's label in ``names``.
+    weight : float64 array of shape (n_kept,)
+    names : integer array of shape (n_clusters,)
+        The labels that occur, ascending.
+    kept : boolean array of shape (n_samples,)
+        Which of the rows given these are.
+    """
+
+    X: Array
+    cluster: Array
+    weight: Array
+    names: Array
+    kept: Array
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of labels that occur."""
+        return len(self.names)
+
+    @property
+    def totals(self) -> Array:
+        """The total weight of each cluster, shape (n_clusters,)."""
+        return np.bincount(self.cluster, self.weight, self.n_clusters)
+
+    @property
+    def means(self) -> Array:
+        """The weighted mean of each cluster, shape (n_clusters, n_features)."""
+        columns = [np.bincount(self.cluster, self.weight * x, self.n_clusters) for x in self.X.T]
+        return np.stack(columns, axis=1) / self.totals[:, None]
+
+    def spread(self, values: Array) -> Array:
+        """Return values of the kept rows in place among all rows, NaN elsewhere."""
+        full = np.full(len(self.kept), np.nan)
+        full[self.kept] = values
+        return full
+
+
+def labelled_rows(
+    X: ArrayLike, labels: ArrayLike, sample_weight: ArrayLike | None = None, *, minimum: int = 1
+) -> LabelledRows:
+    """Return the rows with a label of at least 0 and a weight above 0.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+    labels : integer array of shape (n_samples,)
+        Negative = noise.
+    sample_weight : array of shape (n_samples,), optional
+    minimum : int, default 1
+        The fewest clusters that the score is defined for.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a kept row is not finite, a weight is negative, or clusters are too few.
+    """
+    X = as_matrix("X", X)
+    labels = check_labels("labels", labels, len(X))
+    weight = check_weight(sample_weight, len(X))
+    kept = (labels >= 0) & (weight > 0)
+    names, cluster = np.unique(labels[kept], return_inverse=True)
+    if len(names) < minimum:
+        rule = f"this score needs at least {minimum} label(s) among the rows that count"
+        raise ValueError(complaint("labels", names.tolist(), rule, "cluster into more labels"))
+    X = X[kept]
+    if not np.isfinite(X).all():
+        remedy = "give such rows a negative label, or drop them"
+        raise ValueError(complaint("X", "NaN or infinity", "labelled rows must be finite", remedy))
+    return LabelledRows(X, cluster.reshape(-1), weight[kept], names, kept)
+
+
+def as_matrix(parameter: str, value: ArrayLike) -> Array:
+    """Return ``value`` as a 2-D float array; float32 stays, all else becomes float64."""
+    array = np.asarray(value)
+    if array.ndim != 2:
+        rule = "must have two dimensions, rows and columns"
+        raise ValueError(complaint(parameter, array.shape, rule, "reshape it"))
+    return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
+
+
+def check_labels(parameter: str, labels: ArrayLike, n_samples: int) -> Array:
+    """Return one integer label a row; whole floats are accepted, NaN counts as noise."""
+    array = np.asarray(labels)
+    if array.shape != (n_samples,):
+        rule = f"must have one entry for each of the {n_samples} rows"
+        raise ValueError(complaint(parameter, array.shape, rule, "pass the labels of these rows"))
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), -1.0, array)
+    whole = array.astype(np.int64)
+    if not np.array_equal(whole, array):
+        raise ValueError(complaint(parameter, array.dtype, "must be integers", "number the labels"))
+    return whole
+
+
+def check_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
+    """Return one finite float64 weight of at least zero for each row; None = ones."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
+        rule = f"must be {n_samples} finite numbers of at least 0, one a row"
+        raise ValueError(complaint("sample_weight", weight, rule, "check shape and values"))
+    return weight
