@@ -1,0 +1,45 @@
+"""Cluster labelled arrays: an xarray accessor from data to a map of classes.
+
+``import xcluster`` gives every Dataset and DataArray ``.cluster``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xcluster.accessor import ClusterAccessor
+from xcluster.clustering import Clustering
+from xcluster.samples import Samples
+from xcluster.selection import Sweep
+
+if TYPE_CHECKING:
+    from xcluster import coords, datasets
+    from xcluster.io import open
+    from xcluster.peaks import peaks
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClusterAccessor",
+    "Clustering",
+    "Samples",
+    "Sweep",
+    "coords",
+    "datasets",
+    "open",
+    "peaks",
+]
+
+_LAZY_MODULES = ("coords", "datasets")
+_LAZY_FUNCTIONS = {"open": "xcluster.io", "peaks": "xcluster.peaks"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what few sessions need when it is first asked for."""
+    from importlib import import_module
+
+    if name in _LAZY_MODULES:
+        return import_module(f"xcluster.{name}")
+    if name in _LAZY_FUNCTIONS:
+        return getattr(import_module(_LAZY_FUNCTIONS[name]), name)
+    raise AttributeError(f"module 'xcluster' has no attribute {name!r}")

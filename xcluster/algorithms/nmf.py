@@ -1,0 +1,71 @@
+"""Non-negative matrix factorisation, with clear words for negative data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import decomposition
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.checks import complaint
+
+Array = NDArray[Any]
+
+
+class NMF(decomposition.NMF):
+    """scikit-learn's NMF; rows with negative values are refused in the fit and NaN afterwards.
+
+    Parameters
+    ----------
+    n_components : int, default 2
+    max_iter : int, default 400
+    random_state : int, default 0
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components, n_features)
+
+    Raises
+    ------
+    ValueError
+        If the data of the fit hold a negative value.
+
+    References
+    ----------
+    Lee and Seung (1999), Nature 401, 788.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> NMF(1).fit(np.outer([1.0, 2.0, 3.0], [1.0, 4.0])).components_.shape
+    (1, 2)
+    """
+
+    def __init__(
+        self, n_components: int = 2, *, max_iter: int = 400, random_state: int | None = 0
+    ) -> None:
+        super().__init__(
+            n_components, init="nndsvda", max_iter=max_iter, random_state=random_state
+        )
+
+    def fit_transform(
+        self, X: Array, y: Any = None, W: Array | None = None, H: Array | None = None
+    ) -> Array:
+        """Fit and return the components of each row, shape (n_samples, n_components)."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        if X.min() < 0:
+            lowest, rule = float(X.min()), "Negative values in data passed to NMF are refused"
+            remedy = "leave out what is negative with .where(), or scale('minmax') first"
+            raise ValueError(complaint("X.min()", lowest, rule, remedy))
+        return np.asarray(super().fit_transform(X, W=W, H=H))
+
+    def transform(self, X: Array) -> Array:
+        """Return the components of each row; NaN where a row holds a negative value."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        negative = (X < 0).any(axis=1)
+        out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
+        out[negative] = np.nan
+        return out

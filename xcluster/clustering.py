@@ -1,0 +1,412 @@
+"""The answer: labels on the user's own grid, and everything that a fit can tell about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import formatting, matching, matrix, prediction, reduction, tables
+from xcluster.assign import Assign
+from xcluster.checks import check_integer, check_number, complaint
+from xcluster.labels import UNCLASSIFIED, Partition
+from xcluster.layout import LABEL
+from xcluster.record import Record
+from xcluster.summary import label_sums
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+    from xcluster.plot.clustering import ClusteringPlot
+    from xcluster.samplers import Sampler
+    from xcluster.samples import Samples
+    from xcluster.selection import Sweep
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering:
+    """A fitted clustering; every array that it gives lies on the user's coordinates.
+
+    Parameters
+    ----------
+    method : str
+        Name of the clusterer's method.
+    sampler
+        What a sample is.
+    template : Dataset
+        One sample without values: names, coordinates and units of the features.
+    assign
+        The fitted steps and clusterer, and what its numbers mean.
+    record
+        What the fit saw.
+    samples : Samples, optional
+        Of the fitted object; None where a saved result was opened without its data.
+    sweep : Sweep, optional
+        The fits among which k was chosen.
+    attrs : mapping
+        The user's own attributes.
+    stored : Dataset, optional
+        Labels and memberships as saved, where there is no object.
+    means : array of shape (n_raw, n_features), optional
+        Centres in data units as saved, where the steps have no inverse.
+    """
+
+    method: str
+    sampler: Sampler
+    template: xr.Dataset
+    assign: Assign
+    record: Record
+    samples: Samples | None = None
+    sweep: Sweep | None = None
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    stored: xr.Dataset | None = None
+    means: Array | None = None
+
+    # ------------------------------------------------------------------------------ the model
+
+    @property
+    def k(self) -> int:
+        """Number of labels."""
+        return self.partition.n_labels
+
+    @property
+    def partition(self) -> Partition:
+        """What the clusterer's own numbers mean: order, names, colours."""
+        return self.assign.partition
+
+    @property
+    def model(self) -> Pipeline:
+        """The fitted steps and clusterer as a scikit-learn Pipeline.
+
+        Its numbers are the clusterer's own; ``partition.codes`` turns them into labels.
+        """
+        from sklearn.pipeline import Pipeline
+
+        return Pipeline([*self.assign.chain.steps, (self.method, self.assign.clusterer)])
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether there are memberships."""
+        return self.assign.is_soft
+
+    # ---------------------------------------------------------------------- arrays on the grid
+
+    @property
+    def labels(self) -> xr.DataArray:
+        """Label of each sample, over the sample dims.
+
+        float32 in memory: NaN without data, -1 unclassified, else 0 to k - 1; int16 in files. Lazy
+        where the data are, with their chunks. CF ``flag_values`` and ``flag_meanings`` name them.
+        """
+        return self._labels.copy()
+
+    @cached_property
+    def _labels(self) -> xr.DataArray:
+        if self.samples is None:
+            return prediction.as_labels(self._stored("labels"), self.partition)
+        return prediction.labels(self.samples.layout, self.assign)
+
+    @property
+    def memberships(self) -> xr.DataArray:
+        """Membership of each sample in each label, over (``label``, sample dims), 0 to 1.
+
+        Raises
+        ------
+        ValueError
+            If the method is not a soft one.
+        """
+        self._need_soft("memberships")
+        if self.samples is None:
+            return self._named(self._stored("memberships"))
+        return self._named(prediction.memberships(self.samples.layout, self.assign))
+
+    @property
+    def distances(self) -> xr.DataArray:
+        """Distance of each sample to each centre in the reduced space, over (``label``, ...)."""
+        return self._named(prediction.distances(self.bound("distances").layout, self.assign))
+
+    @property
+    def features(self) -> xr.DataArray:
+        """The space that was clustered, over (``component``, sample dims)."""
+        layout = self.bound("features").layout
+        return reduction.transform(layout, self.assign.chain, self.template)
+
+    @cached_property
+    def centers(self) -> xr.Dataset:
+        """Centre of each label in data units, over (``label``, feature dims).
+
+        The inverse of the steps where they have one, else the mean of the label's samples.
+        """
+        rows = self._by_label(self.raw_centers)
+        return self._named(matrix.unpack(self.template, rows, LABEL, np.arange(self.k)))
+
+    @cached_property
+    def raw_centers(self) -> Array:
+        """Centres in data units of the clusterer's own numbers, shape (n_raw, n_features)."""
+        if self.means is not None:
+            return self.means
+        inverse = self.assign.chain.inverse(self.assign.centers)
+        return self._group_means() if inverse is None else inverse
+
+    def _group_means(self) -> Array:
+        plain = replace(self.assign, partition=Partition(np.arange(len(self.partition.codes))))
+        sums = label_sums(self.bound("centers").layout, plain, features=True)
+        weight = sums.get("weight", sums["samples"])[:-1, None].astype(float)
+        total = sums["features"][:-1]
+        return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+
+    def _by_label(self, raw: Array) -> Array:
+        """Average the clusterer's own centres by label, as the fitted samples weigh them."""
+        counts, codes = np.asarray(self.record.counts), self.partition.codes
+        total, weight = np.zeros((self.k, raw.shape[1])), np.zeros((self.k, 1))
+        for number in np.flatnonzero(np.isfinite(raw).all(axis=1)):
+            # A centre that got no sample still is the centre of a label of its own.
+            share = max(counts[number], np.finfo(float).tiny)
+            total[codes[number]] += share * raw[number]
+            weight[codes[number]] += share
+        return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+
+    def members(self, label: int | str) -> xr.Dataset:
+        """Return the data of one label: the variables, NaN at samples of other labels.
+
+        Parameters
+        ----------
+        label : int or str
+            Its number or name.
+        """
+        samples = self.bound("members")
+        data = xr.Dataset({name: each.array for name, each in samples.layout.variables.items()})
+        return data.where(self.labels == self._number(label))
+
+    # ----------------------------------------------------------------------------------- tables
+
+    def report(self) -> pd.DataFrame:
+        """Return one row a label: samples, share, area and mean membership.
+
+        What was dropped, sampled or fitted without weights stands in ``.attrs["notes"]``.
+
+        Returns
+        -------
+        DataFrame indexed by label, with the columns ``name``, ``samples``, ``share`` (of the
+        weight), ``area_km2`` (on a geographic grid) and ``membership`` (soft methods).
+        """
+        return tables.report(self)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row a complete sample: coordinates, label, components and memberships."""
+        self.bound("to_dataframe")
+        return tables.samples_table(self)
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return labels, and memberships of a soft method, as one Dataset."""
+        arrays = {"labels": self.labels}
+        if self.is_soft:
+            arrays["memberships"] = self.memberships
+        return xr.Dataset(arrays, attrs=dict(self.attrs))
+
+    # ---------------------------------------------------------------------------- new data
+
+    def predict(
+        self, new: xr.Dataset | xr.DataArray, memberships: bool = False
+    ) -> xr.DataArray | xr.Dataset:
+        """Return the labels of other data; lazy where they are.
+
+        Parameters
+        ----------
+        new : Dataset or DataArray
+            With the variables, feature coordinates (to 1e-6) and units of the fitted ones. Levels
+            may differ where the chain says ``step``. Masks are not carried over.
+        memberships : bool, default False
+            Return a Dataset of ``labels`` and ``memberships``, from one pass over the data.
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit; the error lists each reason.
+        """
+        if memberships:
+            self._need_soft("memberships")
+        layout = prediction.layout_of(new, self.sampler, self.template)
+        if not memberships:
+            return prediction.labels(layout, self.assign)
+        return self._named(prediction.both(layout, self.assign))
+
+    # ------------------------------------------------------------------- other views of the same
+
+    def threshold(self, u: float) -> Clustering:
+        """Return the clustering whose labels are -1 where no membership exceeds ``u``.
+
+        Parameters
+        ----------
+        u : float
+            From 0 to below 1.
+
+        Raises
+        ------
+        ValueError
+            If the method is not a soft one.
+        """
+        self._need_soft("threshold")
+        u = check_number("u", u, minimum=0)
+        if u >= 1:
+            rule = "must be below 1, as no membership exceeds that"
+            raise ValueError(complaint("u", u, rule, "pass u=0.5, for example"))
+        return self._with_partition(replace(self.partition, floor=u), stored=self._stored_above(u))
+
+    def relabel(
+        self, names: Sequence[str] | Mapping[int, str] | None = None, *,
+        colors: Sequence[str] | Mapping[int, str] | None = None,
+    ) -> Clustering:
+        """Return the clustering with other names or colours; numbers stay.
+
+        Parameters
+        ----------
+        names : sequence or mapping, optional
+            One a label, or some by number.
+        colors : sequence or mapping, optional
+            Anything that matplotlib takes.
+
+        Raises
+        ------
+        ValueError
+            If there are too few or unknown labels, a name twice, or no such colour.
+        """
+        return self._with_partition(self.partition.relabelled(names, colors), stored=self.stored)
+
+    def merge(self, groups: Iterable[Sequence[int | str]]) -> Clustering:
+        """Return the clustering with labels joined; the others keep their order.
+
+        Parameters
+        ----------
+        groups : iterable of sequences
+            The labels to join, by number or name; each label at most once.
+
+        Raises
+        ------
+        ValueError
+            If a label is unknown or stands in two groups.
+        """
+        return self._recoded(self._merged([[self._number(each) for each in group]
+                                           for group in groups]))
+
+    def _merged(self, groups: Sequence[Sequence[int]]) -> Array:
+        together = np.arange(self.k)
+        listed = [label for group in groups for label in group]
+        if len(listed) != len(set(listed)):
+            rule = "holds a label twice"
+            raise ValueError(complaint("groups", groups, rule, "put each label in one group"))
+        for group in groups:
+            together[list(group)] = min(group)
+        return np.unique(together, return_inverse=True)[1]
+
+    def match(self, other: Clustering | xr.DataArray) -> Clustering:
+        """Return the clustering with the numbers of ``other`` where the two overlap most.
+
+        Parameters
+        ----------
+        other : Clustering or DataArray of labels
+            On the same grid. A Clustering also lends its names and colours.
+
+        Notes
+        -----
+        The assignment that maximises the number of samples of equal label (Kuhn 1955, Naval
+        Research Logistics 2, 83). Labels without a partner are numbered after all others.
+        """
+        theirs = other.labels if isinstance(other, Clustering) else other
+        matched = self._recoded(matching.mapping(self.labels, theirs, self.k))
+        if isinstance(other, Clustering) and matched.k == other.k:
+            names, colors = other.partition.names, other.partition.label_colors()
+            return matched.relabel(names, colors=colors)
+        return matched
+
+    def _recoded(self, mapping: Array) -> Clustering:
+        stored = None if self.stored is None else prediction.recode(self.stored, mapping)
+        return self._with_partition(self.partition.recoded(mapping), stored=stored)
+
+    def _with_partition(self, partition: Partition, stored: xr.Dataset | None) -> Clustering:
+        return replace(self, assign=replace(self.assign, partition=partition), stored=stored)
+
+    # ------------------------------------------------------------------------- files and figures
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the result to a netCDF (``.nc``) or Zarr (``.zarr``) file, model included.
+
+        Nothing is pickled. A file of that name is replaced once the new one is whole.
+
+        Parameters
+        ----------
+        path
+            Of the file, or directory for Zarr.
+
+        See Also
+        --------
+        xcluster.open
+        """
+        from xcluster import io
+
+        io.save(self, path)
+
+    @property
+    def plot(self) -> ClusteringPlot:
+        """Figures: ``plot.map()``, ``plot.profiles()``, ``plot.centers()`` and others."""
+        from xcluster.plot.clustering import ClusteringPlot
+
+        return ClusteringPlot(self)
+
+    def __repr__(self) -> str:
+        return formatting.text(self)
+
+    def _repr_html_(self) -> str:
+        return formatting.html(self)
+
+    # ------------------------------------------------------------------------------ shared parts
+
+    def bound(self, what: str) -> Samples:
+        """Return the samples; an error says that ``what`` needs the original values."""
+        if self.samples is None:
+            rule = "needs the original values, and the result was opened without them"
+            raise ValueError(complaint("data", None, f"{what} {rule}", "xcluster.open(path, data=ds)"))
+        return self.samples
+
+    def _stored(self, name: str) -> xr.DataArray:
+        assert self.stored is not None
+        return self.stored[name]
+
+    def _stored_above(self, u: float) -> xr.Dataset | None:
+        if self.stored is None:
+            return None
+        labels = self.stored["labels"]
+        unclear = np.isfinite(labels) & ~(self.stored["memberships"].max(LABEL) > u)
+        return self.stored.assign(labels=xr.where(unclear, UNCLASSIFIED, labels))
+
+    def _need_soft(self, what: str) -> None:
+        if not self.is_soft:
+            rule = f"{self.method} gives no memberships, so there is no {what}"
+            raise ValueError(complaint("method", self.method, rule, "gmm and fuzzy have them"))
+
+    def _number(self, label: int | str) -> int:
+        names = self.partition.label_names()
+        if isinstance(label, str) and label in names:
+            return names.index(label)
+        if not isinstance(label, str):
+            number = check_integer("label", label, minimum=0)
+            if number < self.k:
+                return number
+        rule = f"is no label; they are 0 to {self.k - 1}, named {', '.join(names)}"
+        raise ValueError(complaint("label", label, rule, "choose one of these"))
+
+    def _named(self, obj: Any) -> Any:
+        """Give labels their names as a further coordinate, once they have any."""
+        if self.partition.names is None:
+            return obj
+        return obj.assign_coords(label_name=(LABEL, list(self.partition.names)))

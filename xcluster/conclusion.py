@@ -1,0 +1,98 @@
+"""From a fitted clusterer to a `Clustering`: the numbers of its labels, in canonical order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import fitting, matrix
+from xcluster.assign import Assign
+from xcluster.checks import complaint
+from xcluster.clustering import Clustering
+from xcluster.labels import Partition, canonical_order
+from xcluster.layout import LABEL
+from xcluster.methods import Method, Options
+from xcluster.record import Record
+from xcluster.reduction import Reduction
+
+if TYPE_CHECKING:
+    from xcluster.fitting import Prepared
+    from xcluster.samples import Samples
+    from xcluster.selection import Sweep
+
+Array = NDArray[Any]
+
+
+def conclude(
+    samples: Samples,
+    reduction: Reduction,
+    method: Method,
+    estimator: Any,
+    record: Record,
+    options: Options,
+    sweep: Sweep | None = None,
+    prepared: Prepared | None = None,
+) -> Clustering:
+    """Number the labels and return the result; the fitted rows are forgotten."""
+    centers = fitting.raw_centers(estimator)
+    if centers is None:
+        assert prepared is not None, "only clusterers with centres are swept"
+        centers = fitting.mean_rows(prepared, estimator, len(record.counts))
+    partition = numbered(record, centers, reduction, options.order)
+    fitting.forget_rows(estimator)
+    return Clustering(
+        method=method.name,
+        sampler=samples.sampler,
+        template=reduction.layout.features,
+        assign=Assign(reduction.chain, estimator, partition, centers),
+        record=record,
+        samples=samples,
+        sweep=sweep,
+        attrs=check_attrs(options.attrs),
+    )
+
+
+def numbered(record: Record, centers: Array, reduction: Reduction, order: Any) -> Partition:
+    """Return the partition with labels in the order that the user asked for."""
+    values = None if order == "size" else order_values(order, centers, reduction)
+    codes = canonical_order(np.asarray(record.counts), centers, values)
+    return Partition(codes, ordered=values is not None, has_noise=record.unclassified > 0)
+
+
+def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
+    """Return the value that each of the clusterer's numbers is ordered by."""
+    if order == "center":
+        return np.asarray(centers.mean(axis=1))
+    rows = reduction.chain.inverse(centers)
+    names = list(reduction.layout.features.data_vars)
+    if rows is None or not (callable(order) or order in names):
+        rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
+        if rows is None:
+            rule = "needs centres in data units, and a step of this chain has no inverse"
+        raise ValueError(complaint("order", order, rule, "pass order='size'"))
+    found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
+    values = order(found) if callable(order) else found[order].mean(_others(found[order]))
+    values = np.asarray(values, float)
+    if values.shape != (len(rows),):
+        rule = f"must give one number for each of the {len(rows)} labels, not {values.shape}"
+        raise ValueError(complaint("order", order, rule, "reduce the other dims in it"))
+    return values
+
+
+def _others(array: xr.DataArray) -> list[Any]:
+    return [dim for dim in array.dims if dim != LABEL]
+
+
+def check_attrs(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the user's attributes; refuse what no file can hold."""
+    kept = dict(attrs or {})
+    for name, value in kept.items():
+        if not isinstance(name, str) or not isinstance(value, str | int | float | np.ndarray | list):
+            rule = f"holds {name!r}: {value!r}, and files take text, numbers and lists of them"
+            raise TypeError(complaint("attrs", name, rule, "turn it into text"))
+    return kept

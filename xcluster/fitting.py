@@ -1,0 +1,297 @@
+"""From samples to a fitted result: rows, then steps, then the clusterer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import has_fit_parameter
+
+from xcluster import matrix, rows
+from xcluster.algorithms.ordering import data_order
+from xcluster.checks import check_integer, complaint
+from xcluster.layout import Layout
+from xcluster.methods import Method, Options
+from xcluster.record import Record
+from xcluster.reduction import Chain, Reduction
+from xcluster.steps import resolve
+from xcluster.streaming import BlockFunction, Statistics, iterate
+
+if TYPE_CHECKING:
+    from xcluster.samples import Samples
+
+Array = NDArray[Any]
+
+ALL_POINTS = 1_000_000
+ALL_VALUES = 100_000_000
+SAMPLE_ROWS = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Rows in the space that is clustered, ready for any number of clusterers.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_components)
+    weight : array of shape (n,), optional
+    reduction
+        The fitted steps.
+    record
+        What the fit saw.
+    blocks
+        All rows, where the fit streams.
+    """
+
+    X: Array
+    weight: Array | None
+    reduction: Reduction
+    record: Record
+    blocks: LayoutBlocks | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayoutBlocks:
+    """All rows of a layout behind some fitted steps; each ``reduce`` is one pass over the data."""
+
+    layout: Layout
+    chain: Chain
+
+    def reduce(self, function: BlockFunction) -> Statistics:
+        """Return the merged statistics of every block."""
+        merged = matrix.reduce(self.layout, _OfBlock(self.chain, function), _merge_present)
+        if merged is None:
+            raise ValueError(complaint("fit_on", "all", "no block holds a row", "check the mask"))
+        return merged
+
+
+@dataclass(frozen=True, eq=False)
+class _OfBlock:
+    chain: Chain
+    function: BlockFunction
+
+    def __call__(self, block: matrix.Block) -> Statistics | None:
+        complete = block.complete
+        if not complete.any():
+            return None
+        weight = None if block.weight is None else block.weight[complete]
+        Z = self.chain(block.X[complete])
+        finite = np.isfinite(Z).all(axis=1)
+        if not finite.all():
+            Z, weight = Z[finite], None if weight is None else weight[finite]
+        return self.function(Z, weight)
+
+
+def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
+    present = [part for part in parts if part is not None]
+    return Statistics.merge(present) if present else None
+
+
+# ------------------------------------------------------------------------------ rows and steps
+
+
+def prepare(samples: Samples, options: Options) -> Prepared:
+    """Read the rows, and fit the steps to them."""
+    layout = samples.layout
+    wanted, streams = plan(layout, options.fit_on)
+    found = rows.gather(layout) if wanted is None else rows.sample(layout, wanted)
+    found = check_weight(found, layout)
+    fit_on = _fit_on_text(found, streams)
+    seed = samples.random_state if options.random_state is None else options.random_state
+    record = Record.of(found.tally, layout, len(found.X), fit_on, seed)
+    found = found.take(data_order(found.X))
+    return _fit_steps(samples, found, record, streams)
+
+
+def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
+    """Return how many rows to sample (None: all), and whether to stream; from the shape alone."""
+    n = layout.n_points
+    small = n <= ALL_POINTS and n * layout.n_features <= ALL_VALUES
+    enough = max(min(SAMPLE_ROWS, ALL_VALUES // layout.n_features), 1)
+    if isinstance(fit_on, str):
+        if fit_on not in ("auto", "all"):
+            rule = "must be 'auto', 'all' or a number of rows"
+            raise ValueError(complaint("fit_on", fit_on, rule, "pass fit_on='auto'"))
+        return (None if small else enough), fit_on == "all" and not small
+    wanted = check_integer("fit_on", fit_on, minimum=1)
+    return (None if wanted >= n else wanted), False
+
+
+def _fit_on_text(found: rows.Rows, streams: bool) -> str:
+    if streams:
+        return "all rows, streamed"
+    return "all rows" if len(found.X) == found.tally.complete else "a sample"
+
+
+def check_weight(found: rows.Rows, layout: Layout) -> rows.Rows:
+    """Return the rows, their weights about 1, so that sums stay near counts."""
+    if found.weight is None:
+        return found
+    total = found.weight.sum()
+    if not total > 0:
+        rule = "add up to 0 over the complete samples"
+        raise ValueError(complaint("weights", total, rule, "give some samples a weight above 0"))
+    return found
+
+
+def _fit_steps(samples: Samples, found: rows.Rows, record: Record, streams: bool) -> Prepared:
+    layout = samples.layout
+    X, weight = found.X, found.weight
+    chain, unweighted, sampled = Chain(), [], []
+    for step in resolve(samples.steps, layout):
+        transformer = step.build(X.shape[1], layout)
+        if not fit_estimator(transformer, X, weight):
+            unweighted.append(str(step))
+        if streams and not _refine_step(transformer, LayoutBlocks(layout, chain)):
+            sampled.append(str(step))
+        X = np.asarray(transformer.transform(X))
+        chain = Chain((*chain.steps, (_unique(step.name, chain), transformer)))
+    record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
+    blocks = LayoutBlocks(layout, chain) if streams else None
+    return Prepared(X, weight, Reduction(layout, chain), record, blocks)
+
+
+def _unique(name: str, chain: Chain) -> str:
+    """Return a name that no step of the chain has yet, as a Pipeline wants."""
+    taken = {each for each, _ in chain.steps}
+    numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
+    """Fit, with weights where it takes them; return whether no weight was lost."""
+    takes = has_fit_parameter(estimator, "sample_weight")
+    if weight is None or not takes:
+        estimator.fit(X)
+        return weight is None
+    estimator.fit(X, sample_weight=weight)
+    return True
+
+
+def streams_blocks(estimator: Any) -> bool:
+    """Whether an estimator can be fitted block by block."""
+    return hasattr(estimator, "partial_statistics") and getattr(estimator, "streams", True)
+
+
+def _refine_step(transformer: Any, blocks: LayoutBlocks) -> bool:
+    """Fit a step to all rows in one pass; return whether it now knows them all."""
+    if not streams_blocks(transformer):
+        return bool(getattr(transformer, "is_stateless", False))
+    iterate(transformer, blocks, max_passes=1)
+    return True
+
+
+# ---------------------------------------------------------------------------------- clusterers
+
+
+def fit_clusterer(prepared: Prepared, estimator: Any, progress: bool) -> tuple[Any, Record]:
+    """Fit one clusterer to the rows, and refine it over all blocks where the fit streams."""
+    fit_estimator(estimator, prepared.X, prepared.weight)
+    record = count_labels(prepared, estimator)
+    if prepared.blocks is None:
+        return estimator, record
+    return refine_clusterer(prepared, estimator, record, progress)
+
+
+def refine_clusterer(
+    prepared: Prepared, estimator: Any, record: Record, progress: bool
+) -> tuple[Any, Record]:
+    """Go on from the sample's fit: one pass over all blocks an iteration."""
+    from xcluster.progress import bar
+
+    assert prepared.blocks is not None
+    forget_rows(estimator)
+    with bar(progress, "pass", total=None) as shown:
+
+        def after_pass(done: int) -> None:
+            shown.set_postfix(objective=f"{objective(estimator):.6g}")
+            shown.update()
+
+        passes = iterate(estimator, prepared.blocks, estimator.max_iter, after_pass)
+    counts = getattr(estimator, "counts_", None)
+    if counts is None:  # a mixture knows shares
+        counts = estimator.weights_ * sum(record.counts)
+    counts = tuple(float(each) for each in counts)
+    return estimator, replace(record, passes=passes, counts=counts, fitted=record.complete)
+
+
+def objective(estimator: Any) -> float:
+    """Return what a fit minimises, to compare fits of one k to one set of rows."""
+    for name, sign in (("inertia_", 1), ("objective_", 1), ("lower_bound_", -1)):
+        if hasattr(estimator, name):
+            return sign * float(getattr(estimator, name))
+    return float("nan")
+
+
+def count_labels(prepared: Prepared, estimator: Any) -> Record:
+    """Return the record with the weight of the rows that each of the clusterer's numbers got."""
+    labels = row_labels(estimator, prepared.X)
+    n_raw = max(n_raw_labels(estimator), int(labels.max(initial=-1)) + 1)
+    known = labels >= 0
+    weight = None if prepared.weight is None else prepared.weight[known]
+    counts = np.bincount(labels[known], weight, minlength=n_raw)
+    return replace(
+        prepared.record,
+        counts=tuple(float(count) for count in counts),
+        unclassified=int(len(labels) - known.sum()),
+    )
+
+
+def mean_rows(prepared: Prepared, estimator: Any, n_raw: int) -> Array:
+    """Return the mean of the fitted rows of each of the clusterer's numbers."""
+    labels = row_labels(estimator, prepared.X)
+    means = np.full((n_raw, prepared.X.shape[1]), np.nan)
+    for number in range(n_raw):
+        mine = labels == number
+        if mine.any():
+            weight = None if prepared.weight is None else prepared.weight[mine]
+            means[number] = np.average(prepared.X[mine], axis=0, weights=weight)
+    return means
+
+
+def row_labels(estimator: Any, X: Array) -> Array:
+    """Return the clusterer's own numbers for the rows that it was fitted to."""
+    labels = getattr(estimator, "labels_", None)
+    found = estimator.predict(X) if labels is None or len(labels) != len(X) else labels
+    return np.asarray(found).astype(np.int64)
+
+
+def n_raw_labels(estimator: Any) -> int:
+    """Return how many numbers a fitted clusterer can give, where it has centres."""
+    centers = raw_centers(estimator)
+    return 0 if centers is None else len(centers)
+
+
+def raw_centers(estimator: Any) -> Array | None:
+    """Return the centres of a fitted clusterer in the reduced space, where it has them."""
+    for name in ("cluster_centers_", "means_"):
+        centers = getattr(estimator, name, None)
+        if centers is not None:
+            return np.asarray(centers)
+    return None
+
+
+def forget_rows(estimator: Any) -> None:
+    """Drop the labels of the fitted rows: a result predicts, and must not grow with its data."""
+    for name in ("labels_", "bmus_"):
+        if name in vars(estimator):
+            delattr(estimator, name)
+
+
+def check_fits(prepared_layout: Layout, method: Method, options: Options) -> None:
+    """Refuse what cannot be fitted before anything is read."""
+    _, streams = plan(prepared_layout, options.fit_on)
+    if streams and not streams_blocks(method.estimator):
+        rule = f"cannot stream {method.name}() over {prepared_layout.n_points:,} grid points"
+        remedy = (
+            "kmeans, gmm, som and fuzzy stream; or give a number of rows to sample, as fit_on=200000"
+        )
+        raise ValueError(complaint("fit_on", options.fit_on, rule, remedy))
+    weighted = prepared_layout.weight is not None
+    if weighted and not has_fit_parameter(method.estimator, "sample_weight"):
+        rule = f"{method.name}() cannot take weights"
+        remedy = "use kmeans, gmm, som, hac (Ward) or fuzzy, or leave weights() out"
+        raise ValueError(complaint("weights", "given", rule, remedy))

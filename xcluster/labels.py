@@ -1,0 +1,165 @@
+"""What the clusterer's numbers mean to the user: order, names, colours, merged and unclassified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.checks import complaint
+from xcluster.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
+from xcluster.palette import label_colors
+
+Array = NDArray[Any]
+
+UNCLASSIFIED = -1
+FILL_VALUE = -32768
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """From the numbers that a clusterer gives to labels.
+
+    Parameters
+    ----------
+    codes : array of shape (n_raw,)
+        The label of each of the clusterer's own numbers; several may share one.
+    names, colors : tuple of str, optional
+        Of each label.
+    floor : float, optional
+        Samples are unclassified unless a membership exceeds it.
+    ordered : bool, default False
+        Whether labels are numbered by a value, so that a sequential palette suits them.
+    has_noise : bool, default False
+        Whether the clusterer itself leaves samples unclassified.
+    """
+
+    codes: Array
+    names: tuple[str, ...] | None = None
+    colors: tuple[str, ...] | None = None
+    floor: float | None = None
+    ordered: bool = False
+    has_noise: bool = False
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return int(self.codes.max()) + 1
+
+    def __call__(self, raw: Array) -> Array:
+        """Return labels as float32; the clusterer's negative numbers are unclassified."""
+        raw = np.asarray(raw)
+        labels = self.codes[np.maximum(raw, 0)]
+        return np.where(raw < 0, UNCLASSIFIED, labels).astype(np.float32)
+
+    def memberships(self, raw: Array) -> Array:
+        """Return memberships (n, n_raw) as (n, n_labels): those of merged labels add up."""
+        together = np.zeros((len(self.codes), self.n_labels), raw.dtype)
+        together[np.arange(len(self.codes)), self.codes] = 1
+        return np.asarray(raw @ together)
+
+    def classify(self, labels: Array, memberships: Array) -> Array:
+        """Return the labels, unclassified where no membership exceeds the floor."""
+        if self.floor is None:
+            return labels
+        best = memberships.max(axis=1)
+        return np.where(best > self.floor, labels, np.float32(UNCLASSIFIED))
+
+    def label_names(self) -> tuple[str, ...]:
+        """Return the name of each label."""
+        return self.names or tuple(f"label_{label}" for label in range(self.n_labels))
+
+    def label_colors(self) -> tuple[str, ...]:
+        """Return the colour of each label, as hexadecimal text."""
+        return self.colors or tuple(label_colors(self.n_labels, ordered=self.ordered))
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The CF flag attributes of a label map."""
+        # A single flag would come back from a file as a scalar, which CF readers refuse.
+        noise = self.has_noise or self.floor is not None or self.n_labels == 1
+        values = np.arange(UNCLASSIFIED if noise else 0, self.n_labels, dtype=np.int16)
+        names = [*(["unclassified"] if noise else []), *self.label_names()]
+        colors = [*([UNCLASSIFIED_COLOR] if noise else []), *self.label_colors()]
+        return {
+            "long_name": "label",
+            "flag_values": values,
+            "flag_meanings": " ".join("_".join(name.split()) for name in names),
+            "flag_colors": " ".join(colors),
+        }
+
+    def recoded(self, mapping: Sequence[int] | Array) -> Partition:
+        """Return the partition whose labels are ``mapping[label]``; names and colours move too."""
+        mapping = np.asarray(mapping)
+        moved = replace(self, codes=mapping[self.codes], names=None, colors=None)
+        return replace(
+            moved,
+            names=_moved(self.names, mapping, moved.label_names()),
+            colors=_moved(self.colors, mapping, moved.label_colors()),
+        )
+
+    def relabelled(self, names: Any, colors: Any) -> Partition:
+        """Return the partition with names and colours; either may be None, or a mapping."""
+        partition = self
+        if names is not None:
+            new = _for_each("names", names, self.label_names())
+            duplicate = {name for name in new if new.count(name) > 1}
+            if duplicate:
+                rule = f"gives {sorted(duplicate)} twice"
+                raise ValueError(complaint("names", names, rule, "use merge() to join labels"))
+            partition = replace(partition, names=new)
+        if colors is not None:
+            chosen = _for_each("colors", colors, self.label_colors())
+            partition = replace(partition, colors=tuple(_hexadecimal(each) for each in chosen))
+        return partition
+
+
+def _moved(
+    texts: tuple[str, ...] | None, mapping: Array, default: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """Return texts of the new labels: of the first old one, or the default where there is none."""
+    if texts is None:
+        return None
+    first = {int(new): texts[old] for old, new in reversed(list(enumerate(mapping)))}
+    return tuple(first.get(new, text) for new, text in enumerate(default))
+
+
+def _for_each(parameter: str, given: Any, current: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one text a label from a sequence, or from a mapping of some labels."""
+    if isinstance(given, Mapping):
+        unknown = [label for label in given if label not in range(len(current))]
+        if unknown:
+            rule = f"names label {unknown[0]!r}, and labels run 0 to {len(current) - 1}"
+            raise ValueError(complaint(parameter, given, rule, "use the labels as keys"))
+        return tuple(str(given.get(label, text)) for label, text in enumerate(current))
+    if isinstance(given, str) or len(given) != len(current):
+        rule = f"must give one text for each of the {len(current)} labels"
+        raise ValueError(complaint(parameter, given, rule, "or a mapping of some labels"))
+    return tuple(str(each) for each in given)
+
+
+def _hexadecimal(color: str) -> str:
+    from matplotlib.colors import is_color_like, to_hex
+
+    if not is_color_like(color):
+        rule = "is no colour that matplotlib knows"
+        raise ValueError(complaint("colors", color, rule, "use a name or '#rrggbb'"))
+    return str(to_hex(color))
+
+
+def canonical_order(counts: Array, centers: Array | None, values: Array | None = None) -> Array:
+    """Return the code of each of the clusterer's numbers.
+
+    Labels are numbered by falling ``counts``, or by rising ``values`` where given; ties go by
+    centre, so that reruns read alike.
+    """
+    keys = [-np.asarray(counts, float) if values is None else np.asarray(values, float)]
+    if centers is not None:
+        keys += list(np.asarray(centers, float).T)
+    order = np.lexsort(keys[::-1])
+    codes = np.empty(len(order), np.int64)
+    codes[order] = np.arange(len(order))
+    return codes

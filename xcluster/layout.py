@@ -1,0 +1,146 @@
+"""How samples and features lie in the user's arrays: names, sizes and coordinates, no values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+
+from xcluster.levels import Levels
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """The features that one variable brings.
+
+    Parameters
+    ----------
+    array
+        Its values, over some of the sample dims and all of ``feature_dims``.
+    feature_dims
+        In the user's order; empty for a single feature.
+    levels
+        How each sample is filled and resampled along its only feature dim, if it is.
+    """
+
+    array: xr.DataArray
+    feature_dims: tuple[Hashable, ...] = ()
+    levels: Levels | None = None
+
+    @property
+    def template(self) -> xr.DataArray:
+        """One sample without values: the feature dims with their coordinates and attributes."""
+        array = self.array
+        if self.levels is not None:
+            array = _at_levels(array, self.feature_dims[0], self.levels)
+        coords = {
+            name: coord.variable
+            for name, coord in array.coords.items()
+            if coord.dims and set(coord.dims) <= set(self.feature_dims)
+        }
+        shape = tuple(array.sizes[dim] for dim in self.feature_dims)
+        empty = np.broadcast_to(np.float32("nan"), shape)
+        return xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
+
+    @property
+    def size(self) -> int:
+        """Number of features."""
+        return self.template.size
+
+
+def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArray:
+    """Return a stand-in for ``array`` with the target levels, in the array's own direction."""
+    if np.array_equal(levels.source, levels.target):
+        return array
+    target = levels.target[::-1] if is_descending(array, dim) else levels.target
+    attrs = array.coords[dim].attrs if dim in array.coords else {}
+    stand_in = np.broadcast_to(np.float32("nan"), (len(target),))
+    return xr.DataArray(stand_in, {dim: (dim, target, attrs)}, (dim,), attrs=array.attrs)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Samples and features of one object.
+
+    Parameters
+    ----------
+    variables
+        By name, in the order of their features.
+    sample_dims
+        The dims of the labels, in the user's order.
+    sizes
+        Number of grid points along each sample dim.
+    coords
+        The coordinates that labels keep.
+    left_out
+        Why each variable that was not named stayed behind.
+    mask, weight
+        Over some of the sample dims: which samples count, and how much.
+    """
+
+    variables: Mapping[Hashable, Variable]
+    sample_dims: tuple[Hashable, ...]
+    sizes: Mapping[Hashable, int]
+    coords: Mapping[Hashable, xr.DataArray]
+    left_out: Mapping[Hashable, str] = field(default_factory=dict)
+    mask: xr.DataArray | None = None
+    weight: xr.DataArray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the labels."""
+        return tuple(self.sizes[dim] for dim in self.sample_dims)
+
+    @property
+    def n_points(self) -> int:
+        """Number of grid points, with data or without."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @cached_property
+    def features(self) -> xr.Dataset:
+        """One sample without values: what is compared when another object is predicted."""
+        return xr.Dataset({name: variable.template for name, variable in self.variables.items()})
+
+    @cached_property
+    def n_features(self) -> int:
+        """Number of columns of the rows."""
+        return sum(variable.size for variable in self.variables.values())
+
+    @cached_property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Single precision where it holds every variable exactly, else double."""
+        dtypes = [variable.array.dtype for variable in self.variables.values()]
+        small = all(np.can_cast(dtype, np.float32) for dtype in dtypes)
+        return np.dtype(np.float32 if small else np.float64)
+
+    @property
+    def column_groups(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        """The number of the variable of each column."""
+        sizes = [variable.size for variable in self.variables.values()]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether any of the arrays is a dask array."""
+        arrays = [variable.array for variable in self.variables.values()]
+        return any(array.chunks is not None for array in [*arrays, self.mask, self.weight]
+                   if array is not None)
+
+
+def is_descending(array: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
+    """Whether the index of ``dim`` falls; rows always hold features in rising order."""
+    index = array.indexes.get(dim)
+    return index is not None and len(index) > 1 and bool(index.is_monotonic_decreasing)
+
+
+def canonical_dims(dims: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """Return ``dims`` in the order in which feature dims are flattened, whatever the user's."""
+    return tuple(sorted(dims, key=str))
+
+
+def upright(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
+    """Return ``array`` with the indexes of ``dims`` rising."""
+    return array.isel({dim: slice(None, None, -1) for dim in dims if is_descending(array, dim)})

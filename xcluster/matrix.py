@@ -1,0 +1,389 @@
+"""Between xarray and numpy: the only module that turns labelled arrays into rows and back.
+
+Work is done block by block. Chunked arrays keep their chunks, one task a block over all variables
+together; arrays in memory are cut into slabs that threads share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.layout import Layout, canonical_dims, is_descending, upright
+from xcluster.levels import Levels
+from xcluster.parallel import map_threads, single_threaded_blas
+from xcluster.streaming import BLOCK_ROWS
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of some grid points, with data or without.
+
+    Parameters
+    ----------
+    X : array of shape (n_points, n_features)
+    inside : array of shape (n_points,)
+        Where the mask, if any, is True and the weight above zero.
+    weight : array of shape (n_points,), optional
+    extra
+        Further arrays, by name, that broadcast against ``shape``.
+    shape
+        Of the grid points.
+    """
+
+    X: Array
+    inside: Array
+    weight: Array | None
+    extra: Mapping[str, Array]
+    shape: tuple[int, ...]
+
+    @property
+    def complete(self) -> Array:
+        """Which points are samples: inside, with every feature a finite number."""
+        return np.asarray(self.inside & np.isfinite(self.X).all(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Where the columns of one variable go; pickles in a few bytes."""
+
+    axes: tuple[bool, ...]
+    columns: slice
+    levels: Levels | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Assembly:
+    """Turns the arrays of one block into a `Block`, and calls a function of it."""
+
+    parts: tuple[_Part, ...]
+    others: tuple[tuple[str, tuple[bool, ...]], ...]
+    dtype: np.dtype[Any]
+    function: Callable[[Block], Any]
+
+    def __call__(self, *arrays: Array) -> Any:
+        with single_threaded_blas():
+            return self.function(self.block(*arrays))
+
+    def block(self, *arrays: Array) -> Block:
+        values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
+        spread = {
+            name: _spread(array, axes)
+            for (name, axes), array in zip(self.others, others, strict=True)
+        }
+        pieces = [
+            _columns(array, part) for array, part in zip(values, self.parts, strict=True)
+        ]
+        shape = np.broadcast_shapes(
+            *(piece.shape[:-1] for piece in pieces), *(array.shape for array in spread.values())
+        )
+        X = np.empty((*shape, self.parts[-1].columns.stop), self.dtype)
+        for piece, part in zip(pieces, self.parts, strict=True):
+            X[..., part.columns] = piece
+        return _as_block(X.reshape(-1, X.shape[-1]), spread, shape)
+
+
+def _as_block(X: Array, spread: dict[str, Array], shape: tuple[int, ...]) -> Block:
+    mask, weight = (
+        np.broadcast_to(spread.pop(name), shape).ravel() if name in spread else None
+        for name in ("mask", "weight")
+    )
+    inside = np.ones(len(X), bool) if mask is None else mask
+    if weight is not None:
+        weight = weight.astype(np.float64)
+        if (weight[inside] < 0).any() or not np.isfinite(weight[inside]).all():
+            raise ValueError(WEIGHT_RULE)
+        inside = inside & (weight > 0)
+    return Block(X, inside, weight, spread, shape)
+
+
+WEIGHT_RULE = (
+    "weights: must be finite numbers of at least 0 wherever the mask is True, and some are NaN, "
+    "infinite or negative. Fill them (weights.fillna(0)) or leave those samples out with .where()."
+)
+
+
+def _spread(array: Array, axes: tuple[bool, ...]) -> Array:
+    """Insert the sample axes that an array lacks."""
+    lacking = tuple(i for i, present in enumerate(axes) if not present)
+    return np.expand_dims(array, lacking)
+
+
+def _columns(array: Array, part: _Part) -> Array:
+    """Return one variable as (sample axes..., columns)."""
+    n_axes = sum(part.axes)
+    flat = array.reshape(*array.shape[:n_axes], -1)
+    if part.levels is not None:
+        flat = flat if flat.dtype.kind == "f" else flat.astype(np.float64)
+        rows = part.levels(flat.reshape(-1, flat.shape[-1]))
+        flat = rows.reshape(*flat.shape[:-1], -1)
+    return np.expand_dims(flat, tuple(i for i, present in enumerate(part.axes) if not present))
+
+
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """The arrays of a layout in the order that an `_Assembly` takes them."""
+
+    arrays: tuple[xr.DataArray, ...]
+    sample_dims: tuple[Hashable, ...]
+    parts: tuple[_Part, ...]
+    others: tuple[tuple[str, tuple[bool, ...]], ...]
+    dtype: np.dtype[Any]
+
+    def assembly(self, function: Callable[[Block], Any]) -> _Assembly:
+        return _Assembly(self.parts, self.others, self.dtype, function)
+
+
+def _inputs(layout: Layout, extra: Mapping[str, xr.DataArray] | None = None) -> _Inputs:
+    dims = layout.sample_dims
+    arrays, parts, start = [], [], 0
+    for variable in layout.variables.values():
+        feature_dims = canonical_dims(variable.feature_dims)
+        array = upright(variable.array, feature_dims)
+        present = tuple(dim in array.dims for dim in dims)
+        arrays.append(array.transpose(*(dim for dim in dims if dim in array.dims), *feature_dims))
+        parts.append(_Part(present, slice(start, start + variable.size), variable.levels))
+        start += variable.size
+    further = {"mask": layout.mask, "weight": layout.weight, **(extra or {})}
+    others = []
+    for name, other in further.items():
+        if other is not None:
+            present = tuple(dim in other.dims for dim in dims)
+            arrays.append(other.transpose(*(dim for dim in dims if dim in other.dims)))
+            others.append((name, present))
+    return _Inputs(tuple(arrays), dims, tuple(parts), tuple(others), layout.dtype)
+
+
+# ---------------------------------------------------------------- running a function over blocks
+
+
+def apply(
+    layout: Layout,
+    function: Callable[[Array], Array],
+    *,
+    width: int | None = None,
+    dtype: Any = np.float32,
+) -> xr.DataArray:
+    """Return ``function`` of the complete rows, laid on the grid; NaN elsewhere.
+
+    Lazy where the layout is, with its chunks.
+
+    Parameters
+    ----------
+    layout
+        Of the object.
+    function
+        Takes (n, n_features), returns (n,), or (n, width) where ``width`` is given.
+    width
+        Size of a further last dim, ``"column"``.
+    dtype
+        Of the result.
+
+    Returns
+    -------
+    DataArray over the sample dims (and ``"column"``), with the coordinates of the samples.
+    """
+    scatter = _Scatter(function, width, np.dtype(dtype))
+    data = run(layout, scatter, width=width, dtype=dtype)
+    dims = layout.sample_dims if width is None else (*layout.sample_dims, "column")
+    return xr.DataArray(data, dict(layout.coords), dims)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scatter:
+    function: Callable[[Array], Array]
+    width: int | None
+    dtype: np.dtype[Any]
+
+    def __call__(self, block: Block) -> Array:
+        complete = block.complete
+        tail = () if self.width is None else (self.width,)
+        out = np.full((len(complete), *tail), np.nan, self.dtype)
+        if complete.all() and len(complete):
+            out[:] = self.function(block.X)
+        elif complete.any():
+            out[complete] = self.function(block.X[complete])
+        return out.reshape(*block.shape, *tail)
+
+
+def run(
+    layout: Layout, function: Callable[[Block], Array], *, width: int | None, dtype: Any
+) -> Any:
+    """Return ``function`` of each block as one array over the sample dims, numpy or dask."""
+    inputs = _inputs(layout)
+    if layout.is_lazy:
+        return _dask_blocks(inputs, function, width=width, dtype=np.dtype(dtype))
+    tail = () if width is None else (width,)
+    out = np.empty((*layout.shape, *tail), dtype)
+    assembly = inputs.assembly(function)
+
+    def fill(where: tuple[slice, ...]) -> None:
+        out[where] = assembly(*_cut(inputs, where))
+
+    map_threads(fill, _slabs(layout.shape))
+    return out
+
+
+def _slabs(shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """Cut a grid along its longest dim into slabs of about one block of rows."""
+    longest = int(np.argmax(shape))
+    rows_each = max(int(np.prod(shape, dtype=np.int64)) // shape[longest], 1)
+    thickness = max(BLOCK_ROWS // rows_each, 1)
+    whole = [slice(None)] * len(shape)
+    return [
+        (*whole[:longest], slice(start, start + thickness), *whole[longest + 1 :])
+        for start in range(0, shape[longest], thickness)
+    ]
+
+
+def _cut(inputs: _Inputs, where: tuple[slice, ...]) -> list[Array]:
+    by_dim = dict(zip(inputs.sample_dims, where, strict=True))
+    return [
+        array.values[tuple(by_dim.get(dim, slice(None)) for dim in array.dims)]
+        for array in inputs.arrays
+    ]
+
+
+def _dask_blocks(
+    inputs: _Inputs, function: Callable[[Block], Any], *, width: int | None, dtype: np.dtype[Any]
+) -> Any:
+    """One fused task a block: feature dims whole, sample dims as chunked by the user."""
+    import dask.array as da
+
+    index = {dim: i for i, dim in enumerate(inputs.sample_dims)}
+    arguments: list[Any] = []
+    for array in inputs.arrays:
+        whole = {dim: -1 for dim in array.dims if dim not in index}
+        data = array.chunk(whole).data if array.chunks is not None else array.data
+        arguments += [data, tuple(index.get(dim, f"{dim} of {len(arguments)}") for dim in array.dims)]
+    out_index = tuple(range(len(index)))
+    new_axes = {} if width is None else {len(index): width}
+    return da.blockwise(
+        inputs.assembly(function),
+        (*out_index, *new_axes),
+        *arguments,
+        new_axes=new_axes,
+        concatenate=True,
+        dtype=dtype,
+        meta=np.empty((0,) * (len(index) + len(new_axes)), dtype),
+        name=None,
+        token="cluster",
+    )
+
+
+def reduce(
+    layout: Layout,
+    function: Callable[[Block], T],
+    merge: Callable[[Sequence[T]], T],
+    *,
+    extra: Mapping[str, xr.DataArray] | None = None,
+    whole: bool = False,
+) -> T:
+    """Return ``merge`` of ``function`` over all blocks: one pass over the data.
+
+    Parameters
+    ----------
+    layout
+        Of the object.
+    function
+        What to compute of each block.
+    merge
+        Joins a few results; chunked data merge in a tree, in the order of the blocks.
+    extra
+        Further arrays over sample dims, found in `Block.extra`.
+    whole
+        Take arrays in memory as one block, where cutting them would only cost a copy.
+    """
+    inputs = _inputs(layout, extra)
+    if layout.is_lazy:
+        return _dask_reduce(inputs, function, merge)
+    assembly = inputs.assembly(function)
+    slabs = [(slice(None),) * len(layout.shape)] if whole else _slabs(layout.shape)
+    return merge(map_threads(lambda where: assembly(*_cut(inputs, where)), slabs))
+
+
+SPLIT_EVERY = 8
+
+
+def _dask_reduce(
+    inputs: _Inputs, function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
+) -> T:
+    import dask
+
+    blocks = _dask_blocks(inputs, _Boxed(function), width=None, dtype=np.dtype(object))
+    parts = list(blocks.to_delayed().ravel())
+    merge_task = dask.delayed(_MergeBoxed(merge), pure=False)
+    while True:
+        parts = [merge_task(parts[i : i + SPLIT_EVERY]) for i in range(0, len(parts), SPLIT_EVERY)]
+        if len(parts) == 1:
+            result: T = _unbox(dask.compute(parts[0])[0])
+            return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxed:
+    """Puts any result into an array of one object, as blocks of an array must be arrays."""
+
+    function: Callable[[Block], Any]
+
+    def __call__(self, block: Block) -> Array:
+        return _box(self.function(block), len(block.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _MergeBoxed:
+    merge: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, boxes: Sequence[Array]) -> Array:
+        return _box(self.merge([_unbox(box) for box in boxes]), 1)
+
+
+def _box(result: Any, ndim: int) -> Array:
+    box = np.empty((1,) * ndim, object)
+    box.flat[0] = result
+    return box
+
+
+def _unbox(box: Array) -> Any:
+    return box.flat[0]
+
+
+# --------------------------------------------------------------------- rows back to the variables
+
+
+def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> xr.Dataset:
+    """Return rows of features as a Dataset over ``dim`` and the feature dims.
+
+    Parameters
+    ----------
+    features
+        One sample without values, as `Layout.features`.
+    rows : array of shape (n, n_features)
+    dim
+        Name of the rows' dim.
+    values : array of shape (n,)
+        Its coordinate.
+    """
+    out, start = {}, 0
+    for name, template in features.data_vars.items():
+        columns = rows[:, start : start + template.size]
+        out[name] = _unpack_variable(template, columns, dim)
+        start += template.size
+    return xr.Dataset(out, {**features.coords, dim: (dim, values)})
+
+
+def _unpack_variable(template: xr.DataArray, columns: Array, dim: Hashable) -> xr.DataArray:
+    dims = canonical_dims(template.dims)
+    shape = tuple(template.sizes[each] for each in dims)
+    array = xr.DataArray(columns.reshape(len(columns), *shape), dims=(dim, *dims))
+    fallen = [each for each in dims if is_descending(template, each)]
+    array = array.isel({each: slice(None, None, -1) for each in fallen})
+    return array.transpose(dim, *template.dims).assign_attrs(template.attrs)

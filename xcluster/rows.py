@@ -1,0 +1,174 @@
+"""The rows that a fit sees: all complete ones, or a sample of them, and what became of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.checks import complaint
+from xcluster.hashing import canonical_positions, coordinate_keys, mix
+from xcluster.layout import Layout
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """How many grid points there were, and why some are no samples.
+
+    Parameters
+    ----------
+    points
+        All grid points.
+    outside
+        Those where the mask is False or the weight zero.
+    complete
+        Those inside with every feature a number.
+    missing, infinite : arrays of shape (n_variables,)
+        Points inside where a variable lacks a value, or has an infinite one.
+    """
+
+    points: int
+    outside: int
+    complete: int
+    missing: Array
+    infinite: Array
+
+    @property
+    def incomplete(self) -> int:
+        """Points inside that lack a feature."""
+        return self.points - self.outside - self.complete
+
+    @staticmethod
+    def of(block: matrix.Block, complete: Array, starts: Array) -> Tally:
+        """Count one block, whose variables start at the columns ``starts``."""
+        inside = block.inside
+        missing = infinite = np.zeros(len(starts), np.int64)
+        if complete.sum() < inside.sum():
+            X = block.X[inside & ~complete]
+            missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
+            infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
+        outside = int(len(inside) - inside.sum())
+        return Tally(len(inside), outside, int(complete.sum()), missing, infinite)
+
+    @staticmethod
+    def merge(tallies: Sequence[Tally]) -> Tally:
+        """Add the counts of several blocks."""
+        return Tally(
+            sum(each.points for each in tallies),
+            sum(each.outside for each in tallies),
+            sum(each.complete for each in tallies),
+            np.sum([each.missing for each in tallies], axis=0),
+            np.sum([each.infinite for each in tallies], axis=0),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Complete rows with their weights.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_features)
+    weight : array of shape (n,), optional
+    key : array of shape (n,)
+        The canonical position of each row, or its hash where rows were sampled.
+    tally
+        Of all grid points.
+    """
+
+    X: Array
+    weight: Array | None
+    key: Array
+    tally: Tally
+
+    def take(self, order: Array) -> Rows:
+        """Return the rows ``order``, of the same tally."""
+        weight = None if self.weight is None else self.weight[order]
+        return Rows(self.X[order], weight, self.key[order], self.tally)
+
+
+def gather(layout: Layout) -> Rows:
+    """Return all complete rows, in an order that depends on their coordinates alone."""
+    read = partial(_read, n=None, mixed=False, starts=_starts(layout))
+    rows = matrix.reduce(
+        layout, read, partial(_merge, n=None), extra=canonical_positions(layout), whole=True
+    )
+    return _sorted(checked(rows, layout))
+
+
+def sample(layout: Layout, n: int) -> Rows:
+    """Return the ``n`` complete rows of the smallest keys (hashed coordinates); one pass."""
+    read = partial(_read, n=n, mixed=True, starts=_starts(layout))
+    rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys(layout))
+    return _sorted(checked(rows, layout))
+
+
+def _starts(layout: Layout) -> Array:
+    sizes = [variable.size for variable in layout.variables.values()]
+    return np.cumsum([0, *sizes[:-1]])
+
+
+def _read(block: matrix.Block, *, n: int | None, mixed: bool, starts: Array) -> Rows:
+    complete = block.complete
+    tally = Tally.of(block, complete, starts)
+    key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()  # type: ignore[arg-type]
+    key = mix(key) if mixed else key
+    if complete.all() and n is None:
+        return Rows(block.X, block.weight, key, tally)
+    chosen = np.flatnonzero(complete)
+    if n is not None and len(chosen) > n:
+        chosen = chosen[np.argpartition(key[chosen], n - 1)[:n]]
+    return Rows(block.X, block.weight, key, tally).take(chosen)
+
+
+def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    weighted = parts[0].weight is not None
+    merged = Rows(
+        np.concatenate([part.X for part in parts]),
+        np.concatenate([part.weight for part in parts]) if weighted else None,  # type: ignore[misc]
+        np.concatenate([part.key for part in parts]),
+        Tally.merge([part.tally for part in parts]),
+    )
+    if n is None or len(merged.key) <= n:
+        return merged
+    return merged.take(np.argpartition(merged.key, n - 1)[:n])
+
+
+def _sorted(rows: Rows) -> Rows:
+    if (rows.key[1:] >= rows.key[:-1]).all():
+        return rows
+    return rows.take(np.argsort(rows.key, kind="stable"))
+
+
+def checked(rows: Rows, layout: Layout) -> Rows:
+    """Return ``rows``; refuse infinities, and nothing at all."""
+    tally, names = rows.tally, list(layout.variables)
+    if tally.infinite.any():
+        name = names[int(tally.infinite.argmax())]
+        rule = f"holds infinite values at {tally.infinite.max():,} of {tally.points:,} points"
+        raise ValueError(complaint("vars", name, rule, "mask them: ds.where(np.isfinite(ds))"))
+    if tally.points == tally.outside:
+        rule = f"leaves none of the {tally.points:,} points"
+        raise ValueError(complaint("where", "mask", rule, "check the mask and the weights"))
+    if not tally.complete:
+        raise ValueError(_nothing_complete(tally, names))
+    return rows
+
+
+def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> str:
+    worst = int(tally.missing.argmax())
+    rule = (
+        f"all {tally.incomplete:,} samples are incomplete; {names[worst]!r} lacks values in "
+        f"{tally.missing[worst]:,} of them"
+    )
+    remedy = "leave that variable out, narrow between=, or fill gaps with missing='interpolate'"
+    return complaint("vars", list(names), rule, remedy)

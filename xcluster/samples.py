@@ -1,0 +1,490 @@
+"""The question: which samples, which features, which steps; nothing is computed before a clusterer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from xcluster import fitting, formatting, geography, methods, selection
+from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.layout import Layout
+from xcluster.methods import Method, Options
+from xcluster.reduction import Reduction
+from xcluster.samplers import Sampler
+from xcluster.steps import Over, Step, check_over
+
+if TYPE_CHECKING:
+    from xcluster.clustering import Clustering
+    from xcluster.plot.samples import SamplesPlot
+    from xcluster.selection import Sweep
+
+K = int | Iterable[int] | None
+SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscombe")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples:
+    """Samples of an object, with the steps that their features go through.
+
+    Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every
+    method returns a new object; nothing is computed until a clusterer is called.
+
+    Parameters
+    ----------
+    data : Dataset
+        The user's object.
+    sampler
+        What is a sample and what are its features.
+    steps
+        Scaling and reduction, in order.
+    mask : DataArray of bool, optional
+        Which samples count.
+    weighting : "area", DataArray or None
+        How much each sample counts.
+    random_state : int
+        Seed of everything random that follows.
+
+    Notes
+    -----
+    All clusterers take these keywords beside their own:
+
+    fit_on : "auto", "all" or int, default "auto"
+        Rows to fit. "auto": all up to 1,000,000 grid points, else a sample of 100,000 complete
+        rows, chosen by their coordinates. "all" streams over larger data.
+    order : "size", "center", a variable's name or a callable, default "size"
+        What the labels are numbered by.
+    attrs : mapping, optional
+        Free attributes of the result.
+    progress : bool, default True
+        Show a bar for what takes longer than two seconds.
+    smooth, interp_method
+        Passed to the search for a knee where ``k`` is not an int.
+    """
+
+    data: xr.Dataset
+    sampler: Sampler
+    steps: tuple[Step, ...] = ()
+    mask: xr.DataArray | None = None
+    weighting: Literal["area"] | xr.DataArray | None = None
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        check_integer("random_state", self.random_state, minimum=0)
+        # Arranged now, so that a wrong name is an error where it was written.
+        self.layout  # noqa: B018
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How samples and features lie in the data."""
+        layout = self.sampler.arrange(self.data)
+        mask = None if self.mask is None else _on_grid("mask", self.mask, layout)
+        return replace(layout, mask=mask, weight=self._weight(layout))
+
+    # ------------------------------------------------------------------------ which samples
+
+    def where(self, mask: xr.DataArray) -> Samples:
+        """Keep the samples where ``mask`` is True.
+
+        Parameters
+        ----------
+        mask : DataArray of bool
+            Over some or all of the sample dims, on the same coordinates. A further call keeps
+            what both allow.
+
+        Raises
+        ------
+        TypeError
+            If it is no DataArray of bool.
+        ValueError
+            If it lies on another grid.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean()
+        >>> warm = ds.cluster.pixels().where(ds.SST > 10)
+        """
+        if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
+            rule = f"must be a DataArray of bool, not {_kind(mask)}"
+            raise TypeError(complaint("mask", _kind(mask), rule, "compare: ds.land == 100"))
+        _on_grid("mask", mask, self.layout)
+        return replace(self, mask=mask if self.mask is None else self.mask & mask)
+
+    def weights(self, weights: Literal["area"] | xr.DataArray) -> Samples:
+        """Let samples count by their area, or by ``weights``.
+
+        Weights enter standard scaling, PCA and every clusterer and score that can take them;
+        other steps are fitted unweighted, and `Clustering.report` says so. For snapshots they
+        weigh the features, by their square root.
+
+        Parameters
+        ----------
+        weights : "area" or DataArray
+            "area" is the cell's area where the grid has bounds, else the cosine of latitude. A
+            DataArray lies over some or all of the sample dims; values at least 0, not all 0.
+
+        Raises
+        ------
+        ValueError
+            If there is no latitude for "area", or the weights lie on another grid.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> samples = xcluster.datasets.ocean().cluster.pixels().weights("area")
+        """
+        if not isinstance(weights, xr.DataArray):
+            check_choice("weights", weights, ("area",))
+        return replace(self, weighting=weights)
+
+    def _weight(self, layout: Layout) -> xr.DataArray | None:
+        if self.weighting is None:
+            return None
+        if isinstance(self.weighting, xr.DataArray):
+            return _on_grid("weights", self.weighting, layout)
+        area = geography.area_weights(layout.coords, self.data)
+        if area is None:
+            rule = "needs a latitude among the coordinates of the samples, and there is none"
+            remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
+            raise ValueError(complaint("weights", "area", rule, remedy))
+        return area
+
+    # -------------------------------------------------------------------------------- steps
+
+    def scale(self, how: Any = "standard", over: Over = "feature") -> Samples:
+        """Scale the features.
+
+        Parameters
+        ----------
+        how : str, transformer or None, default "standard"
+            "standard" (zero mean, unit deviation), "robust" (median and quartiles), "minmax"
+            (0 to 1), "max" (divided by the largest absolute value), "norm" (each sample to unit
+            length), "log" (natural logarithm), "clr" (centred log-ratio), "anscombe"
+            (2 sqrt(x + 3/8), for counts), any scikit-learn transformer, or None: no scaling at
+            all, also where several variables would otherwise be scaled.
+        over : {"feature", "variable", "all"}, default "feature"
+            Which columns share a centre and a scale: none, those of one variable, or all.
+
+        Raises
+        ------
+        ValueError
+            If ``how`` or ``over`` is unknown, or the columns are no longer variables.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> samples = xcluster.datasets.ocean().cluster.pixels().scale("robust")
+        """
+        check_choice("over", over, ("feature", "variable", "all"))
+        check_over(over, self.steps)
+        if how is None or hasattr(how, "fit_transform"):
+            return self._with(Step("scale", how, over))
+        from xcluster.algorithms.scaling import Scaler
+
+        return self._with(Step("scale", Scaler(check_choice("how", how, SCALINGS)), over))
+
+    def pca(self, n: float) -> Samples:
+        """Reduce to principal components, weighted where the samples are.
+
+        Parameters
+        ----------
+        n : int or float
+            Number of components, or the fraction of variance to keep (between 0 and 1).
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> samples = xcluster.datasets.ocean().cluster.pixels().pca(3)
+        >>> samples.transform().dims
+        ('component', 'latitude', 'longitude')
+        """
+        from xcluster.algorithms.pca import PCA
+
+        return self._with(Step("pca", PCA(_components(n), random_state=self.random_state)))
+
+    def nmf(self, n: int) -> Samples:
+        """Reduce to non-negative components (scikit-learn's NMF).
+
+        Parameters
+        ----------
+        n : int
+            Number of components. The data must not be negative.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> samples = xcluster.datasets.tomography().cluster.profiles("depth").nmf(3)
+        """
+        from xcluster.algorithms.nmf import NMF
+
+        n = check_integer("n", n, minimum=1)
+        return self._with(Step("nmf", NMF(n, random_state=self.random_state)))
+
+    def vae(self, n: int = 2, **keywords: Any) -> Samples:
+        """Reduce to the latent space of a variational auto-encoder (needs torch).
+
+        Parameters
+        ----------
+        n : int, default 2
+            Number of latent dimensions.
+        **keywords
+            ``hidden, alpha, epochs, batch_size, learning_rate, patience`` of
+            `xcluster.algorithms.vae.VAE`.
+        """
+        from xcluster.algorithms.vae import VAE
+
+        n = check_integer("n", n, minimum=1)
+        keywords = {"random_state": self.random_state, **keywords}
+        return self._with(Step("vae", VAE(n, **keywords)))
+
+    def then(self, transformer: Any) -> Samples:
+        """Pass the features through any scikit-learn transformer.
+
+        Parameters
+        ----------
+        transformer
+            With ``fit`` and ``transform``; cloned, never changed. No scaling is assumed before it.
+
+        Raises
+        ------
+        TypeError
+            If it has no ``fit`` or no ``transform``.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> from sklearn.preprocessing import QuantileTransformer
+        >>> ds = xcluster.datasets.ocean()
+        >>> samples = ds.cluster.pixels().then(QuantileTransformer(n_quantiles=50))
+        """
+        if isinstance(transformer, type) or not all(
+            callable(getattr(transformer, name, None)) for name in ("fit", "transform")
+        ):
+            rule = "must be an object with fit and transform"
+            remedy = "pass an instance, for example then(QuantileTransformer())"
+            raise TypeError(complaint("transformer", transformer, rule, remedy))
+        return self._with(Step("then", transformer))
+
+    def _with(self, step: Step) -> Samples:
+        return replace(self, steps=(*self.steps, step))
+
+    # --------------------------------------------------------------------------- clusterers
+
+    def kmeans(
+        self, k: K = None, *, metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
+        **keywords: Any,
+    ) -> Clustering:
+        """Cluster by k-means.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
+            chooses.
+        metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
+            Distance; the warped ones are for profiles and take ``window``, ``max_iter_barycenter``
+            or ``gamma`` (`xcluster.algorithms.warping.WarpingKMeans`).
+        **keywords
+            ``n_init=10, max_iter=300, tol=1e-4, init="k-means++"`` of
+            `xcluster.algorithms.kmeans.KMeans`, and those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering
+
+        Raises
+        ------
+        ValueError
+            If there are fewer distinct samples than ``k``.
+
+        Warns
+        -----
+        UserWarning
+            If no candidate is a knee; the best simplified silhouette is taken.
+
+        References
+        ----------
+        Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=4).kmeans(3)
+        >>> fit.labels.dims
+        ('latitude', 'longitude')
+        """
+        return self._cluster(methods.kmeans(self.layout, metric), k, keywords)
+
+    def gmm(self, k: K = None, *, covariance_type: str = "full", **keywords: Any) -> Clustering:
+        """Cluster by a Gaussian mixture.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of components, or candidates (None: 2 to 20) of which the lowest BIC chooses.
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        **keywords
+            ``n_init, max_iter, tol, reg_covar`` of
+            `xcluster.algorithms.mixture.GaussianMixture`, and those of all clusterers
+            (see `Samples`).
+
+        Returns
+        -------
+        Clustering, with `memberships`.
+
+        References
+        ----------
+        Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().pca(3).gmm(4)
+        >>> fit.memberships.dims
+        ('label', 'latitude', 'longitude')
+        """
+        return self._cluster(methods.gmm(self.layout, covariance_type), k, keywords)
+
+    def fit(self, clusterer: Any, **keywords: Any) -> Clustering:
+        """Cluster by any scikit-learn clusterer or mixture.
+
+        Parameters
+        ----------
+        clusterer
+            With ``fit`` and ``predict``, or ``fit_predict`` alone: then other samples take the
+            label of the nearest one that was fitted. Cloned, never changed.
+        **keywords
+            Those of all clusterers (see `Samples`).
+
+        Raises
+        ------
+        TypeError
+            If it is no clusterer.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> from sklearn.cluster import BisectingKMeans
+        >>> ds = xcluster.datasets.ocean()
+        >>> fit = ds.cluster.pixels().fit(BisectingKMeans(4, random_state=0))
+        """
+        return self._cluster(methods.wrapped(clusterer), None, keywords)
+
+    def sweep(
+        self, ks: Iterable[int] | None = None, method: str = "kmeans", criteria: Any = None,
+        **keywords: Any,
+    ) -> Sweep:
+        """Fit a range of k and compare.
+
+        Parameters
+        ----------
+        ks : iterable of int, default 2 to 20
+        method : {"kmeans", "gmm", "hac", "fuzzy"}, default "kmeans"
+        criteria : str or list of str, optional
+            What to measure at each k; by default the method's own criterion and the simplified
+            silhouette.
+        **keywords
+            Of the method, and those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Sweep
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> sweep = xcluster.datasets.ocean().cluster.pixels().sweep(range(2, 6))
+        >>> list(sweep.table)
+        ['distortion', 'simplified_silhouette']
+        """
+        built, others = methods.named(method, self.layout, keywords)
+        return selection.sweep(self, built, ks, criteria, others)
+
+    def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
+        return selection.cluster(self, method, k, keywords)
+
+    # ---------------------------------------------------------------------- before clustering
+
+    def transform(self) -> xr.DataArray:
+        """Return the reduced space, lazy where the data are.
+
+        Returns
+        -------
+        DataArray over ``("component", *sample dims)``; NaN where a sample is incomplete.
+        """
+        return self._reduction.transform()
+
+    def loadings(self) -> xr.Dataset:
+        """Return the axes of the reduced space in data coordinates.
+
+        Returns
+        -------
+        Dataset over ``("component", *feature dims)``.
+
+        Raises
+        ------
+        ValueError
+            If the last step has no ``components_``.
+        """
+        return self._reduction.loadings()
+
+    def explained_variance(self) -> xr.DataArray:
+        """Return the share of variance that each principal component explains.
+
+        Returns
+        -------
+        DataArray over ``component``, the ratios.
+        """
+        return self._reduction.explained_variance()
+
+    @cached_property
+    def _reduction(self) -> Reduction:
+        """The steps fitted as a clusterer would see them."""
+        return fitting.prepare(self, Options()).reduction
+
+    def __repr__(self) -> str:
+        return formatting.samples_text(self)
+
+    def _repr_html_(self) -> str:
+        return formatting.samples_html(self)
+
+
+def _components(n: Any) -> int | float:
+    """Return a number of components, or a fraction of variance."""
+    if isinstance(n, float) and 0 < n < 1:
+        return n
+    remedy = "pass a number of components, or a fraction between 0 and 1"
+    return check_integer("n", n, minimum=1, remedy=remedy)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, xr.DataArray):
+        return f"DataArray of {value.dtype}"
+    return type(value).__name__
+
+
+def _on_grid(parameter: str, array: xr.DataArray, layout: Layout) -> xr.DataArray:
+    """Return the values of ``array`` for the samples; refuse other dims and coordinates."""
+    unknown = [dim for dim in array.dims if dim not in layout.sample_dims]
+    if unknown:
+        rule = f"has the dim {unknown[0]!r}, and the samples lie over {list(layout.sample_dims)}"
+        raise ValueError(complaint(parameter, array.name, rule, "reduce or select that dim"))
+    grid = {dim: layout.coords[dim] for dim in array.dims if dim in layout.coords}
+    kept = {dim: coord.values for dim, coord in grid.items() if dim in array.coords}
+    missing = [dim for dim in kept if not np.isin(kept[dim], array[dim].values).all()]
+    if missing:
+        rule = f"lacks some of the samples' {missing[0]!r}"
+        raise ValueError(complaint(parameter, array.name, rule, "reindex it to the data"))
+    array = array.sel(kept)
+    wrong = [dim for dim in array.dims if array.sizes[dim] != layout.sizes[dim]]
+    if wrong:
+        dim = wrong[0]
+        rule = f"has {array.sizes[dim]} {dim!r}, and the data {layout.sizes[dim]}"
+        raise ValueError(complaint(parameter, array.name, rule, "bring it to the data's grid"))
+    return array.drop_vars(array.coords)

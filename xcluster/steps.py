@@ -1,0 +1,102 @@
+"""The steps between rows and clusterer, and the scaling that stands in where none is stated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import clone
+
+from xcluster.checks import complaint
+from xcluster.layout import Layout
+
+Over = Literal["feature", "variable", "all"]
+
+# What each step needs to know of scaling: the columns of these measure distance or variance, ...
+MEASURES = ("pca", "vae")
+# ... and these keep one column a feature, so that variables can still be told apart after them.
+KEEPS_COLUMNS = ("scale", "weights")
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a chain, not yet fitted.
+
+    Parameters
+    ----------
+    name
+        Of the method that added it.
+    transformer
+        scikit-learn's interface; None for ``scale(None)``.
+    over
+        For scaling: which columns share a centre and a scale.
+    assumed
+        Whether it stands in for a scaling that the user did not state.
+    """
+
+    name: str
+    transformer: Any
+    over: Over = "feature"
+    assumed: bool = False
+
+    def __str__(self) -> str:
+        if self.name != "scale":
+            return f"{self.name}({_summary(self.transformer)})"
+        over = "" if self.over == "feature" else f", over={self.over!r}"
+        return f"scale({_summary(self.transformer)}{over})"
+
+    def build(self, n_columns: int, layout: Layout) -> Any:
+        """Return an unfitted transformer for rows of ``n_columns``."""
+        transformer = clone(self.transformer)
+        if "groups" not in transformer.get_params():
+            return transformer
+        groups = {
+            "feature": None,
+            "variable": layout.column_groups,
+            "all": np.zeros(n_columns, dtype=np.intp),
+        }[self.over]
+        return transformer.set_params(groups=groups)
+
+
+def _summary(transformer: Any) -> str:
+    """Name what a reader would have typed."""
+    params = {} if transformer is None else transformer.get_params(deep=False)
+    for name in ("how", "n_components"):
+        if name in params:
+            return repr(params[name])
+    return type(transformer).__name__ if transformer is not None else "None"
+
+
+def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
+    """Return the steps that will be fitted, the scaling that nobody stated among them.
+
+    Features of several variables are brought to one scale, each variable as a block, directly
+    before the first step that measures distance or variance. Behind a transformer of the user's
+    own nothing is added: its columns are no variables any more.
+    """
+    stated = any(step.name == "scale" for step in steps)
+    kept = [step for step in steps if step.transformer is not None]
+    if stated or len(layout.variables) < 2:
+        return kept
+    place = next((i for i, step in enumerate(kept) if step.name not in KEEPS_COLUMNS), len(kept))
+    if place < len(kept) and kept[place].name == "then":
+        return kept
+    before_nmf = place < len(kept) and kept[place].name == "nmf"
+    return [*kept[:place], assumed_scaling("max" if before_nmf else "standard"), *kept[place:]]
+
+
+def assumed_scaling(how: str) -> Step:
+    """Return the scaling that brings several variables to one scale."""
+    from xcluster.algorithms.scaling import Scaler
+
+    return Step("scale", Scaler(how), over="variable", assumed=True)
+
+
+def check_over(over: Any, steps: Sequence[Step]) -> None:
+    """Refuse ``over="variable"`` where columns are no longer variables."""
+    mixed = [step.name for step in steps if step.name not in KEEPS_COLUMNS]
+    if over == "variable" and mixed:
+        rule = f"needs columns that belong to variables, and {mixed[0]}() has mixed them"
+        raise ValueError(complaint("over", over, rule, f"put scale() before {mixed[0]}()"))

@@ -1,0 +1,92 @@
+"""Sums a label, gathered in one pass over the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.assign import Assign
+from xcluster.layout import Layout
+
+Array = NDArray[Any]
+
+# Rows of each sum: one a label, and the last for what is unclassified.
+Sums = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSums:
+    """Sums over the samples of each label, of one block.
+
+    Parameters
+    ----------
+    assign
+        Gives the labels.
+    features : bool
+        Also sum the features themselves, for group means.
+    """
+
+    assign: Assign
+    features: bool = False
+
+    def __call__(self, block: matrix.Block) -> Sums:
+        complete = block.complete
+        n_labels = self.assign.partition.n_labels
+        X = block.X[complete]
+        labels, memberships = self._assigned(X)
+        kept = np.isfinite(labels)
+        where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
+        sums = {"samples": np.bincount(where, minlength=n_labels + 1)}
+        if block.weight is not None:
+            sums["weight"] = _add(block.weight[complete][kept], where, n_labels)
+        if "area" in block.extra:
+            area = np.broadcast_to(block.extra["area"], block.shape).ravel()[complete][kept]
+            sums["area"] = _add(area, where, n_labels)
+        if memberships is not None:
+            own = np.take_along_axis(memberships[kept], np.minimum(where, n_labels - 1)[:, None], 1)
+            sums["membership"] = _add(own[:, 0], where, n_labels)
+        if self.features:
+            weight = None if block.weight is None else block.weight[complete][kept]
+            sums["features"] = _add_rows(X[kept], where, n_labels, weight)
+        return sums
+
+    def _assigned(self, X: Array) -> tuple[Array, Array | None]:
+        if not len(X):
+            return np.zeros(0, np.float32), None
+        if not self.assign.is_soft:
+            return self.assign.labels(X), None
+        both = self.assign.both(X)
+        return both[:, 0], both[:, 1:]
+
+
+def _add(values: Array, where: Array, n_labels: int) -> Array:
+    return np.bincount(where, values.astype(np.float64), minlength=n_labels + 1)
+
+
+def _add_rows(X: Array, where: Array, n_labels: int, weight: Array | None) -> Array:
+    total = np.zeros((n_labels + 1, X.shape[1]))
+    for label in np.unique(where):
+        rows = where == label
+        share = np.ones(rows.sum()) if weight is None else weight[rows]
+        total[label] = share @ X[rows].astype(np.float64)
+    return total
+
+
+def merge_sums(parts: Sequence[Sums]) -> Sums:
+    """Add the sums of several blocks; a block without samples may lack some."""
+    names = {name for part in parts for name in part}
+    return {name: np.sum([part[name] for part in parts if name in part], axis=0) for name in names}
+
+
+def label_sums(
+    layout: Layout, assign: Assign, *, area: xr.DataArray | None = None, features: bool = False
+) -> Sums:
+    """Return the sums of all blocks: one pass over the data."""
+    extra = {} if area is None else {"area": area}
+    return matrix.reduce(layout, LabelSums(assign, features), merge_sums, extra=extra)
