@@ -63,7 +63,7 @@ class Components:
     @cached_property
     def origin(self) -> Array:
         """The mixture's mean, from which rows are measured so that offsets do no harm."""
-        return self.weights @ self.means / self.weights.sum()
+        return np.asarray(self.weights @ self.means / self.weights.sum())
 
     @cached_property
     def offsets(self) -> Array:
@@ -77,7 +77,7 @@ class Components:
         if roots.ndim == 3:
             roots = np.diagonal(roots, axis1=1, axis2=2)
         normalisation = np.log(roots).sum(axis=1) - 0.5 * roots.shape[1] * np.log(2 * np.pi)
-        return np.log(self.weights) + normalisation
+        return np.asarray(np.log(self.weights) + normalisation)
 
     def form(self) -> Form:
         """Return the faster of the two forms that keeps enough digits."""
@@ -132,7 +132,7 @@ class Expanded:
     @property
     def n_numbers(self) -> int:
         """Numbers in cache for each row."""
-        return self.coefficients.shape[1]
+        return int(self.coefficients.shape[1])
 
     def features(self, X: Array) -> Array:
         """Return ``(1, z, z z')`` of each row, of shape (q, n)."""
@@ -188,7 +188,7 @@ class Factored:
     @property
     def n_numbers(self) -> int:
         """Numbers in cache for each row."""
-        return 3 * self.components.means.shape[1]
+        return 3 * int(self.components.means.shape[1])
 
     def features(self, X: Array) -> Array:
         """Return each row measured from the origin, of shape (p, n)."""
@@ -277,7 +277,7 @@ def statistics(
         log_likelihood += float(log_sums.sum())
         sums += form.sums(shares, piece.features)
     total = len(X) if sample_weight is None else sample_weight.sum()
-    totals = {"log_likelihood": np.float64(log_likelihood), "total": np.float64(total)}
+    totals = {"log_likelihood": np.asarray(log_likelihood), "total": np.asarray(total, float)}
     return Statistics(sums={**totals, **form.moments(sums)._asdict()})
 
 

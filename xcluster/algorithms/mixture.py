@@ -147,6 +147,16 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     array([1., 1., 1., 1., 1., 1.])
     """
 
+    weights_: Array
+    means_: Array
+    covariances_: Array
+    precisions_cholesky_: Array
+    converged_: bool
+    n_iter_: int
+    lower_bound_: float
+    weight_sum_: float
+    n_features_in_: int
+
     def __init__(
         self,
         n_components: int = 1,
@@ -215,7 +225,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             iterate(self, blocks, self.max_iter)
             if not best or self.lower_bound_ > best["lower_bound_"]:
                 best = {name: getattr(self, name) for name in LEARNED}
-        vars(self).update(best)
+        for name, value in best.items():
+            setattr(self, name, value)
         warn_of_outcome(self, LEAST_SHARE)
         return self
 
@@ -371,8 +382,8 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         if len(given) < 3:
             nearest = nearest_of(self.means_, with_matrices=self.covariance_type in MATRICES)
             self._maximise(blocks.reduce(partial(statistics, nearest, to_assignments)))
-        self.weights_ = given.get("weights", self.weights_)
-        self.means_ = given.get("means", self.means_)
+        for name in given.keys() - {"precisions"}:
+            setattr(self, f"{name}_", given[name])
         if "precisions" in given:
             self._take_covariances(covariances_from(given["precisions"], self.covariance_type))
 

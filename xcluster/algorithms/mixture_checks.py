@@ -51,7 +51,7 @@ def check_weight(sample_weight: Any, X: Array) -> Array | None:
 def n_parameters(mixture: GaussianMixture) -> int:
     """Return how many numbers the mixture leaves free."""
     k, p = mixture.n_components, mixture.n_features_in_
-    return k - 1 + k * p + n_free(mixture.covariance_type, k, p)
+    return int(k - 1 + k * p) + n_free(mixture.covariance_type, k, p)
 
 
 def check_size(mixture: GaussianMixture, n_samples: int) -> None:
