@@ -55,8 +55,9 @@ def _draw_grid(
     if not (is_even(x) and is_even(y)):
         return ax.pcolormesh(edges(x), edges(y), values, **keywords)
     extent = (*edges(x)[[0, -1]], *edges(y)[[0, -1]])
-    looks = {"origin": "lower", "interpolation": "nearest", "aspect": ax.get_aspect()}
-    return ax.imshow(values, extent=extent, **looks, **keywords)
+    # In data units of the axes: cartopy would warp an image that reaches beyond the date line.
+    looks = {"origin": "lower", "interpolation": "nearest", "transform": ax.transData}
+    return ax.imshow(values, extent=extent, aspect=ax.get_aspect(), **looks, **keywords)
 
 
 def _turned_columns(lattice: Lattice, center: float) -> tuple[Floats, NDArray[np.intp]]:
@@ -94,7 +95,7 @@ def _draw_projected(
     lonlat = lattice.crs.transform_points(ax.projection, *np.meshgrid(x, y))
     rows, columns = _cell_of(lonlat[..., 1], lonlat[..., 0], lattice)
     inside = (rows >= 0) & (columns >= 0)
-    filled = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
+    filled: Floats = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan)
     image = np.ma.masked_invalid(np.where(inside, filled[rows, columns], np.nan))
     looks = {"origin": "lower", "interpolation": "nearest", "transform": ax.projection}
     return ax.imshow(image, extent=(west, east, south, north), **looks, **keywords)

@@ -51,7 +51,8 @@ class Flags:
         """Return the colour of each label; unclassified where it is not known."""
         positions = self.positions(labels)
         colors = np.array([*self.colors, UNCLASSIFIED])
-        return colors[np.where(np.isnan(positions), len(self.colors), positions).astype(int)]
+        places = np.where(np.isnan(positions), len(self.colors), positions).astype(int)
+        return np.asarray(colors[places])
 
 
 def has_flags(da: xr.DataArray) -> bool:
@@ -90,7 +91,7 @@ def flags_of_centers(centers: xr.DataArray | xr.Dataset) -> Flags:
 
 def _present(da: xr.DataArray) -> NDArray[np.int64]:
     values = np.unique(np.asarray(da.values, dtype=float))
-    return values[np.isfinite(values)].astype(np.int64)
+    return np.asarray(values[np.isfinite(values)], dtype=np.int64)
 
 
 def _numbered(values: NDArray[np.int64]) -> Flags:

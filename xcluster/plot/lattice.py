@@ -192,7 +192,7 @@ def longitude_range(longitude: NDArray[Any]) -> tuple[float, float]:
         return -180.0, 180.0
     west = ring[(widest + 1) % len(ring)]
     east = west + 360 - gaps[widest]
-    turns = 360 * np.floor(((west + east) / 2 + 180) / 360)
+    turns = 360 * np.ceil(((west + east) / 2 - 180) / 360)
     return float(west - turns), float(east - turns)
 
 

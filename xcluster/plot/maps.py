@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import xarray as xr
 from xcluster.plot.cells import draw_cells
 from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
 from xcluster.plot.lattice import Lattice, lattice_of
-from xcluster.plot.style import Style, style_of, warn_if_empty
+from xcluster.plot.style import Style, style_of
 from xcluster.plot.text import facet_title, with_units
 from xcluster.plot.view import Extent, View, view_of
 
@@ -106,18 +107,21 @@ def map(  # noqa: A001 - the name under which users know it
     >>> map(xcluster.datasets.ocean().sst)
     <matplotlib.image.AxesImage object at ...>
     """
-    facets = {"row": row, "col": col}
-    da = _squeezed(da, facets.values()).compute()
-    lattice = lattice_of(da, [dim for dim in facets.values() if dim is not None], x, y, transform)
+    facets = [dim for dim in (row, col) if dim is not None]
+    da = _squeezed(da, facets).compute()
+    lattice = lattice_of(da, facets, x, y, transform)
     limits = {key: kwargs.pop(key) for key in ("vmin", "vmax", "norm") if key in kwargs}
     style = style_of(da, cmap, **limits)
     if alpha is None and background is not None:
         alpha = BACKGROUND_ALPHA
     view = view_of(lattice, projection, extent, ax)
+    if not bool(da.notnull().any()):
+        warnings.warn("nothing to draw: all values are NaN", UserWarning, stacklevel=2)
     earth = Earth(background, coastlines, borders)
     picture = Picture(lattice, view, style, earth, {"alpha": alpha, **kwargs})
-    if any(dim is not None for dim in facets.values()):
-        return picture.draw_facets(da, facets, col_wrap, figsize, legend)
+    if facets:
+        grid = _facet_grid(da, row, col, col_wrap, view)
+        return picture.draw_facets(da, grid, figsize, legend)
     return picture.draw_one(da, ax, figsize, legend)
 
 
@@ -164,20 +168,9 @@ class Picture:
         return artist
 
     def draw_facets(
-        self,
-        da: xr.DataArray,
-        facets: Mapping[str, Hashable | None],
-        col_wrap: int | None,
-        figsize: tuple[float, float] | None,
-        legend: bool,
+        self, da: xr.DataArray, grid: Any, figsize: tuple[float, float] | None, legend: bool
     ) -> Any:
         """Draw one map for each entry of the facets' dims, and one legend."""
-        from xarray.plot import FacetGrid
-
-        grid = FacetGrid(
-            da, **facets, col_wrap=col_wrap, figsize=figsize or (1.0, 1.0),
-            subplot_kws={"projection": self.view.projection},
-        )  # fmt: skip
         grid.fig.set_layout_engine("compressed")
         grid.fig.set_size_inches(figsize or self._facet_size(*grid.axs.shape))
         places = dict(zip(grid.axs.flat, grid.name_dicts.flat, strict=True))
@@ -223,6 +216,18 @@ class Picture:
     def _facet_size(self, rows: int, columns: int) -> tuple[float, float]:
         width, height = _box(self.view.shape, max(9.0 / columns, 2.0), 3.0)
         return columns * (width + 0.2) + 1.6, rows * (height + 0.35) + 0.5
+
+
+def _facet_grid(
+    da: xr.DataArray, row: Hashable | None, col: Hashable | None, col_wrap: int | None, view: View
+) -> Any:
+    from xarray.plot import FacetGrid
+
+    subplots = {"projection": view.projection}
+    grid: Any = FacetGrid(
+        da, col=col, row=row, col_wrap=col_wrap, figsize=(6.0, 4.0), subplot_kws=subplots
+    )
+    return grid
 
 
 def _box(shape: float, width: float, height: float) -> tuple[float, float]:

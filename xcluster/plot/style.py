@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,7 +25,10 @@ LEGEND_ROWS = 20
 class Style(Protocol):
     """What a map needs to know about colours."""
 
-    title: str
+    @property
+    def title(self) -> str:
+        """What stands above a map; nothing where the colour bar says it."""
+        ...
 
     @property
     def keywords(self) -> Mapping[str, Any]:
@@ -121,7 +123,6 @@ def _limits(da: xr.DataArray, cmap: Any) -> dict[str, float]:
     values = np.asarray(da.values, dtype=float)
     values = values[np.isfinite(values)]
     if not values.size:
-        warnings.warn("nothing to draw: all values are NaN", UserWarning, stacklevel=4)
         return {"vmin": 0.0, "vmax": 1.0}
     low, high = float(values.min()), float(values.max())
     if low < 0 < high and cmap is None:
@@ -140,7 +141,7 @@ def _take_colors(cmap: Any, n: int) -> list[Any]:
     from matplotlib.colors import ListedColormap
 
     found = colormaps[cmap] if isinstance(cmap, str) else cmap
-    if found.N < n:
+    if n > found.N:
         rule = f"has {found.N} colours for {n} labels"
         raise ValueError(complaint("cmap", found.name, rule, "leave it out or pass a longer one"))
     is_list = isinstance(found, ListedColormap) and found.N < 256
@@ -168,10 +169,3 @@ def color_bar(artist: Any, axes: Sequence[Axes], label: str) -> Any:
     if len(axes) > 1:
         return figure.colorbar(artist, ax=list(axes), label=label, shrink=0.8, pad=0.02)
     return figure.colorbar(artist, cax=axes[0].inset_axes((1.03, 0.0, 0.035, 1.0)), label=label)
-
-
-def warn_if_empty(style: Style, da: xr.DataArray) -> None:
-    """Warn where a label map has no label."""
-    if isinstance(style, LabelStyle) and not bool(da.notnull().any()):
-        text = "no label to draw: all values of the label map are NaN"
-        warnings.warn(text, UserWarning, stacklevel=3)

@@ -1,0 +1,229 @@
+"""Profiles, spectra and other curves by label."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.checks import complaint
+from xcluster.plot.flags import flags_of, flags_of_centers
+from xcluster.plot.panels import outer_labels, panel_grid, single_axes
+from xcluster.plot.style import legend as draw_legend
+from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
+
+MEMBERS = 200
+
+
+def profiles(
+    data: xr.DataArray,
+    labels: xr.DataArray,
+    centers: xr.DataArray | None = None,
+    *,
+    members: int = MEMBERS,
+    quantiles: tuple[float, float] | None = (0.05, 0.95),
+    col_wrap: int | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> list[Any]:
+    """Draw one panel a label: its members, their quantile band, and its centre.
+
+    Parameters
+    ----------
+    data : DataArray
+        The curves, over the dims of ``labels`` and one more, in any order.
+    labels : DataArray
+        The label of each curve. Names and colours come from its flags.
+    centers : DataArray, optional
+        Over ``label`` and the curves' dim, which may have other levels than the data; by default
+        the means of the members.
+    members : int, default 200
+        The most members drawn in a panel, evenly spaced among all. The band and the count are
+        always of all members.
+    quantiles : tuple of float, optional
+        Limits of the band; None leaves it out.
+    col_wrap : int, optional
+        Number of panels in a row; by default 1 to 6, by the number of labels.
+    figsize : tuple of float, optional
+        In inches.
+
+    Returns
+    -------
+    list of matplotlib Axes
+        One for each label, -1 included where there is one. Depth and pressure go downwards.
+
+    Raises
+    ------
+    ValueError
+        If ``data`` has not exactly one dim more than ``labels``.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xcluster.datasets
+    >>> from xcluster.plot.profiles import profiles
+    >>> vs = xcluster.datasets.tomography().vs
+    >>> fast = (vs.sel(depth=10) > 3.5).astype(float)
+    >>> [ax.get_title() for ax in profiles(vs, fast)]
+    ['0 (n = 3,361)', '1 (n = 2,416)']
+    """
+    dim = _curve_dim(data, labels)
+    curves = data.transpose(*labels.dims, dim).compute()
+    values = curves.values.reshape(-1, curves.sizes[dim])
+    of_sample = np.asarray(labels.values).reshape(-1)
+    flags = flags_of(labels)
+    upright = is_vertical(data, dim)
+    panel = (1.9, 3.2) if upright else (3.0, 2.0)
+    axes = panel_grid(max(len(flags.values), 1), panel, col_wrap, figsize)
+    levels = _levels(data, dim)
+    for ax, label, name, color in zip(axes, flags.values, flags.names, flags.colors, strict=False):
+        chosen = values[of_sample == label]
+        drawing = _Curves(ax, upright, color)
+        drawing.members(levels, chosen[_spread(len(chosen), members)])
+        if quantiles is not None:
+            drawing.band(levels, chosen, quantiles)
+        drawing.center(*_center(centers, int(label), levels, chosen, dim))
+        ax.set_title(f"{name} (n = {len(chosen):,})", fontsize="medium")
+    _name_axes(axes, data, dim, upright)
+    return axes
+
+
+def centers(
+    centers: xr.DataArray,
+    *,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    legend: bool = True,
+) -> list[Any]:
+    """Draw all centres in one panel, one curve a label.
+
+    Parameters
+    ----------
+    centers : DataArray
+        Over ``label`` and one more dim. Names come from the coordinate ``label_name``, or names
+        and colours from flags on ``label``.
+    ax : matplotlib Axes, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    legend : bool, default True
+        Whether to name the labels beside the curves.
+
+    Returns
+    -------
+    list of matplotlib Line2D
+
+    Raises
+    ------
+    ValueError
+        If ``centers`` has not exactly one dim beside ``label``.
+    """
+    dim = _curve_dim(centers, centers["label"])
+    flags = flags_of_centers(centers)
+    upright = is_vertical(centers, dim)
+    ax = single_axes(ax, figsize or ((4.5, 5.0) if upright else (7.0, 4.0)))
+    levels = _levels(centers, dim)
+    rows = centers.transpose("label", dim).values
+    lines = []
+    for values, name, color in zip(rows, flags.names, flags.colors, strict=True):
+        xy = (values, levels) if upright else (levels, values)
+        lines += ax.plot(*xy, color=color, linewidth=2.0, label=name)
+    _direct([ax], centers, dim, upright)
+    sides = with_units(centers), dim_text(centers, dim)
+    ax.set(**dict(zip(("xlabel", "ylabel"), sides if upright else sides[::-1], strict=True)))
+    if legend:
+        draw_legend([ax], flags.names, flags.colors)
+    return lines
+
+
+class _Curves:
+    """Curves of one label, along a vertical or a horizontal axis."""
+
+    def __init__(self, ax: Any, upright: bool, color: str) -> None:
+        self.ax, self.upright, self.color = ax, upright, color
+
+    def members(self, levels: NDArray[Any], values: NDArray[Any]) -> None:
+        """Draw each row as a thin line, fainter where there are many."""
+        from matplotlib.collections import LineCollection
+
+        along = np.broadcast_to(levels, values.shape)
+        points = np.stack([values, along] if self.upright else [along, values], axis=-1)
+        alpha = float(np.clip(8 / max(len(values), 1), 0.08, 0.5))
+        lines = LineCollection(list(points), colors=self.color, linewidths=0.5, alpha=alpha)
+        self.ax.add_collection(lines)
+        self.ax.autoscale_view()
+
+    def band(
+        self, levels: NDArray[Any], values: NDArray[Any], quantiles: tuple[float, float]
+    ) -> None:
+        """Shade what lies between two quantiles of the rows."""
+        filled = np.isfinite(values).any(axis=0)
+        if not filled.any():
+            return
+        low, high = np.nanquantile(values[:, filled], quantiles, axis=0)
+        fill = self.ax.fill_betweenx if self.upright else self.ax.fill_between
+        fill(levels[filled], low, high, color=self.color, alpha=0.3, linewidth=0, zorder=2)
+
+    def center(self, levels: NDArray[Any], values: NDArray[Any]) -> None:
+        """Draw one bold line, outlined so that it stands out from its members."""
+        from matplotlib.patheffects import withStroke
+
+        outline = [withStroke(linewidth=3.2, foreground="0.1")]
+        xy = (values, levels) if self.upright else (levels, values)
+        self.ax.plot(*xy, color=self.color, linewidth=2.2, path_effects=outline, zorder=3)
+
+
+def _curve_dim(data: xr.DataArray, labels: xr.DataArray) -> Hashable:
+    left = [dim for dim in data.dims if dim not in labels.dims]
+    if len(left) == 1 and set(labels.dims) <= set(data.dims):
+        return left[0]
+    rule = f"must have the dims of the labels {tuple(map(str, labels.dims))} and one more"
+    remedy = "draw a map of labels that have no curves, or choose one variable and one dim"
+    raise ValueError(complaint("dims", tuple(map(str, data.dims)), rule, remedy))
+
+
+def _levels(data: xr.DataArray, dim: Hashable) -> NDArray[Any]:
+    """Return the positions along ``dim``: their numbers where they are not numeric."""
+    values = data[dim].values
+    return values if values.dtype.kind in "iufM" else np.arange(len(values))
+
+
+def _spread(n: int, at_most: int) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, max(n - 1, 0), min(n, at_most)).astype(np.intp))
+
+
+def _center(
+    centers: xr.DataArray | None,
+    label: int,
+    levels: NDArray[Any],
+    members: NDArray[Any],
+    dim: Hashable,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return levels and values of a centre: the mean of the members where none is given."""
+    if centers is not None and label in centers["label"].values:
+        return _levels(centers, dim), centers.sel(label=label).values
+    count = np.isfinite(members).sum(axis=0)
+    total = np.nansum(members, axis=0)
+    return levels, np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _name_axes(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: bool) -> None:
+    _direct(axes, data, dim, upright)
+    sides = with_units(data), dim_text(data, dim)
+    outer_labels(list(axes), *(sides if upright else sides[::-1]))
+
+
+def _direct(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: bool) -> None:
+    """Fit the axis along the curves to its levels, downwards for depth, and write names on it."""
+    levels = _levels(data, dim)
+    ends = (levels.min(), levels.max())
+    if upright:
+        axes[0].set_ylim(*(ends[::-1] if is_depth(data, dim) else ends))
+    elif len(levels) > 1:
+        axes[0].set_xlim(*ends)
+    if data[dim].dtype.kind not in "iufM":
+        for ax in axes:
+            ax.set_xticks(levels, [str(value) for value in data[dim].values], rotation=90)
