@@ -1,0 +1,306 @@
+"""k-means by Lloyd's iteration over blocks of rows, with sample weights, for data of any size."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin
+from sklearn.base import TransformerMixin, clone
+from sklearn.metrics import euclidean_distances
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.algorithms.mixture_checks import check_weight
+from xcluster.algorithms.seeding import grow, kmeans_plusplus
+from xcluster.checks import check_integer, check_number, complaint
+from xcluster.parallel import map_threads
+from xcluster.streaming import ArrayBlocks, Statistics, iterate
+
+__all__ = ["KMeans", "grow"]
+
+Array = NDArray[Any]
+FLOATS = (np.float64, np.float32)
+BLOCK_ROWS = 16_384  # small enough that a sweep over 65,536 rows keeps several threads busy
+NO_SPREAD = 1e-12
+"""Share of the total sum of squares below which rows are one point to float32 distances."""
+
+
+class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """k-means clustering that gives the same labels with any number of threads.
+
+    Lloyd's iteration [1]_ from greedy k-means++ starts. Distances are float32, on rows from
+    which a centre near their mean is subtracted; sums are float64 over blocks of a fixed size,
+    merged in order.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+    init : "k-means++" or array of shape (n_clusters, n_features), default "k-means++"
+        How to start; from given centres there is one start.
+    n_init : int, default 10
+        Number of k-means++ starts, of which the one with the least inertia is kept.
+    max_iter : int, default 300
+        Most iterations of one start.
+    tol : float, default 1e-4
+        The fit is done when the squared shift of all centres is at most this share of the mean
+        variance of the features.
+    random_state : int, RandomState or None, default 0
+
+    Attributes
+    ----------
+    cluster_centers_ : array of shape (n_clusters, n_features), float64
+    labels_ : array of shape (n_samples,), int32
+        Cluster of each row given to `fit`.
+    inertia_ : float
+        Weighted sum of squared distances to the nearest centre. After `update` that of the rows
+        and their cluster means in that pass.
+    counts_ : array of shape (n_clusters,), float64
+        Sum of the sample weights of each cluster.
+    n_iter_ : int
+        Iterations of the best start.
+
+    Notes
+    -----
+    A cluster without rows (or weight) is started again: it takes half of the cluster with the
+    largest sum of squares, which is cut through its mean. This needs no row, so it is the same
+    in memory and while streaming. Where all other clusters are single points as well there are
+    fewer distinct rows than clusters, and that is an error.
+
+    To refine a fitted object on more data, pass over these with `xcluster.streaming.iterate`.
+    To fit one cluster more from where this fit ended, start from `grow`.
+
+    References
+    ----------
+    .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information
+       Theory 28 (1982), 129-137.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 2.0], [1.0, 4.0], [10.0, 2.0], [10.0, 4.0], [10.0, 3.0]])
+    >>> fit = KMeans(2).fit(X)
+    >>> sorted(fit.cluster_centers_.tolist())
+    [[1.0, 3.0], [10.0, 3.0]]
+    >>> finer = KMeans(3, init=grow(fit.cluster_centers_, X)).fit(X)
+    >>> finer.inertia_ < fit.inertia_
+    True
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: int = 10,
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find the centres.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            float32 and float64 are taken as they are.
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+            Not negative; a row of weight zero gets a label and moves no centre.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For parameters out of range, and where fewer than ``n_clusters`` rows are distinct.
+        """
+        X = validate_data(self, X, dtype=FLOATS, order="C")
+        weight = check_weight(sample_weight, X)
+        self._check_parameters(len(X))
+        runs = self._runs(ArrayBlocks(X, weight, BLOCK_ROWS))
+        best = min(runs, key=lambda run: run.inertia_)
+        self.cluster_centers_, self.n_iter_ = best.cluster_centers_, best.n_iter_
+        self._label(X, weight)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the cluster of each row, of shape (n_samples,), int32."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
+        return self._nearest(X)[0]
+
+    def transform(self, X: Any) -> Array:
+        """Return the distances to the centres, of shape (n_samples, n_clusters)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
+        distances: Array = euclidean_distances(X, self.cluster_centers_.astype(X.dtype))
+        return distances
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus the weighted sum of squared distances to the nearest centre."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
+        squared = self._nearest(X)[1]
+        return -float(
+            np.sum(squared, dtype=np.float64)
+            if sample_weight is None
+            else squared @ check_weight(sample_weight, X)
+        )
+
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return the sums of one block of rows by nearest centre; changes nothing.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+
+        Returns
+        -------
+        Statistics
+            Sums ``counts`` (n_clusters), ``rows`` (n_clusters, n_features), of the rows less the
+            mean centre, and ``spread`` (n_clusters), of squared distances to the centre.
+        """
+        from xcluster.algorithms.kernels.lloyd import nearest, sums
+
+        X = _floats(X)
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        shift, centers = self._shifted_centers()
+        labels, squared = nearest(X, shift, centers)
+        counts, rows, spread = sums(X, shift, weight, labels, squared, len(centers))
+        return Statistics({"counts": counts, "rows": rows, "spread": spread})
+
+    def update(self, statistics: Statistics) -> bool:
+        """Move each centre to the mean of its rows; return whether the fit is done.
+
+        Parameters
+        ----------
+        statistics : Statistics
+            Merged from `partial_statistics` of all blocks.
+
+        Raises
+        ------
+        ValueError
+            Where fewer than ``n_clusters`` rows are distinct.
+        """
+        before = self.cluster_centers_
+        counts, spread = statistics.sums["counts"], statistics.sums["spread"]
+        filled = counts > 0
+        shift = before.mean(axis=0)
+        centers = before.copy()
+        centers[filled] = shift + statistics.sums["rows"][filled] / counts[filled, None]
+        within = np.maximum(spread - counts * _squares(centers - before), 0)
+        mean = np.average(centers, axis=0, weights=counts)
+        total = within.sum() + counts @ _squares(centers - mean)
+        self._split(centers, counts, within, NO_SPREAD * total)
+        self.cluster_centers_, self.counts_ = centers, counts
+        self.inertia_ = float(within.sum())
+        limit = self.tol * total / (counts.sum() * centers.shape[1])
+        return bool(filled.all() and _squares(centers - before).sum() <= limit)
+
+    def _split(self, centers: Array, counts: Array, within: Array, least: float) -> None:
+        """Let each empty cluster take half of the one with the largest sum of squares."""
+        squares, sizes = within.copy(), counts.copy()
+        direction = np.random.default_rng(0).standard_normal(centers.shape[1])
+        direction /= np.linalg.norm(direction)
+        for empty in np.flatnonzero(counts == 0):
+            widest = np.argmax(squares)
+            if squares[widest] <= least:
+                raise ValueError(self._too_many(f"{np.sum(counts > 0)} distinct rows"))
+            step = 0.5 * np.sqrt(squares[widest] / sizes[widest]) * direction
+            centers[empty] = centers[widest] + step
+            centers[widest] -= step
+            squares[[empty, widest]] = squares[widest] / 4
+            sizes[[empty, widest]] = sizes[widest] / 2
+
+    def _runs(self, blocks: ArrayBlocks) -> list[Any]:
+        """Return this estimator fitted from each start."""
+        starts = self._starts(blocks)
+        if len(blocks.X) > BLOCK_ROWS:  # then the blocks are what keeps the threads busy
+            return [self._run(start, blocks) for start in starts]
+        return map_threads(lambda start: self._run(start, blocks), starts)
+
+    def _starts(self, blocks: ArrayBlocks) -> list[Array]:
+        if not isinstance(self.init, str):
+            return [np.array(self.init, dtype=np.float64)]
+        random = check_random_state(self.random_state)
+        return [
+            kmeans_plusplus(blocks.X, self.n_clusters, blocks.sample_weight, random)
+            for _ in range(self.n_init)
+        ]
+
+    def _run(self, start: Array, blocks: ArrayBlocks) -> Any:
+        run = clone(self)
+        run.cluster_centers_ = start
+        run.n_iter_ = iterate(run, blocks, self.max_iter)
+        return run
+
+    def _label(self, X: Array, weight: Array | None) -> None:
+        """Label the rows by the final centres, and measure them."""
+        self.labels_, squared = self._nearest(X)
+        weight = np.ones(len(X)) if weight is None else weight
+        self.counts_ = np.bincount(self.labels_, weight, minlength=self.n_clusters)
+        self.inertia_ = float(squared @ weight)
+
+    def _nearest(self, X: Array) -> tuple[Array, Array]:
+        """Return label and squared distance of each row."""
+        from xcluster.algorithms.kernels.lloyd import nearest
+
+        shift, centers = self._shifted_centers()
+        parts = map_threads(
+            lambda start: nearest(X[start : start + BLOCK_ROWS], shift, centers),
+            range(0, len(X), BLOCK_ROWS),
+        )
+        labels, squared = zip(*parts, strict=True)
+        return np.concatenate(labels), np.concatenate(squared)
+
+    def _shifted_centers(self) -> tuple[Array, Array]:
+        """Return the mean centre, which float32 rows are measured from, and the centres from it."""
+        shift = self.cluster_centers_.mean(axis=0)
+        return shift, (self.cluster_centers_ - shift).astype(np.float32)
+
+    def _check_parameters(self, n_samples: int) -> None:
+        check_integer("n_clusters", self.n_clusters, minimum=1)
+        check_integer("n_init", self.n_init, minimum=1)
+        check_integer("max_iter", self.max_iter, minimum=1)
+        check_number("tol", self.tol, minimum=0)
+        self._check_init()
+        if self.n_clusters > n_samples:
+            raise ValueError(self._too_many(f"n_samples={n_samples} rows"))
+
+    def _check_init(self) -> None:
+        shape = (self.n_clusters, self.n_features_in_)
+        given = self.init if isinstance(self.init, str) else np.shape(self.init)
+        if given not in ("k-means++", shape):
+            rule = f"must be 'k-means++' or centres of shape {shape}"
+            raise ValueError(complaint("init", given, rule, "pass one of these"))
+
+    def _too_many(self, available: str) -> str:
+        rule = f"must be at most the number of distinct rows, and there are {available}"
+        return complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.cluster_centers_)
+
+
+def _squares(rows: Array) -> Array:
+    squares: Array = np.einsum("kp,kp->k", rows, rows)
+    return squares
+
+
+def _floats(X: Array) -> Array:
+    X = np.asarray(X)
+    return np.ascontiguousarray(X, dtype=np.float32 if X.dtype == np.float32 else np.float64)
