@@ -1,0 +1,421 @@
+"""Self-organising maps: a grid of nodes that follows the data and keeps its own topology."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from xcluster.algorithms.som_grid import (
+    Grid,
+    are_neighbours,
+    check_grid,
+    default_grid,
+    mean_distance_to_neighbours,
+    squared_distances,
+)
+from xcluster.algorithms.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
+from xcluster.checks import check_choice, check_integer, check_number, complaint
+from xcluster.parallel import map_threads, single_threaded_blas
+from xcluster.streaming import ArrayBlocks, Statistics, iterate
+
+Array = NDArray[Any]
+
+FLOATS = [np.float64, np.float32]
+TILE_ROWS = 4096
+"""Rows measured at once: their distances to the nodes of a common grid stay in cache."""
+BATCH_PASSES = 30
+ONLINE_STEPS = 50_000
+LAST_SIGMA = 0.3
+"""Radius that ends the batch schedule: a neighbour's samples weigh 0.4 % of a node's own."""
+SHRINKING_SHARE = 2 / 3
+"""Share of the passes in which the radius shrinks; the others let the nodes settle."""
+SETTLED = 1e-3
+"""Refinement is done when the quantisation error falls by a smaller share."""
+
+
+class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+    """A self-organising map on a rectangular grid.
+
+    Parameters
+    ----------
+    grid : tuple of two ints, optional
+        Rows and columns of nodes. By default ceil(sqrt(sqrt(n_samples))) each way.
+    training : {"batch", "online"}, default "batch"
+        Batch: all samples move all nodes at once, from a start on the plane of the first two
+        principal axes, so nothing is drawn at random. Online: one sample a step, in the order of
+        the rows, through MiniSom, from nodes at samples drawn at random.
+    sigma : float, optional
+        First radius of the Gaussian neighbourhood, in nodes; by default a quarter of the longer
+        side, at least 1. Batch: shrinks geometrically to 0.3 over two thirds of the passes and
+        stays. Online: step t of T has ``sigma / (1 + 2 t / T)``.
+    learning_rate : float, optional
+        Online only: first rate, 0.5 by default, which decays as `sigma` does.
+    n_iter : int, optional
+        Batch: passes over the data, 30 by default. Online: samples shown, 50,000 by default.
+    random_state : int, RandomState or None, default 0
+        Seed of the nodes that online training starts from.
+
+    Attributes
+    ----------
+    cluster_centers_ : array of shape (n_nodes, n_features)
+        Nodes, number ``row * n_columns + column``.
+    grid_ : tuple of two ints
+        Rows and columns.
+    labels_ : int array of shape (n_samples,)
+        Number of each sample's nearest node, its best matching unit.
+    bmus_ : int array of shape (n_samples, 2)
+        Row and column of that node.
+    counts_ : array of shape (n_nodes,)
+        Samples, or their weight, of each node; 0 where it is empty.
+    quantization_error_ : float
+        Mean distance from a sample to its nearest node.
+    topographic_error_ : float
+        Share of the samples whose two nearest nodes are not among each other's eight
+        neighbours; NaN for a single node.
+    weight_sum_ : float
+        Sum of the sample weights when the errors were measured (rows, where unweighted).
+    n_iter_ : int
+        Passes or steps made, passes of later refinement included.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+
+    Notes
+    -----
+    The batch map is that of [1]_. A pass is `partial_statistics` over blocks of rows and one
+    `update`, so a map fitted on a sample can be refined on data of any size by
+    ``xcluster.streaming.iterate(som, blocks, max_passes)``. Refinement stays at the last radius
+    and is done when a pass over the same data lowers the quantisation error by less than 0.1 %.
+    While the radius shrinks distances are measured in float32 about the centre of the map;
+    errors and labels in float64.
+
+    Online training is MiniSom's [2]_. SeisGo's maps of depth profiles are
+    ``SOM(training="online", sigma=0.3, learning_rate=0.1, n_iter=50_000)``; at that radius a
+    neighbour moves by 0.4 % of the winner, so the grid is hardly ordered, which is why the
+    defaults differ.
+
+    References
+    ----------
+    .. [1] T. Kohonen, "Essentials of the self-organizing map", Neural Networks 37 (2013), 52-65.
+    .. [2] G. Vettigli, "MiniSom: minimalistic and NumPy-based implementation of the Self
+       Organizing Map" (2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0], [5.1, 5.0]])
+    >>> som = SOM((1, 2)).fit(X)
+    >>> som.counts_
+    array([2., 2.])
+    >>> som.u_matrix().round(1)
+    array([[7., 7.]])
+    >>> som.merge_nodes(2)[som.labels_]
+    array([0, 0, 1, 1])
+    """
+
+    cluster_centers_: Array
+    n_iter_: int
+
+    def __init__(
+        self,
+        grid: Grid | None = None,
+        *,
+        training: str = "batch",
+        sigma: float | None = None,
+        learning_rate: float | None = None,
+        n_iter: int | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.grid = grid
+        self.training = training
+        self.sigma = sigma
+        self.learning_rate = learning_rate
+        self.n_iter = n_iter
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Train the map.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Complete rows; float32 or float64.
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+            A weight of 2 counts a row twice. Batch training only.
+
+        Returns
+        -------
+        SOM
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            For parameters out of range, such as a grid with a zero side; weights that are
+            negative or all zero; and weights in online training.
+
+        Warns
+        -----
+        UserWarning
+            Where there are more nodes than samples.
+        """
+        self._check_parameters()
+        X = validate_data(self, X, dtype=FLOATS, order="C")
+        weight = self._checked_weight(sample_weight, X)
+        self.grid_ = default_grid(len(X)) if self.grid is None else check_grid(self.grid)
+        self._warn_of_empty_nodes(len(X))
+        blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
+        with single_threaded_blas():
+            if self.training == "online":
+                self._train_online(X)
+            else:
+                self._train_batch(blocks)
+            self._take_errors(blocks.reduce(self.partial_statistics))
+            self.labels_ = self._nearest(X)
+        self.bmus_ = np.column_stack(np.divmod(self.labels_, self.grid_[1]))
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the number of each row's nearest node, an int array of shape (n_samples,)."""
+        return self._nearest(self._validated(X))
+
+    def transform(self, X: Any) -> Array:
+        """Return each row's distance to every node, of shape (n_samples, n_nodes)."""
+        X = self._validated(X)
+        with single_threaded_blas():
+            return np.asarray(euclidean_distances(X, self.cluster_centers_))
+
+    def u_matrix(self) -> Array:
+        """Return each node's mean distance to its neighbours in the grid.
+
+        Returns
+        -------
+        array of shape (n_rows, n_columns)
+            In data units, over up to eight neighbours; 0 for a single node. Ridges part groups
+            of nodes.
+
+        References
+        ----------
+        A. Ultsch and H. P. Siemon, "Kohonen's self organizing feature maps for exploratory data
+        analysis", Proc. INNC (1990), 305-308.
+        """
+        check_is_fitted(self)
+        return mean_distance_to_neighbours(self.cluster_centers_, self.grid_)
+
+    def merge_nodes(self, n_clusters: int) -> Array:
+        """Group the nodes into classes.
+
+        Ward's method over the occupied nodes, each as heavy as its samples; an empty node joins
+        the class of the occupied node that is nearest in the data.
+
+        Parameters
+        ----------
+        n_clusters : int
+            Number of classes, at most that of the occupied nodes.
+
+        Returns
+        -------
+        int array of shape (n_nodes,)
+            The class of each node, 0 the heaviest; ``classes[som.labels_]`` are the samples'.
+
+        Raises
+        ------
+        ValueError
+            Where there are fewer occupied nodes than classes.
+
+        References
+        ----------
+        J. Vesanto and E. Alhoniemi, "Clustering of the self-organizing map", IEEE Trans. Neural
+        Networks 11 (2000), 586-600.
+        """
+        check_is_fitted(self)
+        n_clusters = check_integer("n_clusters", n_clusters, minimum=1)
+        n_occupied = np.count_nonzero(self.counts_)
+        if n_clusters > n_occupied:
+            rule = f"the map has only {n_occupied} nodes with samples"
+            raise ValueError(complaint("n_clusters", n_clusters, rule, "ask for fewer classes"))
+        return merged_by_ward(self.cluster_centers_, self.counts_, n_clusters)
+
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return what a block of rows says about the nodes; changes nothing.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features)
+            Complete rows; none at all will do.
+        sample_weight : array of shape (n_rows,), optional
+
+        Returns
+        -------
+        Statistics
+            Sums over the samples of each node, ``weight`` (n_nodes,) and ``first`` (n_nodes,
+            n_features). After the schedule also ``distance`` and ``misplaced``, whose means are
+            the quantisation and the topographic error.
+        """
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        tiles = [slice(start, start + TILE_ROWS) for start in range(0, max(len(X), 1), TILE_ROWS)]
+        measure = self._sums_and_errors if self._is_trained() else self._sums
+        return Statistics.merge([Statistics(measure(X[tile], weight[tile])) for tile in tiles])
+
+    def update(self, statistics: Statistics) -> bool:
+        """Move the nodes; return whether the map has settled.
+
+        Errors are compared where both passes saw the same total weight, so the first pass over
+        other data than before cannot end the training. Settled nodes stay where they were
+        measured.
+        """
+        if self._is_trained():
+            before, weight_before = self.quantization_error_, self.weight_sum_
+            self._take_errors(statistics)
+            gain = before - self.quantization_error_
+            if math.isclose(weight_before, self.weight_sum_) and gain <= SETTLED * before:
+                return True
+        self._move_nodes(statistics)
+        return False
+
+    @property
+    def streams(self) -> bool:
+        """Whether the map can be trained block by block: in batch training."""
+        return self.training == "batch"
+
+    @property
+    def max_iter(self) -> int:
+        """The most passes that a refinement over other data should make."""
+        return BATCH_PASSES
+
+    def _move_nodes(self, statistics: Statistics) -> None:
+        """Put each node at the mean of the samples, weighted by closeness in the grid."""
+        closeness = np.exp(-squared_distances(self.grid_) / (2 * self._radius() ** 2))
+        with single_threaded_blas():
+            weight = closeness @ statistics.sums["weight"]
+            first = closeness @ statistics.sums["first"]
+        # Out of reach of any sample the weights underflow: such a node stays.
+        reached = weight > np.finfo(np.float64).tiny
+        self.cluster_centers_ = self.cluster_centers_.copy()
+        self.cluster_centers_[reached] = first[reached] / weight[reached, None]
+        self.n_iter_ += 1
+
+    def _radius(self) -> float:
+        """Return the radius of the neighbourhood for the pass under way."""
+        start = self._first_sigma()
+        shrinking = max(SHRINKING_SHARE * self._n_steps() - 1, 1)
+        done = min(self.n_iter_ / shrinking, 1.0) if self.training == "batch" else 1.0
+        return float(start * (min(LAST_SIGMA, start) / start) ** done)
+
+    def _sums(self, X: Array, weight: Array) -> dict[str, Array]:
+        nodes = ranks_of_nodes(X, self.cluster_centers_, np.float32).argmin(axis=1)
+        return sums_by_node(X, weight, nodes, len(self.cluster_centers_))
+
+    def _sums_and_errors(self, X: Array, weight: Array) -> dict[str, Array]:
+        ranks = ranks_of_nodes(X, self.cluster_centers_, np.float64)
+        nodes = ranks.argmin(axis=1)
+        distance = np.linalg.norm(X - self.cluster_centers_[nodes], axis=1)
+        np.put_along_axis(ranks, nodes[:, None], np.inf, axis=1)
+        misplaced = ~are_neighbours(nodes, ranks.argmin(axis=1), self.grid_)
+        return sums_by_node(X, weight, nodes, len(self.cluster_centers_)) | {
+            "distance": np.asarray(weight @ distance),
+            "misplaced": np.asarray(weight @ misplaced),
+        }
+
+    def _take_errors(self, statistics: Statistics) -> None:
+        sums = statistics.sums
+        self.counts_ = sums["weight"]
+        self.weight_sum_ = float(self.counts_.sum())
+        self.quantization_error_ = float(sums["distance"] / self.weight_sum_)
+        single = len(self.counts_) == 1
+        self.topographic_error_ = (
+            math.nan if single else float(sums["misplaced"] / self.weight_sum_)
+        )
+
+    def _train_batch(self, blocks: ArrayBlocks) -> None:
+        self.cluster_centers_ = plane(blocks.X, blocks.sample_weight, self.grid_)
+        self.n_iter_ = 0
+        iterate(self, blocks, self._n_steps())
+
+    def _train_online(self, X: Array) -> None:
+        from minisom import MiniSom
+
+        som = MiniSom(
+            *self.grid_,
+            X.shape[1],
+            sigma=self._first_sigma(),
+            learning_rate=0.5 if self.learning_rate is None else self.learning_rate,
+            random_seed=_as_seed(self.random_state),
+        )
+        som.random_weights_init(X)
+        som.train(X, self._n_steps())
+        self.cluster_centers_ = som.get_weights().reshape(-1, X.shape[1])
+        self.n_iter_ = self._n_steps()
+
+    def _nearest(self, X: Array) -> Array:
+        def of_tile(start: int) -> Array:
+            tile = X[start : start + TILE_ROWS]
+            ranks = ranks_of_nodes(tile, self.cluster_centers_, np.float64)
+            return np.asarray(ranks.argmin(axis=1))
+
+        return np.concatenate(map_threads(of_tile, range(0, len(X), TILE_ROWS)))
+
+    def _validated(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=FLOATS, reset=False))
+
+    def _is_trained(self) -> bool:
+        return self.n_iter_ >= self._n_steps()
+
+    def _n_steps(self) -> int:
+        if self.n_iter is not None:
+            return self.n_iter
+        return ONLINE_STEPS if self.training == "online" else BATCH_PASSES
+
+    def _first_sigma(self) -> float:
+        return max(max(self.grid_) / 4, 1.0) if self.sigma is None else self.sigma
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.cluster_centers_)
+
+    def _check_parameters(self) -> None:
+        check_choice("training", self.training, ("batch", "online"))
+        for name in ("sigma", "learning_rate"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), above=0)
+        if self.n_iter is not None:
+            check_integer("n_iter", self.n_iter, minimum=1)
+
+    def _checked_weight(self, sample_weight: Any, X: Array) -> Array | None:
+        if sample_weight is None:
+            return None
+        if self.training == "online":
+            rule = "online training shows one sample a step and takes no weights"
+            raise ValueError(complaint("sample_weight", "...", rule, 'use training="batch"'))
+        return np.asarray(
+            _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        )
+
+    def _warn_of_empty_nodes(self, n_samples: int) -> None:
+        if math.prod(self.grid_) > n_samples:
+            rule = f"has more nodes than there are samples ({n_samples}), so some stay empty"
+            message = complaint("grid", self.grid_, rule, "take a smaller grid")
+            warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _as_seed(random_state: Any) -> int:
+    """Return an int seed as it is, or one drawn from another random state."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
