@@ -1,0 +1,239 @@
+"""Clusters as dense regions, with noise: DBSCAN and HDBSCAN that predict."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn import cluster
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.algorithms.inductive import NOISE, nearest
+from xcluster.checks import check_integer, check_number
+from xcluster.parallel import map_threads
+
+Array = NDArray[Any]
+
+# Rows whose neighbourhoods are held at once: each may be as long as the data.
+BLOCK_QUERIES = 2048
+
+
+class DBSCAN(ClusterMixin, BaseEstimator):
+    """Density-based clusters; the rest is noise.
+
+    Differs from scikit-learn's in three points: memory is bounded whatever ``eps``; a border
+    sample belongs to its nearest core sample, so that labels do not depend on the order of the
+    rows; and new rows can be labelled.
+
+    Sample weights are not taken. (In DBSCAN a weight would count a row several times towards
+    ``min_samples``: it would change what is dense, not how much a row matters.)
+
+    Parameters
+    ----------
+    eps : float, default=0.5
+        Radius of a neighbourhood.
+    min_samples : int, default=5
+        A row with that many rows within ``eps``, itself included, is a core sample.
+    metric : str, default="euclidean"
+        Any metric of `sklearn.neighbors.NearestNeighbors`.
+
+    Attributes
+    ----------
+    labels_ : int array of shape (n_samples,)
+        Clusters are numbered by their first core sample; -1 is noise.
+    core_sample_indices_ : int array of shape (n_core_samples,)
+    components_ : array of shape (n_core_samples, n_features)
+        The core samples.
+    component_labels_ : int array of shape (n_core_samples,)
+        Their labels.
+    n_features_in_ : int
+
+    References
+    ----------
+    M. Ester, H.-P. Kriegel, J. Sander, X. Xu, "A density-based algorithm for discovering clusters
+    in large spatial databases with noise", KDD (1996) 226-231.
+
+    Examples
+    --------
+    >>> model = DBSCAN(eps=1.5, min_samples=2).fit([[0.0], [1.0], [9.0], [10.0], [30.0]])
+    >>> model.labels_
+    array([ 0,  0,  1,  1, -1])
+    >>> model.predict([[8.0], [20.0]])
+    array([ 1, -1])
+    """
+
+    def __init__(
+        self, eps: float = 0.5, *, min_samples: int = 5, metric: str = "euclidean"
+    ) -> None:
+        self.eps = eps
+        self.min_samples = min_samples
+        self.metric = metric
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the core samples and the clusters that they form.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+        """
+        check_number("eps", self.eps, above=0)
+        check_integer("min_samples", self.min_samples, minimum=1)
+        X = validate_data(self, X, dtype=np.float64)
+        search = self._search(X)
+        counts = map_threads(lambda start: _count(search, X, start), _starts(X))
+        self.core_sample_indices_ = np.flatnonzero(np.concatenate(counts) >= self.min_samples)
+        self.components_ = X[self.core_sample_indices_]
+        self.component_labels_ = self._join_cores()
+        self.labels_ = self._assign(X)
+        return self
+
+    def _join_cores(self) -> Array:
+        """Return the cluster of each core sample: what chains of neighbours reach."""
+        cores = self.components_
+        labels: Array = np.arange(len(cores))
+        if not len(cores):
+            return labels
+        search = self._search(cores)
+        for start in _starts(cores):
+            near = _near(search, cores, start)
+            sources = np.repeat(labels[start : start + len(near)], [len(rows) for rows in near])
+            edges = sources, labels[np.concatenate(near)]
+            graph = coo_array((np.ones(len(sources), bool), edges), shape=(len(cores),) * 2)
+            labels = connected_components(graph, directed=False)[1][labels].astype(np.intp)
+        return labels
+
+    def _search(self, samples: Array) -> NearestNeighbors:
+        return NearestNeighbors(radius=self.eps, metric=self.metric).fit(samples)
+
+    def predict(self, X: Any) -> Array:
+        """Return the label of the nearest core sample within ``eps``, else -1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        int array of shape (n_rows,)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return self._assign(X)
+
+    def _assign(self, X: Array) -> Array:
+        if not len(self.components_):
+            return np.full(len(X), NOISE)
+        index, distance = nearest(self.components_, X, self.metric)
+        return np.where(distance <= self.eps, self.component_labels_[index], NOISE)
+
+
+def _starts(X: Array) -> range:
+    return range(0, len(X), BLOCK_QUERIES)
+
+
+def _near(search: NearestNeighbors, X: Array, start: int) -> Array:
+    """Return the neighbours of each row of a block, an object array of int arrays."""
+    rows = X[start : start + BLOCK_QUERIES]
+    return search.radius_neighbors(rows, return_distance=False)  # type: ignore[no-any-return]
+
+
+def _count(search: NearestNeighbors, X: Array, start: int) -> list[int]:
+    return [len(rows) for rows in _near(search, X, start)]
+
+
+class HDBSCAN(ClusterMixin, BaseEstimator):
+    """Density-based clusters at all scales; the rest is noise.
+
+    Fitted by scikit-learn's HDBSCAN, with `predict`.
+
+    Parameters
+    ----------
+    min_cluster_size : int, default=5
+        Smaller groups are noise.
+    min_samples : int, default=None
+        Rows, itself included, that make a row's neighbourhood; default ``min_cluster_size``.
+    cluster_selection_epsilon : float, default=0.0
+        Clusters nearer than this are not split.
+    cluster_selection_method : {"eom", "leaf"}, default="eom"
+        The most persistent clusters of the tree, or its leaves.
+    allow_single_cluster : bool, default=False
+    metric : str, default="euclidean"
+
+    Attributes
+    ----------
+    labels_ : int array of shape (n_samples,)
+        -1 is noise.
+    probabilities_ : array of shape (n_samples,)
+        How firmly each row belongs to its cluster; 0 for noise.
+    samples_ : array of shape (n_samples, n_features)
+        The fitted rows.
+    n_features_in_ : int
+
+    References
+    ----------
+    R. Campello, D. Moulavi, J. Sander, "Density-based clustering based on hierarchical density
+    estimates", PAKDD (2013) 160-172.
+
+    Examples
+    --------
+    >>> X = [[0.0], [0.1], [0.2], [5.0], [5.1], [5.2], [40.0]]
+    >>> model = HDBSCAN(min_cluster_size=3, min_samples=2).fit(X)
+    >>> model.labels_
+    array([ 0,  0,  0,  1,  1,  1, -1])
+    >>> model.predict([[4.0], [100.0]])
+    array([ 1, -1])
+    """
+
+    def __init__(
+        self,
+        min_cluster_size: int = 5,
+        *,
+        min_samples: int | None = None,
+        cluster_selection_epsilon: float = 0.0,
+        cluster_selection_method: str = "eom",
+        allow_single_cluster: bool = False,
+        metric: str = "euclidean",
+    ) -> None:
+        self.min_cluster_size = min_cluster_size
+        self.min_samples = min_samples
+        self.cluster_selection_epsilon = cluster_selection_epsilon
+        self.cluster_selection_method = cluster_selection_method
+        self.allow_single_cluster = allow_single_cluster
+        self.metric = metric
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+        """
+        check_integer("min_cluster_size", self.min_cluster_size, minimum=2)
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
+        self.samples_ = X
+        self.labels_, self.probabilities_ = inner.labels_, inner.probabilities_
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the label of the nearest fitted row, noise included.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        int array of shape (n_rows,)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        labels: Array = self.labels_
+        return labels[nearest(self.samples_, X, self.metric)[0]]
