@@ -26,8 +26,12 @@ Array = NDArray[Any]
 CACHED_NUMBERS = 65_536
 """Numbers (half a MB of them) that a piece's features may take, so as to stay in cache."""
 
-WIDEST_EXPANDED = 32
-"""Most features for which ``z z'`` of full covariances is written out (measured)."""
+FEATURES_A_COMPONENT, WIDEST_EXPANDED = 5, 64
+"""Features up to which writing out ``z z'`` is faster: 5 a component, and no more than 64.
+
+Measured for 3, 6 and 20 components: the forms break even at about 18, 40 and more than 96
+features. Expanded, a component costs little, but the features grow with the square.
+"""
 
 LARGEST_TERMS = 4e7
 """Terms that may cancel in an expanded log density: times epsilon, an error of 1e-8."""
@@ -81,7 +85,8 @@ class Components:
 
     def form(self) -> Form:
         """Return the faster of the two forms that keeps enough digits."""
-        if self.factors.ndim == 3 and self.means.shape[1] > WIDEST_EXPANDED:
+        k, p = self.means.shape
+        if self.factors.ndim == 3 and p > min(FEATURES_A_COMPONENT * k, WIDEST_EXPANDED):
             return Factored(self)
         expanded = Expanded(self)
         return expanded if expanded.largest_terms() < LARGEST_TERMS else Factored(self)

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -37,9 +36,9 @@ from xcluster.algorithms.mixture_checks import (
     check_weight,
     covariances_from,
     given_start,
-    n_parameters,
     warn_of_outcome,
 )
+from xcluster.algorithms.mixture_criteria import InformationCriteria
 from xcluster.algorithms.mixture_start import centers, nearest_of
 from xcluster.checks import complaint
 from xcluster.parallel import map_threads, single_threaded_blas
@@ -62,7 +61,7 @@ LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
 
 
-class GaussianMixture(DensityMixin, BaseEstimator):
+class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     """A mixture of Gaussian components, with sample weights, for data of any size.
 
     Parameters
@@ -131,10 +130,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
     ----------
     .. [1] A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data
        via the EM algorithm", J. R. Stat. Soc. B 39 (1977), 1-38.
-    .. [2] G. Schwarz, "Estimating the dimension of a model", Ann. Statist. 6 (1978), 461-464.
-    .. [3] H. Akaike, "A new look at the statistical model identification", IEEE Trans. Autom.
-       Control 19 (1974), 716-723.
-    .. [4] G. McLachlan and D. Peel, "Finite mixture models", Wiley (2000), section 6.10.
 
     Examples
     --------
@@ -257,43 +252,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         """Return the (weighted) mean log density of the rows."""
         return float(np.average(self.score_samples(X), weights=sample_weight))
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Return the Bayesian information criterion [2]_; lower is better.
-
-        It is -2 sum(w log p(x)) + n_parameters ln(sum w), with weights of 1 by default.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-        sample_weight : array of shape (n_samples,), optional
-        """
-        total = len(X) if sample_weight is None else float(np.sum(sample_weight))
-        return self._deviance(X, sample_weight) + n_parameters(self) * math.log(total)
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Return Akaike's criterion [3]_, -2 sum(w log p(x)) + 2 n_parameters; lower is better.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-        sample_weight : array of shape (n_samples,), optional
-        """
-        return self._deviance(X, sample_weight) + 2 * n_parameters(self)
-
-    def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """Return the integrated completed likelihood [4]_ in the scale of `bic`.
-
-        It is the BIC plus twice the entropy of the memberships, -sum(w u log u), and so
-        favours components that do not overlap.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-        sample_weight : array of shape (n_samples,), optional
-        """
-        entropies = entr(self.predict_proba(X)).sum(axis=1)
-        return self.bic(X, sample_weight) + 2 * _weighted_sum(entropies, sample_weight)
-
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
         """Return the log-likelihood and moments of a block under the current parameters.
 
@@ -371,9 +329,6 @@ class GaussianMixture(DensityMixin, BaseEstimator):
             map_threads(fill, range(0, len(X), BLOCK_ROWS))
         return result
 
-    def _deviance(self, X: Any, sample_weight: Any) -> float:
-        return -2 * _weighted_sum(self.score_samples(X), sample_weight)
-
     def _start(self, blocks: ArrayBlocks, seed: int) -> None:
         """Set the parameters that the first pass measures."""
         self.lower_bound_, self.weight_sum_, self.n_iter_, self.converged_ = -np.inf, 0.0, 0, False
@@ -391,7 +346,3 @@ class GaussianMixture(DensityMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         n_starts = self.n_init if self.means_init is None else 1
         return [int(seed) for seed in random.randint(2**31 - 1, size=n_starts)]
-
-
-def _weighted_sum(values: Array, sample_weight: Any) -> float:
-    return float(np.sum(values if sample_weight is None else values * np.asarray(sample_weight)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
-from xcluster.algorithms.covariances import COVARIANCE_TYPES, from_precisions, n_free, shape
+from xcluster.algorithms.covariances import COVARIANCE_TYPES, from_precisions, shape
 from xcluster.checks import check_choice, check_integer, check_number, complaint
 
 if TYPE_CHECKING:
@@ -40,23 +40,16 @@ def check_weight(sample_weight: Any, X: Array) -> Array | None:
     """Return the weights as float64, none of them negative and not all zero."""
     if sample_weight is None:
         return None
-    weight: Array = _check_sample_weight(sample_weight, X, dtype=np.float64)
-    if (weight < 0).any() or not weight.any():
+    if not np.any(sample_weight) or np.less(sample_weight, 0).any():
         rule = "must not be negative, nor zero for every row"
         remedy = "pass weights of which some are positive"
-        raise ValueError(complaint("min(sample_weight)", float(weight.min()), rule, remedy))
-    return weight
-
-
-def n_parameters(mixture: GaussianMixture) -> int:
-    """Return how many numbers the mixture leaves free."""
-    k, p = mixture.n_components, mixture.n_features_in_
-    return int(k - 1 + k * p) + n_free(mixture.covariance_type, k, p)
+        raise ValueError(complaint("min(sample_weight)", np.min(sample_weight), rule, remedy))
+    return np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
 
 
 def check_size(mixture: GaussianMixture, n_samples: int) -> None:
     """Refuse fewer samples than components; warn of fewer samples than parameters."""
-    k, n_free_numbers = mixture.n_components, n_parameters(mixture)
+    k, n_free_numbers = mixture.n_components, mixture._n_parameters()
     if n_samples < k:
         rule = f"must be at most the number of samples, n_samples = {n_samples}"
         remedy = f"pass n_components={n_samples} or fewer"
