@@ -23,9 +23,15 @@ def panel_columns(n: int, at_most: int = 6) -> int:
 
 
 def panel_grid(
-    n: int, panel: tuple[float, float], col_wrap: int | None = None, figsize: Figsize = None
+    n: int,
+    panel: tuple[float, float],
+    col_wrap: int | None = None,
+    figsize: Figsize = None,
+    *,
+    sharex: bool = True,
+    sharey: bool = True,
 ) -> list[Any]:
-    """Return ``n`` axes of a new figure that share both scales, those left over being hidden.
+    """Return ``n`` axes of a new figure that share their scales, those left over being hidden.
 
     Parameters
     ----------
@@ -44,8 +50,8 @@ def panel_grid(
         rows,
         columns,
         figsize=figsize or (columns * width + 0.5, rows * height + 0.5),
-        sharex=True,
-        sharey=True,
+        sharex=sharex,
+        sharey=sharey,
         squeeze=False,
         layout="constrained",
     )

@@ -1,0 +1,146 @@
+"""Criteria over the number of labels, and shares of variance over components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcluster.plot.panels import panel_grid, single_axes
+from xcluster.plot.text import dim_text, with_units
+
+LINE = "#0072b2"
+CHOICE = "#d55e00"
+
+
+def criterion(
+    da: xr.DataArray,
+    chosen: int | None = None,
+    *,
+    error: xr.DataArray | None = None,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Draw a criterion over the number of labels, and mark the number that was chosen.
+
+    Parameters
+    ----------
+    da : DataArray
+        Over ``k``.
+    chosen : int, optional
+        The k to mark.
+    error : DataArray, optional
+        Over ``k``: half the length of error bars.
+    ax : matplotlib Axes, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    **kwargs
+        To ``Axes.plot``.
+
+    Returns
+    -------
+    matplotlib Line2D
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.curves import criterion
+    >>> curve = xr.DataArray([9.0, 3.0, 2.5], {"k": [2, 3, 4]}, "k", name="distortion")
+    >>> criterion(curve, 3).axes.get_legend().get_texts()[0].get_text()
+    'k = 3'
+    """
+    ax = single_axes(ax, figsize)
+    look = {"color": LINE, "marker": "o", "markersize": 4, **kwargs}
+    (line,) = ax.plot(da["k"].values, da.values, **look)
+    if error is not None:
+        ax.errorbar(da["k"].values, da.values, yerr=error.values, fmt="none", ecolor=LINE)
+    if chosen is not None:
+        ax.axvline(chosen, color=CHOICE, linestyle="--", linewidth=1.2, label=f"k = {chosen}")
+        if chosen in da["k"].values:
+            ax.plot(chosen, da.sel(k=chosen), "o", color=CHOICE, markersize=8, zorder=3)
+        ax.legend(frameon=False)
+    ax.set(xlabel=_k_text(da), ylabel=with_units(da))
+    _whole_numbers(ax)
+    return line
+
+
+def criteria(
+    ds: xr.Dataset,
+    chosen: Mapping[str, int] | None = None,
+    *,
+    col_wrap: int | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> list[Any]:
+    """Draw one panel a criterion.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Criteria over ``k``. A variable ``<name>_error`` becomes error bars of ``<name>``.
+    chosen : mapping, optional
+        By name of the criterion, the k to mark.
+    col_wrap : int, optional
+        Number of panels in a row; by default at most 3.
+    figsize : tuple of float, optional
+        In inches.
+
+    Returns
+    -------
+    list of matplotlib Axes
+    """
+    chosen = chosen or {}
+    errors = {str(name) for name in ds if str(name).removesuffix("_error") in set(ds) - {name}}
+    names = [str(name) for name in ds if ds[name].dims == ("k",) and str(name) not in errors]
+    axes = panel_grid(len(names), (3.4, 2.4), col_wrap, figsize, sharey=False)
+    for ax, name in zip(axes, names, strict=True):
+        error = ds.get(f"{name}_error")
+        criterion(ds[name], chosen.get(name), error=error, ax=ax)
+    return axes
+
+
+def scree(
+    explained_variance_ratio: xr.DataArray,
+    *,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+) -> Any:
+    """Draw the share of variance of each component as bars, and the sum up to it as a line.
+
+    Parameters
+    ----------
+    explained_variance_ratio : DataArray
+        Over ``component``, shares of 1.
+    ax : matplotlib Axes, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+
+    Returns
+    -------
+    matplotlib BarContainer
+    """
+    ax = single_axes(ax, figsize)
+    shares = 100 * explained_variance_ratio.values
+    numbers = np.arange(1, len(shares) + 1)
+    bars = ax.bar(numbers, shares, color=LINE, width=0.8, label="of this component")
+    ax.plot(numbers, shares.cumsum(), "o-", color=CHOICE, markersize=4, label="up to here")
+    ax.set(xlabel="component", ylabel="explained variance [%]", ylim=(0, 105))
+    ax.legend(frameon=False, loc="center right")
+    _whole_numbers(ax)
+    return bars
+
+
+def _k_text(da: xr.DataArray) -> str:
+    return dim_text(da, "k") if "long_name" in da["k"].attrs else "number of labels k"
+
+
+def _whole_numbers(ax: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))

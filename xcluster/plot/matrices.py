@@ -1,0 +1,138 @@
+"""Square and rectangular tables as coloured cells with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcluster.checks import complaint
+from xcluster.plot.panels import single_axes
+from xcluster.plot.style import color_bar
+from xcluster.plot.text import dim_text, with_units
+
+# Cells beyond this number are too small for numbers in them.
+CELLS_WITH_NUMBERS = 400
+
+
+def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
+    """Draw a correlation matrix from -1 to 1.
+
+    Parameters
+    ----------
+    da : DataArray
+        Square, over two dims whose coordinates name rows and columns.
+    **kwargs
+        ``ax``, ``figsize``, ``cmap``, ``annotate``, and others to ``Axes.imshow``.
+
+    Returns
+    -------
+    matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.matrices import correlation
+    >>> names = ["NDVI", "DHR"]
+    >>> da = xr.DataArray([[1, -0.4], [-0.4, 1]], {"a": names, "b": names}, ("a", "b"))
+    >>> [text.get_text() for text in correlation(da).axes.texts]
+    ['1.00', '-0.40', '-0.40', '1.00']
+    """
+    named = da.assign_attrs({"long_name": "correlation", **da.attrs})
+    looks = {"vmin": -1.0, "vmax": 1.0, "cmap": "RdBu_r", **kwargs}
+    return _table(named, "{:.2f}", axis_names=False, **looks)
+
+
+def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
+    """Draw how many samples have one label in a first result and another in a second.
+
+    Parameters
+    ----------
+    table : DataArray
+        Counts over two dims, one for each result.
+    **kwargs
+        As for `correlation`.
+
+    Returns
+    -------
+    matplotlib AxesImage
+    """
+    named = table.assign_attrs({"long_name": "samples", **table.attrs})
+    return _table(named, "{:,.0f}", **{"vmin": 0.0, "cmap": "Blues", **kwargs})
+
+
+def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
+    """Draw the probability of each label after each other.
+
+    Parameters
+    ----------
+    table : DataArray
+        Shares of 1, over the label before and the label after.
+    **kwargs
+        As for `correlation`.
+
+    Returns
+    -------
+    matplotlib AxesImage
+    """
+    named = table.assign_attrs({"long_name": "probability", **table.attrs})
+    return _table(named, "{:.2f}", **{"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs})
+
+
+def _table(
+    da: xr.DataArray,
+    form: str,
+    *,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    annotate: bool | None = None,
+    axis_names: bool = True,
+    **kwargs: Any,
+) -> Any:
+    if da.ndim != 2:
+        rule = "a table needs two dims"
+        raise ValueError(complaint("dims", da.dims, rule, "choose along the others with .isel()"))
+    rows, columns = da.shape
+    size = figsize or (min(2.2 + 0.55 * columns, 10.0), min(1.2 + 0.5 * rows, 9.0))
+    ax = single_axes(ax, size)
+    image = ax.imshow(da.values, **{"aspect": "auto", **kwargs})
+    _name_cells(ax, da, axis_names)
+    if annotate if annotate is not None else da.size <= CELLS_WITH_NUMBERS:
+        _write_numbers(image, da, form)
+    color_bar(image, [ax], with_units(da))
+    return image
+
+
+def _name_cells(ax: Any, da: xr.DataArray, axis_names: bool) -> None:
+    rows, columns = da.dims
+    names = _names(da, columns)
+    long = max(map(len, names), default=0) > 4
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    ax.set_xticks(range(len(names)), names, **turned)
+    ax.set_yticks(range(da.sizes[rows]), _names(da, rows))
+    ax.tick_params(length=0)
+    if axis_names:
+        ax.set(xlabel=dim_text(da, columns), ylabel=dim_text(da, rows))
+
+
+def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
+    """Return ``<dim>_name`` or ``label_name`` where they are, else the coordinate itself."""
+    for name in (f"{dim}_name", "label_name"):
+        if name in da.coords and da[name].dims == (dim,):
+            return [str(value) for value in da[name].values]
+    return [str(value) for value in da[dim].values]
+
+
+def _write_numbers(image: Any, da: xr.DataArray, form: str) -> None:
+    """Write each value in its cell, black on light and white on dark colours."""
+    colors = image.cmap(image.norm(da.values))
+    light = colors[..., :3] @ [0.299, 0.587, 0.114] > 0.5
+    for (row, column), value in np.ndenumerate(da.values):
+        if np.isfinite(value):
+            color = "black" if light[row, column] else "white"
+            text = form.format(value)
+            image.axes.text(column, row, text, ha="center", va="center", color=color, size="small")

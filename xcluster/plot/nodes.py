@@ -1,0 +1,122 @@
+"""The nodes of a self-organizing map, on their own grid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcluster.checks import complaint
+from xcluster.plot.panels import outer_labels, single_axes
+from xcluster.plot.style import color_bar
+from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
+
+
+def u_matrix(
+    da: xr.DataArray, *, ax: Any = None, figsize: tuple[float, float] | None = None, **kwargs: Any
+) -> Any:
+    """Draw how far each node of a self-organizing map is from its neighbours.
+
+    Parameters
+    ----------
+    da : DataArray
+        Over ``row`` and ``col``.
+    ax : matplotlib Axes, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    **kwargs
+        To ``Axes.imshow``.
+
+    Returns
+    -------
+    matplotlib AxesImage
+
+    References
+    ----------
+    Ultsch and Siemon (1990), Proceedings of INNC'90, 305-308.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.nodes import u_matrix
+    >>> u_matrix(xr.DataArray(np.ones((2, 3)), dims=("row", "col"))).axes.get_xlabel()
+    'col'
+    """
+    _check_grid(da)
+    ax = single_axes(ax, figsize or (5.5, 4.5))
+    image = ax.imshow(da.transpose("row", "col").values, **{"cmap": "bone_r", **kwargs})
+    _whole_ticks(ax)
+    ax.set(xlabel=dim_text(da, "col"), ylabel=dim_text(da, "row"))
+    color_bar(image, [ax], with_units(da) or "distance to the neighbours")
+    return image
+
+
+def nodes(
+    centers: xr.DataArray,
+    counts: xr.DataArray | None = None,
+    *,
+    figsize: tuple[float, float] | None = None,
+    color: str = "#0072b2",
+) -> list[Any]:
+    """Draw the centre of each node where the node stands in the map.
+
+    Parameters
+    ----------
+    centers : DataArray
+        Over ``row``, ``col`` and one more dim.
+    counts : DataArray, optional
+        Over ``row`` and ``col``: the number of samples of each node, which is written in its
+        panel; nodes without samples are drawn in grey.
+    figsize : tuple of float, optional
+        In inches.
+    color : str, default blue
+        Of the curves.
+
+    Returns
+    -------
+    list of matplotlib Axes
+        Row by row.
+    """
+    import matplotlib.pyplot as plt
+
+    _check_grid(centers)
+    (dim,) = [dim for dim in centers.dims if dim not in ("row", "col")]
+    upright = is_vertical(centers, dim)
+    rows, columns = centers.sizes["row"], centers.sizes["col"]
+    size = figsize or (min(1.2 * columns + 1, 14), min((1.6 if upright else 1.1) * rows + 1, 12))
+    look = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
+    _, axes = plt.subplots(rows, columns, figsize=size, **look)
+    values = centers.transpose("row", "col", dim).values
+    levels = centers[dim].values
+    levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
+    for place, ax in np.ndenumerate(axes):
+        number = None if counts is None else int(counts.transpose("row", "col").values[place])
+        xy = (values[place], levels) if upright else (levels, values[place])
+        ax.plot(*xy, color=color if number != 0 else "0.75", linewidth=1.8)
+        if number is not None:
+            looks = {"ha": "right", "va": "top", "size": "x-small", "color": "0.3"}
+            ax.text(0.96, 0.96, f"{number:,}", transform=ax.transAxes, **looks)
+    if upright:
+        ends = (levels.max(), levels.min())
+        axes[0, 0].set_ylim(*(ends if is_depth(centers, dim) else ends[::-1]))
+    sides = with_units(centers), dim_text(centers, dim)
+    outer_labels(list(axes.flat), *(sides if upright else sides[::-1]))
+    return list(axes.flat)
+
+
+def _check_grid(da: xr.DataArray) -> None:
+    if not {"row", "col"} <= set(da.dims):
+        rule = "nodes stand over 'row' and 'col'"
+        remedy = "only self-organizing maps have nodes: use .som()"
+        raise ValueError(complaint("dims", tuple(map(str, da.dims)), rule, remedy))
+
+
+def _whole_ticks(ax: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,71 @@
+"""The figures of `Samples`: the data as they are before clustering."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from xcluster.checks import complaint, did_you_mean
+
+if TYPE_CHECKING:
+    from xcluster.samples import Samples
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SamplesPlot:
+    """Figures of samples.
+
+    Parameters
+    ----------
+    samples
+        What to draw.
+    """
+
+    samples: Samples
+
+    def map(self, var: Hashable | int | None = None, **keywords: Any) -> Any:
+        """Draw a map of a variable, or of a component of the reduced space.
+
+        Parameters
+        ----------
+        var : str or int, optional
+            Name of a variable, or number of a component; by default the first variable.
+        **keywords
+            To `xcluster.plot.maps.map`, ``background="satellite"`` among them. Select one entry
+            of further dims with ``sel={"depth": 50}``; the nearest is taken.
+
+        Returns
+        -------
+        The artist, or xarray's FacetGrid with ``col`` or ``row``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such variable or component, or dims are left over.
+        """
+        from xcluster.plot.maps import map as draw
+
+        selection = keywords.pop("sel", {})
+        chosen = self._component(var) if isinstance(var, int) else self._variable(var)
+        return draw(chosen.sel(selection, method="nearest") if selection else chosen, **keywords)
+
+    def _variable(self, var: Hashable | None) -> xr.DataArray:
+        variables = self.samples.layout.variables
+        name = next(iter(variables)) if var is None else var
+        if name not in variables:
+            rule = "is no variable of the samples"
+            raise ValueError(complaint("var", var, rule, did_you_mean(var, variables)))
+        array = variables[name].array.rename(name)
+        mask = self.samples.mask
+        return array if mask is None else array.where(mask)
+
+    def _component(self, number: int) -> xr.DataArray:
+        space = self.samples.transform()
+        if not 0 <= number < space.sizes["component"]:
+            rule = f"is no component; they are 0 to {space.sizes['component'] - 1}"
+            raise ValueError(complaint("var", number, rule, "choose one of these"))
+        component = space.isel(component=number, drop=True)
+        return component.assign_attrs(long_name=f"component {number}")

@@ -1,0 +1,272 @@
+"""Samples as points in the space of their components or features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.plot.flags import Flags, flags_of
+from xcluster.plot.panels import panel_grid, single_axes
+from xcluster.plot.style import color_bar
+from xcluster.plot.style import legend as draw_legend
+from xcluster.plot.text import dim_text
+
+BINS = 100
+CURVES_MAX = 500
+
+
+def scatter(
+    components: xr.DataArray,
+    labels: xr.DataArray | None = None,
+    *,
+    x: int = 0,
+    y: int = 1,
+    density: bool = True,
+    log: bool = False,
+    circles: xr.DataArray | bool = False,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Draw two components against each other, coloured by density or by label.
+
+    Parameters
+    ----------
+    components : DataArray
+        Over ``component`` and the dims of the samples.
+    labels : DataArray, optional
+        The label of each sample, which then gives the colour.
+    x, y : int
+        Numbers of the components, from 0.
+    density : bool, default True
+        Without labels: colour each point by the number of samples in its bin, of 100 x 100, and
+        draw dense points last.
+    log : bool, default False
+        Whether that scale is logarithmic.
+    circles : bool or DataArray, default False
+        With labels: a circle about each centre out to its farthest member, in these two
+        components. Centres are given over ``label`` and ``component``; by default the means.
+    ax : matplotlib Axes, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    **kwargs
+        To ``Axes.scatter``.
+
+    Returns
+    -------
+    matplotlib PathCollection
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.scatter import scatter
+    >>> points = xr.DataArray(np.eye(2), dims=("component", "sample"))
+    >>> scatter(points).axes.get_xlabel()
+    'component 1'
+    """
+    ax = single_axes(ax, figsize or (6.0, 5.0))
+    points = _points(components.isel(component=[x, y]))
+    of_sample = None if labels is None else _flat(labels, components)
+    keep = np.isfinite(points).all(axis=1)
+    look = {"s": float(np.clip(20_000 / max(keep.sum(), 1), 1, 25)), "linewidths": 0, **kwargs}
+    if labels is not None and of_sample is not None:
+        keep &= np.isfinite(of_sample)
+        artist = _by_label(ax, points[keep], of_sample[keep], flags_of(labels), look)
+        if circles is not False:
+            given = circles.isel(component=[x, y]) if isinstance(circles, xr.DataArray) else None
+            _draw_circles(ax, points[keep], of_sample[keep], flags_of(labels).classified, given)
+    elif density:
+        artist = _by_density(ax, points[keep], log, look)
+    else:
+        artist = ax.scatter(*points[keep].T, **look)
+    ax.set(xlabel=_component_text(components, x), ylabel=_component_text(components, y))
+    return artist
+
+
+def histogram(
+    components: xr.DataArray,
+    *,
+    bins: int = 100,
+    col_wrap: int | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> list[Any]:
+    """Draw one histogram a component.
+
+    Parameters
+    ----------
+    components : DataArray
+        Over ``component`` and the dims of the samples.
+    bins : int, default 100
+        Number of bins between the least and the greatest value.
+    col_wrap : int, optional
+        Number of panels in a row; by default at most 3.
+    figsize : tuple of float, optional
+        In inches.
+
+    Returns
+    -------
+    list of matplotlib Axes
+    """
+    values = _points(components)
+    size = values.shape[1]
+    axes = panel_grid(size, (3.2, 2.2), col_wrap, figsize, sharex=False, sharey=False)
+    for number, ax in enumerate(axes):
+        column = values[:, number]
+        ax.hist(column[np.isfinite(column)], bins=bins, color="#0072b2", histtype="stepfilled")
+        ax.set(xlabel=_component_text(components, number), ylabel="samples")
+    return axes
+
+
+def parallel(
+    values: xr.DataArray,
+    labels: xr.DataArray,
+    *,
+    at_most: int = CURVES_MAX,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    legend: bool = True,
+) -> list[Any]:
+    """Draw each sample as a line across its features, each from its least to its greatest value.
+
+    Parameters
+    ----------
+    values : DataArray
+        Over the dims of ``labels`` and one more, whose coordinate names the features.
+    labels : DataArray
+        The label of each sample. Names and colours come from its flags.
+    at_most : int, default 500
+        The most lines of one label, evenly spaced among its samples. The bold line is the median
+        of all.
+    ax : matplotlib Axes, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    legend : bool, default True
+        Whether to name the labels beside the lines.
+
+    Returns
+    -------
+    list of matplotlib LineCollection
+        One for each label.
+    """
+    from matplotlib.collections import LineCollection
+
+    (dim,) = [dim for dim in values.dims if dim not in labels.dims]
+    rows = _scaled(values.transpose(*labels.dims, dim).values.reshape(-1, values.sizes[dim]))
+    of_sample = labels.values.ravel()
+    flags = flags_of(labels)
+    at = np.arange(rows.shape[1])
+    ax = single_axes(ax, figsize or (max(6.0, 0.9 * len(at)), 4.0))
+    drawn = []
+    for label, color in zip(flags.values, flags.colors, strict=True):
+        own = rows[of_sample == label]
+        lines = own[np.linspace(0, len(own) - 1, min(len(own), at_most)).astype(int)]
+        points = np.stack([np.broadcast_to(at, lines.shape), lines], axis=-1)
+        alpha = float(np.clip(20 / max(len(lines), 1), 0.05, 0.6))
+        look = {"colors": color, "linewidths": 0.5, "alpha": alpha}
+        drawn.append(ax.add_collection(LineCollection(list(points), **look)))
+        if len(own):
+            _bold(ax, at, np.nanmedian(own, axis=0), color)
+    _name_features(ax, [str(name) for name in values[dim].values], dim_text(values, dim))
+    if legend:
+        draw_legend([ax], flags.names, flags.colors)
+    return drawn
+
+
+def _points(components: xr.DataArray) -> NDArray[np.float64]:
+    """Return samples as rows and components as columns."""
+    rows = components.transpose(..., "component").values
+    return np.asarray(rows.reshape(-1, components.sizes["component"]), dtype=float)
+
+
+def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
+    order = [dim for dim in components.dims if dim != "component"]
+    return np.asarray(labels.transpose(*order).values.ravel())
+
+
+def _component_text(components: xr.DataArray, number: int) -> str:
+    if "component" not in components.coords:
+        return f"component {number + 1}"
+    name = components["component"].values[number]
+    return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
+
+
+def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) -> Any:
+    from matplotlib.colors import LogNorm, Normalize
+
+    counts = _counts(points)
+    order = np.argsort(counts, kind="stable")
+    norm = (LogNorm if log else Normalize)(1, max(float(counts.max(initial=1)), 2.0))
+    look = {"cmap": "viridis", "norm": norm, **look}
+    artist = ax.scatter(*points[order].T, c=counts[order], **look)
+    color_bar(artist, [ax], "samples in a bin")
+    return artist
+
+
+def _counts(points: NDArray[Any]) -> NDArray[Any]:
+    """Return for each point how many share its bin."""
+    counts, *bounds = np.histogram2d(*points.T, bins=BINS)
+    places = [
+        np.searchsorted(edges, column, side="right").clip(1, BINS) - 1
+        for edges, column in zip(bounds, points.T, strict=True)
+    ]
+    return np.asarray(counts[tuple(places)])
+
+
+def _by_label(
+    ax: Any, points: NDArray[Any], of_sample: NDArray[Any], flags: Flags, look: dict[str, Any]
+) -> Any:
+    """Draw points in an order that hides no label behind another."""
+    order = np.random.default_rng(0).permutation(len(points))
+    artist = ax.scatter(*points[order].T, c=flags.color_of(of_sample[order]), **look)
+    draw_legend([ax], flags.names, flags.colors)
+    return artist
+
+
+def _draw_circles(
+    ax: Any,
+    points: NDArray[Any],
+    of_sample: NDArray[Any],
+    flags: Flags,
+    centers: xr.DataArray | None,
+) -> None:
+    from matplotlib.patches import Circle
+
+    for label, color in zip(flags.values, flags.colors, strict=True):
+        own = points[of_sample == label]
+        if not len(own):
+            continue
+        center = own.mean(axis=0) if centers is None else centers.sel(label=label).values
+        radius = float(np.linalg.norm(own - center, axis=1).max())
+        ax.add_patch(Circle(tuple(center), radius, fill=False, edgecolor=color, linewidth=1.5))
+        ax.plot(*center, "X", color=color, markeredgecolor="black", markersize=9, zorder=3)
+    ax.set_aspect("equal", adjustable="datalim")
+
+
+def _scaled(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Return columns from 0 to 1."""
+    if not np.isfinite(rows).any():
+        return np.asarray(rows, dtype=float)
+    low, high = np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)
+    return np.asarray((rows - low) / np.where(high > low, high - low, 1.0), dtype=float)
+
+
+def _bold(ax: Any, at: NDArray[Any], values: NDArray[Any], color: str) -> None:
+    from matplotlib.patheffects import withStroke
+
+    outline = [withStroke(linewidth=3.2, foreground="0.1")]
+    ax.plot(at, values, color=color, linewidth=2.2, path_effects=outline, zorder=3)
+
+
+def _name_features(ax: Any, names: list[str], title: str) -> None:
+    turned = {"rotation": 30, "ha": "right"} if max(map(len, names), default=0) > 8 else {}
+    ax.set_xticks(range(len(names)), names, **turned)
+    ax.set(xlim=(0, max(len(names) - 1, 1)), ylim=(-0.02, 1.02), xlabel=title)
+    ax.set_ylabel("value, from least (0) to greatest (1)")
+    ax.grid(axis="x", linewidth=0.8, color="0.6")
