@@ -6,8 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin
-from sklearn.base import TransformerMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -152,12 +157,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Return minus the weighted sum of squared distances to the nearest centre."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
+        weight = check_weight(sample_weight, X)
         squared = self._nearest(X)[1]
-        return -float(
-            np.sum(squared, dtype=np.float64)
-            if sample_weight is None
-            else squared @ check_weight(sample_weight, X)
-        )
+        return -float(squared.sum(dtype=np.float64) if weight is None else squared @ weight)
 
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
         """Return the sums of one block of rows by nearest centre; changes nothing.

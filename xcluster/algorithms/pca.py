@@ -1,0 +1,235 @@
+"""Principal components of weighted rows, from one pass over the blocks."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.extmath import randomized_svd
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.algorithms.mixture_checks import check_weight
+from xcluster.checks import complaint
+from xcluster.parallel import single_threaded_blas
+from xcluster.streaming import ArrayBlocks, Statistics
+
+Array = NDArray[Any]
+FLOATS = (np.float64, np.float32)
+
+MOST_STREAMED = 2_000
+"""Features up to which the covariance (32 MB then) is summed; beyond, rows are decomposed."""
+
+FIRST_ROWS = 1_024
+PIECE = 2**19
+"""Values worked on at a time, so that float64 copies of a block stay small."""
+
+
+def _streams(pca: PCA) -> bool:
+    return getattr(pca, "n_features_in_", 0) <= MOST_STREAMED
+
+
+class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Principal component analysis [1]_ with sample weights, for data of any size.
+
+    Up to 2,000 features the covariance matrix is summed in one pass over blocks of rows and
+    decomposed. Beyond that a singular value decomposition of the rows in memory is made, a
+    randomised one [2]_ where few components are asked for.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default None
+        How many to keep; a fraction of the variance to explain; None keeps all that exist, the
+        smaller of rows and features.
+    random_state : int, RandomState or None, default 0
+        Of the randomised decomposition.
+
+    Attributes
+    ----------
+    components_ : array of shape (n_components_, n_features), float64
+        Orthonormal rows; the loading of largest magnitude in each is positive.
+    mean_ : array of shape (n_features,), float64
+    explained_variance_ : array of shape (n_components_,), float64
+        With ``n - 1`` in the denominator; with weights what `numpy.cov` does with ``aweights``.
+    explained_variance_ratio_ : array of shape (n_components_,), float64
+    n_components_ : int
+
+    References
+    ----------
+    .. [1] I. T. Jolliffe, "Principal Component Analysis", 2nd ed., Springer, 2002.
+    .. [2] N. Halko, P. G. Martinsson and J. A. Tropp, "Finding structure with randomness", SIAM
+       Review 53 (2011), 217-288.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
+    >>> pca = PCA(1).fit(X)
+    >>> pca.components_.round(3)
+    array([[0.6, 0.8]])
+    >>> pca.transform(X).round(3)
+    array([[-5.],
+           [ 0.],
+           [ 5.]])
+    """
+
+    def __init__(self, n_components: int | float | None = None, *, random_state: Any = 0) -> None:
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find the components.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For ``n_components`` out of range, and fewer than two rows of positive weight.
+        """
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        weight = check_weight(sample_weight, X)
+        if X.shape[1] > MOST_STREAMED:
+            self._decompose_rows(X, weight)
+            return self
+        # Products are taken about a value near the mean, lest a large offset swamp them.
+        self.mean_ = X[:FIRST_ROWS].mean(axis=0, dtype=np.float64)
+        self.update(ArrayBlocks(X, weight).reduce(self.partial_statistics))
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Return the components of each row, of shape (n_samples, n_components_)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        axes = self.components_.T.astype(X.dtype)
+        scores = np.empty((len(X), self.n_components_), X.dtype)
+        for start in range(0, len(X), step := max(PIECE // X.shape[1], 1)):
+            centred = (X[start : start + step] - self.mean_).astype(X.dtype, copy=False)
+            np.matmul(centred, axes, out=scores[start : start + step])
+        return scores
+
+    def inverse_transform(self, X: Any) -> Array:
+        """Return rows in the units of the data, of shape (n_samples, n_features)."""
+        check_is_fitted(self)
+        X = check_array(X, dtype=FLOATS)
+        return np.asarray(X @ self.components_.astype(X.dtype) + self.mean_.astype(X.dtype))
+
+    @available_if(_streams)
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return the moments of one block of rows; changes nothing.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+
+        Returns
+        -------
+        Statistics
+            Sums ``count`` (of rows with weight), ``weight``, ``squared_weight``, ``rows`` and
+            ``products``, of the rows less `mean_` (that of a sample, or zero).
+        """
+        center = getattr(self, "mean_", 0.0)
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        rows, products = np.zeros(X.shape[1]), np.zeros((X.shape[1],) * 2)
+        step = max(PIECE // X.shape[1], 1)
+        for start in range(0, len(X), step):
+            part = X[start : start + step].astype(np.float64) - center
+            root = np.sqrt(weight[start : start + step])
+            part *= root[:, None]
+            rows += root @ part
+            products += part.T @ part
+        return Statistics(_of_weight(weight) | {"rows": rows, "products": products})
+
+    @available_if(_streams)
+    def update(self, statistics: Statistics) -> bool:
+        """Find the components from merged statistics; return that this is all."""
+        sums = statistics.sums
+        offset = sums["rows"] / sums["weight"]
+        scatter = sums["products"] - sums["weight"] * np.outer(offset, offset)
+        with single_threaded_blas():  # so that the last digits do not depend on the machine's load
+            values, vectors = np.linalg.eigh(scatter / _denominator(sums))
+        most = min(int(sums["count"]), len(offset))
+        self.mean_ = getattr(self, "mean_", 0.0) + offset
+        variance = np.maximum(values[::-1], 0)
+        self._set(vectors.T[::-1][:most], variance[:most], float(variance.sum()))
+        return True
+
+    def _decompose_rows(self, X: Array, weight: Array | None) -> None:
+        """Find the components by a singular value decomposition of the centred rows."""
+        weight = np.ones(len(X)) if weight is None else weight
+        sums = _of_weight(weight)
+        self.mean_ = weight @ X / sums["weight"]
+        root = np.sqrt(weight / _denominator(sums)).astype(X.dtype)
+        rows = (X - self.mean_.astype(X.dtype)) * root[:, None]
+        with single_threaded_blas():
+            values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
+        self._set(vectors, values**2, float(np.sum(rows * rows, dtype=np.float64)))
+
+    def _singular(self, rows: Array, most: int) -> tuple[Array, Array]:
+        n = self.n_components
+        if isinstance(n, numbers.Integral) and 1 <= n < 0.8 * most:
+            _, values, vectors = randomized_svd(rows, int(n), random_state=self.random_state)
+        else:
+            _, values, vectors = np.linalg.svd(rows, full_matrices=False)
+        return values[:most].astype(np.float64), vectors[:most].astype(np.float64)
+
+    def _set(self, components: Array, variance: Array, total: float) -> None:
+        """Keep the components asked for, with the sign of the largest loading positive."""
+        ratio = variance / total if total > 0 else np.zeros_like(variance)
+        self.n_components_ = n = self._count(ratio)
+        largest = np.argmax(np.abs(components[:n]), axis=1)
+        signs = np.sign(components[np.arange(n), largest])
+        self.components_ = components[:n] * signs[:, None]
+        self.explained_variance_ = variance[:n]
+        self.explained_variance_ratio_ = ratio[:n]
+
+    def _count(self, ratio: Array) -> int:
+        """Return how many components to keep of those whose shares of the variance are given."""
+        n = self.n_components
+        if n is None:
+            return len(ratio)
+        if isinstance(n, bool) or not isinstance(n, numbers.Real):
+            raise TypeError(self._refusal(len(ratio)))
+        number = float(n)
+        if isinstance(n, numbers.Integral) and 1 <= number <= len(ratio):
+            return int(number)
+        if not isinstance(n, numbers.Integral) and 0 < number < 1:
+            explained = np.cumsum(ratio)
+            return min(int(np.searchsorted(explained, number, side="right")) + 1, len(ratio))
+        raise ValueError(self._refusal(len(ratio)))
+
+    def _refusal(self, most: int) -> str:
+        rule = f"must be an integer from 1 to {most}, a fraction between 0 and 1, or None"
+        remedy = f"there are {most} components here, the smaller of rows and features"
+        return complaint("n_components", self.n_components, rule, remedy)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_components_)
+
+
+def _of_weight(weight: Array) -> dict[str, Array]:
+    return {
+        "count": np.asarray(np.count_nonzero(weight)),
+        "weight": weight.sum(),
+        "squared_weight": weight @ weight,
+    }
+
+
+def _denominator(sums: Any) -> float:
+    """Return what turns a weighted scatter into an unbiased covariance."""
+    return float(sums["weight"] - sums["squared_weight"] / sums["weight"])

@@ -1,0 +1,330 @@
+"""Scaling of columns, each alone or in groups that share a centre and a scale."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.algorithms.mixture_checks import check_weight
+from xcluster.checks import check_choice, complaint
+from xcluster.parallel import map_threads
+from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics
+
+Array = NDArray[Any]
+FLOATS = (np.float64, np.float32)
+FIRST_ROWS = 1_024
+
+LINEAR = ("standard", "robust", "minmax", "max")
+STATELESS = ("norm", "log", "clr", "anscombe")
+INVERTIBLE = (*LINEAR, "log", "anscombe")
+LOWEST = {"log": 0.0, "clr": 0.0, "anscombe": -0.375}
+"""Where each function of the values begins: at -3/8 a root is defined, at 0 a logarithm is not."""
+
+PIECE = 2**19
+"""Values worked on at a time, so that float64 copies of a block stay small."""
+
+
+def _has_inverse(scaler: Scaler) -> bool:
+    return scaler.has_inverse
+
+
+def _streams(scaler: Scaler) -> bool:
+    return scaler.how != "robust"
+
+
+class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Scale columns, each alone or in groups that share one centre and one scale.
+
+    Parameters
+    ----------
+    how : str, default "standard"
+        ``"standard"``
+            less the (weighted) mean, by the (weighted) standard deviation;
+        ``"robust"``
+            less the median, by the interquartile range; unweighted;
+        ``"minmax"``
+            to 0..1;
+        ``"max"``
+            by the largest absolute value;
+        ``"norm"``
+            each row's group by its Euclidean length;
+        ``"log"``
+            natural logarithm;
+        ``"clr"``
+            centred log-ratio: logarithm, less its mean over the row's group [1]_;
+        ``"anscombe"``
+            ``2 sqrt(x + 3/8)``, which gives counts a variance near one [2]_.
+    groups : array of int of shape (n_features,), optional
+        Group of each column; None takes each column alone. For ``"norm"`` and ``"clr"`` None
+        means one group of all columns, as a single column has no proportions.
+
+    Attributes
+    ----------
+    center_, scale_ : array of shape (n_features,), float64
+        What is subtracted and then divided by; 0 and 1 for scalings that learn nothing.
+
+    Warns
+    -----
+    UserWarning
+        Where columns (or groups) are constant, so that they become 0.
+
+    References
+    ----------
+    .. [1] J. Aitchison, "The statistical analysis of compositional data", Journal of the Royal
+       Statistical Society B 44 (1982), 139-177.
+    .. [2] F. J. Anscombe, "The transformation of Poisson, binomial and negative-binomial data",
+       Biometrika 35 (1948), 246-254.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0, 10.0], [2.0, 30.0]])
+    >>> Scaler("minmax").fit_transform(X)
+    array([[0., 0.],
+           [1., 1.]])
+    >>> Scaler("max", groups=[0, 0]).fit(X).scale_
+    array([30., 30.])
+    """
+
+    def __init__(self, how: str = "standard", *, groups: Any = None) -> None:
+        self.how = how
+        self.groups = groups
+
+    @property
+    def has_inverse(self) -> bool:
+        """Whether `inverse_transform` exists."""
+        return self.how in INVERTIBLE
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn centre and scale.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+            Used by ``"standard"``; minima, maxima and the rest are of rows of positive weight.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For an unknown ``how``, groups of another length, and where ``"log"`` or ``"clr"``
+            meets values that are not positive, or ``"anscombe"`` values below -3/8.
+        """
+        X = validate_data(self, X, dtype=FLOATS)
+        check_choice("how", self.how, (*LINEAR, *STATELESS))
+        weight = check_weight(sample_weight, X)
+        self._check_groups(X.shape[1])
+        if self.how == "robust":
+            self._set(*self._quartiles(X if weight is None else X[weight > 0]))
+            return self
+        # The moments are taken about a value near the mean, lest a large offset swamp them.
+        self.center_ = X[:FIRST_ROWS].mean(axis=0, dtype=np.float64)
+        self.update(ArrayBlocks(X, weight).reduce(self.partial_statistics))
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Return the scaled rows, float32 for float32.
+
+        Values outside the domain of a logarithm or root become NaN.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
+        if self.how in LINEAR:
+            return self._linear(X)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._function(X)
+
+    @available_if(_has_inverse)
+    def inverse_transform(self, X: Any) -> Array:
+        """Return rows in the units of the data.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=FLOATS, ensure_all_finite="allow-nan")
+        if self.how == "log":
+            return np.asarray(np.exp(X))
+        if self.how == "anscombe":
+            return np.asarray(np.square(X / 2) - X.dtype.type(0.375))
+        return (X * self.scale_ + self.center_).astype(X.dtype, copy=False)
+
+    @available_if(_streams)
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return the moments or the extremes of one block of rows; changes nothing.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+
+        Returns
+        -------
+        Statistics
+            For ``"standard"`` the sums ``weight``, ``rows`` and ``squares`` of the rows less
+            `center_` (that of a sample, or zero where nothing is fitted); else ``least`` and
+            ``greatest``.
+        """
+        if self.how == "standard":
+            return Statistics(_moments(X, sample_weight, getattr(self, "center_", 0.0)))
+        X = X if sample_weight is None else X[sample_weight > 0]
+        return Statistics(
+            minima={"least": X.min(axis=0, initial=np.inf)},
+            maxima={"greatest": X.max(axis=0, initial=-np.inf)},
+        )
+
+    @available_if(_streams)
+    def update(self, statistics: Statistics) -> bool:
+        """Set centre and scale from merged statistics; return that this is all.
+
+        Raises
+        ------
+        ValueError
+            Where values lie outside the domain of ``"log"``, ``"clr"`` or ``"anscombe"``.
+        """
+        if self.how == "standard":
+            self._set(*self._mean_and_deviation(statistics.sums))
+        else:
+            least = np.asarray(statistics.minima["least"], dtype=np.float64)
+            greatest = np.asarray(statistics.maxima["greatest"], dtype=np.float64)
+            self._set(*self._from_extremes(least, greatest))
+        return True
+
+    def _mean_and_deviation(self, sums: Mapping[str, Array]) -> tuple[Array, Array]:
+        offset = sums["rows"] / sums["weight"]
+        mean = getattr(self, "center_", 0.0) + offset
+        variance = sums["squares"] / sums["weight"] - offset**2
+        # What cancellation may leave of a variance that is zero.
+        noise = 16 * np.finfo(np.float64).eps * (offset**2 + np.finfo(np.float64).eps * mean**2)
+        variance = np.where(variance > noise, variance, 0.0)
+        center = self._by_group(mean, np.mean)
+        return center, np.sqrt(self._by_group(variance + (mean - center) ** 2, np.mean))
+
+    def _from_extremes(self, least: Array, greatest: Array) -> tuple[Array, Array]:
+        if self.how in STATELESS:
+            self._check_domain(float(least.min()))
+            return np.zeros_like(least), np.ones_like(least)
+        least = self._by_group(least, np.min)
+        greatest = self._by_group(greatest, np.max)
+        if self.how == "max":
+            return np.zeros_like(least), np.maximum(np.abs(least), np.abs(greatest))
+        return least, greatest - least
+
+    def _quartiles(self, X: Array) -> tuple[Array, Array]:
+        low, middle, high = np.empty((3, X.shape[1]))
+        for columns in self._columns(X.shape[1]):
+            quartiles = np.percentile(X[:, columns], (25, 50, 75))
+            low[columns], middle[columns], high[columns] = quartiles
+        return middle, high - low
+
+    def _set(self, center: Array, scale: Array) -> None:
+        """Take centre and scale; where there is no spread the scale is one."""
+        flat = np.flatnonzero(scale == 0)
+        if len(flat):
+            message = (
+                f"scale({self.how!r}) finds no spread in {len(flat)} of {len(scale)} features "
+                f"(columns {', '.join(map(str, flat[:10]))}{', ...' if len(flat) > 10 else ''}); "
+                "constant ones are kept as 0. Leave them out if they should not count."
+            )
+            warnings.warn(message, UserWarning, stacklevel=3)
+        self.center_ = center
+        self.scale_ = np.where(scale == 0, 1.0, scale)
+
+    def _linear(self, X: Array) -> Array:
+        scaled = np.empty_like(X)
+
+        def of_rows(start: int) -> None:  # float64 inside, as a large offset needs its digits
+            rows = slice(start, start + BLOCK_ROWS)
+            scaled[rows] = (X[rows] - self.center_) / self.scale_
+
+        map_threads(of_rows, range(0, len(X), BLOCK_ROWS))
+        return scaled
+
+    def _function(self, X: Array) -> Array:
+        """Return what needs no parameters."""
+        if self.how == "anscombe":
+            return np.asarray(2 * np.sqrt(X + X.dtype.type(0.375)))
+        if self.how == "norm":
+            return self._by_row(X, _unit_length)
+        logarithm = np.where(X > 0, np.log(X), np.nan)
+        return logarithm if self.how == "log" else self._by_row(logarithm, _less_mean)
+
+    def _by_row(self, X: Array, function: Callable[[Array], Array]) -> Array:
+        """Apply the function to each row's part in each group."""
+        if self.groups is None:
+            return function(X)
+        result = np.empty_like(X)
+        for columns in self._columns(X.shape[1]):
+            result[:, columns] = function(X[:, columns])
+        return result
+
+    def _by_group(self, values: Array, function: Callable[[Array], Any]) -> Array:
+        """Give each column the function of the values in its group."""
+        result = np.empty_like(values)
+        for columns in self._columns(len(values)):
+            result[columns] = function(values[columns])
+        return result
+
+    def _columns(self, n_features: int) -> list[Array]:
+        """Return the columns of each group."""
+        groups = np.arange(n_features) if self.groups is None else np.asarray(self.groups)
+        return [np.flatnonzero(groups == group) for group in np.unique(groups)]
+
+    def _check_groups(self, n_features: int) -> None:
+        if self.groups is not None and np.shape(self.groups) != (n_features,):
+            rule = f"must give one group for each of the {n_features} columns"
+            remedy = "pass an int array of that length, or None"
+            raise ValueError(complaint("groups", self.groups, rule, remedy))
+
+    def _check_domain(self, least: float) -> None:
+        if self.how not in LOWEST:
+            return
+        lowest, is_root = LOWEST[self.how], self.how == "anscombe"
+        if least > lowest or (is_root and least == lowest):
+            return
+        rule = f"needs values {'of at least' if is_root else 'above'} {lowest:g}, not {least:g}"
+        remedy = 'use "anscombe" for counts, or mask these values'
+        if is_root:
+            remedy = "mask these values"
+        raise ValueError(complaint("how", self.how, rule, remedy))
+
+
+def _moments(X: Array, weight: Array | None, center: Any) -> dict[str, Array]:
+    """Return weight, weighted sum and weighted sum of squares of the rows less the centre."""
+    total, rows, squares = np.zeros(()), np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    step = max(PIECE // X.shape[1], 1)
+    for start in range(0, len(X), step):
+        part = X[start : start + step].astype(np.float64) - center
+        w = np.ones(len(part)) if weight is None else weight[start : start + step]
+        total = total + w.sum()
+        rows += w @ part
+        squares += w @ np.square(part, out=part)
+    return {"weight": total, "rows": rows, "squares": squares}
+
+
+def _unit_length(X: Array) -> Array:
+    length = np.linalg.norm(X, axis=1, keepdims=True)
+    return np.asarray(X / np.where(length == 0, 1, length))
+
+
+def _less_mean(X: Array) -> Array:
+    return np.asarray(X - X.mean(axis=1, keepdims=True))
