@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from xcluster.accessor import ClusterAccessor
 from xcluster.clustering import Clustering
+from xcluster.peaks import peaks
 from xcluster.samples import Samples
 from xcluster.selection import Sweep
 
 if TYPE_CHECKING:
     from xcluster import coords, datasets
     from xcluster.io import open
-    from xcluster.peaks import peaks
 
 __version__ = "0.1.0"
 
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 _LAZY_MODULES = ("coords", "datasets")
-_LAZY_FUNCTIONS = {"open": "xcluster.io", "peaks": "xcluster.peaks"}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,6 +39,6 @@ def __getattr__(name: str) -> Any:
 
     if name in _LAZY_MODULES:
         return import_module(f"xcluster.{name}")
-    if name in _LAZY_FUNCTIONS:
-        return getattr(import_module(_LAZY_FUNCTIONS[name]), name)
+    if name == "open":
+        return import_module("xcluster.io").open
     raise AttributeError(f"module 'xcluster' has no attribute {name!r}")

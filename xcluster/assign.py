@@ -57,9 +57,7 @@ class Assign:
         """Return the distance of each row to the nearest centre of each label."""
         return self._reduced(X, self._distances, self.partition.n_labels)
 
-    def _reduced(
-        self, X: Array, function: Callable[[Array], Array], width: int | None
-    ) -> Array:
+    def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
         """Apply ``function`` in the reduced space; a row that a step refuses has no data."""
         Z = self.chain(X)
         finite = np.isfinite(Z).all(axis=1)

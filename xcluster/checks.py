@@ -45,7 +45,9 @@ def check_number(
 def check_choice(parameter: str, value: Any, choices: Iterable[Any]) -> Any:
     """Return ``value`` where it is one of ``choices``; the error names the nearest."""
     choices = tuple(choices)
-    if any(value is choice or (type(value) is type(choice) and value == choice) for choice in choices):
+    if any(
+        value is choice or (type(value) is type(choice) and value == choice) for choice in choices
+    ):
         return value
     rule = f"must be one of {', '.join(map(repr, choices))}"
     raise ValueError(complaint(parameter, value, rule, did_you_mean(value, choices)))

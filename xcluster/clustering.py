@@ -264,7 +264,9 @@ class Clustering:
         return self._with_partition(replace(self.partition, floor=u), stored=self._stored_above(u))
 
     def relabel(
-        self, names: Sequence[str] | Mapping[int, str] | None = None, *,
+        self,
+        names: Sequence[str] | Mapping[int, str] | None = None,
+        *,
         colors: Sequence[str] | Mapping[int, str] | None = None,
     ) -> Clustering:
         """Return the clustering with other names or colours; numbers stay.
@@ -296,8 +298,9 @@ class Clustering:
         ValueError
             If a label is unknown or stands in two groups.
         """
-        return self._recoded(self._merged([[self._number(each) for each in group]
-                                           for group in groups]))
+        return self._recoded(
+            self._merged([[self._number(each) for each in group] for group in groups])
+        )
 
     def _merged(self, groups: Sequence[Sequence[int]]) -> Array:
         together = np.arange(self.k)
@@ -375,7 +378,9 @@ class Clustering:
         """Return the samples; an error says that ``what`` needs the original values."""
         if self.samples is None:
             rule = "needs the original values, and the result was opened without them"
-            raise ValueError(complaint("data", None, f"{what} {rule}", "xcluster.open(path, data=ds)"))
+            raise ValueError(
+                complaint("data", None, f"{what} {rule}", "xcluster.open(path, data=ds)")
+            )
         return self.samples
 
     def _stored(self, name: str) -> xr.DataArray:
@@ -406,7 +411,9 @@ class Clustering:
         raise ValueError(complaint("label", label, rule, "choose one of these"))
 
     def _named(self, obj: Any) -> Any:
-        """Give labels their names as a further coordinate, once they have any."""
-        if self.partition.names is None:
+        """Give the label coordinate its flags, and names where there are any."""
+        partition = replace(self.partition, floor=None, has_noise=False)
+        obj[LABEL].attrs.update(partition.attrs)
+        if partition.names is None:
             return obj
-        return obj.assign_coords(label_name=(LABEL, list(self.partition.names)))
+        return obj.assign_coords(label_name=(LABEL, list(partition.names)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +91,9 @@ def check_attrs(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the user's attributes; refuse what no file can hold."""
     kept = dict(attrs or {})
     for name, value in kept.items():
-        if not isinstance(name, str) or not isinstance(value, str | int | float | np.ndarray | list):
+        if not isinstance(name, str) or not isinstance(
+            value, str | int | float | np.ndarray | list
+        ):
             rule = f"holds {name!r}: {value!r}, and files take text, numbers and lists of them"
             raise TypeError(complaint("attrs", name, rule, "turn it into text"))
     return kept

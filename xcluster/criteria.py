@@ -15,7 +15,6 @@ from xcluster import scores
 from xcluster.knee import knee
 
 if TYPE_CHECKING:
-    from xcluster.fitting import Prepared
     from xcluster.methods import Method, Options
 
 Array = NDArray[Any]

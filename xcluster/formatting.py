@@ -25,7 +25,9 @@ def samples_text(samples: Samples) -> str:
 def text(clustering: Clustering) -> str:
     """Return what was found, a line a choice, and the labels' shares."""
     head = f"<xcluster.Clustering> {clustering.method}, {clustering.k} labels"
-    shares = [f"{label:>5}  {name:<24} {share:6.1%}" for label, name, share, _ in _shares(clustering)]
+    shares = [
+        f"{label:>5}  {name:<24} {share:6.1%}" for label, name, share, _ in _shares(clustering)
+    ]
     return "\n".join([head, *_aligned(_clustering_lines(clustering)), *shares])
 
 
@@ -102,10 +104,14 @@ def _left_out(layout: Layout) -> str:
 
 def _clustering_lines(clustering: Clustering) -> list[Line]:
     lines = [] if clustering.samples is None else _samples_lines(clustering.samples)
-    lines += [("fit" if i == 0 else "", said) for i, said in enumerate(clustering.record.sentences())]
+    lines += [
+        ("fit" if i == 0 else "", said) for i, said in enumerate(clustering.record.sentences())
+    ]
     if clustering.sweep is not None:
         ks = clustering.sweep.table["k"].values
-        lines.append(("k", f"chosen among {ks[0]} to {ks[-1]} by {clustering.sweep.method.criterion}"))
+        lines.append(
+            ("k", f"chosen among {ks[0]} to {ks[-1]} by {clustering.sweep.method.criterion}")
+        )
     return lines + [(str(name), str(value)) for name, value in clustering.attrs.items()]
 
 

@@ -11,6 +11,12 @@ import xarray as xr
 
 from xcluster.levels import Levels
 
+LABEL = "label"
+"""Name of the dim that results are given on."""
+
+COORDINATE_TOLERANCE = 1e-6
+"""How far feature coordinates of other data may differ from the fitted ones."""
+
 
 @dataclass(frozen=True, eq=False)
 class Variable:
@@ -126,8 +132,11 @@ class Layout:
     def is_lazy(self) -> bool:
         """Whether any of the arrays is a dask array."""
         arrays = [variable.array for variable in self.variables.values()]
-        return any(array.chunks is not None for array in [*arrays, self.mask, self.weight]
-                   if array is not None)
+        return any(
+            array.chunks is not None
+            for array in [*arrays, self.mask, self.weight]
+            if array is not None
+        )
 
 
 def is_descending(array: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xcluster import scores
 from xcluster.checks import complaint
+from xcluster.layout import Layout
 
 Array = NDArray[Any]
 
@@ -44,6 +45,20 @@ def paired(ours: xr.DataArray, theirs: Any) -> tuple[Array, Array]:
         ) from None
     theirs = theirs.transpose(*ours.dims)
     return _integers(ours), _integers(theirs)
+
+
+def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> None:
+    """Refuse samples that do not lie where stored labels lie."""
+    sizes = {str(dim): size for dim, size in layout.sizes.items()}
+    same = sizes == {str(dim): size for dim, size in labels.sizes.items()} and all(
+        layout.coords[dim].variable.equals(labels.coords[dim].variable)
+        for dim in layout.sample_dims
+        if dim in layout.coords and dim in labels.coords
+    )
+    if not same:
+        grid = ", ".join(f"{dim}: {size}" for dim, size in layout.sizes.items())
+        rule = f"lies on {grid}, and the saved labels on {_grid(labels)}, or at other coordinates"
+        raise ValueError(complaint(parameter, "object", rule, "pass the object that was clustered"))
 
 
 def _integers(labels: xr.DataArray) -> Array:

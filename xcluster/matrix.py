@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -79,9 +80,7 @@ class _Assembly:
             name: _spread(array, axes)
             for (name, axes), array in zip(self.others, others, strict=True)
         }
-        pieces = [
-            _columns(array, part) for array, part in zip(values, self.parts, strict=True)
-        ]
+        pieces = [_columns(array, part) for array, part in zip(values, self.parts, strict=True)]
         shape = np.broadcast_shapes(
             *(piece.shape[:-1] for piece in pieces), *(array.shape for array in spread.values())
         )
@@ -259,13 +258,15 @@ def _dask_blocks(
     import dask.array as da
 
     index = {dim: i for i, dim in enumerate(inputs.sample_dims)}
+    out_index = tuple(index.values())
+    new_axes = {} if width is None else {len(index): width}
+    fresh = count(len(index) + 1)  # feature dims of two variables are not one index
     arguments: list[Any] = []
     for array in inputs.arrays:
         whole = {dim: -1 for dim in array.dims if dim not in index}
         data = array.chunk(whole).data if array.chunks is not None else array.data
-        arguments += [data, tuple(index.get(dim, f"{dim} of {len(arguments)}") for dim in array.dims)]
-    out_index = tuple(range(len(index)))
-    new_axes = {} if width is None else {len(index): width}
+        axes = tuple(index[dim] if dim in index else next(fresh) for dim in array.dims)
+        arguments += [data, axes]
     return da.blockwise(
         inputs.assembly(function),
         (*out_index, *new_axes),

@@ -36,10 +36,12 @@ def memberships(layout: Layout, assign: Assign) -> xr.DataArray:
 def both(layout: Layout, assign: Assign) -> xr.Dataset:
     """Return labels and memberships from one pass over the data."""
     columns = matrix.apply(layout, assign.both, width=1 + assign.partition.n_labels)
-    return xr.Dataset({
-        "labels": as_labels(columns.isel(column=0), assign.partition),
-        "memberships": as_memberships(columns.isel(column=slice(1, None))),
-    })
+    return xr.Dataset(
+        {
+            "labels": as_labels(columns.isel(column=0), assign.partition),
+            "memberships": as_memberships(columns.isel(column=slice(1, None))),
+        }
+    )
 
 
 def distances(layout: Layout, assign: Assign) -> xr.DataArray:
@@ -70,8 +72,12 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
     if "memberships" in stored:
         columns = stored["memberships"].transpose(..., LABEL)
         grouped = xr.apply_ufunc(
-            partition.memberships, columns, input_core_dims=[[LABEL]], output_core_dims=[["column"]],
-            exclude_dims={LABEL}, dask="allowed",
+            partition.memberships,
+            columns,
+            input_core_dims=[[LABEL]],
+            output_core_dims=[["column"]],
+            exclude_dims={LABEL},
+            dask="allowed",
         )
         out = out.drop_dims(LABEL).assign(memberships=as_memberships(grouped))
     return out
@@ -147,9 +153,7 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
     return found
 
 
-def _coordinate_difference(
-    name: Hashable, new: xr.DataArray, fitted: xr.DataArray
-) -> list[str]:
+def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
     # Rows hold features in rising order, so the direction does not matter.
     ours, theirs = np.sort(new.values), np.sort(fitted.values)
     if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":

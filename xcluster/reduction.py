@@ -78,7 +78,9 @@ class Reduction:
         if not before.keeps_columns:
             rule = "needs a single reduction, and this chain has several"
             names = [name for name, _ in self.chain.steps]
-            raise ValueError(complaint("steps", names, rule, "take the loadings of a shorter chain"))
+            raise ValueError(
+                complaint("steps", names, rule, "take the loadings of a shorter chain")
+            )
         return matrix.unpack(self.layout.features, axes, "component", np.arange(len(axes)))
 
     def explained_variance(self) -> xr.DataArray:

@@ -11,10 +11,9 @@ import numpy as np
 import xarray as xr
 
 from xcluster.checks import check_integer, check_number, complaint, did_you_mean
-from xcluster.layout import Layout, Variable, is_descending
+from xcluster.layout import LABEL, Layout, Variable, is_descending
 from xcluster.levels import Levels, regular_levels
 
-LABEL = "label"
 Names = Hashable | Sequence[Hashable] | None
 
 
@@ -64,10 +63,17 @@ class Profiles:
         data = data.isel(_strides(self.every, [name for name in data.dims if name != dim]))
         layout = lay_out(data, names, (dim,), left_out)
         levels = self._levels(data, like)
-        return layout if levels is None else replace(layout, variables={
-            name: replace(variable, levels=levels) if variable.feature_dims else variable
-            for name, variable in layout.variables.items()
-        })
+        return (
+            layout
+            if levels is None
+            else replace(
+                layout,
+                variables={
+                    name: replace(variable, levels=levels) if variable.feature_dims else variable
+                    for name, variable in layout.variables.items()
+                },
+            )
+        )
 
     def _between(self, data: xr.Dataset) -> xr.Dataset:
         low, high = check_range("between", self.between)
@@ -117,6 +123,9 @@ class Snapshots:
             raise ValueError(complaint("dim", dim, rule, "leave that variable out of vars"))
         feature_dims = tuple(name for name in data[names].dims if name != dim)
         return lay_out(data, names, feature_dims, left_out)
+
+
+SAMPLERS: tuple[type[Sampler], ...] = (Pixels, Profiles, Snapshots)
 
 
 def lay_out(
@@ -175,14 +184,20 @@ def choose_variables(
             left_out[name] = reason
     dims = {name: frozenset(data[name].dims) for name in data.data_vars if name not in left_out}
     if not dims:
-        rule = f"no numeric variable has the dims {list(feature_dims)}" if feature_dims else (
-            "no numeric variable found")
+        rule = (
+            f"no numeric variable has the dims {list(feature_dims)}"
+            if feature_dims
+            else ("no numeric variable found")
+        )
         remedy = f"name variables among {', '.join(map(repr, data.data_vars)) or 'none'}"
         raise ValueError(complaint("vars", None, rule, remedy))
     counts = Counter(dims.values())
     grid = max(counts, key=lambda each: (counts[each], len(each)))
-    left_out |= {name: f"has other dims: {sorted(map(str, each))}"
-                 for name, each in dims.items() if each != grid}
+    left_out |= {
+        name: f"has other dims: {sorted(map(str, each))}"
+        for name, each in dims.items()
+        if each != grid
+    }
     return [name for name in dims if name not in left_out], left_out
 
 
@@ -198,14 +213,20 @@ def _listed(names: Names) -> list[Hashable]:
 def _check_variable(data: xr.Dataset, name: Hashable) -> None:
     if name not in data.data_vars:
         rule = "is a coordinate" if name in data.coords else "is no variable of the Dataset"
-        remedy = ("turn it into a variable with ds.reset_coords()" if name in data.coords
-                  else did_you_mean(name, data.data_vars))
+        remedy = (
+            "turn it into a variable with ds.reset_coords()"
+            if name in data.coords
+            else did_you_mean(name, data.data_vars)
+        )
         raise ValueError(complaint("vars", name, rule, remedy))
     kind = data[name].dtype.kind
     if kind not in "fiub":
         rule = f"has dtype {data[name].dtype}, and only real numbers can be clustered"
-        remedies = {"c": "use abs() or real and imag as two variables",
-                    "M": "use a number derived from it", "m": "use a number derived from it"}
+        remedies = {
+            "c": "use abs() or real and imag as two variables",
+            "M": "use a number derived from it",
+            "m": "use a number derived from it",
+        }
         raise TypeError(complaint("vars", name, rule, remedies.get(kind, "encode it as numbers")))
 
 

@@ -276,7 +276,10 @@ class Samples:
     # --------------------------------------------------------------------------- clusterers
 
     def kmeans(
-        self, k: K = None, *, metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
+        self,
+        k: K = None,
+        *,
+        metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
         **keywords: Any,
     ) -> Clustering:
         """Cluster by k-means.
@@ -377,7 +380,10 @@ class Samples:
         return self._cluster(methods.wrapped(clusterer), None, keywords)
 
     def sweep(
-        self, ks: Iterable[int] | None = None, method: str = "kmeans", criteria: Any = None,
+        self,
+        ks: Iterable[int] | None = None,
+        method: str = "kmeans",
+        criteria: Any = None,
         **keywords: Any,
     ) -> Sweep:
         """Fit a range of k and compare.
@@ -442,6 +448,13 @@ class Samples:
         DataArray over ``component``, the ratios.
         """
         return self._reduction.explained_variance()
+
+    @property
+    def plot(self) -> SamplesPlot:
+        """Figures of the data before clustering: ``plot.map()``."""
+        from xcluster.plot.samples import SamplesPlot
+
+        return SamplesPlot(self)
 
     @cached_property
     def _reduction(self) -> Reduction:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import conclusion, fitting
+from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.seeding import grow
 from xcluster.checks import check_choice, check_integer, complaint
 from xcluster.criteria import CRITERIA, Fit, available, measure
 from xcluster.methods import Method, Options, split_keywords
@@ -21,6 +22,7 @@ from xcluster.reduction import Reduction
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
     from xcluster.fitting import Prepared
+    from xcluster.plot.sweep import SweepPlot
     from xcluster.record import Record
     from xcluster.samples import Samples
 
@@ -129,7 +131,7 @@ class Sweep:
         )
 
     @property
-    def plot(self) -> Any:
+    def plot(self) -> SweepPlot:
         """Figures: ``plot()`` draws one panel a criterion, the choice marked."""
         from xcluster.plot.sweep import SweepPlot
 
@@ -201,7 +203,10 @@ def _best_start(
 
 
 def sweep(
-    samples: Samples, method: Method, ks: Iterable[int] | None, criteria: Any,
+    samples: Samples,
+    method: Method,
+    ks: Iterable[int] | None,
+    criteria: Any,
     keywords: Mapping[str, Any],
 ) -> Sweep:
     """Fit each k, and measure the criteria."""
@@ -236,8 +241,12 @@ def check_criteria(criteria: Any, method: Method) -> list[str] | None:
 
 
 def run(
-    samples: Samples, prepared: Prepared, method: Method, ks: Sequence[int],
-    criteria: Sequence[str] | None, options: Options,
+    samples: Samples,
+    prepared: Prepared,
+    method: Method,
+    ks: Sequence[int],
+    criteria: Sequence[str] | None,
+    options: Options,
 ) -> Sweep:
     """Fit each k to the same rows, each started from the one before where the method can.
 
@@ -291,7 +300,6 @@ def _within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
 def _fit_k(prepared: Prepared, method: Method, k: int, before: Any) -> tuple[Any, Record]:
     """Fit one k quickly: one start, the centres of k - 1 and one more where there are any."""
     params: dict[str, Any] = {"n_init": 1, "random_state": prepared.record.random_state}
-    grow = getattr(before, "grown", None)
-    if grow is not None and len(before.cluster_centers_) == k - 1:
-        params["init"] = grow(prepared.X, prepared.weight)
+    if isinstance(before, KMeans) and before.n_clusters == k - 1:
+        params["init"] = grow(before.cluster_centers_, prepared.X, prepared.weight)
     return fitting.fit_clusterer(prepared, method.build(k, **params), progress=False)

@@ -15,6 +15,7 @@ from xcluster.summary import label_sums
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
+    from xcluster.layout import Layout
 
 
 def report(clustering: Clustering) -> pd.DataFrame:
@@ -30,7 +31,7 @@ def report(clustering: Clustering) -> pd.DataFrame:
         "share": weight / weight.sum(),
     }
     if "area" in sums:
-        columns["area_km2"] = sums["area"]
+        columns["area_km2"] = sums["area"] / _repeats(samples.layout, area)
     if "membership" in sums:
         mean = sums["membership"] / np.where(count > 0, count, np.nan)
         columns["membership"] = np.where(np.arange(k + 1) < k, mean, np.nan)
@@ -40,17 +41,25 @@ def report(clustering: Clustering) -> pd.DataFrame:
     return frame
 
 
+def _repeats(layout: Layout, area: xr.DataArray) -> int:
+    """Return how often each cell is counted: once a step of time, say."""
+    return int(np.prod([size for dim, size in layout.sizes.items() if dim not in area.dims]))
+
+
 def samples_table(clustering: Clustering) -> pd.DataFrame:
     """Return one row a complete sample; see `Clustering.to_dataframe`."""
     labels = clustering.labels
     arrays = {"label": labels}
     features = clustering.features
     names = features.coords.get("feature", features["component"]).values
-    arrays |= {_component_name(name): features.isel(component=i, drop=True)
-               for i, name in enumerate(names)}
+    arrays |= {
+        _component_name(name): features.isel(component=i, drop=True) for i, name in enumerate(names)
+    }
     if clustering.is_soft:
-        arrays |= {f"membership_{number}": clustering.memberships.sel(label=number, drop=True)
-                   for number in range(clustering.k)}
+        arrays |= {
+            f"membership_{number}": clustering.memberships.sel(label=number, drop=True)
+            for number in range(clustering.k)
+        }
     arrays = {name: array.reset_coords(drop=True) for name, array in arrays.items()}
     table = xr.Dataset(arrays, labels.coords).compute()
     frame = table.to_dataframe(dim_order=list(labels.dims)).dropna(subset=["label"])

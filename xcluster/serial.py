@@ -1,0 +1,147 @@
+"""Estimators as parameters and arrays: written without code, read without running any.
+
+Values become JSON; arrays go into a table beside it. Only classes of scikit-learn and of this
+package are ever rebuilt, by name; anything else is foreign, and travels as skops bytes that are
+refused unless the reader names their types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from xcluster.checks import complaint
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+OWN_PACKAGES = ("sklearn.", "xcluster.")
+PLAIN = (bool, int, float, str, type(None))
+
+
+class Foreign(TypeError):
+    """A value that cannot be written as parameters and arrays."""
+
+
+def encode_estimator(estimator: Any, arrays: Arrays) -> Any:
+    """Return a fitted estimator as JSON values, its arrays added to ``arrays``."""
+    added: Arrays = {}
+    try:
+        encoded = encode(estimator, added, start=len(arrays))
+    except Foreign:
+        return _encode_foreign(estimator, arrays)
+    arrays.update(added)
+    return encoded
+
+
+def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
+    """Return ``value`` as JSON values; a structure is a mapping of one tag."""
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, np.generic):
+        return encode(value.item(), arrays, start)
+    if isinstance(value, np.ndarray):
+        return {"array": _keep(value, arrays, start)}
+    if isinstance(value, list | tuple):
+        tag = "list" if isinstance(value, list) else "tuple"
+        return {tag: [encode(each, arrays, start) for each in value]}
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: encode(each, arrays, start) for key, each in value.items()}}
+    if isinstance(value, BaseEstimator):
+        return _encode_object("estimator", value, _estimator_state(value), arrays, start)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        state = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return _encode_object("dataclass", value, state, arrays, start)
+    raise Foreign(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def _keep(value: Array, arrays: Arrays, start: int) -> str:
+    if value.dtype.kind not in "biufUS":
+        raise Foreign(f"array of {value.dtype}")
+    name = f"array_{start + len(arrays)}"
+    arrays[name] = value
+    return name
+
+
+def _estimator_state(estimator: Any) -> dict[str, Any]:
+    params = estimator.get_params(deep=False)
+    fitted = {name: each for name, each in vars(estimator).items() if name not in params}
+    return {"params": params, "fitted": fitted}
+
+
+def _encode_object(
+    tag: str, value: Any, state: Mapping[str, Any], arrays: Arrays, start: int
+) -> Any:
+    cls = type(value)
+    name = f"{cls.__module__}:{cls.__qualname__}"
+    if not name.startswith(OWN_PACKAGES):
+        raise Foreign(name)
+    return {tag: name, "state": {key: encode(each, arrays, start) for key, each in state.items()}}
+
+
+def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] = ()) -> Any:
+    """Return the value that `encode` wrote."""
+    if isinstance(encoded, PLAIN):
+        return encoded
+    if not isinstance(encoded, dict):
+        raise ValueError(f"no value is written as {type(encoded).__name__}")
+    if "array" in encoded:
+        return np.array(arrays[encoded["array"]])
+    if "list" in encoded:
+        return [decode(each, arrays, trusted) for each in encoded["list"]]
+    if "tuple" in encoded:
+        return tuple(decode(each, arrays, trusted) for each in encoded["tuple"])
+    if "dict" in encoded:
+        return {key: decode(each, arrays, trusted) for key, each in encoded["dict"].items()}
+    if "skops" in encoded:
+        return _decode_foreign(encoded, arrays, trusted)
+    state = {key: decode(each, arrays, trusted) for key, each in encoded["state"].items()}
+    if "estimator" in encoded:
+        estimator = _own_class(encoded["estimator"], BaseEstimator)(**state["params"])
+        vars(estimator).update(state["fitted"])
+        return estimator
+    return _own_class(encoded["dataclass"], object)(**state)
+
+
+def _own_class(name: str, base: type) -> Any:
+    """Return a class of scikit-learn or of this package; nothing else is looked up."""
+    module, _, qualname = name.partition(":")
+    if not name.startswith(OWN_PACKAGES) or not qualname.isidentifier():
+        raise ValueError(complaint("type", name, "is not one that may be loaded", REFUSED))
+    found = getattr(import_module(module), qualname, None)
+    allowed = isinstance(found, type) and issubclass(found, base)
+    if not allowed or not (base is BaseEstimator or dataclasses.is_dataclass(found)):
+        raise ValueError(complaint("type", name, "is no estimator", REFUSED))
+    return found
+
+
+REFUSED = "do not open the file if you do not know where it comes from"
+
+
+def _encode_foreign(estimator: Any, arrays: Arrays) -> Any:
+    from skops.io import dumps
+
+    name = f"array_{len(arrays)}"
+    arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
+    cls = type(estimator)
+    return {"skops": name, "type": f"{cls.__module__}.{cls.__qualname__}"}
+
+
+def _decode_foreign(
+    encoded: Mapping[str, Any], arrays: Mapping[str, Array], trusted: Collection[str]
+) -> Any:
+    from skops.io import get_untrusted_types, loads
+
+    data = np.asarray(arrays[encoded["skops"]], np.uint8).tobytes()
+    needed = sorted({str(encoded["type"]), *get_untrusted_types(data=data)} - set(trusted))
+    if needed:
+        rule = f"the file holds types of others: {', '.join(needed)}"
+        remedy = f"if you trust them, pass trusted={needed}"
+        raise ValueError(complaint("trusted", tuple(trusted), rule, remedy))
+    return loads(data, trusted=list(trusted))
