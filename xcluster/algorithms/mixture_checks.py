@@ -40,10 +40,11 @@ def check_weight(sample_weight: Any, X: Array) -> Array | None:
     """Return the weights as float64, none of them negative and not all zero."""
     if sample_weight is None:
         return None
-    if not np.any(sample_weight) or np.less(sample_weight, 0).any():
+    sample_weight = np.asarray(sample_weight)
+    if not sample_weight.any() or (sample_weight < 0).any():
         rule = "must not be negative, nor zero for every row"
         remedy = "pass weights of which some are positive"
-        raise ValueError(complaint("min(sample_weight)", np.min(sample_weight), rule, remedy))
+        raise ValueError(complaint("min(sample_weight)", float(sample_weight.min()), rule, remedy))
     return np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
 
 

@@ -23,9 +23,11 @@ class InformationCriteria:
 
     if TYPE_CHECKING:
 
-        def score_samples(self, X: Any) -> Array: ...
+        def score_samples(self, X: Any) -> Array:
+            """Return the log density at each row."""
 
-        def predict_proba(self, X: Any) -> Array: ...
+        def predict_proba(self, X: Any) -> Array:
+            """Return the membership of each row."""
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Return the Bayesian information criterion; lower is better.

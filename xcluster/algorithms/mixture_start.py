@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
 from xcluster.algorithms.gaussians import Components, Factored
+from xcluster.algorithms.kmeans import KMeans
 from xcluster.streaming import ArrayBlocks
 
 if TYPE_CHECKING:
