@@ -169,8 +169,8 @@ def parallel(
         lines = own[np.linspace(0, len(own) - 1, min(len(own), at_most)).astype(int)]
         points = np.stack([np.broadcast_to(at, lines.shape), lines], axis=-1)
         alpha = float(np.clip(20 / max(len(lines), 1), 0.05, 0.6))
-        look = {"colors": color, "linewidths": 0.5, "alpha": alpha}
-        drawn.append(ax.add_collection(LineCollection(list(points), **look)))
+        thin = LineCollection(list(points), colors=color, linewidths=0.5, alpha=alpha)
+        drawn.append(ax.add_collection(thin))
         if len(own):
             _bold(ax, at, np.nanmedian(own, axis=0), color)
     _name_features(ax, [str(name) for name in values[dim].values], dim_text(values, dim))
@@ -211,7 +211,7 @@ def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) 
 
 def _counts(points: NDArray[Any]) -> NDArray[Any]:
     """Return for each point how many share its bin."""
-    counts, *bounds = np.histogram2d(*points.T, bins=BINS)
+    counts, *bounds = np.histogram2d(points[:, 0], points[:, 1], bins=BINS)
     places = [
         np.searchsorted(edges, column, side="right").clip(1, BINS) - 1
         for edges, column in zip(bounds, points.T, strict=True)
@@ -245,7 +245,7 @@ def _draw_circles(
         center = own.mean(axis=0) if centers is None else centers.sel(label=label).values
         radius = float(np.linalg.norm(own - center, axis=1).max())
         ax.add_patch(Circle(tuple(center), radius, fill=False, edgecolor=color, linewidth=1.5))
-        ax.plot(*center, "X", color=color, markeredgecolor="black", markersize=9, zorder=3)
+        ax.plot(*center, "o", color=color, markeredgecolor="black", markersize=9, zorder=3)
     ax.set_aspect("equal", adjustable="datalim")
 
 

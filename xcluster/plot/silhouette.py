@@ -22,7 +22,7 @@ def silhouette(
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
 ) -> Any:
-    """Draw the silhouette of every sample, sorted within its label, and their mean.
+    """Draw the silhouette of every sample, sorted within its label, and the means.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def silhouette(
     2
     """
     flags = flags_of(labels).classified
-    ax = single_axes(ax, figsize or (6.0, 5.0))
+    ax = single_axes(ax, figsize or (6.5, max(4.0, 1.5 + 0.25 * len(flags.values))))
     scores = values.transpose(*labels.dims).values.ravel()
     of_sample = np.where(np.isfinite(scores), labels.values.ravel(), np.nan)
     total = max(int(np.isfinite(of_sample).sum()), 1)
@@ -85,7 +85,7 @@ def _mark_mean(ax: Any, scores: NDArray[Any]) -> None:
 def _side_text(names: Any, values: Any, scores: Any, of_sample: Any) -> list[str]:
     means = [scores[of_sample == label] for label in values]
     return [
-        f"{name}\n{own.mean():.2f}" if len(own) else name
+        f"{name} ({own.mean():.2f})" if len(own) else name
         for name, own in zip(names, means, strict=True)
     ]
 

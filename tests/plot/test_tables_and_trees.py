@@ -1,0 +1,121 @@
+"""Tables with numbers, dendrograms, nodes, silhouettes."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from label_maps import COLORS, flagged
+from matplotlib.colors import to_hex
+from scipy.cluster.hierarchy import fcluster, ward
+
+from xcluster.plot import dendrogram, matrices, nodes, silhouette
+
+
+@pytest.fixture
+def table():
+    coords = {"first": [0, 1], "second": [0, 1, 2]}
+    return xr.DataArray([[9000.0, 0, 1], [2, 30, np.nan]], coords, ("first", "second"))
+
+
+def numbers(image):
+    return [text.get_text() for text in image.axes.texts]
+
+
+def test_a_confusion_table_says_each_count_and_which_result_is_where(table):
+    image = matrices.confusion(table)
+    assert numbers(image) == ["9,000", "0", "1", "2", "30"]
+    assert (image.axes.get_xlabel(), image.axes.get_ylabel()) == ("second", "first")
+    dark, light = image.axes.texts[:2]
+    assert (dark.get_color(), light.get_color()) == ("white", "black")
+
+
+def test_names_of_labels_stand_beside_the_cells(table):
+    named = table.assign_coords(first_name=("first", ["sea", "land"]))
+    ticks = matrices.confusion(named).axes.get_yticklabels()
+    assert [tick.get_text() for tick in ticks] == ["sea", "land"]
+
+
+def test_correlations_and_probabilities_have_fixed_scales(table):
+    assert matrices.correlation(table / 9000).get_clim() == (-1, 1)
+    assert matrices.transitions(table / 9000).get_clim() == (0, 1)
+
+
+def test_numbers_are_left_out_where_they_would_not_fit(table):
+    assert numbers(matrices.correlation(xr.DataArray(np.eye(30), dims=("a", "b")))) == []
+    assert numbers(matrices.correlation(table, annotate=False)) == []
+
+
+def test_a_table_of_three_dims_is_refused(table):
+    with pytest.raises(ValueError, match="a table needs two dims"):
+        matrices.correlation(table.expand_dims("time"))
+
+
+@pytest.fixture
+def merges():
+    return ward(np.random.default_rng(1).normal(size=(80, 3)))
+
+
+def test_a_dendrogram_shows_p_branches_and_every_sample_once(merges):
+    tree = dendrogram.dendrogram(merges, p=12)
+    assert len(tree["ivl"]) == 12
+    held = [int(text.strip("()")) if "(" in text else 1 for text in tree["ivl"]]
+    assert sum(held) == 80
+
+
+def test_branches_below_the_cut_have_one_color_a_label(merges):
+    cut = merges[-5:-3, 2].mean()
+    k = fcluster(merges, cut, "distance").max()
+    colors = [f"#0000{i:02x}" for i in range(k)]
+    tree = dendrogram.dendrogram(merges, cut=cut, colors=colors)
+    below = [c for c, d in zip(tree["color_list"], tree["dcoord"], strict=True) if d[1] <= cut]
+    assert k == 5
+    assert list(dict.fromkeys(below)) == [c for c in colors if c in below]
+    above = [c for c, d in zip(tree["color_list"], tree["dcoord"], strict=True) if d[1] > cut]
+    assert set(above) == {dendrogram.ABOVE}
+
+
+def test_fewer_colors_than_branches_are_refused(merges):
+    with pytest.raises(ValueError, match="80 labels below the cut"):
+        dendrogram.dendrogram(merges, cut=0.0, colors=["red"])
+
+
+def test_what_is_not_a_tree_is_refused():
+    with pytest.raises(ValueError, match="four columns"):
+        dendrogram.dendrogram(np.ones((5, 3)))
+
+
+def test_the_u_matrix_has_rows_downwards_and_a_color_bar():
+    da = xr.DataArray(np.arange(6.0).reshape(3, 2), dims=("col", "row"))
+    image = nodes.u_matrix(da)
+    np.testing.assert_array_equal(image.get_array(), [[0, 2, 4], [1, 3, 5]])
+    assert image.colorbar.ax.get_ylabel() == "distance to the neighbours"
+
+
+def test_nodes_stand_where_they_are_and_empty_ones_are_grey():
+    data = np.arange(12.0).reshape(2, 2, 3)
+    centers = xr.DataArray(data, {"depth": [0, 5, 9]}, ("row", "col", "depth"))
+    counts = xr.DataArray([[4, 0], [1, 2]], dims=("row", "col"))
+    axes = nodes.nodes(centers, counts)
+    np.testing.assert_array_equal(axes[2].lines[0].get_xdata(), [6, 7, 8])
+    assert axes[0].get_ylim() == (9, 0)
+    assert axes[1].lines[0].get_color() == "0.75"
+    assert [ax.texts[0].get_text() for ax in axes] == ["4", "0", "1", "2"]
+
+
+def test_nodes_of_something_else_are_refused():
+    with pytest.raises(ValueError, match="self-organizing"):
+        nodes.u_matrix(xr.DataArray(np.ones((2, 2)), dims=("y", "x")))
+
+
+def test_silhouettes_are_sorted_and_as_thick_as_there_are_samples():
+    labels = flagged([[0, 0, 0, 2], [np.nan, -1, 0, 2]], y=[0, 1], x=range(4))
+    values = xr.DataArray([[0.1, 0.7, 0.5, 0.2], [np.nan, np.nan, 0.3, 0.4]], dims=("y", "x"))
+    shapes = silhouette.silhouette(values, labels)
+    ax = shapes[0].axes
+    assert [to_hex(shape.get_facecolor()[0]) for shape in shapes] == [COLORS[0], COLORS[2]]
+    heights = [np.ptp(shape.get_paths()[0].vertices[:, 1]) for shape in shapes]
+    assert heights == pytest.approx([4 / 6, 2 / 6])
+    assert shapes[0].get_paths()[0].vertices[:, 0].max() == 0.7
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [
+        "deep ocean (0.40)", "shelf", "coast (0.30)"
+    ]  # fmt: skip
+    assert ax.get_legend().get_texts()[0].get_text() == "mean 0.37"
