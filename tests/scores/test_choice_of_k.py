@@ -7,7 +7,7 @@ import pytest
 from kneed import KneeLocator
 
 from xcluster.knee import knee
-from xcluster.scores import gap_statistic, kmeans_inertias
+from xcluster.scores import GapStatistic, gap_statistic, kmeans_inertias
 
 KS = np.arange(2, 21)
 
@@ -62,6 +62,29 @@ def test_the_references_fill_the_box_along_the_principal_axes():
     assert len(seen) == 4
     assert max(across) < 0.1
     assert all(rows.shape == X.shape for rows in seen)
+
+
+def curve(gap):
+    return GapStatistic(np.arange(1, len(gap) + 1), np.array(gap), np.full(len(gap), 0.01))
+
+
+def test_the_published_rule_takes_the_first_k_whose_successor_is_no_better():
+    assert curve([0.1, 0.3, 0.5, 0.505, 0.9, 0.4]).published == 3
+    assert curve([0.1, 0.3, 0.5, 0.505, 0.9, 0.4]).best == 3
+    assert curve([0.1, 0.2, 0.3]).published is None
+
+
+def test_one_cluster_stands_unless_a_later_candidate_is_clearly_better():
+    assert curve([0.30, 0.29, 0.31, 0.20]).best == 1
+    assert curve([0.30, 0.29, 0.60, 0.50]).published == 1
+    assert curve([0.30, 0.29, 0.60, 0.50]).best == 3
+    assert curve([0.30, 0.29, 0.60, 0.90]).best == 1
+
+
+def test_even_blobs_are_found_where_the_published_rule_stops_at_one():
+    corners = np.array([[x, y] for x in (0, 20) for y in (0, 20)])
+    X = np.repeat(corners, 40, axis=0) + np.random.default_rng(0).normal(size=(160, 2))
+    assert gap_statistic(X, range(1, 7), n_references=10).best == 4
 
 
 def test_the_gap_grows_on_where_no_k_is_enough():

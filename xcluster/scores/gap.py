@@ -16,6 +16,8 @@ from xcluster.scores.labelled import as_matrix, check_weight
 Array = NDArray[Any]
 Fit = Callable[..., ArrayLike]
 
+_CLEAR = 3.0
+
 
 @dataclass(frozen=True, eq=False)
 class GapStatistic:
@@ -36,14 +38,36 @@ class GapStatistic:
     error: Array
 
     @property
-    def best(self) -> int | None:
+    def published(self) -> int | None:
         """The smallest k with ``gap(k) >= gap(k+1) - error(k+1)``; None where it still grows.
 
         ``k+1`` is the next of the ``ks``, so they should be consecutive; the last cannot be
         chosen.
         """
-        enough = np.flatnonzero(self.gap[:-1] >= self.gap[1:] - self.error[1:])
-        return int(self.ks[enough[0]]) if len(enough) else None
+        return self._number(self._candidates)
+
+    @property
+    def best(self) -> int | None:
+        """The `published` choice, but not 1 against clear evidence of clusters.
+
+        Blobs that lie evenly gain less from their first split than uniform data do, and then the
+        rule stops at 1, however well separated they are. So 1 stands only where no later k that
+        fulfils the rule has a gap larger by more than three errors.
+        """
+        candidates = self._candidates
+        if len(candidates) and self.ks[candidates[0]] == 1:
+            later = candidates[1:]
+            if (self.gap[later] - self.gap[0] > _CLEAR * self.error[later]).any():
+                candidates = later
+        return self._number(candidates)
+
+    @property
+    def _candidates(self) -> Array:
+        """Positions that fulfil the rule."""
+        return np.flatnonzero(self.gap[:-1] >= self.gap[1:] - self.error[1:])
+
+    def _number(self, candidates: Array) -> int | None:
+        return int(self.ks[candidates[0]]) if len(candidates) else None
 
 
 def kmeans_inertias(X: Array, ks: Sequence[int], sample_weight: Array | None = None) -> list[float]:
@@ -107,7 +131,7 @@ def gap_statistic(
     Returns
     -------
     GapStatistic
-        With ``gap``, ``error`` and ``best``, the k that the rule chooses.
+        With ``gap``, ``error``, the k that the rule chooses as ``published``, and ``best``.
 
     Raises
     ------
