@@ -33,11 +33,15 @@ def fitted(curves):
     return SOM((6, 5)).fit(curves)
 
 
-WEIGHT_CHECKS = """
-    check_sample_weights_pandas_series check_sample_weights_not_an_array check_sample_weights_list
-    check_all_zero_sample_weights_error check_sample_weights_shape
-    check_sample_weights_not_overwritten check_sample_weight_equivalence_on_dense_data
-""".split()
+WEIGHT_CHECKS = [
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_list",
+    "check_all_zero_sample_weights_error",
+    "check_sample_weights_shape",
+    "check_sample_weights_not_overwritten",
+    "check_sample_weight_equivalence_on_dense_data",
+]
 
 
 def expected_failed_checks(som):
@@ -50,7 +54,7 @@ def expected_failed_checks(som):
 
 
 @parametrize_with_checks(
-    [SOM(), SOM((2, 2)), SOM((2, 2), training="online", n_iter=200)],
+    [SOM(), SOM((2, 1)), SOM((2, 2), training="online", n_iter=200)],
     expected_failed_checks=expected_failed_checks,
 )
 @pytest.mark.filterwarnings("ignore:grid=:UserWarning", "ignore:Warning. sigma:UserWarning")

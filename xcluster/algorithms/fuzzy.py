@@ -1,0 +1,421 @@
+"""Fuzzy c-means: memberships between 0 and 1, probabilistic or possibilistic."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
+from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.cluster import kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from xcluster.algorithms import fuzzy_sums
+from xcluster.checks import check_choice, check_integer, check_number, complaint
+from xcluster.parallel import map_threads, single_threaded_blas
+from xcluster.streaming import ArrayBlocks, Statistics, iterate
+
+Array = NDArray[Any]
+
+FLOATS = [np.float64, np.float32]
+TILE_ROWS = 4096
+"""Rows measured at once: their distances and memberships stay in cache."""
+START_ROWS = 8192
+START_PASSES = 50
+START_TOLERANCE = 1e-3
+COINCIDENT = 0.1
+"""Centres nearer than this share of the smaller cluster's radius count as one."""
+
+
+class FuzzyCMeans(ClusterMixin, BaseEstimator):
+    """Fuzzy c-means: spherical or Gustafson-Kessel, probabilistic or possibilistic.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+        Number of clusters.
+    m : float, default 2.0
+        Fuzzifier, above 1; near 1 memberships are nearly 0 or 1.
+    kind : {"probabilistic", "possibilistic"}, default "probabilistic"
+        Probabilistic memberships of a sample sum to 1 [1]_. Possibilistic ones tell how typical
+        it is of each cluster, so that an outlier belongs to none; they start from the
+        probabilistic result, from which each cluster's radius is taken [2]_.
+    shape : {"spherical", "gustafson-kessel"}, default "spherical"
+        Euclidean distances, or for each cluster a norm of its own from its fuzzy covariance, at
+        equal volumes [3]_. A covariance that is nearly singular is regularised [4]_.
+    init : "k-means++" or array of shape (n_clusters, n_features), default "k-means++"
+        Centres to start from.
+    n_init : int, default 5
+        Number of k-means++ starts. Each runs over at most 8,192 rows drawn at random; the best
+        goes on over all. Not used with an array as `init`.
+    max_iter : int, default 300
+        Most passes over the data; as many again for possibilistic memberships.
+    tol : float, default 1e-5
+        The fit is done when no centre moves by more than this share of the root mean square
+        distance and the objective falls by no larger share of itself.
+    random_state : int, RandomState or None, default 0
+        Seed of the starts. An int gives the same result on any number of threads.
+
+    Attributes
+    ----------
+    cluster_centers_ : array of shape (n_clusters, n_features)
+        Means of the samples, weighted by memberships to the power m.
+    labels_ : int array of shape (n_samples,)
+        Cluster of the largest membership.
+    counts_ : array of shape (n_clusters,)
+        Samples with each label, or their weight.
+    covariances_ : array of shape (n_clusters, n_features, n_features) or None
+        Fuzzy covariances, regularised; None where spherical.
+    regularized_ : bool array of shape (n_clusters,)
+        Whose covariance was nearly singular; Gustafson-Kessel only.
+    eta_ : array of shape (n_clusters,) or None
+        Squared distance at which a membership is 1/2; None where probabilistic.
+    objective_ : float
+        Sum of u^m d^2, plus eta (1 - u)^m where possibilistic, over samples and clusters.
+    objective_history_ : list of float
+        The objective at each pass over the same data; it never rises.
+    partition_coefficient_ : float
+        Mean of the sum of u^2: 1 where memberships are crisp, 1 / n_clusters where all are equal.
+    partition_entropy_ : float
+        Mean of the sum of -u log u; 0 where memberships are crisp.
+    xie_beni_ : float
+        Mean of the sum of u^m d^2 over the least squared distance of two centres; lower is
+        better, NaN for a single cluster.
+    coincident_ : int array of shape (n_pairs, 2)
+        Pairs of clusters that share a centre, to a tenth of the smaller one's radius.
+    weight_sum_ : float
+        Sum of the sample weights of the last pass (rows, where unweighted).
+    n_iter_ : int
+        Passes made, those of later refinement included.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+
+    Notes
+    -----
+    A pass is `partial_statistics` over blocks of rows and one `update`, so clusters fitted on a
+    sample can be refined on data of any size with ``xcluster.streaming.iterate(fuzzy, blocks,
+    max_passes)``; `eta_` then stays. Each step minimises the objective by memberships, centres
+    or norms. Only a regularised covariance could raise it; the fit then ends at the best.
+
+    References
+    ----------
+    .. [1] J. C. Bezdek, "Pattern recognition with fuzzy objective function algorithms", Plenum
+       (1981).
+    .. [2] R. Krishnapuram and J. M. Keller, "A possibilistic approach to clustering", IEEE
+       Trans. Fuzzy Systems 1 (1993), 98-110.
+    .. [3] D. E. Gustafson and W. C. Kessel, "Fuzzy clustering with a fuzzy covariance matrix",
+       Proc. IEEE CDC (1979), 761-766.
+    .. [4] R. Babuska, P. J. van der Veen and U. Kaymak, "Improved covariance estimation for
+       Gustafson-Kessel clustering", Proc. FUZZ-IEEE (2002), 1081-1085.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [0.1], [0.2], [5.0], [9.8], [9.9], [10.0]])
+    >>> fuzzy = FuzzyCMeans(2).fit(X)
+    >>> np.sort(fuzzy.cluster_centers_, axis=None).round(1)
+    array([0.5, 9.5])
+    >>> fuzzy.predict_proba([[5.0]]).round(2)
+    array([[0.5, 0.5]])
+    """
+
+    cluster_centers_: Array
+    covariances_: Array | None
+    eta_: Array | None
+    objective_: float
+    objective_history_: list[float]
+    weight_sum_: float
+    n_iter_: int
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        m: float = 2.0,
+        kind: str = "probabilistic",
+        shape: str = "spherical",
+        init: Any = "k-means++",
+        n_init: int = 5,
+        max_iter: int = 300,
+        tol: float = 1e-5,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.m = m
+        self.kind = kind
+        self.shape = shape
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the clusters.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Complete rows; float32 or float64.
+        y : None
+            Ignored.
+        sample_weight : array of shape (n_samples,), optional
+            A weight of 2 counts a row twice.
+
+        Returns
+        -------
+        FuzzyCMeans
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            For parameters out of range, such as m <= 1; fewer samples than clusters; weights
+            that are negative or all zero.
+
+        Warns
+        -----
+        UserWarning
+            Where a covariance was regularised or centres coincide.
+        ConvergenceWarning
+            Where `max_iter` was reached.
+        """
+        self._check_parameters()
+        X = validate_data(self, X, dtype=FLOATS, order="C")
+        blocks = ArrayBlocks(X, _checked_weight(sample_weight, X), rows=TILE_ROWS)
+        self._check_size(len(X))
+        with single_threaded_blas():
+            self._begin(*self._start(blocks))
+            settled = self._run(blocks)
+            if self.kind == "possibilistic":
+                self.eta_ = _squared_radii(blocks.reduce(self.partial_statistics).sums)
+                self.objective_, self.objective_history_ = math.inf, []
+                settled = self._run(blocks)
+            self._measure(blocks.reduce(self.partial_statistics))
+            self.labels_ = self._by_tile(X, lambda u: u.argmax(axis=0))
+        self._warn_of_outcome(settled)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the cluster of each row's largest membership, of shape (n_samples,)."""
+        return self._by_tile(self._validated(X), lambda u: u.argmax(axis=0))
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return memberships, of shape (n_samples, n_clusters).
+
+        Probabilistic ones of a row sum to 1; possibilistic ones need not.
+        """
+        return self._by_tile(self._validated(X), np.transpose)
+
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return what a block of rows says about the clusters; changes nothing.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features)
+            Complete rows; none at all will do.
+        sample_weight : array of shape (n_rows,), optional
+
+        Returns
+        -------
+        Statistics
+            The sums of `xcluster.algorithms.fuzzy_sums.tile_sums`; for Gustafson-Kessel also
+            ``second``, those of w u^m (x - c)(x - c)'; where memberships are possibilistic
+            ``doubt``, those of w (1 - u)^m.
+        """
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        tiles = [slice(start, start + TILE_ROWS) for start in range(0, max(len(X), 1), TILE_ROWS)]
+        factors = self._norm_factors()
+        return Statistics.merge(
+            [Statistics(self._sums(X[tile], weight[tile], factors)) for tile in tiles]
+        )
+
+    def update(self, statistics: Statistics) -> bool:
+        """Move the clusters; return whether they have settled.
+
+        Objectives are compared where both passes saw the same total weight, so the first pass
+        over other data than before cannot end the fit. Settled clusters stay where they were
+        measured.
+        """
+        total = float(statistics.sums["total"])
+        before = self.objective_ if math.isclose(self.weight_sum_, total) else math.inf
+        self._measure(statistics)
+        if self.objective_ > before:
+            self.objective_ = before
+            self.cluster_centers_, self.covariances_ = self._before
+            return True
+        self.objective_history_ = [*self.objective_history_, self.objective_]
+        return self._move(statistics.sums, before - self.objective_)
+
+    def _measure(self, statistics: Statistics) -> None:
+        """Take what the sums tell of the present clusters."""
+        sums = statistics.sums
+        self.counts_, self.weight_sum_ = sums["counts"], float(sums["total"])
+        self.objective_ = float(sums["spread"].sum())
+        if self.eta_ is not None:
+            self.objective_ += float(self.eta_ @ sums["doubt"])
+        self.partition_coefficient_ = float(sums["squared"]) / self.weight_sum_
+        self.partition_entropy_ = float(sums["entropy"]) / self.weight_sum_
+        self._measure_separation(sums)
+
+    def _measure_separation(self, sums: Mapping[str, Array]) -> None:
+        squares = pdist(self.cluster_centers_, "sqeuclidean")
+        pairs = np.column_stack(np.triu_indices(len(self.cluster_centers_), 1))
+        radii = _squared_radii(sums)[pairs].min(axis=1)
+        self.coincident_ = pairs[squares <= COINCIDENT**2 * radii]
+        least = float(squares.min()) if len(squares) else math.nan
+        spread = float(sums["spread"].sum()) / self.weight_sum_
+        self.xie_beni_ = spread / least if least != 0 else math.inf
+
+    def _move(self, sums: Mapping[str, Array], gain: float) -> bool:
+        """Move centres and norms, unless they have settled; return whether they have."""
+        weight = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None]
+        centers = sums["first"] / weight
+        # A cluster that no sample belongs to stays where it is.
+        centers = np.where(weight > fuzzy_sums.TINY, centers, self.cluster_centers_)
+        steps = centers - self.cluster_centers_
+        square = float((steps**2).sum(axis=1).max())
+        mean_square = float(sums["spread"].sum() / weight.sum())
+        if square <= self.tol**2 * mean_square and gain <= self.tol * self.objective_:
+            return True
+        self._before = self.cluster_centers_, self.covariances_
+        self.cluster_centers_ = centers
+        self.n_iter_ += 1
+        if self.covariances_ is not None:
+            products = steps[:, :, None] * steps[:, None, :]
+            self._take_covariances(sums["second"] / weight[:, :, None] - products)
+        return False
+
+    def _take_covariances(self, covariances: Array) -> None:
+        self.covariances_, self.regularized_ = fuzzy_sums.regularized(covariances)
+
+    def _sums(self, X: Array, weight: Array, factors: Array | None) -> dict[str, Array]:
+        squares = fuzzy_sums.squared_distances(X, self.cluster_centers_, factors)
+        u = self._memberships(squares)
+        powers = fuzzy_sums.power(u, self.m) * weight
+        sums = fuzzy_sums.tile_sums(X, weight, squares, u, powers)
+        if factors is not None:
+            sums["second"] = fuzzy_sums.second_moments(X, self.cluster_centers_, powers)
+        if self.eta_ is not None:
+            sums["doubt"] = fuzzy_sums.power(1 - u, self.m) @ weight
+        return sums
+
+    def _memberships(self, squares: Array) -> Array:
+        if self.eta_ is not None:
+            return fuzzy_sums.typicalities(squares, self.m, self.eta_)
+        return fuzzy_sums.shares(squares, self.m)
+
+    def _norm_factors(self) -> Array | None:
+        return None if self.covariances_ is None else fuzzy_sums.norm_factors(self.covariances_)
+
+    def _by_tile(self, X: Array, function: Callable[[Array], Array]) -> Array:
+        """Return ``function(memberships)`` of each tile of rows, one after the other."""
+        factors = self._norm_factors()
+
+        def of_tile(start: int) -> Array:
+            tile = X[start : start + TILE_ROWS]
+            squares = fuzzy_sums.squared_distances(tile, self.cluster_centers_, factors)
+            return function(self._memberships(squares))
+
+        return np.concatenate(map_threads(of_tile, range(0, len(X), TILE_ROWS)))
+
+    def _run(self, blocks: ArrayBlocks) -> bool:
+        """Pass over the blocks until the clusters have settled; return whether they have."""
+        return iterate(self, blocks, self.max_iter) < self.max_iter
+
+    def _begin(self, centers: Array, covariances: Array | None) -> None:
+        """Set the clusters that the first pass measures; norms start out euclidean."""
+        self.cluster_centers_, self.covariances_ = centers, covariances
+        if self.shape == "gustafson-kessel" and covariances is None:
+            self._take_covariances(np.tile(np.eye(centers.shape[1]), (len(centers), 1, 1)))
+        self.eta_, self.objective_history_ = None, []
+        self.objective_, self.weight_sum_, self.n_iter_ = math.inf, 0.0, 0
+
+    def _start(self, blocks: ArrayBlocks) -> tuple[Array, Array | None]:
+        """Return the centres and covariances of the best of several short fits to a sample."""
+        if not isinstance(self.init, str):
+            return self._given_centers(blocks.X.shape[1]), None
+        random = check_random_state(self.random_state)
+        sample = _sample(blocks, random)
+        short = clone(self).set_params(max_iter=START_PASSES, tol=START_TOLERANCE)
+        best: tuple[float, Array, Array | None] = math.inf, np.empty(0), None
+        for _ in range(self.n_init):
+            centers, _ = kmeans_plusplus(
+                sample.X, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
+            )
+            short._begin(np.asarray(centers, np.float64), None)
+            short._run(sample)
+            if short.objective_ < best[0]:
+                best = short.objective_, short.cluster_centers_, short.covariances_
+        return best[1:]
+
+    def _given_centers(self, n_features: int) -> Array:
+        centers = np.array(self.init, dtype=np.float64)
+        if centers.shape != (self.n_clusters, n_features):
+            rule = f"must have the shape ({self.n_clusters}, {n_features})"
+            remedy = "give one row for each cluster"
+            raise ValueError(complaint("init", f"array of shape {centers.shape}", rule, remedy))
+        return centers
+
+    def _validated(self, X: Any) -> Array:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=FLOATS, reset=False))
+
+    def _check_parameters(self) -> None:
+        check_integer("n_clusters", self.n_clusters, minimum=1)
+        check_integer("n_init", self.n_init, minimum=1)
+        check_integer("max_iter", self.max_iter, minimum=1)
+        check_number("m", self.m, above=1)
+        check_number("tol", self.tol, minimum=0)
+        check_choice("kind", self.kind, ("probabilistic", "possibilistic"))
+        check_choice("shape", self.shape, ("spherical", "gustafson-kessel"))
+        if isinstance(self.init, str):
+            check_choice("init", self.init, ("k-means++",))
+
+    def _check_size(self, n_samples: int) -> None:
+        if n_samples < self.n_clusters:
+            rule = f"there are fewer samples, n_samples={n_samples}"
+            raise ValueError(complaint("n_clusters", self.n_clusters, rule, "ask for fewer"))
+
+    def _warn_of_outcome(self, settled: bool) -> None:
+        if not settled:
+            message = complaint("max_iter", self.max_iter, "the clusters still move", "raise it")
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        if len(self.coincident_):
+            pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
+            rule = f"the centres of {pairs} coincide"
+            message = complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+            warnings.warn(message, UserWarning, stacklevel=3)
+        if self.covariances_ is not None and self.regularized_.any():
+            found = ", ".join(map(str, np.flatnonzero(self.regularized_)))
+            rule = f"the covariances of {found} are singular and were regularised"
+            message = complaint("shape", self.shape, rule, "use pca first or fewer clusters")
+            warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _checked_weight(sample_weight: Any, X: Array) -> Array | None:
+    if sample_weight is None:
+        return None
+    return np.asarray(
+        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    )
+
+
+def _squared_radii(sums: Mapping[str, Array]) -> Array:
+    """Return the mean squared distance within each cluster, weighted by u^m."""
+    return np.asarray(sums["spread"] / np.maximum(sums["weight"], fuzzy_sums.TINY))
+
+
+def _sample(blocks: ArrayBlocks, random: np.random.RandomState) -> ArrayBlocks:
+    """Return at most `START_ROWS` of the rows that weigh anything, drawn at random."""
+    X, weight = blocks.X, blocks.sample_weight
+    rows = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
+    if len(rows) > START_ROWS:
+        rows = np.sort(random.choice(rows, START_ROWS, replace=False))
+    return ArrayBlocks(X[rows], None if weight is None else weight[rows], rows=TILE_ROWS)

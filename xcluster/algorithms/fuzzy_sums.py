@@ -1,0 +1,136 @@
+"""Distances, memberships and their sums: what one pass of fuzzy clustering computes of a tile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+TINY = 1e-300
+"""Least squared distance: a sample on a centre belongs to it alone, and nothing is divided by 0."""
+WORST_CONDITION = 1e10
+"""Largest ratio of a covariance's eigenvalues; beyond it distances would be rounding error."""
+
+
+def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
+    """Return squared distances in float64, of shape (n_clusters, n_rows).
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    centers : array of shape (n_clusters, n_features)
+    factors : array of shape (n_clusters, n_features, n_features), optional
+        L of the norm (x - c)' L L' (x - c) of each cluster; euclidean without.
+    """
+    if factors is None:
+        return _euclidean(X, centers)
+    squares = np.empty((len(centers), len(X)))
+    for center, factor, row in zip(centers, factors, squares, strict=True):
+        residuals = (X - center) @ factor
+        np.einsum("ij,ij->i", residuals, residuals, out=row)
+    np.maximum(squares, TINY, out=squares)
+    return squares
+
+
+def _euclidean(X: Array, centers: Array) -> Array:
+    # About the middle of the centres, or an offset of the data would drown the differences.
+    origin = centers.mean(axis=0)
+    rows = X - origin
+    centers = centers - origin
+    squares: Array = (-2 * centers) @ rows.T
+    squares += np.einsum("ij,ij->i", rows, rows)
+    squares += np.einsum("ij,ij->i", centers, centers)[:, None]
+    np.maximum(squares, TINY, out=squares)
+    return squares
+
+
+def shares(squares: Array, m: float) -> Array:
+    """Return probabilistic memberships, (n_clusters, n_rows); those of a row sum to 1.
+
+    Relative to the row's nearest centre, so that no power overflows however close `m` is to 1.
+    """
+    u = squares.min(axis=0) / squares
+    if m != 2:
+        u **= 1 / (m - 1)
+    u /= u.sum(axis=0)
+    return np.asarray(u)
+
+
+def typicalities(squares: Array, m: float, eta: Array) -> Array:
+    """Return possibilistic memberships, of shape (n_clusters, n_rows): 1/2 at distance^2 eta."""
+    ratio = squares / np.maximum(eta, TINY)[:, None]
+    if m != 2:
+        with np.errstate(over="ignore"):
+            ratio **= 1 / (m - 1)
+    ratio += 1
+    return np.asarray(np.reciprocal(ratio, out=ratio))
+
+
+def tile_sums(X: Array, weight: Array, squares: Array, u: Array, powers: Array) -> dict[str, Array]:
+    """Return the sums over the rows of a tile that every kind of fuzzy clustering needs.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    weight : array of shape (n_rows,)
+        w, the weights of the samples.
+    squares, u, powers : arrays of shape (n_clusters, n_rows)
+        d^2, u and w u^m.
+
+    Returns
+    -------
+    dict
+        Of each cluster ``weight`` (sum of w u^m), ``first`` (w u^m x), ``spread`` (w u^m d^2)
+        and ``counts`` (w where u is largest); of all ``total`` (w), ``squared`` (w u^2) and
+        ``entropy`` (-w u log u).
+    """
+    information = np.log(np.maximum(u, TINY))
+    information *= u
+    return {
+        "weight": powers.sum(axis=1),
+        "first": powers @ X,
+        "spread": np.einsum("ij,ij->i", powers, squares),
+        "counts": np.bincount(u.argmax(axis=0), weights=weight, minlength=len(u)),
+        "total": np.asarray(weight.sum()),
+        "squared": np.asarray(np.einsum("ij,ij,j->", u, u, weight)),
+        "entropy": -np.asarray((information @ weight).sum()),
+    }
+
+
+def second_moments(X: Array, centers: Array, powers: Array) -> Array:
+    """Return the sums of w u^m (x - c)(x - c)', of shape (n_clusters, n_features, n_features)."""
+    moments = np.empty((len(centers), X.shape[1], X.shape[1]))
+    for center, row, moment in zip(centers, powers, moments, strict=True):
+        residuals = X - center
+        moment[...] = (residuals * row[:, None]).T @ residuals
+    return moments
+
+
+def power(u: Array, m: float) -> Array:
+    """Return ``u**m``, without a call of pow where m is 2."""
+    return u * u if m == 2 else u**m
+
+
+def regularized(covariances: Array) -> tuple[Array, Array]:
+    """Return covariances whose eigenvalues are raised to a least ratio, and which were raised.
+
+    Source: R. Babuska, P. J. van der Veen and U. Kaymak, "Improved covariance estimation for
+    Gustafson-Kessel clustering", Proc. FUZZ-IEEE (2002), 1081-1085.
+    """
+    values, vectors = np.linalg.eigh(covariances)
+    floor = np.maximum(values[:, -1:] / WORST_CONDITION, TINY)
+    raised = np.asarray((values < floor).any(axis=1))
+    values = np.maximum(values, floor)
+    rebuilt = (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)
+    return np.where(raised[:, None, None], rebuilt, covariances), raised
+
+
+def norm_factors(covariances: Array) -> Array:
+    """Return L with L L' = det(F)^(1/p) F^-1 of each covariance F: a norm of unit volume."""
+    values, vectors = np.linalg.eigh(covariances)
+    logs = np.log(np.maximum(values, TINY))
+    scales = np.exp((logs.mean(axis=1, keepdims=True) - logs) / 2)
+    return np.asarray(vectors * scales[:, None, :])
