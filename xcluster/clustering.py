@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xcluster.selection import Sweep
 
 Array = NDArray[Any]
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,7 +157,7 @@ class Clustering:
         if self.means is not None:
             return self.means
         inverse = self.assign.chain.inverse(self.assign.centers)
-        return self._group_means() if inverse is None else inverse
+        return self._group_means() if inverse is None else np.asarray(inverse)
 
     def _group_means(self) -> Array:
         plain = replace(self.assign, partition=Partition(np.arange(len(self.partition.codes))))
@@ -410,10 +411,10 @@ class Clustering:
         rule = f"is no label; they are 0 to {self.k - 1}, named {', '.join(names)}"
         raise ValueError(complaint("label", label, rule, "choose one of these"))
 
-    def _named(self, obj: Any) -> Any:
+    def _named(self, obj: Labelled) -> Labelled:
         """Give the label coordinate its flags, and names where there are any."""
         partition = replace(self.partition, floor=None, has_noise=False)
-        obj[LABEL].attrs.update(partition.attrs)
+        obj = obj.assign_coords({LABEL: obj[LABEL].assign_attrs(partition.attrs)})
         if partition.names is None:
             return obj
         return obj.assign_coords(label_name=(LABEL, list(partition.names)))

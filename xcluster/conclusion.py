@@ -37,7 +37,7 @@ def conclude(
     sweep: Sweep | None = None,
     prepared: Prepared | None = None,
 ) -> Clustering:
-    """Number the labels and return the result; the fitted rows are forgotten."""
+    """Return the result with its labels numbered; the fitted rows are forgotten."""
     centers = fitting.raw_centers(estimator)
     if centers is None:
         assert prepared is not None, "only clusterers with centres are swept"

@@ -286,7 +286,7 @@ def check_fits(prepared_layout: Layout, method: Method, options: Options) -> Non
     _, streams = plan(prepared_layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
         rule = f"cannot stream {method.name}() over {prepared_layout.n_points:,} grid points"
-        remedy = "kmeans, gmm, som and fuzzy stream; or give a number of rows to sample, as fit_on=200000"
+        remedy = "kmeans, gmm, som and fuzzy stream; or sample rows: fit_on=200_000"
         raise ValueError(complaint("fit_on", options.fit_on, rule, remedy))
     weighted = prepared_layout.weight is not None
     if weighted and not has_fit_parameter(method.estimator, "sample_weight"):

@@ -44,8 +44,8 @@ def area_weights(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
         return None
     if _bounds(latitude, data) is not None and (areas := cell_areas(coords, data)) is not None:
         return areas
-    cosine = np.cos(np.deg2rad(latitude.astype(float))).clip(min=0)
-    return cosine.drop_vars(cosine.coords)
+    cosine = np.cos(np.deg2rad(latitude.values.astype(float)))
+    return xr.DataArray(np.maximum(cosine, 0), dims=latitude.dims)
 
 
 def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:

@@ -22,7 +22,7 @@ def coordinate_keys(layout: Layout) -> dict[str, xr.DataArray]:
     keys = {}
     for dim in layout.sample_dims:
         values = _canonical_values(layout, dim, longitude)
-        keys[str(dim)] = xr.DataArray(mix(_hash(values) + _hash([str(dim)])[0]), dims=dim)
+        keys[str(dim)] = xr.DataArray(mix(_hash(values) + _hash([str(dim)])[0]), dims=[dim])
     return keys
 
 
@@ -37,7 +37,7 @@ def canonical_positions(layout: Layout) -> dict[str, xr.DataArray]:
         order = np.argsort(_canonical_values(layout, dim, longitude), kind="stable")
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        positions[str(dim)] = xr.DataArray(rank * stride, dims=dim)
+        positions[str(dim)] = xr.DataArray(rank * stride, dims=[dim])
         stride *= layout.sizes[dim]
     return positions
 

@@ -246,8 +246,8 @@ def _versions() -> dict[str, str]:
 
 
 def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
-    assert dataclasses.is_dataclass(sampler) and not isinstance(sampler, type)
-    return {"kind": type(sampler).__name__, **dataclasses.asdict(sampler)}
+    fields = {each.name: getattr(sampler, each.name) for each in dataclasses.fields(sampler)}  # type: ignore[arg-type]
+    return {"kind": type(sampler).__name__, **fields}
 
 
 # ------------------------------------------------------------------------------------ checksums
@@ -450,12 +450,10 @@ def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) ->
 
 
 def _record(entry: Mapping[str, Any]) -> Record:
-    return Record(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in entry.items()
-        }
-    )
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return Record(**fields)
 
 
 def _sweep(manifest: Mapping[str, Any], table: xr.Dataset) -> Any:

@@ -317,15 +317,16 @@ SPLIT_EVERY = 8
 def _dask_reduce(
     inputs: _Inputs, function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
 ) -> T:
-    import dask
+    from dask.base import compute
+    from dask.delayed import delayed
 
     blocks = _dask_blocks(inputs, _Boxed(function), width=None, dtype=np.dtype(object))
     parts = list(blocks.to_delayed().ravel())
-    merge_task = dask.delayed(_MergeBoxed(merge), pure=False)
+    merge_task = delayed(_MergeBoxed(merge), pure=False)
     while True:
         parts = [merge_task(parts[i : i + SPLIT_EVERY]) for i in range(0, len(parts), SPLIT_EVERY)]
         if len(parts) == 1:
-            result: T = _unbox(dask.compute(parts[0])[0])
+            result: T = _unbox(compute(parts[0])[0])
             return result
 
 

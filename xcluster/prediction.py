@@ -67,8 +67,14 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
     """Return stored labels and memberships with each label ``mapping[label]``."""
     partition = Partition(np.asarray(mapping))
     labels = stored["labels"]
-    recoded = xr.where(np.isfinite(labels), partition(labels.fillna(-1).astype(int)), labels)
-    out = stored.assign(labels=recoded.assign_attrs(labels.attrs))
+    recoded = xr.apply_ufunc(
+        _recode,
+        labels,
+        kwargs={"partition": partition},
+        dask="parallelized",
+        output_dtypes=[np.float32],
+    )
+    out = stored.assign(labels=recoded)
     if "memberships" in stored:
         columns = stored["memberships"].transpose(..., LABEL)
         grouped = xr.apply_ufunc(
@@ -81,6 +87,11 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
         )
         out = out.drop_dims(LABEL).assign(memberships=as_memberships(grouped))
     return out
+
+
+def _recode(labels: Array, partition: Partition) -> Array:
+    known = np.isfinite(labels)
+    return np.where(known, partition(np.where(known, labels, -1).astype(np.int64)), labels)
 
 
 def _over_labels(columns: xr.DataArray, name: str, long_name: str) -> xr.DataArray:
@@ -128,7 +139,7 @@ def layout_of(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
 def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
     """Return the sampler for exactly these variables."""
     assert is_dataclass(sampler)
-    return replace(sampler, vars=tuple(names))  # type: ignore[return-value, call-arg]
+    return replace(sampler, vars=tuple(names))
 
 
 def _unfit(problems: list[str]) -> str:

@@ -118,7 +118,7 @@ def _starts(layout: Layout) -> Array:
 def _read(block: matrix.Block, *, n: int | None, mixed: bool, starts: Array) -> Rows:
     complete = block.complete
     tally = Tally.of(block, complete, starts)
-    key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()  # type: ignore[arg-type]
+    key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()
     key = mix(key) if mixed else key
     if complete.all() and n is None:
         return Rows(block.X, block.weight, key, tally)
@@ -134,7 +134,7 @@ def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
     weighted = parts[0].weight is not None
     merged = Rows(
         np.concatenate([part.X for part in parts]),
-        np.concatenate([part.weight for part in parts]) if weighted else None,  # type: ignore[misc]
+        np.concatenate([part.weight for part in parts]) if weighted else None,
         np.concatenate([part.key for part in parts]),
         Tally.merge([part.tally for part in parts]),
     )

@@ -233,9 +233,9 @@ def _check_variable(data: xr.Dataset, name: Hashable) -> None:
 def _auxiliary(data: xr.Dataset) -> dict[Hashable, str]:
     """Variables that describe others: bounds, grid mappings and flags."""
     found: dict[Hashable, str] = {}
-    for array in data.variables.values():
+    for variable in data.variables.values():
         for key in ("bounds", "climatology", "grid_mapping"):
-            named = array.attrs.get(key, array.encoding.get(key))
+            named = variable.attrs.get(key, variable.encoding.get(key))
             if named in data.data_vars:
                 found[named] = f"is a {key.replace('_', ' ')}"
     for name, array in data.data_vars.items():

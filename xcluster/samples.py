@@ -1,4 +1,4 @@
-"""The question: which samples, which features, which steps; nothing is computed before a clusterer."""
+"""The question: which samples, features and steps; nothing is computed before a clusterer."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -86,7 +87,7 @@ class Sweep:
         chosen = CRITERIA[criterion].choose(self.table, criterion, self.options)
         if chosen is not None:
             return int(chosen), ""
-        chosen = int(ks[int(self.table[FALLBACK].argmax())])
+        chosen = int(ks[int(np.nanargmax(self.table[FALLBACK].values))])
         note = (
             f"{criterion} has no knee for k = {ks[0]} to {ks[-1]}; "
             f"k={chosen} has the best simplified silhouette"

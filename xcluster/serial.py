@@ -25,7 +25,7 @@ OWN_PACKAGES = ("sklearn.", "xcluster.")
 PLAIN = (bool, int, float, str, type(None))
 
 
-class Foreign(TypeError):
+class ForeignError(TypeError):
     """A value that cannot be written as parameters and arrays."""
 
 
@@ -34,7 +34,7 @@ def encode_estimator(estimator: Any, arrays: Arrays) -> Any:
     added: Arrays = {}
     try:
         encoded = encode(estimator, added, start=len(arrays))
-    except Foreign:
+    except ForeignError:
         return _encode_foreign(estimator, arrays)
     arrays.update(added)
     return encoded
@@ -58,12 +58,12 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         state = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return _encode_object("dataclass", value, state, arrays, start)
-    raise Foreign(f"{type(value).__module__}.{type(value).__qualname__}")
+    raise ForeignError(f"{type(value).__module__}.{type(value).__qualname__}")
 
 
 def _keep(value: Array, arrays: Arrays, start: int) -> str:
     if value.dtype.kind not in "biufUS":
-        raise Foreign(f"array of {value.dtype}")
+        raise ForeignError(f"array of {value.dtype}")
     name = f"array_{start + len(arrays)}"
     arrays[name] = value
     return name
@@ -81,7 +81,7 @@ def _encode_object(
     cls = type(value)
     name = f"{cls.__module__}:{cls.__qualname__}"
     if not name.startswith(OWN_PACKAGES):
-        raise Foreign(name)
+        raise ForeignError(name)
     return {tag: name, "state": {key: encode(each, arrays, start) for key, each in state.items()}}
 
 

@@ -36,6 +36,7 @@ class LabelSums:
     features: bool = False
 
     def __call__(self, block: matrix.Block) -> Sums:
+        """Return the sums of one block."""
         complete = block.complete
         n_labels = self.assign.partition.n_labels
         X = block.X[complete]

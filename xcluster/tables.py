@@ -41,9 +41,10 @@ def report(clustering: Clustering) -> pd.DataFrame:
     return frame
 
 
-def _repeats(layout: Layout, area: xr.DataArray) -> int:
+def _repeats(layout: Layout, area: xr.DataArray | None) -> int:
     """Return how often each cell is counted: once a step of time, say."""
-    return int(np.prod([size for dim, size in layout.sizes.items() if dim not in area.dims]))
+    dims = () if area is None else area.dims
+    return int(np.prod([size for dim, size in layout.sizes.items() if dim not in dims]))
 
 
 def samples_table(clustering: Clustering) -> pd.DataFrame:

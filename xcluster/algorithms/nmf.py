@@ -65,7 +65,7 @@ class NMF(decomposition.NMF):
         """Return the components of each row; NaN where a row holds a negative value."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        negative = (X < 0).any(axis=1)
+        negative = np.asarray((X < 0).any(axis=1))
         out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
         out[negative] = np.nan
         return out

@@ -95,4 +95,5 @@ def first_variable(data: xr.Dataset, var: Hashable | None) -> xr.DataArray:
     """Return the variable called ``var``, or the only one."""
     if var is None and len(data.data_vars) == 1:
         return next(iter(data.data_vars.values()))
-    return data[check_choice("var", var, tuple(data.data_vars))]
+    chosen: xr.DataArray = data[check_choice("var", var, tuple(data.data_vars))]
+    return chosen
