@@ -244,7 +244,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         upper = coo_array(triu(pattern + pattern.T, k=1))
         return np.column_stack(upper.coords)
 
-    def _check_n_clusters(self, n_clusters: Any) -> int:
+    def _check_n_clusters(self, n_clusters: int | None) -> int:
         n_clusters = check_integer("n_clusters", n_clusters, minimum=1)
         parts = self.n_connected_components_
         if n_clusters < parts:

@@ -1,0 +1,91 @@
+"""Ward's linkage, free and contiguous, beside scipy and scikit-learn.
+
+Run as ``python tests/benchmarks/hierarchical.py``. Each peak of memory is that of a process of
+its own, less what the imports and the data take.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+from scipy.cluster.hierarchy import ward
+from sklearn.cluster import AgglomerativeClustering
+
+from xcluster.algorithms.connectivity import grid_connectivity
+from xcluster.algorithms.hierarchical import Hierarchical
+
+
+def rows(n):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n, 7)) + 4 * rng.normal(size=(8, 7))[rng.integers(0, 8, n)]
+
+
+def ours(X):
+    return Hierarchical(4).fit(X)
+
+
+def contiguous(X, side=250):
+    return Hierarchical(6, connectivity=grid_connectivity((side, side))).fit(X)
+
+
+def contiguous_peer(X, side=250):
+    graph = grid_connectivity((side, side)).astype(float)
+    return AgglomerativeClustering(6, connectivity=graph).fit(X)
+
+
+def seconds(function, X):
+    start = time.perf_counter()
+    function(X)
+    return time.perf_counter() - start
+
+
+def peak():
+    """Return the peak of resident memory so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def megabytes(name, n):
+    """Measure one function in a fresh process."""
+    code = [sys.executable, __file__, name, str(n)]
+    return float(subprocess.run(code, check=True, capture_output=True, text=True).stdout)
+
+
+def measure_memory(name, n):
+    """Print the rise of the peak; kernels are compiled before."""
+    function = {"ours": ours, "scipy": ward}[name]
+    X = rows(n)
+    function(X[:700])
+    before = peak()
+    function(X)
+    print(peak() - before)
+
+
+def line(what, mine, peer, target, unit="s"):
+    print(f"| {what} | {mine:.2f} {unit} | {peer:.2f} {unit} | {peer / mine:.1f} | {target} |")
+
+
+def main():
+    ours(rows(700))
+    contiguous(rows(100), 10)
+    X = rows(16_384)
+    times = np.median([[seconds(ours, X), seconds(ward, X)] for _ in range(3)], axis=0)
+    print("| what | ours | peer | ratio | target |\n|---|---|---|---|---|")
+    line("Ward, exact, 16,384 x 7, beside scipy", *times, "5")
+    memory = megabytes("ours", 16_384), megabytes("scipy", 16_384)
+    line("its memory", *memory, "10", "MB")
+    large = rows(65_536)
+    taken, used = seconds(ours, large), megabytes("ours", 65_536)
+    print(f"| Ward, exact, 65,536 x 7 | {taken:.2f} s, {used:.0f} MB | - | - | under 1 GiB |")
+    field = rows(62_500)
+    times = np.median(
+        [[seconds(contiguous, field), seconds(contiguous_peer, field)] for _ in range(3)], axis=0
+    )
+    line("contiguous Ward, 250 x 250 x 7, beside scikit-learn", *times, "-")
+
+
+if __name__ == "__main__":
+    measure_memory(sys.argv[1], int(sys.argv[2])) if len(sys.argv) > 1 else main()
