@@ -74,17 +74,20 @@ def test_the_published_rule_takes_the_first_k_whose_successor_is_no_better():
     assert curve([0.1, 0.2, 0.3]).published is None
 
 
-def test_one_cluster_stands_unless_a_later_candidate_is_clearly_better():
-    assert curve([0.30, 0.29, 0.31, 0.20]).best == 1
+def test_the_choice_is_the_published_one_unless_a_later_candidate_is_far_better():
+    assert curve([0.30, 0.29, 0.39, 0.20]).best == 1
     assert curve([0.30, 0.29, 0.60, 0.50]).published == 1
     assert curve([0.30, 0.29, 0.60, 0.50]).best == 3
     assert curve([0.30, 0.29, 0.60, 0.90]).best == 1
+    assert curve([0.1, 0.2, 0.3]).best is None
 
 
 def test_even_blobs_are_found_where_the_published_rule_stops_at_one():
-    corners = np.array([[x, y] for x in (0, 20) for y in (0, 20)])
-    X = np.repeat(corners, 40, axis=0) + np.random.default_rng(0).normal(size=(160, 2))
-    assert gap_statistic(X, range(1, 7), n_references=10).best == 4
+    corners = np.vstack([np.eye(3), -np.eye(3)]) * 20
+    X = np.repeat(corners, 30, axis=0) + np.random.default_rng(0).normal(size=(180, 3))
+    found = gap_statistic(X, range(1, 9), n_references=10)
+    assert found.published == 1
+    assert found.best == 6
 
 
 def test_the_gap_grows_on_where_no_k_is_enough():

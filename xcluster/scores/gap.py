@@ -16,7 +16,7 @@ from xcluster.scores.labelled import as_matrix, check_weight
 Array = NDArray[Any]
 Fit = Callable[..., ArrayLike]
 
-_CLEAR = 3.0
+_FAR = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,30 +44,29 @@ class GapStatistic:
         ``k+1`` is the next of the ``ks``, so they should be consecutive; the last cannot be
         chosen.
         """
-        return self._number(self._candidates)
+        candidates = self._candidates
+        return int(self.ks[candidates[0]]) if len(candidates) else None
 
     @property
     def best(self) -> int | None:
-        """The `published` choice, but not 1 against clear evidence of clusters.
+        """The `published` choice, passed over where a later one is far better.
 
-        Blobs that lie evenly gain less from their first split than uniform data do, and then the
-        rule stops at 1, however well separated they are. So 1 stands only where no later k that
-        fulfils the rule has a gap larger by more than three errors.
+        Blobs that lie evenly gain less from their first splits than uniform data do, and then the
+        rule stops there, however well separated they are. So a k that fulfils the rule is passed
+        over where a later one that fulfils it has a gap larger by more than ten errors; uniform
+        data stay within a few, separated blobs exceed forty.
         """
         candidates = self._candidates
-        if len(candidates) and self.ks[candidates[0]] == 1:
-            later = candidates[1:]
-            if (self.gap[later] - self.gap[0] > _CLEAR * self.error[later]).any():
-                candidates = later
-        return self._number(candidates)
+        for position in candidates:
+            later = candidates[candidates > position]
+            if (self.gap[later] - self.gap[position] <= _FAR * self.error[later]).all():
+                return int(self.ks[position])
+        return None
 
     @property
     def _candidates(self) -> Array:
         """Positions that fulfil the rule."""
         return np.flatnonzero(self.gap[:-1] >= self.gap[1:] - self.error[1:])
-
-    def _number(self, candidates: Array) -> int | None:
-        return int(self.ks[candidates[0]]) if len(candidates) else None
 
 
 def kmeans_inertias(X: Array, ks: Sequence[int], sample_weight: Array | None = None) -> list[float]:
@@ -91,8 +90,11 @@ def kmeans_inertias(X: Array, ks: Sequence[int], sample_weight: Array | None = N
     [34.66..., 2.0]
     """
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    fits = (KMeans(k, n_init=5, random_state=0).fit(X, sample_weight=sample_weight) for k in ks)
+    # References are fitted side by side, and on few rows OpenMP's threads only wait.
+    with threadpool_limits(1, user_api="openmp"):
+        fits = [KMeans(k, n_init=5, random_state=0).fit(X, sample_weight=sample_weight) for k in ks]
     return [float(fit.inertia_) for fit in fits]
 
 

@@ -292,4 +292,5 @@ def _centers(data: LabelledRows, centers: ArrayLike | None) -> Array:
 def _squared_distances(data: LabelledRows, centers: Array) -> Array:
     """Return each row's squared distance to its own centre, in float64."""
     offsets = data.X - centers.astype(np.float64)[data.cluster]
-    return np.einsum("ij,ij->i", offsets, offsets)
+    squares: Array = np.einsum("ij,ij->i", offsets, offsets)
+    return squares
