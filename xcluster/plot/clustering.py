@@ -30,7 +30,10 @@ class ClusteringPlot:
         """Draw the label map; see `xcluster.plot.maps.map`."""
         from xcluster.plot.maps import map as draw
 
-        return draw(self.clustering.labels, **keywords)
+        artist = draw(self.clustering.labels, **keywords)
+        if not {"col", "row"} & set(keywords):
+            artist.axes.set_title(f"{self.clustering.method}, {self.clustering.k} labels")
+        return artist
 
     def memberships(self, **keywords: Any) -> Any:
         """Draw one map of memberships a label; see `xcluster.plot.memberships.memberships`."""
