@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import pdist
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
@@ -85,8 +84,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     partition_entropy_ : float
         Mean of the sum of -u log u; 0 where memberships are crisp.
     xie_beni_ : float
-        Mean of the sum of u^m d^2 over the least squared distance of two centres; lower is
-        better, NaN for a single cluster.
+        Mean of the sum of u^m d^2 over the least squared distance of two centres, in the clusters'
+        norms; lower is better, NaN for a single cluster.
     coincident_ : int array of shape (n_pairs, 2)
         Pairs of clusters that share a centre, to a tenth of the smaller one's radius.
     weight_sum_ : float
@@ -265,13 +264,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self._measure_separation(sums)
 
     def _measure_separation(self, sums: Mapping[str, Array]) -> None:
-        squares = pdist(self.cluster_centers_, "sqeuclidean")
-        pairs = np.column_stack(np.triu_indices(len(self.cluster_centers_), 1))
+        """Take what compares the distances between centres with those within clusters."""
+        centers = self.cluster_centers_
+        pairs = np.column_stack(np.triu_indices(len(centers), 1))
+        squares = fuzzy_sums.squared_distances(centers, centers, self._norm_factors())
+        squares = np.minimum(squares, squares.T)[tuple(pairs.T)]
         radii = _squared_radii(sums)[pairs].min(axis=1)
         self.coincident_ = pairs[squares <= COINCIDENT**2 * radii]
-        least = float(squares.min()) if len(squares) else math.nan
         spread = float(sums["spread"].sum()) / self.weight_sum_
-        self.xie_beni_ = spread / least if least != 0 else math.inf
+        self.xie_beni_ = spread / float(squares.min()) if len(squares) else math.nan
 
     def _move(self, sums: Mapping[str, Array], gain: float) -> bool:
         """Move centres and norms, unless they have settled; return whether they have."""
@@ -334,6 +335,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self.cluster_centers_, self.covariances_ = centers, covariances
         if self.shape == "gustafson-kessel" and covariances is None:
             self._take_covariances(np.tile(np.eye(centers.shape[1]), (len(centers), 1, 1)))
+        self._before = self.cluster_centers_, self.covariances_
         self.eta_, self.objective_history_ = None, []
         self.objective_, self.weight_sum_, self.n_iter_ = math.inf, 0.0, 0
 
