@@ -155,6 +155,20 @@ def test_a_curvilinear_grid_with_missing_coordinates_is_a_mesh():
     assert drawn_color(artist, lon[3, 1], lat[3, 1]) == COLORS[0]
 
 
+@pytest.mark.parametrize("center", [0, 180])
+def test_a_curvilinear_globe_is_closed_at_the_date_line_and_open_on_land(center):
+    y, x = np.mgrid[-80:81:10, 5:360:10].astype(float)
+    land = (x > 100) & (x < 140)
+    da = flagged(np.where(land, np.nan, 0), j=np.arange(len(y)), i=np.arange(36))
+    da = da.assign_coords(lat=(("j", "i"), y), lon=(("j", "i"), np.roll(x + 3, 5, 1) % 360))
+    da = da.copy(data=np.roll(da.values, 5, 1))
+    projection = ccrs.PlateCarree(central_longitude=center)
+    artist = bare(da, projection=projection)
+    seam = (-178, 178) if center == 0 else (-1, 1)
+    assert {drawn_color(artist, at, 13) for at in (*seam, -33)} == {COLORS[0]}
+    assert drawn_color(artist, 123 - center, 13) == "#ffffff"
+
+
 def test_an_unstructured_grid_is_points_without_those_that_have_no_data():
     da = flagged([0, 1, 2, np.nan], cell=np.arange(4))
     da = da.assign_coords(lat=("cell", [0.0, 10, 20, 30]), lon=("cell", [0.0, 350, 20, 30]))

@@ -127,19 +127,60 @@ def _between(bounds: Floats, places: Floats, order: NDArray[np.intp]) -> NDArray
 def _draw_curvilinear(
     ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
 ) -> Any:
+    from matplotlib.axes import Axes
+
     y = lattice.y.transpose(*lattice.x.dims).values.astype(float)
     x = lattice.x.values.astype(float)
     values = np.ma.masked_where(~np.isfinite(x + y), np.ma.masked_invalid(values))
-    if lattice.is_lonlat:
-        x, y = corners(x, y)
-    keywords = {"shading": "auto", **_in_crs(ax, lattice), **keywords}
-    return ax.pcolormesh(x, y, values, **keywords)
+    if not (lattice.is_lonlat and hasattr(ax, "projection")):
+        shading = {"shading": "auto", **_in_crs(ax, lattice)}
+        return ax.pcolormesh(x, y, values, **shading, **keywords)
+    corner = ax.projection.transform_points(lattice.crs, *corners(x, y))[..., :2]
+    broken = _is_broken(corner, ax.projection)
+    split = broken & ~np.ma.getmaskarray(values)
+    if split.any():
+        _draw_split_cells(ax, corner, values, split, keywords)
+    corner = np.where(np.isfinite(corner), corner, 0.0)
+    whole = np.ma.masked_where(broken, values)
+    # Already in the axes' units, so matplotlib's own mesh: cartopy would mend cells once more.
+    return Axes.pcolormesh(ax, *np.moveaxis(corner, -1, 0), whole, **keywords)
+
+
+def _is_broken(corner: Floats, projection: Any) -> NDArray[np.bool_]:
+    """Whether a cell has corners at both ends of the map, or none on it."""
+    width = np.subtract(*projection.x_limits[::-1])
+    x = _corners_of_cells(corner)[..., 0]
+    return np.asarray(~(np.ptp(x, axis=-1) < width / 2))
+
+
+def _draw_split_cells(
+    ax: Any, corner: Floats, values: Any, split: NDArray[np.bool_], keywords: Mapping[str, Any]
+) -> None:
+    """Draw cells across the edge of the map at both ends, where ends meet: in degrees."""
+    import cartopy.crs as ccrs
+    from matplotlib.collections import PolyCollection
+
+    if not isinstance(ax.projection, ccrs.PlateCarree):
+        return
+    cells = _corners_of_cells(corner)[split]
+    east = cells + np.where(cells[..., :1] < 0, [360.0, 0.0], 0.0)
+    both = np.concatenate([east, east - [360.0, 0.0]])
+    looks = {key: value for key, value in keywords.items() if key not in ("vmin", "vmax")}
+    drawn = PolyCollection(list(both), array=np.tile(values[split], 2), **looks)
+    drawn.set_clim(keywords.get("vmin"), keywords.get("vmax"))
+    ax.add_collection(drawn, autolim=False)
+
+
+def _corners_of_cells(corner: Floats) -> Floats:
+    """Return the four corners of each cell, of shape (ny, nx, 4, 2), going round it."""
+    around = corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]
+    return np.stack(around, axis=2)
 
 
 def _draw_points(
     ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
 ) -> Any:
-    size = float(np.clip(4000 / max(values.size, 1), 4, 40))
+    size = float(np.clip(8000 / max(values.size, 1), 4, 40))
     keywords = {"s": size, "linewidths": 0, **_in_crs(ax, lattice), **keywords}
     shown = np.isfinite(np.ma.filled(values.astype(float), np.nan))
     return ax.scatter(lattice.x.values[shown], lattice.y.values[shown], c=values[shown], **keywords)

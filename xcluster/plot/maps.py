@@ -22,7 +22,7 @@ BACKGROUND_ALPHA = 0.6
 FINE_WIDTH = 100.0
 
 
-def map(  # noqa: A001 - the name under which users know it
+def map(
     da: xr.DataArray,
     *,
     projection: Any = None,
@@ -199,6 +199,7 @@ class Picture:
             ax.set_xlabel(with_units(self.lattice.x) if bottom else "")
             ax.set_ylabel(with_units(self.lattice.y) if left else "")
             ax.tick_params(labelbottom=bottom, labelleft=left)
+            ax.ticklabel_format(useOffset=False, style="plain")
         self.view.apply(ax)
         return artist
 

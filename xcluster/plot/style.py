@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LEGEND_MAX = 40
 LEGEND_ROWS = 20
 
+# A scale is symmetric about zero where the shorter side has at least this part of the longer.
+BOTH_SIDES = 0.25
+
 
 class Style(Protocol):
     """What a map needs to know about colours."""
@@ -119,13 +122,13 @@ class ScalarStyle:
 
 
 def _limits(da: xr.DataArray, cmap: Any) -> dict[str, float]:
-    """Return the range of the data, symmetric about zero where it lies on both sides."""
+    """Return the range of the data, symmetric about zero where it lies well on both sides."""
     values = np.asarray(da.values, dtype=float)
     values = values[np.isfinite(values)]
     if not values.size:
         return {"vmin": 0.0, "vmax": 1.0}
     low, high = float(values.min()), float(values.max())
-    if low < 0 < high and cmap is None:
+    if min(-low, high) > BOTH_SIDES * max(-low, high) and cmap is None:
         low, high = -max(-low, high), max(-low, high)
     return {"vmin": low, "vmax": high}
 

@@ -13,6 +13,7 @@ from xcluster.plot.lattice import Lattice, edges, longitude_range
 Extent = tuple[float, float, float, float]
 
 GLOBAL_WIDTH = 300.0
+GLOBAL_HEIGHT = 120.0
 POINT_MARGIN = 0.04
 
 
@@ -55,6 +56,11 @@ class View:
         return self.in_degrees and self.extent[1] - self.extent[0] >= GLOBAL_WIDTH
 
     @property
+    def is_world(self) -> bool:
+        """Whether nearly all of the Earth shows, or as much as the projection can."""
+        return self.is_global and self.extent[3] - self.extent[2] >= GLOBAL_HEIGHT
+
+    @property
     def stretch(self) -> float:
         """How much longer a unit of y is drawn than one of x, so that shapes are true."""
         if not self.is_plate_carree or self.is_global:
@@ -66,9 +72,11 @@ class View:
     def shape(self) -> float:
         """Width over height of the axes."""
         west, east, south, north = self.extent
-        if self.is_global and not self.is_plate_carree:
+        if self.is_world and not self.is_plate_carree:
             (west, east), (south, north) = self.projection.x_limits, self.projection.y_limits
         width, height = abs(east - west), abs(north - south) * self.stretch
+        if self.is_global and not (self.is_world or self.is_plate_carree):
+            return 1.0
         if self.in_degrees and not self.is_plate_carree and not self.is_global:
             width *= np.cos(np.deg2rad((south + north) / 2))
         return float(np.clip(width / (height or 1.0), 0.25, 4.0))
@@ -87,7 +95,7 @@ class View:
     def _apply_projected(self, ax: Any) -> None:
         import cartopy.crs as ccrs
 
-        if self.is_global:
+        if self.is_world:
             ax.set_global()
         else:
             ax.set_extent(self.extent, crs=ccrs.PlateCarree())
