@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 
 def complaint(parameter: str, value: object, rule: str, remedy: str) -> str:
     """Say which parameter, what it was, which rule it broke and what to do."""
     return f"{parameter}={value!r}: {rule}. {remedy[:1].upper()}{remedy[1:]}."
+
+
+@contextmanager
+def as_typed(names: Mapping[str, str]) -> Iterator[None]:
+    """Let errors about an estimator's parameter name the one that the user typed."""
+    try:
+        yield
+    except ValueError as error:
+        name, _, rest = str(error).partition("=")
+        if name not in names:
+            raise
+        raise ValueError(f"{names[name]}={rest}") from error
 
 
 def check_integer(parameter: str, value: Any, *, minimum: int, remedy: str = "") -> int:

@@ -299,6 +299,10 @@ class Clustering:
         ValueError
             If a label is unknown or stands in two groups.
         """
+        groups = [groups] if isinstance(groups, str) else list(groups)
+        if any(isinstance(group, str) or not isinstance(group, Iterable) for group in groups):
+            rule = "must be sequences of labels"
+            raise TypeError(complaint("groups", groups, rule, f"pass {[groups]!r}"))
         return self._recoded(
             self._merged([[self._number(each) for each in group] for group in groups])
         )

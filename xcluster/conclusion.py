@@ -76,9 +76,12 @@ def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
         raise ValueError(complaint("order", order, rule, "pass order='size'"))
     found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
     values = order(found) if callable(order) else found[order].mean(_others(found[order]))
-    values = np.asarray(values, float)
+    rule = f"must give one number for each of the {len(rows)} labels"
+    try:
+        values = np.asarray(values, float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
     if values.shape != (len(rows),):
-        rule = f"must give one number for each of the {len(rows)} labels, not {values.shape}"
         raise ValueError(complaint("order", order, rule, "reduce the other dims in it"))
     return values
 
@@ -89,11 +92,13 @@ def _others(array: xr.DataArray) -> list[Any]:
 
 def check_attrs(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the user's attributes; refuse what no file can hold."""
+    if not isinstance(attrs, Mapping | None):
+        rule = "must be a mapping of names to values"
+        raise TypeError(complaint("attrs", attrs, rule, "pass attrs={'tag': ...}"))
     kept = dict(attrs or {})
     for name, value in kept.items():
-        if not isinstance(name, str) or not isinstance(
-            value, str | int | float | np.ndarray | list
-        ):
+        fits = isinstance(value, str | int | float | np.ndarray | list)
+        if not isinstance(name, str) or not fits or isinstance(value, bool):
             rule = f"holds {name!r}: {value!r}, and files take text, numbers and lists of them"
             raise TypeError(complaint("attrs", name, rule, "turn it into text"))
     return kept

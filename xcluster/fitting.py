@@ -12,7 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster import matrix, rows
 from xcluster.algorithms.ordering import data_order
-from xcluster.checks import check_integer, complaint
+from xcluster.checks import as_typed, check_integer, complaint
 from xcluster.layout import Layout
 from xcluster.methods import Method, Options
 from xcluster.record import Record
@@ -143,7 +143,9 @@ def _fit_steps(samples: Samples, found: rows.Rows, record: Record, streams: bool
     chain, unweighted, sampled = Chain(), [], []
     for step in resolve(samples.steps, layout):
         transformer = step.build(X.shape[1], layout)
-        if not fit_estimator(transformer, X, weight):
+        with as_typed({} if step.name == "then" else {"n_components": "n"}):
+            takes_weight = fit_estimator(transformer, X, weight)
+        if not takes_weight:
             unweighted.append(str(step))
         if streams and not _refine_step(transformer, LayoutBlocks(layout, chain)):
             sampled.append(str(step))
@@ -283,6 +285,8 @@ def forget_rows(estimator: Any) -> None:
 
 def check_fits(prepared_layout: Layout, method: Method, options: Options) -> None:
     """Refuse what cannot be fitted before anything is read."""
+    if options.random_state is not None:
+        check_integer("random_state", options.random_state, minimum=0)
     _, streams = plan(prepared_layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
         rule = f"cannot stream {method.name}() over {prepared_layout.n_points:,} grid points"

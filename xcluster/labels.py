@@ -135,7 +135,7 @@ def _for_each(parameter: str, given: Any, current: tuple[str, ...]) -> tuple[str
             rule = f"names label {unknown[0]!r}, and labels run 0 to {len(current) - 1}"
             raise ValueError(complaint(parameter, given, rule, "use the labels as keys"))
         return tuple(str(given.get(label, text)) for label, text in enumerate(current))
-    if isinstance(given, str) or len(given) != len(current):
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(current):
         rule = f"must give one text for each of the {len(current)} labels"
         raise ValueError(complaint(parameter, given, rule, "or a mapping of some labels"))
     return tuple(str(each) for each in given)

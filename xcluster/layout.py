@@ -14,6 +14,9 @@ from xcluster.levels import Levels
 LABEL = "label"
 """Name of the dim that results are given on."""
 
+COLUMN = "_column"
+"""Name of the dim of columns before it is the labels' or components'; no user's own."""
+
 COORDINATE_TOLERANCE = 1e-6
 """How far feature coordinates of other data may differ from the fitted ones."""
 

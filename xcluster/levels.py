@@ -34,7 +34,13 @@ class Levels:
     def __call__(self, values: Array) -> Array:
         """Return ``values`` of shape (n, n_source) as rows of shape (n, n_target)."""
         filled = values if self.coverage is None else fill_gaps(values, self.source, self.coverage)
-        return filled if self._matrix is None else filled @ self._matrix.astype(filled.dtype)
+        if self._matrix is None:
+            return filled
+        with np.errstate(invalid="ignore"):
+            out = np.asarray(filled @ self._matrix.astype(filled.dtype))
+        # Infinity times zero is NaN, and a gap would hide what is an error in the data.
+        out[np.isinf(filled).any(axis=1)] = np.inf
+        return out
 
     @cached_property
     def _matrix(self) -> Array | None:

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.layout import Layout, canonical_dims, is_descending, upright
+from xcluster.checks import complaint
+from xcluster.layout import COLUMN, Layout, canonical_dims, is_descending, upright
 from xcluster.levels import Levels
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import BLOCK_ROWS
@@ -98,16 +99,15 @@ def _as_block(X: Array, spread: dict[str, Array], shape: tuple[int, ...]) -> Blo
     inside = np.ones(len(X), bool) if mask is None else mask
     if weight is not None:
         weight = weight.astype(np.float64)
-        if (weight[inside] < 0).any() or not np.isfinite(weight[inside]).all():
-            raise ValueError(WEIGHT_RULE)
+        wrong = weight[inside & ~((weight >= 0) & np.isfinite(weight))]
+        if len(wrong):
+            raise ValueError(complaint("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY))
         inside = inside & (weight > 0)
     return Block(X, inside, weight, spread, shape)
 
 
-WEIGHT_RULE = (
-    "weights: must be finite numbers of at least 0 wherever the mask is True, and some are NaN, "
-    "infinite or negative. Fill them (weights.fillna(0)) or leave those samples out with .where()."
-)
+WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
+WEIGHT_REMEDY = "fill them (weights.fillna(0)) or leave those samples out with .where()"
 
 
 def _spread(array: Array, axes: tuple[bool, ...]) -> Array:
@@ -182,17 +182,17 @@ def apply(
     function
         Takes (n, n_features), returns (n,), or (n, width) where ``width`` is given.
     width
-        Size of a further last dim, ``"column"``.
+        Size of a further last dim, `COLUMN`.
     dtype
         Of the result.
 
     Returns
     -------
-    DataArray over the sample dims (and ``"column"``), with the coordinates of the samples.
+    DataArray over the sample dims (and `COLUMN`), with the coordinates of the samples.
     """
     scatter = _Scatter(function, width, np.dtype(dtype))
     data = run(layout, scatter, width=width, dtype=dtype)
-    dims = layout.sample_dims if width is None else (*layout.sample_dims, "column")
+    dims = layout.sample_dims if width is None else (*layout.sample_dims, COLUMN)
     return xr.DataArray(data, dict(layout.coords), dims)
 
 

@@ -14,7 +14,7 @@ from xcluster import matrix
 from xcluster.assign import Assign
 from xcluster.checks import complaint, did_you_mean
 from xcluster.labels import FILL_VALUE, Partition
-from xcluster.layout import COORDINATE_TOLERANCE, LABEL, Layout
+from xcluster.layout import COLUMN, COORDINATE_TOLERANCE, LABEL, Layout
 
 if TYPE_CHECKING:
     from xcluster.samplers import Sampler
@@ -38,8 +38,8 @@ def both(layout: Layout, assign: Assign) -> xr.Dataset:
     columns = matrix.apply(layout, assign.both, width=1 + assign.partition.n_labels)
     return xr.Dataset(
         {
-            "labels": as_labels(columns.isel(column=0), assign.partition),
-            "memberships": as_memberships(columns.isel(column=slice(1, None))),
+            "labels": as_labels(columns.isel({COLUMN: 0}), assign.partition),
+            "memberships": as_memberships(columns.isel({COLUMN: slice(1, None)})),
         }
     )
 
@@ -81,7 +81,7 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
             partition.memberships,
             columns,
             input_core_dims=[[LABEL]],
-            output_core_dims=[["column"]],
+            output_core_dims=[[COLUMN]],
             exclude_dims={LABEL},
             dask="allowed",
         )
@@ -95,7 +95,7 @@ def _recode(labels: Array, partition: Partition) -> Array:
 
 
 def _over_labels(columns: xr.DataArray, name: str, long_name: str) -> xr.DataArray:
-    array = columns.rename(column=LABEL).transpose(LABEL, ...)
+    array = columns.rename({COLUMN: LABEL}).transpose(LABEL, ...)
     array = array.assign_coords({LABEL: np.arange(array.sizes[LABEL])})
     return array.rename(name).assign_attrs(long_name=long_name)
 

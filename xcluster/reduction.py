@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster import matrix
 from xcluster.checks import complaint
-from xcluster.layout import Layout
+from xcluster.layout import COLUMN, Layout
 from xcluster.steps import KEEPS_COLUMNS
 
 Array = NDArray[Any]
@@ -103,7 +103,7 @@ def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArra
     """Return the reduced space of any layout with these features."""
     width = n_components(chain, layout.n_features)
     reduced = matrix.apply(layout, chain, width=width, dtype=layout.dtype)
-    reduced = reduced.rename(column="component").transpose("component", ...)
+    reduced = reduced.rename({COLUMN: "component"}).transpose("component", ...)
     reduced = reduced.assign_coords(component=np.arange(width))
     if chain.keeps_columns:
         names = ("component", feature_names(features))

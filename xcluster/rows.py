@@ -158,7 +158,9 @@ def checked(rows: Rows, layout: Layout) -> Rows:
         raise ValueError(complaint("vars", name, rule, "mask them: ds.where(np.isfinite(ds))"))
     if tally.points == tally.outside:
         rule = f"leaves none of the {tally.points:,} points"
-        raise ValueError(complaint("where", "mask", rule, "check the mask and the weights"))
+        name = "weights" if layout.mask is None else "where"
+        value = "all 0" if layout.mask is None else "mask"
+        raise ValueError(complaint(name, value, rule, "check the mask and the weights"))
     if not tally.complete:
         raise ValueError(_nothing_complete(tally, names))
     return rows

@@ -138,7 +138,7 @@ def lay_out(
     chosen = data[list(names)]
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
-    check_dims(data, sample_dims, feature_dims)
+    check_dims(chosen, sample_dims, feature_dims)
     return Layout(
         variables=variables,
         sample_dims=sample_dims,
@@ -184,13 +184,11 @@ def choose_variables(
             left_out[name] = reason
     dims = {name: frozenset(data[name].dims) for name in data.data_vars if name not in left_out}
     if not dims:
-        rule = (
-            f"no numeric variable has the dims {list(feature_dims)}"
-            if feature_dims
-            else ("no numeric variable found")
-        )
-        remedy = f"name variables among {', '.join(map(repr, data.data_vars)) or 'none'}"
-        raise ValueError(complaint("vars", None, rule, remedy))
+        rule = "finds no variable of real numbers"
+        rule += f" with the dims {list(feature_dims)}" if feature_dims else ""
+        reasons = [f"{name!r} {reason}" for name, reason in list(left_out.items())[:6]]
+        rule += f": {'; '.join(reasons) or 'the data hold none'}"
+        raise ValueError(complaint("vars", None, rule, "name the variables to use, as numbers"))
     counts = Counter(dims.values())
     grid = max(counts, key=lambda each: (counts[each], len(each)))
     left_out |= {
@@ -257,7 +255,7 @@ def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
 
 def known_dim(data: xr.Dataset, dim: Hashable) -> Hashable:
     """Return ``dim`` where ``data`` has it; the error names the nearest."""
-    if dim in data.dims:
+    if isinstance(dim, Hashable) and dim in data.dims:
         return dim
     raise ValueError(complaint("dim", dim, "is no dim of the data", did_you_mean(dim, data.dims)))
 
@@ -266,7 +264,7 @@ def check_dims(
     data: xr.Dataset, sample_dims: Sequence[Hashable], feature_dims: Sequence[Hashable]
 ) -> None:
     """Refuse a dim named label, empty dims, dask arrays of unknown chunks and no samples."""
-    if LABEL in (*sample_dims, *feature_dims):
+    if LABEL in (*sample_dims, *feature_dims, *data.variables):
         rule = "is the name of the dim that results are given on"
         raise ValueError(complaint("dim", LABEL, rule, "rename yours: ds.rename(label='class')"))
     for dim in (*sample_dims, *feature_dims):
@@ -288,6 +286,9 @@ def check_range(parameter: str, value: Any) -> tuple[float, float]:
     except (TypeError, ValueError):
         remedy = f"pass {parameter}=(lowest, highest)"
         raise TypeError(complaint(parameter, value, "must be two numbers", remedy)) from None
+    if np.isnan(low) or np.isnan(high):
+        remedy = f"pass {parameter}=(lowest, highest)"
+        raise ValueError(complaint(parameter, value, "must be two numbers, not NaN", remedy))
     if not low <= high:
         remedy = f"pass {parameter}=({high}, {low})"
         raise ValueError(complaint(parameter, value, "must rise from first to second", remedy))

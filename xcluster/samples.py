@@ -138,8 +138,12 @@ class Samples:
         >>> import xcluster
         >>> samples = xcluster.datasets.ocean().cluster.pixels().weights("area")
         """
-        if not isinstance(weights, xr.DataArray):
+        if isinstance(weights, str):
             check_choice("weights", weights, ("area",))
+        elif not isinstance(weights, xr.DataArray) or weights.dtype.kind not in "fiub":
+            rule = f"must be 'area' or a DataArray of numbers, not {_kind(weights)}"
+            remedy = "wrap it: xr.DataArray(weights, dims=...)"
+            raise TypeError(complaint("weights", _kind(weights), rule, remedy))
         return replace(self, weighting=weights)
 
     def _weight(self, layout: Layout) -> xr.DataArray | None:
@@ -484,20 +488,32 @@ def _kind(value: Any) -> str:
 
 def _on_grid(parameter: str, array: xr.DataArray, layout: Layout) -> xr.DataArray:
     """Return the values of ``array`` for the samples; refuse other dims and coordinates."""
+    shown = parameter if array.name is None else array.name
     unknown = [dim for dim in array.dims if dim not in layout.sample_dims]
     if unknown:
         rule = f"has the dim {unknown[0]!r}, and the samples lie over {list(layout.sample_dims)}"
-        raise ValueError(complaint(parameter, array.name, rule, "reduce or select that dim"))
+        raise ValueError(complaint(parameter, shown, rule, "reduce or select that dim"))
+    if array.chunks is not None and any(np.isnan(sizes).any() for sizes in array.chunks):
+        rule = "is a dask array of unknown chunk sizes"
+        raise ValueError(complaint(parameter, shown, rule, "call compute_chunk_sizes() on it"))
     grid = {dim: layout.coords[dim] for dim in array.dims if dim in layout.coords}
-    kept = {dim: coord.values for dim, coord in grid.items() if dim in array.coords}
+    kept = {
+        dim: coord.values
+        for dim, coord in grid.items()
+        if dim in array.coords and not np.array_equal(coord.values, array[dim].values)
+    }
     missing = [dim for dim in kept if not np.isin(kept[dim], array[dim].values).all()]
     if missing:
         rule = f"lacks some of the samples' {missing[0]!r}"
-        raise ValueError(complaint(parameter, array.name, rule, "reindex it to the data"))
+        raise ValueError(complaint(parameter, shown, rule, "reindex it to the data"))
+    repeated = [dim for dim in kept if not array.indexes[dim].is_unique]
+    if repeated:
+        rule = f"lies on other {repeated[0]!r} than the samples, and holds some twice"
+        raise ValueError(complaint(parameter, shown, rule, "bring it to the data's grid"))
     array = array.sel(kept)
     wrong = [dim for dim in array.dims if array.sizes[dim] != layout.sizes[dim]]
     if wrong:
         dim = wrong[0]
         rule = f"has {array.sizes[dim]} {dim!r}, and the data {layout.sizes[dim]}"
-        raise ValueError(complaint(parameter, array.name, rule, "bring it to the data's grid"))
+        raise ValueError(complaint(parameter, shown, rule, "bring it to the data's grid"))
     return array.drop_vars(array.coords)

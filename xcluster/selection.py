@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xcluster import conclusion, fitting
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.seeding import grow
-from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.checks import as_typed, check_choice, check_integer, complaint
 from xcluster.criteria import CRITERIA, Fit, available, measure
 from xcluster.methods import Method, Options, split_keywords
 from xcluster.progress import bar
@@ -31,6 +31,7 @@ Array = NDArray[Any]
 
 DEFAULT_KS = range(2, 21)
 FALLBACK = "simplified_silhouette"
+SPEAKS_OF_K = {"n_clusters": "k", "n_components": "k"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,12 +152,14 @@ def cluster(samples: Samples, method: Method, k: Any, keywords: Mapping[str, Any
     """Fit for ``k``, or for the k that the method's criterion chooses."""
     method, options = split_keywords(method, keywords)
     if method.parameter is None:
-        return _single(samples, method, None, options)
-    if k is None or (isinstance(k, Iterable) and not isinstance(k, str)):
-        return _chosen(samples, method, DEFAULT_KS if k is None else k, options)
-    k = check_integer("k", k, minimum=1)
-    check_k(k, samples)
-    return _single(samples, method, k, options)
+        with as_typed({"sample_weight": "weights"}):
+            return _single(samples, method, None, options)
+    with as_typed(SPEAKS_OF_K):
+        if k is None or (isinstance(k, Iterable) and not isinstance(k, str)):
+            return _chosen(samples, method, DEFAULT_KS if k is None else k, options)
+        k = check_integer("k", k, minimum=1)
+        check_k(k, samples)
+        return _single(samples, method, k, options)
 
 
 def check_k(k: int, samples: Samples) -> None:
@@ -216,7 +219,8 @@ def sweep(
     names = check_criteria(criteria, method)
     fitting.check_fits(samples.layout, method, options)
     prepared = replace(fitting.prepare(samples, options), blocks=None)
-    return run(samples, prepared, method, wanted, names, options)
+    with as_typed(SPEAKS_OF_K):
+        return run(samples, prepared, method, wanted, names, options)
 
 
 def check_ks(ks: Iterable[int]) -> list[int]:
@@ -267,6 +271,13 @@ def run(
                 fitting.forget_rows(estimator)
                 models[k], before = (estimator, record), estimator
                 shown.update()
+        except ValueError as error:
+            if not rows:
+                raise
+            # Every further k would fail as well: rows that are equal cannot be told apart.
+            reason = str(error).partition(": ")[2]
+            message = f"candidates from k={k} on were left out: {reason}"
+            warnings.warn(message, UserWarning, stacklevel=2)
         except KeyboardInterrupt:
             if not rows:
                 raise

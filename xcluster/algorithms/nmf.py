@@ -59,6 +59,9 @@ class NMF(decomposition.NMF):
             lowest, rule = float(X.min()), "Negative values in data passed to NMF are refused"
             remedy = "leave out what is negative with .where(), or scale('minmax') first"
             raise ValueError(complaint("X.min()", lowest, rule, remedy))
+        if self.n_components > min(X.shape):
+            rule = f"must be at most {min(X.shape)}, the smaller of rows and features"
+            raise ValueError(complaint("n_components", self.n_components, rule, "ask for fewer"))
         return np.asarray(super().fit_transform(X, W=W, H=H))
 
     def transform(self, X: Array) -> Array:
