@@ -68,7 +68,7 @@ def profiles(
     >>> vs = xcluster.datasets.tomography().vs
     >>> fast = (vs.sel(depth=10) > 3.5).astype(float)
     >>> [ax.get_title() for ax in profiles(vs, fast)]
-    ['0 (n = 3,361)', '1 (n = 2,416)']
+    ['0 (n = 5,481)', '1 (n = 296)']
     """
     dim = _curve_dim(data, labels)
     curves = data.transpose(*labels.dims, dim).compute()
