@@ -8,6 +8,7 @@ import xarray as xr
 
 from xcluster.plot.flags import flags_of_centers
 from xcluster.plot.maps import map as draw_map
+from xcluster.plot.panels import panel_columns
 
 
 def memberships(da: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any) -> Any:
@@ -48,7 +49,9 @@ def memberships(da: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
     named = da.drop_vars("label_name", errors="ignore")
     named.attrs = {"long_name": "membership", **da.attrs}
     limits = {"vmin": 0.0, "vmax": 1.0, "cmap": "cividis", **kwargs}
-    grid = draw_map(named, col="label", col_wrap=col_wrap or min(len(flags.names), 3), **limits)
+    grid = draw_map(
+        named, col="label", col_wrap=col_wrap or panel_columns(len(flags.names), 3), **limits
+    )
     for ax, name in zip(grid.axs.flat, flags.names, strict=False):
         ax.set_title(name, fontsize="medium")
     return grid
