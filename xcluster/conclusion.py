@@ -83,7 +83,7 @@ def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
         values = np.empty(0)
     if values.shape != (len(rows),):
         raise ValueError(complaint("order", order, rule, "reduce the other dims in it"))
-    return values
+    return np.asarray(values)
 
 
 def _others(array: xr.DataArray) -> list[Any]:
