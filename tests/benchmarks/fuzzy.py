@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import warnings
 
 import numpy as np
 from skfuzzy.cluster import cmeans
@@ -37,7 +38,8 @@ def equal_starts(X: np.ndarray, seed: int) -> tuple[float, float]:
     centers = (u**2) @ X / (u**2).sum(axis=1)[:, None]
     fuzzy = FuzzyCMeans(4, init=centers, max_iter=20, tol=0)
     start = time.perf_counter()
-    fuzzy.fit(X)
+    with warnings.catch_warnings(action="ignore"):
+        fuzzy.fit(X)
     # Beside the passes counted there is one that measures and one that labels.
     return (time.perf_counter() - start) / (len(fuzzy.objective_history_) + 2), seconds_of_peer
 

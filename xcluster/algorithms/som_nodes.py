@@ -52,11 +52,12 @@ def ranks_of_nodes(X: Array, nodes: Array, dtype: type[np.floating[Any]]) -> Arr
     Measured about the middle of the nodes, or an offset of the data would drown the differences.
     """
     origin = nodes.mean(axis=0)
-    rows = np.empty(X.shape, dtype)
-    np.subtract(X, origin, out=rows, casting="same_kind")
-    centered = (nodes - origin).astype(dtype)
-    ranks: Array = rows @ (-2 * centered.T)
-    ranks += (centered**2).sum(axis=1)
+    centered = nodes - origin
+    # A last column of ones lets the matrix product add the nodes' squared norms.
+    rows = np.ones((len(X), X.shape[1] + 1), dtype)
+    np.subtract(X, origin, out=rows[:, :-1], casting="same_kind")
+    table = np.vstack([-2 * centered.T, (centered**2).sum(axis=1)])
+    ranks: Array = rows @ table.astype(dtype)
     return ranks
 
 
