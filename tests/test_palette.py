@@ -32,7 +32,7 @@ def seen(colors, matrix):
     )
 
 
-def nearest_pair(colors, matrix=np.eye(3)):
+def nearest_pair(colors, matrix=SIMULATED["all cones"]):
     lab = seen(colors, matrix)
     distance = np.linalg.norm(lab[:, None] - lab, axis=-1)
     return distance[np.triu_indices(len(colors), 1)].min()

@@ -22,7 +22,8 @@ SAFE = (
 
 # From dark to light with even steps of lightness: the viridis colour map at nine points.
 SEQUENTIAL = (
-    "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725",
+    "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c",
+    "#28ae80", "#5ec962", "#addc30", "#fde725",
 )  # fmt: skip
 
 

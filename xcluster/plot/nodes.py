@@ -8,9 +8,12 @@ import numpy as np
 import xarray as xr
 
 from xcluster.checks import complaint
-from xcluster.plot.panels import outer_labels, single_axes
+from xcluster.plot.panels import outer_labels, panel_grid, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
+
+# The colour of a node without samples.
+EMPTY = "0.75"
 
 
 def u_matrix(
@@ -81,31 +84,36 @@ def nodes(
     list of matplotlib Axes
         Row by row.
     """
-    import matplotlib.pyplot as plt
-
     _check_grid(centers)
     (dim,) = [dim for dim in centers.dims if dim not in ("row", "col")]
     upright = is_vertical(centers, dim)
     rows, columns = centers.sizes["row"], centers.sizes["col"]
-    size = figsize or (min(1.2 * columns + 1, 14), min((1.6 if upright else 1.1) * rows + 1, 12))
-    look = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
-    _, axes = plt.subplots(rows, columns, figsize=size, **look)
-    values = centers.transpose("row", "col", dim).values
+    size = min(1.2, 13 / columns), min(1.6 if upright else 1.1, 11 / rows)
+    axes = panel_grid(rows * columns, size, columns, figsize)
     levels = centers[dim].values
     levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
-    for place, ax in np.ndenumerate(axes):
-        number = None if counts is None else int(counts.transpose("row", "col").values[place])
-        xy = (values[place], levels) if upright else (levels, values[place])
-        ax.plot(*xy, color=color if number != 0 else "0.75", linewidth=1.8)
+    values = centers.transpose("row", "col", dim).values.reshape(-1, len(levels))
+    numbers = [None] * len(axes) if counts is None else _numbers(counts)
+    for ax, curve, number in zip(axes, values, numbers, strict=True):
+        xy = (curve, levels) if upright else (levels, curve)
+        ax.plot(*xy, color=color if number != 0 else EMPTY, linewidth=1.8)
         if number is not None:
-            looks = {"ha": "right", "va": "top", "size": "x-small", "color": "0.3"}
-            ax.text(0.96, 0.96, f"{number:,}", transform=ax.transAxes, **looks)
+            _write_in_corner(ax, f"{number:,}")
     if upright:
         ends = (levels.max(), levels.min())
-        axes[0, 0].set_ylim(*(ends if is_depth(centers, dim) else ends[::-1]))
+        axes[0].set_ylim(*(ends if is_depth(centers, dim) else ends[::-1]))
     sides = with_units(centers), dim_text(centers, dim)
-    outer_labels(list(axes.flat), *(sides if upright else sides[::-1]))
-    return list(axes.flat)
+    outer_labels(axes, *(sides if upright else sides[::-1]))
+    return axes
+
+
+def _numbers(counts: xr.DataArray) -> list[int]:
+    return [int(count) for count in counts.transpose("row", "col").values.ravel()]
+
+
+def _write_in_corner(ax: Any, text: str) -> None:
+    look = {"ha": "right", "va": "top", "size": "x-small", "color": "0.3"}
+    ax.text(0.96, 0.96, text, transform=ax.transAxes, **look)
 
 
 def _check_grid(da: xr.DataArray) -> None:
