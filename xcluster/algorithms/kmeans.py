@@ -17,6 +17,7 @@ from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.frame import Frame
 from xcluster.algorithms.mixture_checks import check_weight
 from xcluster.algorithms.seeding import grow, kmeans_plusplus
 from xcluster.checks import check_integer, check_number, complaint
@@ -36,7 +37,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     """k-means clustering that gives the same labels with any number of threads.
 
     Lloyd's iteration [1]_ from greedy k-means++ starts. Distances are float32, on rows from
-    which a centre near their mean is subtracted; sums are float64 over blocks of a fixed size,
+    which something near their mean is subtracted; sums are float64 over blocks of a fixed size,
     merged in order.
 
     Parameters
@@ -65,6 +66,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Sum of the sample weights of each cluster.
     n_iter_ : int
         Iterations of the best start.
+    origin_ : array of shape (n_features,), float64
+    unit_ : float
+        Frame of the float32 distances: near the mean and the spread of the rows given to `fit`.
 
     Notes
     -----
@@ -134,6 +138,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         X = validate_data(self, X, dtype=FLOATS, order="C")
         weight = check_weight(sample_weight, X)
         self._check_parameters(len(X))
+        frame = Frame.of(X, weight)
+        self.origin_, self.unit_ = frame.origin, frame.unit
         runs = self._runs(ArrayBlocks(X, weight, BLOCK_ROWS))
         best = min(runs, key=lambda run: run.inertia_)
         self.cluster_centers_, self.n_iter_ = best.cluster_centers_, best.n_iter_
@@ -159,7 +165,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
         weight = check_weight(sample_weight, X)
         squared = self._nearest(X)[1]
-        return -float(squared.sum(dtype=np.float64) if weight is None else squared @ weight)
+        total = float(squared @ (np.ones(len(X)) if weight is None else weight))
+        return -total * self.unit_**2
 
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
         """Return the sums of one block of rows by nearest centre; changes nothing.
@@ -172,17 +179,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Returns
         -------
         Statistics
-            Sums ``counts`` (n_clusters), ``rows`` (n_clusters, n_features), of the rows less the
-            mean centre, and ``spread`` (n_clusters), of squared distances to the centre.
+            Sums ``counts`` (n_clusters), ``rows`` (n_clusters, n_features), of the rows less
+            `origin_`, and ``spread`` (n_clusters), of squared distances to the centre.
         """
         from xcluster.algorithms.kernels.lloyd import nearest, sums
 
         X = _floats(X)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        shift, centers = self._shifted_centers()
-        labels, squared = nearest(X, shift, centers)
-        counts, rows, spread = sums(X, shift, weight, labels, squared, len(centers))
-        return Statistics({"counts": counts, "rows": rows, "spread": spread})
+        frame = self._frame
+        labels, squared = nearest(X, frame, frame.place(self.cluster_centers_))
+        counts, rows, spread = sums(X, frame, weight, labels, squared, self.n_clusters)
+        return Statistics({"counts": counts, "rows": rows, "spread": spread * frame.unit**2})
 
     def update(self, statistics: Statistics) -> bool:
         """Move each centre to the mean of its rows; return whether the fit is done.
@@ -200,9 +207,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         before = self.cluster_centers_
         counts, spread = statistics.sums["counts"], statistics.sums["spread"]
         filled = counts > 0
-        shift = before.mean(axis=0)
         centers = before.copy()
-        centers[filled] = shift + statistics.sums["rows"][filled] / counts[filled, None]
+        centers[filled] = self.origin_ + statistics.sums["rows"][filled] / counts[filled, None]
         within = np.maximum(spread - counts * _squares(centers - before), 0)
         mean = np.average(centers, axis=0, weights=counts)
         total = within.sum() + counts @ _squares(centers - mean)
@@ -215,17 +221,18 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _split(self, centers: Array, counts: Array, within: Array, least: float) -> None:
         """Let each empty cluster take half of the one with the largest sum of squares."""
         squares, sizes = within.copy(), counts.copy()
-        direction = np.random.default_rng(0).standard_normal(centers.shape[1])
+        direction: Array = np.random.default_rng(0).standard_normal(centers.shape[1])
         direction /= np.linalg.norm(direction)
         for empty in np.flatnonzero(counts == 0):
-            widest = np.argmax(squares)
+            widest = int(np.argmax(squares))
             if squares[widest] <= least:
                 raise ValueError(self._too_many(f"{np.sum(counts > 0)} distinct rows"))
             step = 0.5 * np.sqrt(squares[widest] / sizes[widest]) * direction
             centers[empty] = centers[widest] + step
             centers[widest] -= step
-            squares[[empty, widest]] = squares[widest] / 4
-            sizes[[empty, widest]] = sizes[widest] / 2
+            for values, share in ((squares, 4), (sizes, 2)):
+                values[widest] /= share
+                values[empty] = values[widest]
 
     def _runs(self, blocks: ArrayBlocks) -> list[Any]:
         """Return this estimator fitted from each start."""
@@ -245,7 +252,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def _run(self, start: Array, blocks: ArrayBlocks) -> Any:
         run = clone(self)
-        run.cluster_centers_ = start
+        run.origin_, run.unit_, run.cluster_centers_ = self.origin_, self.unit_, start
         run.n_iter_ = iterate(run, blocks, self.max_iter)
         return run
 
@@ -254,24 +261,24 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self.labels_, squared = self._nearest(X)
         weight = np.ones(len(X)) if weight is None else weight
         self.counts_ = np.bincount(self.labels_, weight, minlength=self.n_clusters)
-        self.inertia_ = float(squared @ weight)
+        self.inertia_ = float(squared @ weight) * self.unit_**2
 
     def _nearest(self, X: Array) -> tuple[Array, Array]:
-        """Return label and squared distance of each row."""
+        """Return label and squared distance, in squared units of the frame, of each row."""
         from xcluster.algorithms.kernels.lloyd import nearest
 
-        shift, centers = self._shifted_centers()
+        frame = self._frame
+        centers = frame.place(self.cluster_centers_)
         parts = map_threads(
-            lambda start: nearest(X[start : start + BLOCK_ROWS], shift, centers),
+            lambda start: nearest(X[start : start + BLOCK_ROWS], frame, centers),
             range(0, len(X), BLOCK_ROWS),
         )
         labels, squared = zip(*parts, strict=True)
         return np.concatenate(labels), np.concatenate(squared)
 
-    def _shifted_centers(self) -> tuple[Array, Array]:
-        """Return the mean centre, which float32 rows are measured from, and the centres from it."""
-        shift = self.cluster_centers_.mean(axis=0)
-        return shift, (self.cluster_centers_ - shift).astype(np.float32)
+    @property
+    def _frame(self) -> Frame:
+        return Frame(self.origin_, self.unit_)
 
     def _check_parameters(self, n_samples: int) -> None:
         check_integer("n_clusters", self.n_clusters, minimum=1)

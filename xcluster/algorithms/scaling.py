@@ -142,7 +142,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Values outside the domain of a logarithm or root become NaN.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
         if self.how in LINEAR:
             return self._linear(X)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -166,7 +166,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return np.asarray(np.exp(X))
         if self.how == "anscombe":
             return np.asarray(np.square(X / 2) - X.dtype.type(0.375))
-        return (X * self.scale_ + self.center_).astype(X.dtype, copy=False)
+        return np.asarray(X * self.scale_ + self.center_, dtype=X.dtype)
 
     @available_if(_streams)
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:

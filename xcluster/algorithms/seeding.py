@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from xcluster.algorithms.frame import Frame
 from xcluster.parallel import map_threads
 
 Array = NDArray[Any]
@@ -91,7 +92,7 @@ class _Potential:
     def __init__(self, X: Array, sample_weight: Array | None) -> None:
         self.X = np.ascontiguousarray(X)
         self.weight = sample_weight
-        self.shift = X.mean(axis=0, dtype=np.float64)
+        self.frame = Frame.of(X, sample_weight)
         self.centers = np.empty((0, X.shape[1]))
         self.closest = np.ones(len(X), np.float32)
         self._sum_blocks()
@@ -113,10 +114,10 @@ class _Potential:
         """Take the centres, and the distances to them."""
         from xcluster.algorithms.kernels.lloyd import nearest
 
-        shifted = self._shifted(centers)
+        placed = self.frame.place(centers)
 
         def of_block(rows: slice) -> None:
-            squared = nearest(self.X[rows], self.shift, shifted)[1]
+            squared = nearest(self.X[rows], self.frame, placed)[1]
             first = len(self.centers) == 0
             self.closest[rows] = squared if first else np.minimum(self.closest[rows], squared)
 
@@ -128,10 +129,10 @@ class _Potential:
         """Take the candidate row that leaves the least potential."""
         from xcluster.algorithms.kernels.lloyd import squared_distances
 
-        shifted = self._shifted(self.X[candidates])
+        placed = self.frame.place(self.X[candidates])
 
         def of_block(rows: slice) -> Array:
-            squared = squared_distances(self.X[rows], self.shift, shifted)
+            squared = squared_distances(self.X[rows], self.frame, placed)
             np.minimum(squared, self.closest[rows], out=squared)
             return (
                 squared.sum(axis=1, dtype=np.float64)
@@ -141,10 +142,6 @@ class _Potential:
 
         left = np.sum(self._each_block(of_block), axis=0)
         self.add(self.X[candidates[[np.argmin(left)]]])
-
-    def _shifted(self, centers: Array) -> Array:
-        shifted: Array = (centers - self.shift).astype(np.float32)
-        return shifted
 
     def _of_rows(self, block: int) -> Array:
         rows = slice(block * ROWS, (block + 1) * ROWS)

@@ -1,6 +1,6 @@
 """Compiled loops of k-means: the nearest centre of each row, and the sums of each cluster.
 
-Rows are the vector lanes: a tile of rows is shifted, rounded to float32 and laid out feature by
+Rows are the vector lanes: a tile of rows is put in the frame, as float32, and laid out feature by
 feature, so that one instruction works on several rows whatever the number of features. With many
 features or centres the distances come from a matrix product instead.
 
@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xcluster.algorithms.frame import Frame
+
 Array = NDArray[Any]
 
 TILE_VALUES = 8_192  # 32 KiB of float32: a tile stays in the first-level cache
@@ -23,46 +25,74 @@ PRODUCT_WORK = 4_000  # ... and from this many features times centres
 PRODUCT_ROWS = 1_024
 
 
-def nearest(X: Array, shift: Array, centers: Array) -> tuple[Array, Array]:
+def nearest(X: Array, frame: Frame, centers: Array) -> tuple[Array, Array]:
     """Return each row's nearest centre and its squared distance.
 
     Parameters
     ----------
     X : array of shape (n_samples, n_features), float32 or float64, C order
-    shift : array of shape (n_features,)
-        Subtracted from the rows; near their mean, so that float32 keeps what tells them apart.
+    frame : Frame
     centers : array of shape (n_clusters, n_features), float32
-        Shifted already.
+        In the frame.
 
     Returns
     -------
     labels : array of shape (n_samples,), int32
     squared : array of shape (n_samples,), float32
+        In squared units of the frame.
     """
-    shift = shift.astype(X.dtype)
+    rows = _arguments(X, frame)
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
-        labels, squared = _nearest_in_lanes(X, shift, centers)
+        labels, squared = _nearest_in_lanes(*rows, centers)
     else:
-        labels = _nearest_by_product(X, shift, centers)
-        squared = _squared_to_own(X, shift, centers, labels)
+        labels = _nearest_by_product(*rows, centers)
+        squared = _squared_to_own(*rows, centers, labels)
     return labels, squared
 
 
-def _nearest_by_product(X: Array, shift: Array, centers: Array) -> Array:
+def squared_distances(X: Array, frame: Frame, centers: Array) -> Array:
+    """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
+    squared: Array = _squared_in_lanes(*_arguments(X, frame), centers)
+    return squared
+
+
+def sums(
+    X: Array, frame: Frame, weight: Array | None, labels: Array, squared: Array, n_clusters: int
+) -> tuple[Array, Array, Array]:
+    """Return weight, weighted sum of rows less the origin and of ``squared``, each by label."""
+    X, origin, _ = _arguments(X, frame)
+    weight = None if weight is None else _read_only(weight)
+    totals: tuple[Array, Array, Array] = _sums(X, origin, weight, labels, squared, n_clusters)
+    return totals
+
+
+def _arguments(X: Array, frame: Frame) -> tuple[Array, Array, Any]:
+    """Return rows, origin and factor, all of one precision."""
+    return _read_only(X), frame.origin.astype(X.dtype), X.dtype.type(1 / frame.unit)
+
+
+def _read_only(array: Array) -> Array:
+    """Return a view that may not be written to, so that each kernel is compiled only once."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _nearest_by_product(X: Array, origin: Array, factor: Any, centers: Array) -> Array:
     labels = np.empty(len(X), np.int32)
     half_squared = 0.5 * np.einsum("kp,kp->k", centers, centers)
     for start in range(0, len(X), PRODUCT_ROWS):
         rows = slice(start, start + PRODUCT_ROWS)
-        shifted = np.subtract(X[rows], shift, dtype=X.dtype).astype(np.float32, copy=False)
-        labels[rows] = np.argmax(shifted @ centers.T - half_squared, axis=1)
+        placed = ((X[rows] - origin) * factor).astype(np.float32, copy=False)
+        labels[rows] = np.argmax(placed @ centers.T - half_squared, axis=1)
     return labels
 
 
 @njit(nogil=True, cache=True)
-def _fill(tile: Array, X: Array, start: int, rows: int, shift: Array) -> None:
+def _fill(tile: Array, X: Array, start: int, rows: int, origin: Array, factor: Any) -> None:
     for r in range(rows):
         for f in range(X.shape[1]):
-            tile[f, r] = X[start + r, f] - shift[f]
+            tile[f, r] = (X[start + r, f] - origin[f]) * factor
 
 
 @njit(nogil=True, cache=True)
@@ -76,7 +106,7 @@ def _measure(tile: Array, center: Array, squared: Array) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _nearest_in_lanes(X: Array, shift: Array, centers: Array) -> tuple[Array, Array]:
+def _nearest_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> tuple[Array, Array]:
     n, p = X.shape
     lanes = max(TILE_VALUES // max(p, 32), 16)
     labels, squared = np.empty(n, np.int32), np.empty(n, np.float32)
@@ -84,7 +114,7 @@ def _nearest_in_lanes(X: Array, shift: Array, centers: Array) -> tuple[Array, Ar
     least, own = np.empty(lanes, np.float32), np.zeros(lanes, np.int32)
     for start in range(0, n, lanes):
         rows = min(lanes, n - start)
-        _fill(tile, X, start, rows, shift)
+        _fill(tile, X, start, rows, origin, factor)
         least[:] = np.inf
         for c in range(len(centers)):
             _measure(tile, centers[c], trial)
@@ -98,47 +128,35 @@ def _nearest_in_lanes(X: Array, shift: Array, centers: Array) -> tuple[Array, Ar
 
 
 @njit(nogil=True, cache=True)
-def _squared_to_own(X: Array, shift: Array, centers: Array, labels: Array) -> Array:
+def _squared_to_own(X: Array, origin: Array, factor: Any, centers: Array, labels: Array) -> Array:
     squared = np.empty(len(X), np.float32)
     for r in range(len(X)):
         total = np.float64(0)
         for f in range(X.shape[1]):
-            difference = np.float64(X[r, f] - shift[f] - centers[labels[r], f])
+            difference = np.float64((X[r, f] - origin[f]) * factor - centers[labels[r], f])
             total += difference * difference
         squared[r] = total
     return squared
 
 
-def squared_distances(X: Array, shift: Array, centers: Array) -> Array:
-    """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
-    return _squared_in_lanes(X, shift.astype(X.dtype), centers)
-
-
 @njit(nogil=True, cache=True)
-def _squared_in_lanes(X: Array, shift: Array, centers: Array) -> Array:
+def _squared_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> Array:
     n, p = X.shape
     lanes = max(TILE_VALUES // max(p, 32), 16)
     squared = np.empty((len(centers), n), np.float32)
     tile, trial = np.zeros((p, lanes), np.float32), np.empty(lanes, np.float32)
     for start in range(0, n, lanes):
         rows = min(lanes, n - start)
-        _fill(tile, X, start, rows, shift)
+        _fill(tile, X, start, rows, origin, factor)
         for c in range(len(centers)):
             _measure(tile, centers[c], trial)
             squared[c, start : start + rows] = trial[:rows]
     return squared
 
 
-def sums(
-    X: Array, shift: Array, weight: Array | None, labels: Array, squared: Array, n_clusters: int
-) -> tuple[Array, Array, Array]:
-    """Return weight, weighted sum of shifted rows and of squared distances, each by label."""
-    return _sums(X, shift.astype(X.dtype), weight, labels, squared, n_clusters)
-
-
 @njit(nogil=True, cache=True)
 def _sums(
-    X: Array, shift: Array, weight: Array | None, labels: Array, squared: Array, n_clusters: int
+    X: Array, origin: Array, weight: Array | None, labels: Array, squared: Array, n_clusters: int
 ) -> tuple[Array, Array, Array]:
     counts, spread = np.zeros(n_clusters), np.zeros(n_clusters)
     totals = np.zeros((n_clusters, X.shape[1]))
@@ -148,5 +166,5 @@ def _sums(
         counts[c] += w
         spread[c] += w * squared[r]
         for f in range(X.shape[1]):
-            totals[c, f] += w * np.float64(X[r, f] - shift[f])
+            totals[c, f] += w * np.float64(X[r, f] - origin[f])
     return counts, totals, spread

@@ -1,0 +1,148 @@
+"""Principal components: scikit-learn and `numpy.cov` are the oracles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import decomposition
+from sklearn.datasets import load_digits, load_wine
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from xcluster import parallel
+from xcluster.algorithms import pca as module
+from xcluster.algorithms.pca import PCA
+from xcluster.streaming import ArrayBlocks, Statistics, iterate
+
+
+@parametrize_with_checks([PCA(2)])
+def test_follows_the_contract_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return StandardScaler().fit_transform(load_wine().data)
+
+
+@pytest.fixture(params=["sums", "rows"])
+def way(request, monkeypatch):
+    """Both ways of finding the components: from summed products and from the rows."""
+    if request.param == "rows":
+        monkeypatch.setattr(module, "MOST_STREAMED", 0)
+
+
+def assert_same_axes(ours, theirs, atol=1e-7):
+    signs = np.sign(np.sum(ours * theirs, axis=1, keepdims=True))
+    np.testing.assert_allclose(ours, signs * theirs, atol=atol)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("n", [None, 1, 4, 0.8, 0.999])
+def test_components_are_those_of_scikit_learn(wine, n):
+    ours, peer = PCA(n).fit(wine), decomposition.PCA(n, svd_solver="full").fit(wine)
+    assert ours.n_components_ == peer.n_components_
+    assert_same_axes(ours.components_, peer.components_)
+    np.testing.assert_allclose(ours.explained_variance_, peer.explained_variance_)
+    np.testing.assert_allclose(ours.explained_variance_ratio_, peer.explained_variance_ratio_)
+    np.testing.assert_allclose(ours.mean_, peer.mean_, atol=1e-12)
+
+
+@pytest.mark.usefixtures("way")
+def test_weighted_variances_are_those_of_the_weighted_covariance(wine):
+    weight = np.random.default_rng(0).uniform(0, 3, len(wine))
+    ours = PCA().fit(wine, sample_weight=weight)
+    values, vectors = np.linalg.eigh(np.cov(wine.T, aweights=weight))
+    np.testing.assert_allclose(ours.explained_variance_, values[::-1])
+    assert_same_axes(ours.components_, vectors.T[::-1])
+    np.testing.assert_allclose(ours.mean_, np.average(wine, axis=0, weights=weight), atol=1e-12)
+
+
+@pytest.mark.usefixtures("way")
+def test_weights_equal_rows_repeated(wine):
+    weight = np.random.default_rng(0).integers(0, 4, len(wine))
+    weighted = PCA(3).fit(wine, sample_weight=weight)
+    repeated = PCA(3).fit(np.repeat(wine, weight, axis=0))
+    assert_same_axes(weighted.components_, repeated.components_)
+    ratios = weighted.explained_variance_ratio_, repeated.explained_variance_ratio_
+    np.testing.assert_allclose(*ratios)
+
+
+@pytest.mark.usefixtures("way")
+def test_the_largest_loading_of_each_component_is_positive(wine):
+    components = PCA().fit(wine).components_
+    largest = np.abs(components).argmax(axis=1)
+    assert (components[np.arange(len(components)), largest] > 0).all()
+
+
+@pytest.mark.usefixtures("way")
+def test_all_components_give_the_rows_back(wine):
+    for X in (wine, wine.astype(np.float32)):
+        pca = PCA().fit(X)
+        scores = pca.transform(X)
+        back = pca.inverse_transform(scores)
+        assert scores.dtype == back.dtype == X.dtype
+        np.testing.assert_allclose(back, X, atol=1e-5)
+
+
+def test_scores_are_uncorrelated_with_the_variances_explained(wine):
+    pca = PCA(4).fit(wine)
+    covariance = np.cov(pca.transform(wine).T)
+    np.testing.assert_allclose(covariance, np.diag(pca.explained_variance_), atol=1e-10)
+    assert pca.get_feature_names_out().tolist() == ["pca0", "pca1", "pca2", "pca3"]
+
+
+def test_thousands_of_features_are_decomposed_by_rows():
+    X = np.random.default_rng(0).standard_normal((60, 3)) * [9, 5, 2]
+    X = X @ np.linalg.qr(np.random.default_rng(1).standard_normal((2_100, 3)))[0].T
+    ours, peer = PCA(3).fit(X), decomposition.PCA(3, svd_solver="full").fit(X)
+    assert_same_axes(ours.components_, peer.components_)
+    assert not hasattr(ours, "partial_statistics")
+
+
+def test_no_more_components_exist_than_rows():
+    digits = load_digits().data[:20]
+    assert PCA().fit(digits).components_.shape == (20, 64)
+    with pytest.raises(ValueError, match=r"n_components=21.*1 to 20"):
+        PCA(21).fit(digits)
+
+
+def test_streaming_over_blocks_equals_the_fit_in_memory(wine):
+    whole, streamed = PCA(3).fit(wine), PCA(3).fit(wine[:30])
+    assert iterate(streamed, ArrayBlocks(wine, rows=17), 5) == 1
+    np.testing.assert_allclose(streamed.components_, whole.components_, atol=1e-10)
+    np.testing.assert_allclose(streamed.explained_variance_, whole.explained_variance_)
+    np.testing.assert_allclose(streamed.mean_, whole.mean_, atol=1e-12)
+
+
+def test_a_block_without_rows_changes_nothing(wine):
+    whole, with_none = PCA(3).fit(wine), PCA(3).fit(wine)
+    parts = [with_none.partial_statistics(rows) for rows in (wine[:0], wine)]
+    with_none.update(Statistics.merge(parts))
+    np.testing.assert_allclose(with_none.components_, whole.components_, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_offset_leaves_the_components_as_they_are(dtype):
+    rng = np.random.default_rng(0)
+    rows = np.round(rng.standard_normal((5_000, 4)) @ rng.standard_normal((4, 4)) * 16) / 16
+    near, far = PCA().fit(rows), PCA().fit((rows + 2.0**19).astype(dtype))
+    np.testing.assert_allclose(far.components_, near.components_, atol=1e-8)
+    np.testing.assert_allclose(far.explained_variance_, near.explained_variance_, rtol=1e-8)
+
+
+def test_the_number_of_threads_changes_no_digit(monkeypatch):
+    X = np.random.default_rng(0).standard_normal((150_000, 5)).astype(np.float32)
+    fits = []
+    for n in (1, 3):
+        monkeypatch.setattr(parallel, "n_threads", lambda n=n: n)
+        fits.append(PCA().fit(X))
+    np.testing.assert_array_equal(fits[0].components_, fits[1].components_)
+
+
+@pytest.mark.parametrize(
+    ("n", "error"), [(0, ValueError), (14, ValueError), (1.5, ValueError), (True, TypeError)]
+)
+def test_bad_numbers_of_components_are_named(wine, n, error):
+    with pytest.raises(error, match=f"n_components={n}"):
+        PCA(n).fit(wine)
