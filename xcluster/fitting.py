@@ -102,7 +102,7 @@ def prepare(samples: Samples, options: Options) -> Prepared:
     fit_on = _fit_on_text(found, streams)
     seed = samples.random_state if options.random_state is None else options.random_state
     record = Record.of(found.tally, layout, len(found.X), fit_on, seed)
-    found = found.take(data_order(found.X))
+    found = found.take(data_order(found.X, found.key))
     return _fit_steps(samples, found, record, streams)
 
 

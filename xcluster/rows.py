@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -77,8 +77,8 @@ class Rows:
     ----------
     X : array of shape (n, n_features)
     weight : array of shape (n,), optional
-    key : array of shape (n,)
-        The canonical position of each row, or its hash where rows were sampled.
+    key : array of shape (n,), uint32
+        The canonical position of each row; where rows were sampled, the head of its hash.
     tally
         Of all grid points.
     """
@@ -95,19 +95,24 @@ class Rows:
 
 
 def gather(layout: Layout) -> Rows:
-    """Return all complete rows, in an order that depends on their coordinates alone."""
+    """Return all complete rows, in the order of the user's array or of its chunks."""
     read = partial(_read, n=None, mixed=False, starts=_starts(layout))
     rows = matrix.reduce(
         layout, read, partial(_merge, n=None), extra=canonical_positions(layout), whole=True
     )
-    return _sorted(checked(rows, layout))
+    return checked(_short_keys(rows, 0), layout)
 
 
 def sample(layout: Layout, n: int) -> Rows:
     """Return the ``n`` complete rows of the smallest keys (hashed coordinates); one pass."""
     read = partial(_read, n=n, mixed=True, starts=_starts(layout))
     rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys(layout))
-    return _sorted(checked(rows, layout))
+    return checked(_short_keys(rows, 32), layout)
+
+
+def _short_keys(rows: Rows, shift: int) -> Rows:
+    """Return the rows with keys of 32 bits: all of a position, the head of a hash."""
+    return replace(rows, key=(rows.key >> shift).astype(np.uint32))
 
 
 def _starts(layout: Layout) -> Array:
@@ -141,12 +146,6 @@ def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
     if n is None or len(merged.key) <= n:
         return merged
     return merged.take(np.argpartition(merged.key, n - 1)[:n])
-
-
-def _sorted(rows: Rows) -> Rows:
-    if (rows.key[1:] >= rows.key[:-1]).all():
-        return rows
-    return rows.take(np.argsort(rows.key, kind="stable"))
 
 
 def checked(rows: Rows, layout: Layout) -> Rows:
