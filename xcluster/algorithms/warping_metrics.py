@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
 
 from xcluster.checks import check_integer, complaint
 from xcluster.parallel import map_threads
@@ -164,7 +165,8 @@ class SoftDynamicTimeWarping:
                 max_iter=max_iter,
                 init=centre,
             )
-            return np.asarray(series.T).ravel()
+            moved: Array = np.ravel(series.T)
+            return moved
 
         return np.array(map_threads(of_cluster, range(len(centers))))
 
@@ -197,7 +199,8 @@ def dtw(X: Any, Y: Any, window: int | None = None, n_channels: int = 1) -> Array
     Raises
     ------
     ValueError
-        For a negative window, series shorter than 2, or rows that cannot be cut into channels.
+        For a negative window, values that are not finite, series shorter than 2, rows of unequal
+        length, or rows that cannot be cut into channels.
 
     References
     ----------
@@ -211,9 +214,9 @@ def dtw(X: Any, Y: Any, window: int | None = None, n_channels: int = 1) -> Array
     >>> dtw([[0, 0, 1, 2]], [[0, 1, 2, 2], [0, 0, 1, 4]])
     array([[0., 2.]])
     """
-    rows, others = (np.ascontiguousarray(series, dtype=np.float64) for series in (X, Y))
-    if rows.ndim != 2 or others.ndim != 2 or rows.shape[1] != others.shape[1]:
-        rule = "must have two dimensions and rows of equal length"
+    rows, others = (check_array(series, dtype=np.float64, order="C") for series in (X, Y))
+    if rows.shape[1] != others.shape[1]:
+        rule = "must have rows of equal length"
         raise ValueError(
             complaint("shapes", (rows.shape, others.shape), rule, "pass one series a row")
         )
