@@ -67,7 +67,7 @@ class NMF(decomposition.NMF):
     def transform(self, X: Array) -> Array:
         """Return the components of each row; NaN where a row holds a negative value."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = validate_data(self, X, dtype=self.components_.dtype, reset=False)
         negative = np.asarray((X < 0).any(axis=1))
         out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
         out[negative] = np.nan

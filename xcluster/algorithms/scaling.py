@@ -103,6 +103,11 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Whether `inverse_transform` exists."""
         return self.how in INVERTIBLE
 
+    @property
+    def uses_weight(self) -> bool:
+        """Whether weights, other than 0, matter to what is learned as they should."""
+        return self.how != "robust"
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn centre and scale.
 
