@@ -55,7 +55,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     ----------
     n_clusters : int, default 8
     metric : {"dtw", "softdtw"}, default "dtw"
-        "softdtw" is smooth, and some hundred times slower.
+        "softdtw" is smooth, and much slower.
     window : int, optional
         Sakoe-Chiba radius, for "dtw" only; by default a path may go anywhere.
     gamma : float, default 1.0

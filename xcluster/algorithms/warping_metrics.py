@@ -157,16 +157,15 @@ class SoftDynamicTimeWarping:
         def of_cluster(k: int) -> Array:
             rows, centre = members[k], self._series(centers[[k]])[0]
             if not len(rows):
-                return centers[k]
-            series = softdtw_barycenter(
+                return np.ravel(centre.T)
+            series: Array = softdtw_barycenter(
                 self._series(X[rows]),
                 gamma=self.gamma,
                 weights=weight[rows],
                 max_iter=max_iter,
                 init=centre,
             )
-            moved: Array = np.ravel(series.T)
-            return moved
+            return np.ravel(series.T)
 
         return np.array(map_threads(of_cluster, range(len(centers))))
 
