@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.labels import Partition
-from xcluster.reduction import Chain
+from xcluster.reduction import Chain, finite_rows
 
 Array = NDArray[Any]
 
@@ -60,7 +60,7 @@ class Assign:
     def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
         """Apply ``function`` in the reduced space; a row that a step refuses has no data."""
         Z = self.chain(X)
-        finite = np.isfinite(Z).all(axis=1)
+        finite = finite_rows(Z)
         if finite.all():
             return function(Z)
         tail = () if width is None else (width,)

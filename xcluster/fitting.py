@@ -16,7 +16,7 @@ from xcluster.checks import as_typed, check_integer, complaint
 from xcluster.layout import Layout
 from xcluster.methods import Method, Options
 from xcluster.record import Record
-from xcluster.reduction import Chain, Reduction
+from xcluster.reduction import Chain, Reduction, finite_rows
 from xcluster.steps import resolve
 from xcluster.streaming import BlockFunction, Statistics, iterate
 
@@ -28,6 +28,9 @@ Array = NDArray[Any]
 ALL_POINTS = 1_000_000
 ALL_VALUES = 100_000_000
 SAMPLE_ROWS = 100_000
+
+OBJECTIVES = {"inertia_": 1, "objective_": 1, "quantization_error_": 1, "lower_bound_": -1}
+"""Attributes that hold what a fit minimises (1) or maximises (-1)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +45,8 @@ class Prepared:
         The fitted steps.
     record
         What the fit saw.
+    key : array of shape (n,)
+        The canonical position of each row, where all were gathered.
     blocks
         All rows, where the fit streams.
     """
@@ -50,6 +55,7 @@ class Prepared:
     weight: Array | None
     reduction: Reduction
     record: Record
+    key: Array
     blocks: LayoutBlocks | None = None
 
 
@@ -78,8 +84,8 @@ class _OfBlock:
         if not complete.any():
             return None
         weight = None if block.weight is None else block.weight[complete]
-        Z = self.chain(block.X[complete])
-        finite = np.isfinite(Z).all(axis=1)
+        Z = self.chain(block.rows(complete))
+        finite = finite_rows(Z)
         if not finite.all():
             Z, weight = Z[finite], None if weight is None else weight[finite]
         return self.function(Z, weight)
@@ -153,7 +159,7 @@ def _fit_steps(samples: Samples, found: rows.Rows, record: Record, streams: bool
         chain = Chain((*chain.steps, (_unique(step.name, chain), transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
     blocks = LayoutBlocks(layout, chain) if streams else None
-    return Prepared(X, weight, Reduction(layout, chain), record, blocks)
+    return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
 
 
 def _unique(name: str, chain: Chain) -> str:
@@ -170,7 +176,7 @@ def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
         estimator.fit(X)
         return weight is None
     estimator.fit(X, sample_weight=weight)
-    return True
+    return bool(getattr(estimator, "uses_weight", True))
 
 
 def streams_blocks(estimator: Any) -> bool:
@@ -222,7 +228,7 @@ def refine_clusterer(
 
 def objective(estimator: Any) -> float:
     """Return what a fit minimises, to compare fits of one k to one set of rows."""
-    for name, sign in (("inertia_", 1), ("objective_", 1), ("lower_bound_", -1)):
+    for name, sign in OBJECTIVES.items():
         if hasattr(estimator, name):
             return sign * float(getattr(estimator, name))
     return float("nan")

@@ -51,9 +51,8 @@ class Partition:
 
     def __call__(self, raw: Array) -> Array:
         """Return labels as float32; the clusterer's negative numbers are unclassified."""
-        raw = np.asarray(raw)
-        labels = self.codes[np.maximum(raw, 0)]
-        return np.where(raw < 0, UNCLASSIFIED, labels).astype(np.float32)
+        table = np.append(self.codes, UNCLASSIFIED).astype(np.float32)  # -1 is the last
+        return np.asarray(table[np.maximum(raw, -1)])
 
     def memberships(self, raw: Array) -> Array:
         """Return memberships (n, n_raw) as (n, n_labels): those of merged labels add up."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ from xcluster.streaming import BLOCK_ROWS
 Array = NDArray[Any]
 T = TypeVar("T")
 
+CACHED_ROWS = 16_384
+"""Rows put together at a time: in cache while one variable after another is filled in."""
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -31,7 +35,10 @@ class Block:
 
     Parameters
     ----------
-    X : array of shape (n_points, n_features)
+    pieces
+        One array a variable, of shape (sample axes..., columns), which broadcast to ``shape``.
+    dtype
+        Of the rows.
     inside : array of shape (n_points,)
         Where the mask, if any, is True and the weight above zero.
     weight : array of shape (n_points,), optional
@@ -41,24 +48,49 @@ class Block:
         Of the grid points.
     """
 
-    X: Array
+    pieces: tuple[Array, ...]
+    dtype: np.dtype[Any]
     inside: Array
     weight: Array | None
     extra: Mapping[str, Array]
     shape: tuple[int, ...]
 
-    @property
+    @cached_property
     def complete(self) -> Array:
         """Which points are samples: inside, with every feature a finite number."""
-        return np.asarray(self.inside & np.isfinite(self.X).all(axis=1))
+        complete = self.inside.reshape(self.shape)
+        for piece in self.pieces:
+            if piece.dtype.kind == "f":
+                # Variable by variable, as one value a row lies side by side with the next row's.
+                complete = complete & np.isfinite(piece).all(axis=-1)
+        return complete.ravel()
+
+    def rows(self, chosen: Array) -> Array:
+        """Return the rows where ``chosen`` (bool) is True, or at these positions.
+
+        Rows that are not chosen are never put together.
+        """
+        everything = chosen.dtype == bool and bool(chosen.all())
+        columns = [self._flat(piece) for piece in self.pieces]
+        columns = columns if everything else [each[chosen] for each in columns]
+        X = np.empty((len(columns[0]), sum(each.shape[1] for each in columns)), self.dtype)
+        for start in range(0, len(X), CACHED_ROWS):
+            tile = slice(start, start + CACHED_ROWS)
+            np.concatenate([each[tile] for each in columns], axis=1, out=X[tile])
+        return X
+
+    def _flat(self, piece: Array) -> Array:
+        """Return a variable as (n_points, columns); a view where it has all sample dims."""
+        n_points = int(np.prod(self.shape, dtype=np.int64))
+        whole = np.broadcast_to(piece, (*self.shape, piece.shape[-1]))
+        return whole.reshape(n_points, piece.shape[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Where the columns of one variable go; pickles in a few bytes."""
+    """How the columns of one variable are had; pickles in a few bytes."""
 
     axes: tuple[bool, ...]
-    columns: slice
     levels: Levels | None
 
 
@@ -85,25 +117,27 @@ class _Assembly:
         shape = np.broadcast_shapes(
             *(piece.shape[:-1] for piece in pieces), *(array.shape for array in spread.values())
         )
-        X = np.empty((*shape, self.parts[-1].columns.stop), self.dtype)
-        for piece, part in zip(pieces, self.parts, strict=True):
-            X[..., part.columns] = piece
-        return _as_block(X.reshape(-1, X.shape[-1]), spread, shape)
+        return _as_block(tuple(pieces), self.dtype, spread, shape)
 
 
-def _as_block(X: Array, spread: dict[str, Array], shape: tuple[int, ...]) -> Block:
+def _as_block(
+    pieces: tuple[Array, ...],
+    dtype: np.dtype[Any],
+    spread: dict[str, Array],
+    shape: tuple[int, ...],
+) -> Block:
     mask, weight = (
         np.broadcast_to(spread.pop(name), shape).ravel() if name in spread else None
         for name in ("mask", "weight")
     )
-    inside = np.ones(len(X), bool) if mask is None else mask
+    inside = np.ones(int(np.prod(shape, dtype=np.int64)), bool) if mask is None else mask
     if weight is not None:
         weight = weight.astype(np.float64)
         wrong = weight[inside & ~((weight >= 0) & np.isfinite(weight))]
         if len(wrong):
             raise ValueError(complaint("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY))
         inside = inside & (weight > 0)
-    return Block(X, inside, weight, spread, shape)
+    return Block(pieces, dtype, inside, weight, spread, shape)
 
 
 WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
@@ -143,14 +177,13 @@ class _Inputs:
 
 def _inputs(layout: Layout, extra: Mapping[str, xr.DataArray] | None = None) -> _Inputs:
     dims = layout.sample_dims
-    arrays, parts, start = [], [], 0
+    arrays, parts = [], []
     for variable in layout.variables.values():
         feature_dims = canonical_dims(variable.feature_dims)
         array = upright(variable.array, feature_dims)
         present = tuple(dim in array.dims for dim in dims)
         arrays.append(array.transpose(*(dim for dim in dims if dim in array.dims), *feature_dims))
-        parts.append(_Part(present, slice(start, start + variable.size), variable.levels))
-        start += variable.size
+        parts.append(_Part(present, variable.levels))
     further = {"mask": layout.mask, "weight": layout.weight, **(extra or {})}
     others = []
     for name, other in further.items():
@@ -206,10 +239,10 @@ class _Scatter:
         complete = block.complete
         tail = () if self.width is None else (self.width,)
         out = np.full((len(complete), *tail), np.nan, self.dtype)
-        if complete.all() and len(complete):
-            out[:] = self.function(block.X)
-        elif complete.any():
-            out[complete] = self.function(block.X[complete])
+        if complete.any():
+            # A slice is filled much faster than places one by one.
+            where = slice(None) if complete.all() else complete
+            out[where] = self.function(block.rows(complete))
         return out.reshape(*block.shape, *tail)
 
 

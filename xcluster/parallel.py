@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,6 +30,14 @@ def map_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
             return list(pool.map(function, items))
 
 
+@lru_cache(maxsize=1)
+def _loaded(n_modules: int) -> Any:
+    """Return the BLAS libraries, looked up (in milliseconds) where modules were imported since."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 class _BlasLimit:
     """A limit that several threads may hold: set by the first, lifted by the last.
 
@@ -41,11 +51,9 @@ class _BlasLimit:
         self._limiter: Any = None
 
     def acquire(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         with self._lock:
             if self._holders == 0:
-                self._limiter = threadpool_limits(limits=1, user_api="blas")
+                self._limiter = _loaded(len(sys.modules)).limit(limits=1, user_api="blas")
             self._holders += 1
 
     def release(self) -> None:

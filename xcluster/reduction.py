@@ -52,6 +52,13 @@ class Chain:
         return all(name in KEEPS_COLUMNS for name, _ in self.steps)
 
 
+def finite_rows(Z: Array) -> Array:
+    """Return which rows a chain has left complete, shape (n,); a step may refuse some."""
+    finite = np.isfinite(Z)
+    # One test of all values is many times faster than one a row, and nearly always enough.
+    return np.ones(len(Z), bool) if finite.all() else np.asarray(finite.all(axis=1))
+
+
 @dataclass(frozen=True, eq=False)
 class Reduction:
     """The steps fitted to one layout.

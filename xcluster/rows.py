@@ -17,6 +17,9 @@ from xcluster.layout import Layout
 
 Array = NDArray[Any]
 
+SPARE = 16
+"""How many times more points than rows are looked at: enough where one in 16 is complete."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tally:
@@ -51,7 +54,7 @@ class Tally:
         inside = block.inside
         missing = infinite = np.zeros(len(starts), np.int64)
         if complete.sum() < inside.sum():
-            X = block.X[inside & ~complete]
+            X = block.rows(inside & ~complete)
             missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
             infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
         outside = int(len(inside) - inside.sum())
@@ -96,7 +99,7 @@ class Rows:
 
 def gather(layout: Layout) -> Rows:
     """Return all complete rows, in the order of the user's array or of its chunks."""
-    read = partial(_read, n=None, mixed=False, starts=_starts(layout))
+    read = partial(_read, n=None, limit=None, starts=_starts(layout))
     rows = matrix.reduce(
         layout, read, partial(_merge, n=None), extra=canonical_positions(layout), whole=True
     )
@@ -104,10 +107,25 @@ def gather(layout: Layout) -> Rows:
 
 
 def sample(layout: Layout, n: int) -> Rows:
-    """Return the ``n`` complete rows of the smallest keys (hashed coordinates); one pass."""
-    read = partial(_read, n=n, mixed=True, starts=_starts(layout))
-    rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys(layout))
-    return checked(_short_keys(rows, 32), layout)
+    """Return the ``n`` complete rows of the smallest keys (hashed coordinates).
+
+    A block sends only rows whose keys are among the smallest `SPARE` times ``n`` of all points;
+    its other rows are never put together. That is enough, and one pass, unless nearly all points
+    are incomplete; then more rows are read.
+    """
+    keys, share = coordinate_keys(layout), SPARE * n / max(layout.n_points, 1)
+    while True:
+        read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout))
+        rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=keys)
+        complete = rows.tally.complete
+        if share >= 1 or len(rows.key) >= min(n, complete):
+            return checked(_short_keys(rows, 32), layout)
+        share = SPARE * max(share, n / complete)
+
+
+def _limit(share: float) -> np.uint64:
+    """Return the key below which this share of all keys lies."""
+    return np.uint64(min(int(share * 2.0**64), 2**64 - 1))
 
 
 def _short_keys(rows: Rows, shift: int) -> Rows:
@@ -120,17 +138,19 @@ def _starts(layout: Layout) -> Array:
     return np.cumsum([0, *sizes[:-1]])
 
 
-def _read(block: matrix.Block, *, n: int | None, mixed: bool, starts: Array) -> Rows:
+def _read(block: matrix.Block, *, n: int | None, limit: np.uint64 | None, starts: Array) -> Rows:
     complete = block.complete
     tally = Tally.of(block, complete, starts)
     key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()
-    key = mix(key) if mixed else key
-    if complete.all() and n is None:
-        return Rows(block.X, block.weight, key, tally)
-    chosen = np.flatnonzero(complete)
-    if n is not None and len(chosen) > n:
+    if n is None or limit is None:
+        weight = None if block.weight is None else block.weight[complete]
+        return Rows(block.rows(complete), weight, key[complete], tally)
+    key = mix(key)
+    chosen = np.flatnonzero(complete & (key <= limit))
+    if len(chosen) > n:
         chosen = chosen[np.argpartition(key[chosen], n - 1)[:n]]
-    return Rows(block.X, block.weight, key, tally).take(chosen)
+    weight = None if block.weight is None else block.weight[chosen]
+    return Rows(block.rows(chosen), weight, key[chosen], tally)
 
 
 def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
