@@ -54,8 +54,10 @@ def save_figure(ax: mpl.axes.Axes, name: str) -> None:
     """Write the figure of some axes, and forget it."""
     import matplotlib.pyplot as plt
 
-    ax.figure.savefig(FOLDER / f"{name}.png", dpi=150, bbox_inches="tight")
-    plt.close(ax.figure)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(FOLDER / f"{name}.png", dpi=150, bbox_inches="tight")
+    plt.close(figure)
 
 
 if __name__ == "__main__":

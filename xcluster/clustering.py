@@ -17,6 +17,7 @@ from xcluster.checks import check_integer, check_number, complaint
 from xcluster.labels import UNCLASSIFIED, Partition
 from xcluster.layout import LABEL
 from xcluster.record import Record
+from xcluster.results import MethodResults
 from xcluster.summary import label_sums
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Clustering:
+class Clustering(MethodResults):
     """A fitted clustering; every array that it gives lies on the user's coordinates.
 
     Parameters
@@ -60,6 +61,9 @@ class Clustering:
         Labels and memberships as saved, where there is no object.
     means : array of shape (n_raw, n_features), optional
         Centres in data units as saved, where the steps have no inverse.
+    rows : DataArray of int, optional
+        The fitted row at each grid point (-1: none), where labels cannot be told from the
+        features alone.
     """
 
     method: str
@@ -72,6 +76,7 @@ class Clustering:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     stored: xr.Dataset | None = None
     means: Array | None = None
+    rows: xr.DataArray | None = None
 
     # ------------------------------------------------------------------------------ the model
 
@@ -115,6 +120,8 @@ class Clustering:
     def _labels(self) -> xr.DataArray:
         if self.samples is None:
             return prediction.as_labels(self._stored("labels"), self.partition)
+        if self.rows is not None:
+            return prediction.labels_of_rows(self.rows, self.samples.layout, self.assign)
         return prediction.labels(self.samples.layout, self.assign)
 
     @property
@@ -148,8 +155,16 @@ class Clustering:
 
         The inverse of the steps where they have one, else the mean of the label's samples.
         """
-        rows = self._by_label(self.raw_centers)
-        return self._named(matrix.unpack(self.template, rows, LABEL, np.arange(self.k)))
+        return self.as_features(self._by_label(self.raw_centers))
+
+    def as_features(self, rows: Array, errors: Array | None = None) -> xr.Dataset:
+        """Return one row a label, shape (k, n_features), as variables over label and features."""
+        number = np.arange(self.k)
+        out = matrix.unpack(self.template, rows, LABEL, number)
+        if errors is not None:
+            spread = matrix.unpack(self.template, errors, LABEL, number)
+            out = out.assign({f"{name}_error": spread[name] for name in spread.data_vars})
+        return self._named(out)
 
     @cached_property
     def raw_centers(self) -> Array:
@@ -161,7 +176,11 @@ class Clustering:
 
     def _group_means(self) -> Array:
         plain = replace(self.assign, partition=Partition(np.arange(len(self.partition.codes))))
-        sums = label_sums(self.bound("centers").layout, plain, features=True)
+        layout = self.bound("centers").layout
+        labels = None
+        if self.rows is not None:
+            labels = prediction.labels_of_rows(self.rows, layout, plain)
+        sums = label_sums(layout, plain, labels=labels, features=True)
         weight = sums.get("weight", sums["samples"])[:-1, None].astype(float)
         total = sums["features"][:-1]
         return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
@@ -419,6 +438,10 @@ class Clustering:
         """Give the label coordinate its flags, and names where there are any."""
         partition = replace(self.partition, floor=None, has_noise=False)
         obj = obj.assign_coords({LABEL: obj[LABEL].assign_attrs(partition.attrs)})
+        if hasattr(self.assign.clusterer, "grid_"):
+            row, column = np.divmod(np.arange(self.k), self.assign.clusterer.grid_[1])
+            if self.k == len(self.partition.codes):
+                obj = obj.assign_coords(som_row=(LABEL, row), som_col=(LABEL, column))
         if partition.names is None:
             return obj
         return obj.assign_coords(label_name=(LABEL, list(partition.names)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import fitting, matrix
+from xcluster import connection, fitting, matrix
 from xcluster.assign import Assign
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
@@ -42,8 +43,13 @@ def conclude(
     if centers is None:
         assert prepared is not None, "only clusterers with centres are swept"
         centers = fitting.mean_rows(prepared, estimator, len(record.counts))
-    partition = numbered(record, centers, reduction, options.order)
+    partition = numbered(record, centers, reduction, method, options.order)
+    rows = None
+    if method.neighbours is not None and prepared is not None:
+        rows = connection.rows_on_grid(reduction.layout, prepared.key)
+        estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
     fitting.forget_rows(estimator)
+    record = replace(record, notes=(*record.notes, *notes(estimator)))
     return Clustering(
         method=method.name,
         sampler=samples.sampler,
@@ -53,11 +59,45 @@ def conclude(
         samples=samples,
         sweep=sweep,
         attrs=check_attrs(options.attrs),
+        rows=rows,
     )
 
 
-def numbered(record: Record, centers: Array, reduction: Reduction, order: Any) -> Partition:
+def recut(clustering: Clustering, k: int | None, height: float | None) -> Clustering:
+    """Return the clustering with its tree cut elsewhere, labels numbered by size."""
+    estimator = clustering.assign.clusterer.recut(k, height=height)
+    counts = np.bincount(estimator.leaf_labels_, estimator.leaf_weights_)
+    centers = estimator.cluster_centers_
+    fitting.forget_rows(estimator)
+    partition = Partition(canonical_order(counts, centers))
+    record = replace(clustering.record, counts=tuple(float(each) for each in counts))
+    assign = replace(clustering.assign, clusterer=estimator, partition=partition, centers=centers)
+    return replace(clustering, assign=assign, record=record, sweep=None, means=None, stored=None)
+
+
+def notes(estimator: Any) -> list[str]:
+    """Return what a reader of the result should know of its clusterer."""
+    said = []
+    if getattr(estimator, "n_micro_", None) is not None:
+        said.append(f"the tree stands on {estimator.n_micro_:,} micro-clusters")
+    if hasattr(estimator, "quantization_error_"):
+        said.append(f"quantisation error {estimator.quantization_error_:.4g}")
+        said.append(f"topographic error {estimator.topographic_error_:.3f}")
+    pairs = getattr(estimator, "coincident_", ())
+    if len(pairs):
+        said.append(f"coincident centres: {', '.join(f'{a} and {b}' for a, b in pairs)}")
+    return said
+
+
+def numbered(
+    record: Record, centers: Array, reduction: Reduction, method: Method, order: Any
+) -> Partition:
     """Return the partition with labels in the order that the user asked for."""
+    if not method.reorders:
+        if order != "size":
+            rule = f"labels of {method.name}() are node numbers and keep their order"
+            raise ValueError(complaint("order", order, rule, "leave it out, or merge_nodes(k)"))
+        return Partition(np.arange(len(centers)))
     values = None if order == "size" else order_values(order, centers, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
     return Partition(codes, ordered=values is not None, has_noise=record.unclassified > 0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str]
 WIDTH = 9
+SHOWN_LABELS = 20
 
 
 def samples_text(samples: Samples) -> str:
@@ -26,8 +27,11 @@ def text(clustering: Clustering) -> str:
     """Return what was found, a line a choice, and the labels' shares."""
     head = f"<xcluster.Clustering> {clustering.method}, {clustering.k} labels"
     shares = [
-        f"{label:>5}  {name:<24} {share:6.1%}" for label, name, share, _ in _shares(clustering)
+        f"{label:>5}  {name:<24} {share:6.1%}"
+        for label, name, share, _ in _shares(clustering)[:SHOWN_LABELS]
     ]
+    if clustering.k > SHOWN_LABELS:
+        shares.append(f"   ... and {clustering.k - SHOWN_LABELS} more")
     return "\n".join([head, *_aligned(_clustering_lines(clustering)), *shares])
 
 
@@ -41,7 +45,7 @@ def html(clustering: Clustering) -> str:
     labels = "".join(
         f"<tr><td><span style='background:{color};padding:0 .7em'></span> {label}</td>"
         f"<td style='text-align:left'>{escape(name)} {share:.1%}</td></tr>"
-        for label, name, share, color in _shares(clustering)
+        for label, name, share, color in _shares(clustering)[:SHOWN_LABELS]
     )
     title = f"xcluster.Clustering: {escape(clustering.method)}, {clustering.k} labels"
     return f"<div><b>{title}</b><table>{rows}{labels}</table></div>"

@@ -141,6 +141,8 @@ def _root(clustering: Clustering) -> xr.Dataset:
         dataset = dataset.assign(mask=samples.mask.astype(np.int8).drop_vars(samples.mask.coords))
     if samples is not None and isinstance(samples.weighting, xr.DataArray):
         dataset = dataset.assign(weights=samples.weighting.drop_vars(samples.weighting.coords))
+    if clustering.rows is not None:
+        dataset = dataset.assign(row=clustering.rows)
     return _writable(dataset)
 
 
@@ -419,8 +421,9 @@ def _rebuilt(
         record=_record(manifest["record"]),
         sweep=_sweep(manifest, _decoded(path, "scores")),
         attrs=dict(root.attrs),
-        stored=root.drop_vars(["mask", "weights"], errors="ignore").drop_attrs(deep=False),
+        stored=root.drop_vars(["mask", "weights", "row"], errors="ignore").drop_attrs(deep=False),
         means=arrays.get("means"),
+        rows=root["row"].compute() if "row" in root else None,
     )
 
 

@@ -132,6 +132,11 @@ class Layout:
         return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
+    def chunks(self) -> dict[Hashable, tuple[int, ...]]:
+        """Chunk sizes along the sample dims, where the arrays are chunked."""
+        return _sample_chunks(self)
+
+    @property
     def is_lazy(self) -> bool:
         """Whether any of the arrays is a dask array."""
         arrays = [variable.array for variable in self.variables.values()]
@@ -140,6 +145,16 @@ class Layout:
             for array in [*arrays, self.mask, self.weight]
             if array is not None
         )
+
+
+def _sample_chunks(layout: Layout) -> dict[Hashable, tuple[int, ...]]:
+    arrays = [variable.array for variable in layout.variables.values()]
+    return {
+        dim: sizes
+        for array in arrays
+        for dim, sizes in array.chunksizes.items()
+        if dim in layout.sizes
+    }
 
 
 def is_descending(array: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:

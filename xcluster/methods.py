@@ -9,7 +9,8 @@ from typing import Any
 
 from sklearn.base import clone
 
-from xcluster.checks import check_choice, complaint, did_you_mean
+from xcluster import connection
+from xcluster.checks import check_choice, check_integer, check_number, complaint, did_you_mean
 from xcluster.layout import Layout
 
 
@@ -27,12 +28,18 @@ class Method:
         The estimator's name for k; None where k is not chosen here.
     criterion
         What chooses k among candidates.
+    neighbours
+        4 or 8 where only neighbours on the grid may share a label.
+    reorders
+        Whether labels are renumbered; the nodes of a map are not.
     """
 
     name: str
     estimator: Any
     parameter: str | None = None
     criterion: str | None = None
+    neighbours: int | None = None
+    reorders: bool = True
 
     def build(self, k: int | None = None, **params: Any) -> Any:
         """Return an unfitted estimator for ``k``; params that it lacks are left out."""
@@ -124,7 +131,62 @@ def wrapped(estimator: Any) -> Method:
     return Method("fit", estimator)
 
 
-BY_NAME: dict[str, Callable[..., Method]] = {"kmeans": kmeans, "gmm": gmm}
+def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -> Method:
+    """Return hierarchical clustering, of grid neighbours alone where ``contiguous``."""
+    from xcluster.algorithms.hierarchical import Hierarchical
+
+    check_choice("linkage", linkage, ("ward", "average", "complete", "single"))
+    check_choice("contiguous", contiguous, (False, True, 4, 8))
+    neighbours = 4 if contiguous is True else contiguous or None
+    if neighbours is not None:
+        connection.check_neighbours(layout)
+    estimator = Hierarchical(linkage=linkage)
+    return Method("hac", estimator, "n_clusters", "distortion", neighbours)
+
+
+def fuzzy(
+    layout: Layout, m: float = 2.0, kind: str = "probabilistic", shape: str = "spherical"
+) -> Method:
+    """Return fuzzy c-means."""
+    from xcluster.algorithms.fuzzy import FuzzyCMeans
+
+    check_number("m", m, above=1)
+    check_choice("kind", kind, ("probabilistic", "possibilistic"))
+    check_choice("shape", shape, ("spherical", "gustafson-kessel"))
+    return Method("fuzzy", FuzzyCMeans(m=m, kind=kind, shape=shape), "n_clusters", "distortion")
+
+
+def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "batch") -> Method:
+    """Return a self-organising map."""
+    from xcluster.algorithms.som import SOM
+
+    check_choice("training", training, ("batch", "online"))
+    return Method("som", SOM(grid, training=training), reorders=False)
+
+
+def dbscan(layout: Layout, eps: float, min_samples: int) -> Method:
+    """Return DBSCAN."""
+    from xcluster.algorithms.density import DBSCAN
+
+    check_number("eps", eps, above=0)
+    check_integer("min_samples", min_samples, minimum=1)
+    return Method("dbscan", DBSCAN(eps, min_samples=min_samples))
+
+
+def hdbscan(layout: Layout, min_cluster_size: int) -> Method:
+    """Return HDBSCAN."""
+    from xcluster.algorithms.density import HDBSCAN
+
+    check_integer("min_cluster_size", min_cluster_size, minimum=2)
+    return Method("hdbscan", HDBSCAN(min_cluster_size))
+
+
+BY_NAME: dict[str, Callable[..., Method]] = {
+    "kmeans": kmeans,
+    "gmm": gmm,
+    "hac": hac,
+    "fuzzy": fuzzy,
+}
 
 
 def named(name: str, layout: Layout, keywords: Mapping[str, Any]) -> tuple[Method, dict[str, Any]]:

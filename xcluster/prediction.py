@@ -27,6 +27,15 @@ def labels(layout: Layout, assign: Assign) -> xr.DataArray:
     return as_labels(matrix.apply(layout, assign.labels), assign.partition)
 
 
+def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Assign) -> xr.DataArray:
+    """Return the labels that the fitted rows themselves got, chunked as the layout is."""
+    clusterer = assign.clusterer
+    of_row = assign.partition(clusterer.leaf_labels_[clusterer.leaf_])
+    values = np.where(rows.values < 0, np.float32(np.nan), of_row[rows.values])
+    placed = as_labels(rows.copy(data=values), assign.partition)
+    return placed.chunk(layout.chunks) if layout.is_lazy else placed
+
+
 def memberships(layout: Layout, assign: Assign) -> xr.DataArray:
     """Return the memberships, over (``label``, sample dims)."""
     width = assign.partition.n_labels

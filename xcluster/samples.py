@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,25 +9,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from xcluster import fitting, formatting, geography, methods, selection
+from xcluster import fitting, formatting, geography
 from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.clusterers import Clusterers
 from xcluster.layout import Layout
-from xcluster.methods import Method, Options
+from xcluster.methods import Options
 from xcluster.reduction import Reduction
 from xcluster.samplers import Sampler
 from xcluster.steps import Over, Step, check_over
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
     from xcluster.plot.samples import SamplesPlot
-    from xcluster.selection import Sweep
 
-K = int | Iterable[int] | None
 SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscombe")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples:
+class Samples(Clusterers):
     """Samples of an object, with the steps that their features go through.
 
     Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every
@@ -276,148 +273,6 @@ class Samples:
 
     def _with(self, step: Step) -> Samples:
         return replace(self, steps=(*self.steps, step))
-
-    # --------------------------------------------------------------------------- clusterers
-
-    def kmeans(
-        self,
-        k: K = None,
-        *,
-        metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
-        **keywords: Any,
-    ) -> Clustering:
-        """Cluster by k-means.
-
-        Parameters
-        ----------
-        k : int, iterable of int or None, default None
-            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
-            chooses.
-        metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
-            Distance; the warped ones are for profiles and take ``window``, ``max_iter_barycenter``
-            or ``gamma`` (`xcluster.algorithms.warping.WarpingKMeans`).
-        **keywords
-            ``n_init=10, max_iter=300, tol=1e-4, init="k-means++"`` of
-            `xcluster.algorithms.kmeans.KMeans`, and those of all clusterers (see `Samples`).
-
-        Returns
-        -------
-        Clustering
-
-        Raises
-        ------
-        ValueError
-            If there are fewer distinct samples than ``k``.
-
-        Warns
-        -----
-        UserWarning
-            If no candidate is a knee; the best simplified silhouette is taken.
-
-        References
-        ----------
-        Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=4).kmeans(3)
-        >>> fit.labels.dims
-        ('latitude', 'longitude')
-        """
-        return self._cluster(methods.kmeans(self.layout, metric), k, keywords)
-
-    def gmm(self, k: K = None, *, covariance_type: str = "full", **keywords: Any) -> Clustering:
-        """Cluster by a Gaussian mixture.
-
-        Parameters
-        ----------
-        k : int, iterable of int or None, default None
-            Number of components, or candidates (None: 2 to 20) of which the lowest BIC chooses.
-        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-        **keywords
-            ``n_init, max_iter, tol, reg_covar`` of
-            `xcluster.algorithms.mixture.GaussianMixture`, and those of all clusterers
-            (see `Samples`).
-
-        Returns
-        -------
-        Clustering, with `memberships`.
-
-        References
-        ----------
-        Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> fit = xcluster.datasets.ocean().cluster.pixels().pca(3).gmm(4)
-        >>> fit.memberships.dims
-        ('label', 'latitude', 'longitude')
-        """
-        return self._cluster(methods.gmm(self.layout, covariance_type), k, keywords)
-
-    def fit(self, clusterer: Any, **keywords: Any) -> Clustering:
-        """Cluster by any scikit-learn clusterer or mixture.
-
-        Parameters
-        ----------
-        clusterer
-            With ``fit`` and ``predict``, or ``fit_predict`` alone: then other samples take the
-            label of the nearest one that was fitted. Cloned, never changed.
-        **keywords
-            Those of all clusterers (see `Samples`).
-
-        Raises
-        ------
-        TypeError
-            If it is no clusterer.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> from sklearn.cluster import BisectingKMeans
-        >>> ds = xcluster.datasets.ocean()
-        >>> fit = ds.cluster.pixels().fit(BisectingKMeans(4, random_state=0))
-        """
-        return self._cluster(methods.wrapped(clusterer), None, keywords)
-
-    def sweep(
-        self,
-        ks: Iterable[int] | None = None,
-        method: str = "kmeans",
-        criteria: Any = None,
-        **keywords: Any,
-    ) -> Sweep:
-        """Fit a range of k and compare.
-
-        Parameters
-        ----------
-        ks : iterable of int, default 2 to 20
-        method : {"kmeans", "gmm", "hac", "fuzzy"}, default "kmeans"
-        criteria : str or list of str, optional
-            What to measure at each k; by default the method's own criterion and the simplified
-            silhouette.
-        **keywords
-            Of the method, and those of all clusterers (see `Samples`).
-
-        Returns
-        -------
-        Sweep
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> sweep = xcluster.datasets.ocean().cluster.pixels().sweep(range(2, 6))
-        >>> list(sweep.table)
-        ['distortion', 'simplified_silhouette']
-        """
-        built, others = methods.named(method, self.layout, keywords)
-        return selection.sweep(self, built, ks, criteria, others)
-
-    def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
-        return selection.cluster(self, method, k, keywords)
 
     # ---------------------------------------------------------------------- before clustering
 

@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import conclusion, fitting
+from xcluster import conclusion, connection, fitting
+from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.seeding import grow
 from xcluster.checks import as_typed, check_choice, check_integer, complaint
@@ -172,11 +173,21 @@ def check_k(k: int, samples: Samples) -> None:
 def _single(samples: Samples, method: Method, k: int | None, options: Options) -> Clustering:
     fitting.check_fits(samples.layout, method, options)
     prepared = fitting.prepare(samples, options)
-    estimator = method.build(k, random_state=prepared.record.random_state)
+    estimator = _built(method, prepared, k)
     estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
     return conclusion.conclude(
         samples, prepared.reduction, method, estimator, record, options, prepared=prepared
     )
+
+
+def _built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
+    """Return an unfitted estimator that knows the seed, and the neighbours where it needs them."""
+    estimator = method.build(k, random_state=prepared.record.random_state, **params)
+    if method.neighbours is not None:
+        layout = prepared.reduction.layout
+        pairs = connection.connect(layout, prepared.key, method.neighbours)
+        estimator.set_params(connectivity=pairs)
+    return estimator
 
 
 def _chosen(samples: Samples, method: Method, ks: Iterable[int], options: Options) -> Clustering:
@@ -196,7 +207,9 @@ def _best_start(
     prepared: Prepared, swept: Sweep, method: Method, k: int, options: Options
 ) -> tuple[Any, Record]:
     """Fit the chosen k from several starts; the sweep's own fit may still be the best."""
-    estimator = method.build(k, random_state=prepared.record.random_state)
+    if isinstance(swept.models[k][0], Hierarchical):
+        return swept.models[k]  # there is one tree only
+    estimator = _built(method, prepared, k)
     in_memory = replace(prepared, blocks=None)
     estimator, record = fitting.fit_clusterer(in_memory, estimator, options.progress)
     if fitting.objective(swept.models[k][0]) < fitting.objective(estimator):
@@ -311,7 +324,10 @@ def _within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
 
 def _fit_k(prepared: Prepared, method: Method, k: int, before: Any) -> tuple[Any, Record]:
     """Fit one k quickly: one start, the centres of k - 1 and one more where there are any."""
-    params: dict[str, Any] = {"n_init": 1, "random_state": prepared.record.random_state}
+    if isinstance(before, Hierarchical):
+        estimator = before.recut(k)
+        return estimator, fitting.count_labels(prepared, estimator)
+    params: dict[str, Any] = {"n_init": 1}
     if isinstance(before, KMeans) and before.n_clusters == k - 1:
         params["init"] = grow(before.cluster_centers_, prepared.X, prepared.weight)
-    return fitting.fit_clusterer(prepared, method.build(k, **params), progress=False)
+    return fitting.fit_clusterer(prepared, _built(method, prepared, k, **params), progress=False)

@@ -22,7 +22,8 @@ def report(clustering: Clustering) -> pd.DataFrame:
     """Return one row a label; see `Clustering.report`."""
     samples = clustering.bound("report")
     area = geography.cell_areas(samples.layout.coords, samples.data)
-    sums = label_sums(samples.layout, clustering.assign, area=area)
+    labels = None if clustering.rows is None else clustering.labels
+    sums = label_sums(samples.layout, clustering.assign, area=area, labels=labels)
     k, count = clustering.k, sums["samples"]
     weight = sums.get("weight", count)
     columns = {

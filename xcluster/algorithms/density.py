@@ -218,7 +218,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         check_integer("min_cluster_size", self.min_cluster_size, minimum=2)
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
-        self.samples_ = X
+        self.samples_, self.sample_labels_ = X, inner.labels_
         self.labels_, self.probabilities_ = inner.labels_, inner.probabilities_
         return self
 
@@ -235,5 +235,5 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        labels: Array = self.labels_
+        labels: Array = self.sample_labels_
         return labels[nearest(self.samples_, X, self.metric)[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -183,6 +184,27 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         else:
             groups = cut_into(self.linkage_matrix_, self._check_n_clusters(n_clusters))
         return self._number(groups)[self.leaf_]
+
+    def recut(self, n_clusters: int | None = None, *, height: float | None = None) -> Self:
+        """Return an estimator with the same tree cut elsewhere.
+
+        Parameters
+        ----------
+        n_clusters, height
+            As for `cut`.
+
+        Returns
+        -------
+        Hierarchical, fitted; the original stays as it is.
+        """
+        labels = self.cut(n_clusters, height=height)
+        again = copy.copy(self)
+        again.labels_, again.n_clusters = labels, int(labels.max()) + 1
+        again.leaf_labels_ = np.empty(self.n_leaves_, labels.dtype)
+        again.leaf_labels_[self.leaf_] = labels
+        again.cluster_centers_ = group_means(self.samples_, again.leaf_labels_, self.leaf_weights_)
+        again.counts_ = np.bincount(labels)
+        return again
 
     def predict(self, X: Any) -> Array:
         """Return the label of the nearest leaf; fitted rows keep theirs.

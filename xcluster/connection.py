@@ -1,0 +1,62 @@
+"""Which samples are neighbours on the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.checks import complaint
+from xcluster.geography import find_axis
+from xcluster.hashing import canonical_positions
+from xcluster.layout import Layout, canonical_dims
+
+Array = NDArray[Any]
+
+FULL_CIRCLE = 360.0
+
+
+def check_neighbours(layout: Layout) -> None:
+    """Refuse samples that lie on no grid: a single dim without coordinates."""
+    if len(layout.sample_dims) == 1 and layout.sample_dims[0] not in layout.coords:
+        rule = f"samples along {layout.sample_dims[0]!r} without coordinates have no neighbours"
+        raise ValueError(complaint("contiguous", True, rule, "leave contiguous out"))
+
+
+def connect(layout: Layout, key: Array, neighbours: int) -> Any:
+    """Return the sparse matrix of neighbours among rows at the canonical positions ``key``."""
+    from xcluster.algorithms.connectivity import grid_connectivity
+
+    dims = canonical_dims(layout.sample_dims)
+    present = np.zeros(tuple(layout.sizes[dim] for dim in dims), bool)
+    present.flat[key] = True
+    wrap = tuple(axis for axis, dim in enumerate(dims) if wraps(layout, dim))
+    cells = grid_connectivity(present.shape, present, neighbours=neighbours, wrap=wrap)
+    # Cells stand in the order of their positions, rows in that of the data.
+    place = np.argsort(np.argsort(key))
+    return cells[place][:, place]
+
+
+def wraps(layout: Layout, dim: Hashable) -> bool:
+    """Whether ``dim`` is a longitude that goes all around, so that its ends meet."""
+    longitude = find_axis(layout.coords, "longitude")
+    if longitude is None or longitude.dims != (dim,) or longitude.size < 3:
+        return False
+    values = np.sort(longitude.values.astype(float) % FULL_CIRCLE)
+    gaps = np.diff([*values, values[0] + FULL_CIRCLE])
+    return bool(gaps.max() <= 1.5 * np.median(gaps))
+
+
+def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
+    """Return the number of the row at each grid point; -1 where there is none."""
+    dims = canonical_dims(layout.sample_dims)
+    flat = np.full(layout.n_points, -1, np.int32)
+    flat[key] = np.arange(len(key))
+    position = sum(canonical_positions(layout).values())
+    assert isinstance(position, xr.DataArray)
+    position = position.transpose(*layout.sample_dims)
+    assert set(dims) == set(position.dims)
+    return xr.DataArray(flat[position.values], dict(layout.coords), layout.sample_dims, "row")

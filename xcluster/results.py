@@ -1,0 +1,136 @@
+"""The methods of `Clustering` that only results of one method or sampler have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import summary
+from xcluster.checks import check_number, complaint
+
+if TYPE_CHECKING:
+    from xcluster.clustering import Clustering
+
+Array = NDArray[Any]
+
+
+class MethodResults:
+    """Trees of `hac`, nodes of `som`, back projections; others raise and say who has them."""
+
+    # ------------------------------------------------------------------------------------- hac
+
+    @property
+    def tree(self) -> Array:
+        """Merges of `hac` as a scipy linkage matrix, shape (n_leaves - 1, 4)."""
+        return np.array(self._clusterer("linkage_matrix_", "tree", "hac").linkage_matrix_)
+
+    def cut(self, k: int | None = None, *, height: float | None = None) -> Clustering:
+        """Return the clustering of `hac` with its tree cut elsewhere, without a refit.
+
+        Parameters
+        ----------
+        k : int, optional
+            Number of labels.
+        height : float, optional
+            Only merges up to it are made. Give one of the two.
+
+        Raises
+        ------
+        ValueError
+            If the result has no tree, both or none are given, or ``k`` is out of range.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().hac(6)
+        >>> fit.cut(3).k
+        3
+        """
+        from xcluster.conclusion import recut
+
+        self._clusterer("linkage_matrix_", "cut", "hac")
+        return recut(self._self, k, height)
+
+    # ------------------------------------------------------------------------------------- som
+
+    def u_matrix(self) -> xr.DataArray:
+        """Return the mean distance of each node of `som` to its neighbours on the map.
+
+        Returns
+        -------
+        DataArray over (``som_row``, ``som_col``), in units of the reduced space.
+        """
+        clusterer = self._clusterer("grid_", "u_matrix", "som")
+        attrs = {"long_name": "mean distance to neighbouring nodes"}
+        return xr.DataArray(
+            clusterer.u_matrix(), dims=("som_row", "som_col"), name="u_matrix", attrs=attrs
+        )
+
+    def merge_nodes(self, k: int) -> Clustering:
+        """Return the clustering of `som` with its nodes merged into classes, by weighted Ward.
+
+        Parameters
+        ----------
+        k : int
+            Number of classes; they are numbered by falling size.
+
+        Raises
+        ------
+        ValueError
+            If the result has no nodes, or fewer occupied ones than ``k``.
+        """
+        clusterer = self._clusterer("grid_", "merge_nodes", "som")
+        return self._self._recoded(np.asarray(clusterer.merge_nodes(k)))
+
+    # --------------------------------------------------------------------------- back projection
+
+    def back_projection(self, u: float = 0.5, weighted: bool = False) -> xr.Dataset:
+        """Return mean and standard error of the original data of each label.
+
+        Parameters
+        ----------
+        u : float, default 0.5
+            For soft methods: only samples whose membership exceeds it are averaged.
+        weighted : bool, default False
+            For soft methods: weigh every sample by its membership instead.
+
+        Returns
+        -------
+        Dataset over (``label``, feature dims): each variable, and ``<name>_error``.
+
+        Raises
+        ------
+        ValueError
+            If ``u`` is out of range, or ``weighted`` is asked of a method without memberships.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().fuzzy(3)
+        >>> sorted(fit.back_projection())[:2]
+        ['air_temperature', 'air_temperature_error']
+        """
+        clustering = self._self
+        u = check_number("u", u, minimum=0)
+        if weighted and not clustering.is_soft:
+            rule = f"{clustering.method} gives no memberships to weigh by"
+            raise ValueError(complaint("weighted", weighted, rule, "gmm and fuzzy have them"))
+        return summary.back_projection(clustering, None if weighted else u)
+
+    # ----------------------------------------------------------------------------- shared parts
+
+    @property
+    def _self(self) -> Clustering:
+        return cast("Clustering", self)
+
+    def _clusterer(self, attribute: str, what: str, owner: str) -> Any:
+        """Return the clusterer where it has ``attribute``."""
+        clusterer = self._self.assign.clusterer
+        if not hasattr(clusterer, attribute):
+            method = self._self.method
+            rule = f"has no {what}; results of {owner}() have"
+            raise ValueError(complaint("method", method, rule, f"cluster by .{owner}()"))
+        return clusterer
