@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,10 +24,28 @@ def map_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Apply ``function`` to each item in a pool of threads; results keep the items' order."""
     items = list(items)
     with single_threaded_blas():
-        if len(items) < 2 or n_threads() < 2:
+        if len(items) < 2 or n_threads() < 2 or getattr(_worker, "busy", False):
             return [function(item) for item in items]
-        with ThreadPoolExecutor(min(n_threads(), len(items))) as pool:
-            return list(pool.map(function, items))
+        return list(_pool(n_threads()).map(partial(_as_worker, function), items))
+
+
+_worker = threading.local()
+"""Marks the threads of the pool: one that waited for others of its own pool would wait for ever."""
+
+
+def _as_worker(function: Callable[[T], R], item: T) -> R:
+    _worker.busy = True
+    return function(item)
+
+
+@cache
+def _pool(size: int) -> ThreadPoolExecutor:
+    """Return a pool that stays: starting threads for each pass took longer than many a pass."""
+    return ThreadPoolExecutor(size, thread_name_prefix="xcluster")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 @lru_cache(maxsize=1)
