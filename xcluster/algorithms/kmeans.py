@@ -21,7 +21,7 @@ from xcluster.algorithms.frame import Frame
 from xcluster.algorithms.mixture_checks import check_weight
 from xcluster.algorithms.seeding import grow, kmeans_plusplus
 from xcluster.checks import check_integer, check_number, complaint
-from xcluster.parallel import map_threads
+from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
 
 __all__ = ["KMeans", "grow"]
@@ -140,10 +140,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self._check_parameters(len(X))
         frame = Frame.of(X, weight)
         self.origin_, self.unit_ = frame.origin, frame.unit
-        runs = self._runs(ArrayBlocks(X, weight, BLOCK_ROWS))
-        best = min(runs, key=lambda run: run.inertia_)
-        self.cluster_centers_, self.n_iter_ = best.cluster_centers_, best.n_iter_
-        self._label(X, weight)
+        with single_threaded_blas():  # set once: many short passes follow
+            best = min(self._runs(ArrayBlocks(X, weight, BLOCK_ROWS)), key=lambda run: run.inertia_)
+            self.cluster_centers_, self.n_iter_ = best.cluster_centers_, best.n_iter_
+            self._label(X, weight)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -221,7 +221,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _split(self, centers: Array, counts: Array, within: Array, least: float) -> None:
         """Let each empty cluster take half of the one with the largest sum of squares."""
         squares, sizes = within.copy(), counts.copy()
-        direction: Array = np.random.default_rng(0).standard_normal(centers.shape[1])
+        direction = np.random.default_rng(0).standard_normal(centers[0].shape)
         direction /= np.linalg.norm(direction)
         for empty in np.flatnonzero(counts == 0):
             widest = int(np.argmax(squares))

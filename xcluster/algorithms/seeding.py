@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from xcluster.algorithms.frame import Frame
-from xcluster.parallel import map_threads
+from xcluster.parallel import map_threads, single_threaded_blas
 
 Array = NDArray[Any]
 ROWS = 16_384
@@ -43,9 +43,10 @@ def kmeans_plusplus(
     """
     random = check_random_state(random_state)
     potential = _Potential(X, sample_weight)
-    potential.add(X[potential.draw(random, 1)])
-    for _ in range(n_clusters - 1):
-        potential.add_best(potential.draw(random, 2 + int(np.log(n_clusters))))
+    with single_threaded_blas():
+        potential.add(X[potential.draw(random, 1)])
+        for _ in range(n_clusters - 1):
+            potential.add_best(potential.draw(random, 2 + int(np.log(n_clusters))))
     return potential.centers
 
 
@@ -76,9 +77,10 @@ def grow(
            [9. ]])
     """
     potential = _Potential(X, sample_weight)
-    potential.add(centers)
     trials = 2 + int(np.log(len(centers) + 1))
-    potential.add_best(potential.draw(check_random_state(random_state), trials))
+    with single_threaded_blas():
+        potential.add(centers)
+        potential.add_best(potential.draw(check_random_state(random_state), trials))
     return potential.centers
 
 
