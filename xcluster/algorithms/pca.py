@@ -114,11 +114,12 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Return the components of each row, of shape (n_samples, n_components_)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        axes = self.components_.T.astype(X.dtype)
+        axes = self.components_.T.astype(np.float64)
         scores = np.empty((len(X), self.n_components_), X.dtype)
         for start in range(0, len(X), step := max(PIECE // X.shape[1], 1)):
-            centred = (X[start : start + step] - self.mean_).astype(X.dtype, copy=False)
-            np.matmul(centred, axes, out=scores[start : start + step])
+            # In double precision, as the last bit of a single-precision product depends on how
+            # many rows there are, and labels must not.
+            scores[start : start + step] = (X[start : start + step] - self.mean_) @ axes
         return scores
 
     def inverse_transform(self, X: Any) -> Array:
