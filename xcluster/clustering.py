@@ -182,8 +182,7 @@ class Clustering(MethodResults):
             labels = prediction.labels_of_rows(self.rows, layout, plain)
         sums = label_sums(layout, plain, labels=labels, features=True)
         weight = sums.get("weight", sums["samples"])[:-1, None].astype(float)
-        total = sums["features"][:-1]
-        return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+        return _over(sums["features"][:-1], weight)
 
     def _by_label(self, raw: Array) -> Array:
         """Average the clusterer's own centres by label, as the fitted samples weigh them."""
@@ -194,7 +193,7 @@ class Clustering(MethodResults):
             share = max(counts[number], np.finfo(float).tiny)
             total[codes[number]] += share * raw[number]
             weight[codes[number]] += share
-        return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+        return _over(total, weight)
 
     def members(self, label: int | str) -> xr.Dataset:
         """Return the data of one label: the variables, NaN at samples of other labels.
@@ -445,3 +444,8 @@ class Clustering(MethodResults):
         if partition.names is None:
             return obj
         return obj.assign_coords(label_name=(LABEL, list(partition.names)))
+
+
+def _over(total: Array, weight: Array) -> Array:
+    """Return totals over weights; NaN where there is none."""
+    return np.asarray(np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0))

@@ -37,7 +37,8 @@ def raster(n=1000, p=7, k=6, seed=0):
     group = rng.integers(0, k, n * n)
     X = (centres[group] + rng.normal(0, 1, (n * n, p))).astype(np.float32)
     names = [f"v{i}" for i in range(p)]
-    data = {name: (("y", "x"), np.ascontiguousarray(X[:, i]).reshape(n, n)) for i, name in enumerate(names)}
+    planes = np.ascontiguousarray(X.T).reshape(p, n, n)
+    data = {name: (("y", "x"), plane) for name, plane in zip(names, planes, strict=True)}
     return xr.Dataset(data, {"y": np.arange(n), "x": np.arange(n)}), X
 
 
@@ -59,12 +60,18 @@ def kmeans_rows():
     mine, fit = min((pair[0] for pair in pairs), key=lambda pair: pair[0])
     theirs, model = min((pair[1] for pair in pairs), key=lambda pair: pair[0])
     passes = fit.model[-1].n_iter_, model.n_iter_
-    yield f"k-means, 1,000,000 x 7, k = 6 ({passes[0]} and {passes[1]} iterations)", mine, theirs, "<= 1.15"
+    what = f"k-means, 1,000,000 x 7, k = 6 ({passes[0]} and {passes[1]} iterations), s"
+    yield what, mine, theirs, "<= 1.15"
     tracemalloc.start()
     ours()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    yield "the same: extra peak memory over the data's size", peak / 2**20, X.nbytes / 2**20, "<= 2.5"
+    yield (
+        "the same: extra peak memory, MiB, over the data's",
+        peak / 2**20,
+        X.nbytes / 2**20,
+        "<= 2.5",
+    )
 
 
 def tomography():
@@ -95,7 +102,7 @@ def tomography():
         curve.append(models[k].inertia_)
     KneeLocator(range(2, 21), curve, curve="convex", direction="decreasing")
     theirs = time.perf_counter() - start
-    name = f"{len(X):,} columns x {X.shape[1]} depths, k = 2 to 20"
+    name = f"{len(X):,} columns x {X.shape[1]} depths, k = 2 to 20, s"
     yield name, mine, theirs, "<= 0.1"
     ours_j = fit.model[-1].inertia_ / len(X)
     yield f"the same: mean squared distance at k = {fit.k}", ours_j, models[fit.k].inertia_, "<= 1"

@@ -48,7 +48,7 @@ def add_background(ax: Any, background: Background) -> Any:
 
 @lru_cache
 def _lines(name: str) -> Any:
-    from shapely.geometry import LineString, MultiLineString  # type: ignore[import-untyped]
+    from shapely.geometry import LineString, MultiLineString
 
     with as_file(files("xcluster.plot") / "data" / "lines.npz") as path, np.load(path) as archive:
         steps, sizes = archive[f"{name}_steps"], archive[f"{name}_sizes"]

@@ -1,0 +1,1 @@
+"""Compiled kernels, one file a subject; imported inside the functions that use them."""
