@@ -11,6 +11,7 @@ from xcluster.accessor import ClusterAccessor
 from xcluster.clustering import Clustering
 from xcluster.peaks import peaks
 from xcluster.samples import Samples
+from xcluster.scenes import pool
 from xcluster.selection import Sweep
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "datasets",
     "open",
     "peaks",
+    "pool",
 ]
 
 _LAZY_MODULES = ("coords", "datasets")

@@ -41,6 +41,11 @@ class Assign:
         """Whether the clusterer gives memberships."""
         return hasattr(self.clusterer, "predict_proba")
 
+    @property
+    def inverts(self) -> bool:
+        """Whether centres come back in data units by the steps' own inverses."""
+        return self.chain.inverse(self.centers) is not None
+
     def labels(self, X: Array) -> Array:
         """Return the label of each row, shape (n,)."""
         return self._reduced(X, self._labels, None)

@@ -50,17 +50,20 @@ def conclude(
         estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
     fitting.forget_rows(estimator)
     record = replace(record, notes=(*record.notes, *notes(estimator)))
-    return Clustering(
-        method=method.name,
-        sampler=samples.sampler,
-        template=reduction.layout.features,
-        assign=Assign(reduction.chain, estimator, partition, centers),
-        record=record,
-        samples=samples,
-        sweep=sweep,
-        attrs=check_attrs(options.attrs),
-        rows=rows,
+    answer: Clustering = samples.answer(
+        Clustering(
+            method=method.name,
+            sampler=samples.sampler,
+            template=reduction.layout.features,
+            assign=Assign(reduction.chain, estimator, partition, centers),
+            record=record,
+            samples=samples,
+            sweep=sweep,
+            attrs=check_attrs(options.attrs),
+            rows=rows,
+        )
     )
+    return answer
 
 
 def recut(clustering: Clustering, k: int | None, height: float | None) -> Clustering:

@@ -114,7 +114,7 @@ def prepare(samples: Samples, options: Options) -> Prepared:
 
 def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
     """Return how many rows to sample (None: all), and whether to stream; from the shape alone."""
-    n = layout.n_points
+    n = layout.n_pooled
     small = n <= ALL_POINTS and n * layout.n_features <= ALL_VALUES
     enough = max(min(SAMPLE_ROWS, ALL_VALUES // layout.n_features), 1)
     if isinstance(fit_on, str):
@@ -295,7 +295,7 @@ def check_fits(prepared_layout: Layout, method: Method, options: Options) -> Non
         check_integer("random_state", options.random_state, minimum=0)
     _, streams = plan(prepared_layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
-        rule = f"cannot stream {method.name}() over {prepared_layout.n_points:,} grid points"
+        rule = f"cannot stream {method.name}() over {prepared_layout.n_pooled:,} grid points"
         remedy = "kmeans, gmm, som and fuzzy stream; or sample rows: fit_on=200_000"
         raise ValueError(complaint("fit_on", options.fit_on, rule, remedy))
     weighted = prepared_layout.weight is not None

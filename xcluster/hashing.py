@@ -22,7 +22,8 @@ def coordinate_keys(layout: Layout) -> dict[str, xr.DataArray]:
     keys = {}
     for dim in layout.sample_dims:
         values = _canonical_values(layout, dim, longitude)
-        keys[str(dim)] = xr.DataArray(mix(_hash(values) + _hash([str(dim)])[0]), dims=[dim])
+        name = f"{dim}{layout.scene}"  # so that scenes of one grid give different samples
+        keys[str(dim)] = xr.DataArray(mix(_hash(values) + _hash([name])[0]), dims=[dim])
     return keys
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import samplers
+from xcluster import matrix, samplers
 from xcluster.assign import Assign
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
@@ -57,8 +57,10 @@ def save(clustering: Clustering, path: StrPath) -> None:
             "/model": _model_arrays(arrays),
         }
     )
+    layout = None if clustering.samples is None else clustering.samples.layout
     with _beside(target) as unfinished:
-        write(tree, unfinished)
+        with matrix.named_failures(layout):
+            write(tree, unfinished)
         manifest["sha256"] = _checksums(read, unfinished)
         text = json.dumps(manifest, sort_keys=True)
         seal = hashlib.sha256(text.encode()).hexdigest()

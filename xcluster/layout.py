@@ -88,6 +88,10 @@ class Layout:
         Why each variable that was not named stayed behind.
     mask, weight
         Over some of the sample dims: which samples count, and how much.
+    scene
+        Name of the scene, where several are fitted together.
+    others
+        The layouts of the further scenes.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -97,6 +101,18 @@ class Layout:
     left_out: Mapping[Hashable, str] = field(default_factory=dict)
     mask: xr.DataArray | None = None
     weight: xr.DataArray | None = None
+    scene: str = ""
+    others: tuple[Layout, ...] = ()
+
+    @property
+    def scenes(self) -> tuple[Layout, ...]:
+        """All that is fitted together: this one, and any others."""
+        return (self, *self.others)
+
+    @property
+    def n_pooled(self) -> int:
+        """Number of grid points in all scenes."""
+        return sum(scene.n_points for scene in self.scenes)
 
     @property
     def shape(self) -> tuple[int, ...]:

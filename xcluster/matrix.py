@@ -6,7 +6,8 @@ together; arrays in memory are cut into slabs that threads share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -24,6 +25,9 @@ from xcluster.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
 T = TypeVar("T")
+
+OURS = "while working on a block that was read"
+"""Marks errors that do not come from reading the data."""
 
 CACHED_ROWS = 16_384
 """Rows put together at a time: in cache while one variable after another is filled in."""
@@ -104,8 +108,12 @@ class _Assembly:
     function: Callable[[Block], Any]
 
     def __call__(self, *arrays: Array) -> Any:
-        with single_threaded_blas():
-            return self.function(self.block(*arrays))
+        try:
+            with single_threaded_blas():
+                return self.function(self.block(*arrays))
+        except Exception as error:
+            error.add_note(OURS)
+            raise
 
     def block(self, *arrays: Array) -> Block:
         values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
@@ -318,10 +326,10 @@ def reduce(
     function: Callable[[Block], T],
     merge: Callable[[Sequence[T]], T],
     *,
-    extra: Mapping[str, xr.DataArray] | None = None,
+    extra: Callable[[Layout], Mapping[str, xr.DataArray]] = lambda _: {},
     whole: bool = False,
 ) -> T:
-    """Return ``merge`` of ``function`` over all blocks: one pass over the data.
+    """Return ``merge`` of ``function`` over all blocks of all scenes: one pass over the data.
 
     Parameters
     ----------
@@ -332,35 +340,84 @@ def reduce(
     merge
         Joins a few results; chunked data merge in a tree, in the order of the blocks.
     extra
-        Further arrays over sample dims, found in `Block.extra`.
+        Gives further arrays over the sample dims of a scene, found in `Block.extra`.
     whole
         Take arrays in memory as one block, where cutting them would only cost a copy.
     """
-    inputs = _inputs(layout, extra)
-    if layout.is_lazy:
-        return _dask_reduce(inputs, function, merge)
-    assembly = inputs.assembly(function)
-    slabs = [(slice(None),) * len(layout.shape)] if whole else _slabs(layout.shape)
-    return merge(map_threads(lambda where: assembly(*_cut(inputs, where)), slabs))
+    inputs = [_inputs(scene, extra(scene)) for scene in layout.scenes]
+    if any(scene.is_lazy for scene in layout.scenes):
+        with named_failures(layout):
+            return _dask_reduce(inputs, function, merge)
+    slabs = [
+        (each, where)
+        for scene, each in zip(layout.scenes, inputs, strict=True)
+        for where in ([(slice(None),) * len(scene.shape)] if whole else _slabs(scene.shape))
+    ]
+    return merge(map_threads(lambda slab: slab[0].assembly(function)(*_cut(*slab)), slabs))
 
 
 SPLIT_EVERY = 8
 
 
 def _dask_reduce(
-    inputs: _Inputs, function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
+    inputs: Sequence[_Inputs], function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
 ) -> T:
     from dask.base import compute
     from dask.delayed import delayed
 
-    blocks = _dask_blocks(inputs, _Boxed(function), width=None, dtype=np.dtype(object))
-    parts = list(blocks.to_delayed().ravel())
+    boxed = _Boxed(function)
+    blocks = [_dask_blocks(each, boxed, width=None, dtype=np.dtype(object)) for each in inputs]
+    parts = [part for each in blocks for part in each.to_delayed().ravel()]
     merge_task = delayed(_MergeBoxed(merge), pure=False)
     while True:
         parts = [merge_task(parts[i : i + SPLIT_EVERY]) for i in range(0, len(parts), SPLIT_EVERY)]
         if len(parts) == 1:
             result: T = _unbox(compute(parts[0])[0])
             return result
+
+
+@contextmanager
+def named_failures(layout: Layout | None) -> Iterator[None]:
+    """Say which block cannot be read, where that is why a computation failed."""
+    try:
+        yield
+    except Exception as error:
+        # What our own functions raise has been read; a lost worker is no matter of the data.
+        ours = OURS in getattr(error, "__notes__", ())
+        if layout is None or ours or "distributed" in type(error).__module__:
+            raise
+        unreadable = next(filter(None, map(_unreadable, _source_blocks(layout))), None)
+        if unreadable is None:
+            raise
+        raise OSError(unreadable) from error
+
+
+def _source_blocks(layout: Layout) -> Iterator[xr.DataArray]:
+    """Yield each block of each chunked array, to be read on its own."""
+    for array in (array for scene in layout.scenes for array in _inputs(scene).arrays):
+        if (chunks := array.chunks) is None:
+            continue
+        ends = [np.cumsum([0, *sizes]) for sizes in chunks]
+        for place in np.ndindex(*(len(each) - 1 for each in ends)):
+            where = [slice(each[i], each[i + 1]) for i, each in zip(place, ends, strict=True)]
+            yield array[tuple(where)].assign_attrs(
+                block=", ".join(
+                    f"{dim} {each.start}:{each.stop}"
+                    for dim, each in zip(array.dims, where, strict=True)
+                )
+            )
+
+
+def _unreadable(block: xr.DataArray) -> str | None:
+    """Return what is wrong with one block, if anything is."""
+    try:
+        block.data.persist(scheduler="sync")
+    except Exception as error:  # whatever a reader says
+        return (
+            f"the block [{block.attrs['block']}] of {block.name!r} cannot be read "
+            f"({type(error).__name__}: {error}). Repair or replace it, or select what is whole."
+        )
+    return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,12 +137,22 @@ def layout_of(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     if problems:
         raise ValueError(_unfit(problems))
     layout = replace_names(sampler, names).arrange(dataset, like=template)
+    check_features("new", layout.features, template)
+    return layout
+
+
+def check_features(parameter: str, features: xr.Dataset, template: xr.Dataset) -> None:
+    """Refuse features that are not those of ``template``; list what is wrong."""
+    if list(features.data_vars) != list(template.data_vars):
+        names = [list(map(str, each.data_vars)) for each in (features, template)]
+        raise ValueError(_unfit([f"it has the variables {names[0]}, not {names[1]}"], parameter))
     problems = [
-        problem for name in names for problem in _differences(layout.features[name], template[name])
+        problem
+        for name in template.data_vars
+        for problem in _differences(features[name], template[name])
     ]
     if problems:
-        raise ValueError(_unfit(problems))
-    return layout
+        raise ValueError(_unfit(problems, parameter))
 
 
 def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
@@ -151,9 +161,9 @@ def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
     return replace(sampler, vars=tuple(names))
 
 
-def _unfit(problems: list[str]) -> str:
+def _unfit(problems: list[str], parameter: str = "new") -> str:
     rule = "does not fit the clustering: " + "; ".join(problems)
-    return complaint("new", "data", rule, "rename, select or interpolate it to match")
+    return complaint(parameter, "data", rule, "rename, select or interpolate it to match")
 
 
 def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:

@@ -101,7 +101,7 @@ def gather(layout: Layout) -> Rows:
     """Return all complete rows, in the order of the user's array or of its chunks."""
     read = partial(_read, n=None, limit=None, starts=_starts(layout))
     rows = matrix.reduce(
-        layout, read, partial(_merge, n=None), extra=canonical_positions(layout), whole=True
+        layout, read, partial(_merge, n=None), extra=canonical_positions, whole=True
     )
     return checked(_short_keys(rows, 0), layout)
 
@@ -113,10 +113,10 @@ def sample(layout: Layout, n: int) -> Rows:
     its other rows are never put together. That is enough, and one pass, unless nearly all points
     are incomplete; then more rows are read.
     """
-    keys, share = coordinate_keys(layout), SPARE * n / max(layout.n_points, 1)
+    share = SPARE * n / max(layout.n_pooled, 1)
     while True:
         read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout))
-        rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=keys)
+        rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys)
         complete = rows.tally.complete
         if share >= 1 or len(rows.key) >= min(n, complete):
             return checked(_short_keys(rows, 32), layout)

@@ -19,6 +19,7 @@ from xcluster.samplers import Sampler
 from xcluster.steps import Over, Step, check_over
 
 if TYPE_CHECKING:
+    from xcluster.clustering import Clustering
     from xcluster.plot.samples import SamplesPlot
 
 SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscombe")
@@ -142,6 +143,10 @@ class Samples(Clusterers):
             remedy = "wrap it: xr.DataArray(weights, dims=...)"
             raise TypeError(complaint("weights", _kind(weights), rule, remedy))
         return replace(self, weighting=weights)
+
+    def answer(self, clustering: Clustering) -> Any:
+        """Return what a fit gives: one `Clustering`, as there is one object."""
+        return clustering
 
     def _weight(self, layout: Layout) -> xr.DataArray | None:
         if self.weighting is None:

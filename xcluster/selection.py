@@ -165,8 +165,8 @@ def cluster(samples: Samples, method: Method, k: Any, keywords: Mapping[str, Any
 
 def check_k(k: int, samples: Samples) -> None:
     """Refuse more labels than there are grid points."""
-    if k > samples.layout.n_points:
-        rule = f"is more than the {samples.layout.n_points:,} grid points"
+    if k > samples.layout.n_pooled:
+        rule = f"is more than the {samples.layout.n_pooled:,} grid points"
         raise ValueError(complaint("k", k, rule, "choose a smaller k"))
 
 

@@ -104,7 +104,7 @@ def label_sums(
     """
     further = {"area": area, "labels": labels}
     extra = {name: array for name, array in further.items() if array is not None}
-    return matrix.reduce(layout, LabelSums(assign, features), merge_sums, extra=extra)
+    return matrix.reduce(layout, LabelSums(assign, features), merge_sums, extra=lambda _: extra)
 
 
 # ----------------------------------------------------------------------------- back projection
@@ -168,7 +168,7 @@ def back_projection(clustering: Clustering, floor: float | None) -> xr.Dataset:
         layout,
         ProjectionSums(clustering.assign, floor, shift),
         merge_sums,
-        extra={} if labels is None else {"labels": labels},
+        extra=lambda _: {} if labels is None else {"labels": labels},
     )
     share = np.where(sums["share"] > 0, sums["share"], np.nan)[:, None]
     mean = sums["features"] / share

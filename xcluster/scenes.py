@@ -1,0 +1,200 @@
+"""Several objects clustered as one: one model, a label map for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from xcluster.checks import complaint
+from xcluster.clusterers import Clusterers
+from xcluster.layout import Layout
+from xcluster.prediction import as_dataset, check_features
+from xcluster.samples import Samples
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from xcluster.clustering import Clustering
+    from xcluster.samplers import Sampler
+    from xcluster.steps import Step
+
+Objects = xr.DataTree | Mapping[str, Any] | Iterable[Any]
+
+
+def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledSamples:
+    """Cluster several objects (scenes, files, members of an ensemble) as one.
+
+    Parameters
+    ----------
+    objects : DataTree, mapping or iterable of Dataset or DataArray
+        The scenes. Grids, chunks and sizes may differ; variables, feature coordinates and units
+        must agree. Of a DataTree every node with variables is a scene, named by its path; scenes
+        of an iterable are named "0", "1" and so on.
+    question : callable
+        Takes one scene as a Dataset and returns its `Samples`: the sampler, steps, mask and
+        weights. Called once for each scene, so that each may have a mask of its own.
+
+    Returns
+    -------
+    PooledSamples
+        With all the clusterers of `Samples`; they return a `PooledClustering`.
+
+    Raises
+    ------
+    ValueError
+        If there is no scene, or the features of one differ from those of the first.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ocean = xcluster.datasets.ocean()
+    >>> south, north = ocean.sel(latitude=slice(-90, 0)), ocean.sel(latitude=slice(0, 90))
+    >>> scenes = {"south": south, "north": north}
+    >>> fit = xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["sst", "wind_speed"])).kmeans(3)
+    >>> sorted(fit.labels.children)
+    ['north', 'south']
+    >>> fit["north"].labels.dims
+    ('latitude', 'longitude')
+    """
+    asked = {name: question(scene) for name, scene in _scenes(objects).items()}
+    if not asked:
+        rule = "holds no scene"
+        raise ValueError(complaint("objects", objects, rule, "give a Dataset at least"))
+    first = next(iter(asked.values()))
+    for name, samples in asked.items():
+        check_features(f"scene {name!r}", samples.layout.features, first.layout.features)
+    return PooledSamples(asked)
+
+
+def _scenes(objects: Objects) -> dict[str, xr.Dataset]:
+    if isinstance(objects, xr.DataTree):
+        nodes = {node.path: node for node in objects.subtree if node.data_vars}
+        return {path.strip("/") or "root": node.to_dataset() for path, node in nodes.items()}
+    if isinstance(objects, xr.Dataset | xr.DataArray):
+        return {"0": as_dataset(objects)}
+    pairs = objects.items() if isinstance(objects, Mapping) else enumerate(objects)
+    return {str(name): as_dataset(scene) for name, scene in pairs}
+
+
+@dataclass(frozen=True, eq=False)
+class PooledSamples(Clusterers):
+    """The samples of several scenes, fitted together; made by `pool`.
+
+    Parameters
+    ----------
+    scenes : mapping of str to Samples
+    """
+
+    scenes: Mapping[str, Samples]
+
+    @property
+    def _first(self) -> Samples:
+        return next(iter(self.scenes.values()))
+
+    @property
+    def data(self) -> xr.Dataset:
+        """The first scene."""
+        return self._first.data
+
+    @property
+    def sampler(self) -> Sampler:
+        """What a sample is."""
+        return self._first.sampler
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Scaling and reduction, in order."""
+        return self._first.steps
+
+    @property
+    def random_state(self) -> int:
+        """Seed of everything random."""
+        return self._first.random_state
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of the first scene, with those of the others."""
+        first, *others = (
+            replace(samples.layout, scene=name) for name, samples in self.scenes.items()
+        )
+        return replace(first, others=tuple(others))
+
+    def answer(self, clustering: Clustering) -> Any:
+        """Return the result for every scene."""
+        return PooledClustering(self.scenes, clustering)
+
+    def __repr__(self) -> str:
+        points = f"{self.layout.n_pooled:,} grid points"
+        return f"<xcluster.PooledSamples> {len(self.scenes)} scenes, {points}\n{self._first!r}"
+
+
+@dataclass(frozen=True, eq=False)
+class PooledClustering(Mapping[str, "Clustering"]):
+    """One fitted model over several scenes; a mapping from scene to its `Clustering`.
+
+    Parameters
+    ----------
+    scenes : mapping of str to Samples
+    whole : Clustering
+        Fitted to the rows of all scenes. `Clustering.centers`, ``k``, ``model`` and what else
+        does not lie on a grid are those of all.
+    """
+
+    scenes: Mapping[str, Samples]
+    whole: Clustering
+
+    def __getitem__(self, scene: str) -> Clustering:
+        means = None if self.whole.assign.inverts else self.whole.raw_centers
+        return replace(self.whole, samples=self.scenes[scene], means=means)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scenes)
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    @property
+    def k(self) -> int:
+        """Number of labels."""
+        return self.whole.k
+
+    @property
+    def model(self) -> Pipeline:
+        """The fitted steps and clusterer as a scikit-learn Pipeline."""
+        return self.whole.model
+
+    @property
+    def centers(self) -> xr.Dataset:
+        """Centre of each label in data units, of all scenes together."""
+        return self.whole.centers
+
+    @property
+    def labels(self) -> xr.DataTree:
+        """One node a scene, each with ``labels`` on the scene's own grid."""
+        return self._tree(lambda scene: scene.labels.to_dataset())
+
+    @property
+    def memberships(self) -> xr.DataTree:
+        """One node a scene, each with ``memberships`` (soft methods)."""
+        return self._tree(lambda scene: scene.memberships.to_dataset())
+
+    def predict(self, new: Any, memberships: bool = False) -> Any:
+        """Return the labels of another object; see `Clustering.predict`."""
+        return self.whole.predict(new, memberships)
+
+    def report(self) -> pd.DataFrame:
+        """Return one row a scene and label; see `Clustering.report`."""
+        tables = {name: scene.report() for name, scene in self.items()}
+        return pd.concat(tables, names=["scene"])
+
+    def _tree(self, function: Callable[[Clustering], xr.Dataset]) -> xr.DataTree:
+        return xr.DataTree.from_dict({name: function(scene) for name, scene in self.items()})
+
+    def __repr__(self) -> str:
+        said = f"{self.whole.method}, {self.k} labels; {self.whole.record.sentences()[0]}"
+        return f"<xcluster.PooledClustering> {', '.join(self.scenes)}: {said}"
