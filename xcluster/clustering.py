@@ -190,7 +190,7 @@ class Clustering(MethodResults):
         total, weight = np.zeros((self.k, raw.shape[1])), np.zeros((self.k, 1))
         for number in np.flatnonzero(np.isfinite(raw).all(axis=1)):
             # A centre that got no sample still is the centre of a label of its own.
-            share = max(counts[number], np.finfo(float).tiny)
+            share = max(counts[number], 1e-200)
             total[codes[number]] += share * raw[number]
             weight[codes[number]] += share
         return _over(total, weight)

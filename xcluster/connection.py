@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xcluster.checks import complaint
 from xcluster.geography import find_axis
 from xcluster.hashing import canonical_positions
-from xcluster.layout import Layout, canonical_dims
+from xcluster.layout import Layout
 
 Array = NDArray[Any]
 
@@ -30,14 +30,27 @@ def connect(layout: Layout, key: Array, neighbours: int) -> Any:
     """Return the sparse matrix of neighbours among rows at the canonical positions ``key``."""
     from xcluster.algorithms.connectivity import grid_connectivity
 
-    dims = canonical_dims(layout.sample_dims)
-    present = np.zeros(tuple(layout.sizes[dim] for dim in dims), bool)
-    present.flat[key] = True
-    wrap = tuple(axis for axis, dim in enumerate(dims) if wraps(layout, dim))
-    cells = grid_connectivity(present.shape, present, neighbours=neighbours, wrap=wrap)
-    # Cells stand in the order of their positions, rows in that of the data.
-    place = np.argsort(np.argsort(key))
-    return cells[place][:, place]
+    place = _places(layout, key)
+    present = np.zeros(layout.shape, bool)
+    present.flat[place] = True
+    wrap = tuple(axis for axis, dim in enumerate(layout.sample_dims) if wraps(layout, dim))
+    cells = grid_connectivity(layout.shape, present, neighbours=neighbours, wrap=wrap)
+    # Cells stand in the order of their places, rows in that of the data.
+    rank = np.argsort(np.argsort(place))
+    return cells[rank][:, rank]
+
+
+def _places(layout: Layout, key: Array) -> Array:
+    """Return where rows stand in the user's own array, flattened.
+
+    Canonical positions are not neighbours' business: they start anew at the prime meridian.
+    """
+    position = sum(canonical_positions(layout).values())
+    assert isinstance(position, xr.DataArray)
+    canonical = position.transpose(*layout.sample_dims).values.ravel()
+    place = np.empty(len(canonical), np.int64)
+    place[canonical] = np.arange(len(canonical))
+    return np.asarray(place[key])
 
 
 def wraps(layout: Layout, dim: Hashable) -> bool:
@@ -52,11 +65,7 @@ def wraps(layout: Layout, dim: Hashable) -> bool:
 
 def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
     """Return the number of the row at each grid point; -1 where there is none."""
-    dims = canonical_dims(layout.sample_dims)
-    flat = np.full(layout.n_points, -1, np.int32)
-    flat[key] = np.arange(len(key))
-    position = sum(canonical_positions(layout).values())
-    assert isinstance(position, xr.DataArray)
-    position = position.transpose(*layout.sample_dims)
-    assert set(dims) == set(position.dims)
-    return xr.DataArray(flat[position.values], dict(layout.coords), layout.sample_dims, "row")
+    rows = np.full(layout.n_points, -1, np.int32)
+    rows[_places(layout, key)] = np.arange(len(key))
+    grid = rows.reshape(layout.shape)
+    return xr.DataArray(grid, dict(layout.coords), layout.sample_dims, "row")

@@ -46,9 +46,7 @@ class NMF(decomposition.NMF):
     def __init__(
         self, n_components: int = 2, *, max_iter: int = 400, random_state: int | None = 0
     ) -> None:
-        super().__init__(
-            n_components, init="nndsvda", max_iter=max_iter, random_state=random_state
-        )
+        super().__init__(n_components, init="nndsvda", max_iter=max_iter, random_state=random_state)
 
     def fit_transform(
         self, X: Array, y: Any = None, W: Array | None = None, H: Array | None = None
