@@ -1,8 +1,8 @@
-"""Small real data sets that travel with the package.
+"""Small real data sets that travel with the package, and simulated ones with a known truth.
 
-Each function reads one file completely and closes it. Where the data come from and under which
-licence stands in the attributes ``source``, ``license``, ``references`` and ``history``, and in
-``data/LICENSES.md``.
+`eds`, `stem` and `weather` are simulated. Each other function reads one file completely and closes
+it; where its data come from and under which licence stands in the attributes ``source``,
+``license``, ``references`` and ``history``, and in ``data/LICENSES.md``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from importlib.resources import as_file, files
 
 import xarray as xr
 
-__all__ = ["nanosims", "ocean", "ocean_profiles", "tomography"]
+from xcluster.datasets.simulated import eds, stem, weather
+
+__all__ = ["eds", "nanosims", "ocean", "ocean_profiles", "stem", "tomography", "weather"]
 
 
 def _load(name: str) -> xr.Dataset:
