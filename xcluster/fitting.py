@@ -61,14 +61,19 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class LayoutBlocks:
-    """All rows of a layout behind some fitted steps; each ``reduce`` is one pass over the data."""
+    """All rows of a layout behind some fitted steps; each ``reduce`` is one pass over the data.
+
+    Weights are given in units of ``unit``.
+    """
 
     layout: Layout
     chain: Chain
+    unit: float = 1.0
 
     def reduce(self, function: BlockFunction) -> Statistics:
         """Return the merged statistics of every block."""
-        merged = matrix.reduce(self.layout, _OfBlock(self.chain, function), _merge_present)
+        of_block = _OfBlock(self.chain, function, self.unit)
+        merged = matrix.reduce(self.layout, of_block, _merge_present)
         if merged is None:
             raise ValueError(complaint("fit_on", "all", "no block holds a row", "check the mask"))
         return merged
@@ -78,12 +83,13 @@ class LayoutBlocks:
 class _OfBlock:
     chain: Chain
     function: BlockFunction
+    unit: float
 
     def __call__(self, block: matrix.Block) -> Statistics | None:
         complete = block.complete
         if not complete.any():
             return None
-        weight = None if block.weight is None else block.weight[complete]
+        weight = None if block.weight is None else block.weight[complete] / self.unit
         Z = self.chain(block.rows(complete))
         finite = finite_rows(Z)
         if not finite.all():
@@ -99,17 +105,43 @@ def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
 # ------------------------------------------------------------------------------ rows and steps
 
 
-def prepare(samples: Samples, options: Options) -> Prepared:
-    """Read the rows, and fit the steps to them."""
+def prepare(samples: Samples, options: Options, k: int = 1) -> Prepared:
+    """Read the rows, and fit the steps to them.
+
+    Where a sample holds fewer than ``k`` different rows, all that there are stand in for it.
+    """
     layout = samples.layout
     wanted, streams = plan(layout, options.fit_on)
-    found = rows.gather(layout) if wanted is None else rows.sample(layout, wanted)
-    found = check_weight(found, layout)
-    fit_on = _fit_on_text(found, streams)
+    found = draw(layout, wanted)
+    n_fitted = len(found.X)
+    if n_fitted < found.tally.complete and not rows.has_distinct(found.X, k):
+        found, streams = rows.distinct(layout), False
+        n_fitted = found.tally.complete
+    fit_on = _fit_on_text(n_fitted, found.tally, streams)
     seed = samples.random_state if options.random_state is None else options.random_state
-    record = Record.of(found.tally, layout, len(found.X), fit_on, seed)
+    record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
+    found, unit = ordered(found, n_fitted)
+    return _fit_steps(samples, found, record, unit if streams else None)
+
+
+def draw(layout: Layout, wanted: int | None) -> rows.Rows:
+    """Return a sample of ``wanted`` complete rows, or all."""
+    return rows.gather(layout) if wanted is None else rows.sample(layout, wanted)
+
+
+def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
+    """Return rows that stand for ``n`` samples in the order of the data, and their mean weight.
+
+    Their weights are divided by it: sums stay near counts, whatever the unit of the weights.
+    """
     found = found.take(data_order(found.X, found.key))
-    return _fit_steps(samples, found, record, streams)
+    if found.weight is None:
+        return found, 1.0
+    unit = float(found.weight.sum()) / n
+    if not unit > 0:
+        rule = "add up to 0 over the complete samples"
+        raise ValueError(complaint("weights", unit, rule, "give some samples a weight above 0"))
+    return replace(found, weight=found.weight / unit), unit
 
 
 def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
@@ -126,24 +158,14 @@ def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
     return (None if wanted >= n else wanted), False
 
 
-def _fit_on_text(found: rows.Rows, streams: bool) -> str:
+def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
     if streams:
         return "all rows, streamed"
-    return "all rows" if len(found.X) == found.tally.complete else "a sample"
+    return "all rows" if n_fitted == tally.complete else "a sample"
 
 
-def check_weight(found: rows.Rows, layout: Layout) -> rows.Rows:
-    """Return the rows, their weights about 1, so that sums stay near counts."""
-    if found.weight is None:
-        return found
-    total = found.weight.sum()
-    if not total > 0:
-        rule = "add up to 0 over the complete samples"
-        raise ValueError(complaint("weights", total, rule, "give some samples a weight above 0"))
-    return found
-
-
-def _fit_steps(samples: Samples, found: rows.Rows, record: Record, streams: bool) -> Prepared:
+def _fit_steps(samples: Samples, found: rows.Rows, record: Record, unit: float | None) -> Prepared:
+    """Fit the steps; over all blocks, with weights in this unit, where the fit streams."""
     layout = samples.layout
     X, weight = found.X, found.weight
     chain, unweighted, sampled = Chain(), [], []
@@ -153,12 +175,12 @@ def _fit_steps(samples: Samples, found: rows.Rows, record: Record, streams: bool
             takes_weight = fit_estimator(transformer, X, weight)
         if not takes_weight:
             unweighted.append(str(step))
-        if streams and not _refine_step(transformer, LayoutBlocks(layout, chain)):
+        if unit is not None and not _refine_step(transformer, LayoutBlocks(layout, chain, unit)):
             sampled.append(str(step))
         X = np.asarray(transformer.transform(X))
         chain = Chain((*chain.steps, (_unique(step.name, chain), transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
-    blocks = LayoutBlocks(layout, chain) if streams else None
+    blocks = None if unit is None else LayoutBlocks(layout, chain, unit)
     return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
 
 
@@ -221,7 +243,7 @@ def refine_clusterer(
         passes = iterate(estimator, prepared.blocks, estimator.max_iter, after_pass)
     counts = getattr(estimator, "counts_", None)
     if counts is None:  # a mixture knows shares
-        counts = estimator.weights_ * sum(record.counts)
+        counts = estimator.weights_ * estimator.weight_sum_
     counts = tuple(float(each) for each in counts)
     return estimator, replace(record, passes=passes, counts=counts, fitted=record.complete)
 

@@ -118,7 +118,8 @@ class Samples(Clusterers):
 
         Weights enter standard scaling, PCA and every clusterer and score that can take them;
         other steps are fitted unweighted, and `Clustering.report` says so. For snapshots they
-        weigh the features, by their square root.
+        weigh the features, by their square root. Their unit plays no part: clusterers and scores
+        get them divided by their mean over the fitted rows, so that sums stay near counts.
 
         Parameters
         ----------
