@@ -6,17 +6,24 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
+from xcluster import matrix
 from xcluster.checks import check_choice, complaint
+from xcluster.layout import COLUMN, Layout
+from xcluster.plot.methods import MethodPlots
+from xcluster.reduction import feature_names
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClusteringPlot:
+class ClusteringPlot(MethodPlots):
     """Figures of a clustering; each method passes keywords on to the function of its name.
+
+    Every figure takes colours and names of labels from the result, so that they agree.
 
     Parameters
     ----------
@@ -60,27 +67,101 @@ class ClusteringPlot:
 
         samples = self.clustering.bound("plot.profiles")
         var = self._curve(var)
+        labels = self.clustering.labels
         data = samples.layout.variables[var].array
-        return draw(data, self.clustering.labels, self.clustering.centers[var], **keywords)
+        lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
+        return draw(data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords)
 
     def centers(self, var: Hashable | None = None, **keywords: Any) -> Any:
-        """Draw the centres of all labels in one panel.
+        """Draw the centres of all labels: curves in one panel, fields, or a table.
 
         Parameters
         ----------
         var : optional
-            The variable to draw; by default the first that has a feature dim.
+            The variable to draw; by default the first with a feature dim. Without any, a table of
+            all variables.
         **keywords
-            To `xcluster.plot.profiles.centers`.
+            To `xcluster.plot.profiles.centers`, `xcluster.plot.maps.map` (one field a label) or
+            `xcluster.plot.matrices.features`.
+
+        Returns
+        -------
+        list of Line2D, FacetGrid, or AxesImage
+        """
+        from xcluster.plot.centers import curves, fields, table
+
+        centers = self.clustering.centers
+        ndim = {name: array.ndim - 1 for name, array in centers.data_vars.items()}
+        widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
+        chosen = widest if var is None else check_choice("var", var, tuple(ndim))
+        if ndim[chosen] == 0:
+            return table(centers if var is None else centers[[var]], **keywords)
+        return (curves if ndim[chosen] == 1 else fields)(centers[chosen], **keywords)
+
+    def scatter(self, x: int = 0, y: int = 1, *, circles: bool = False, **keywords: Any) -> Any:
+        """Draw two components of the clustered space against each other, coloured by label.
+
+        Parameters
+        ----------
+        x, y : int
+            Numbers of the components, from 0.
+        circles : bool, default False
+            Draw a circle about each centre out to its farthest member.
+        **keywords
+            To `xcluster.plot.scatter.scatter`.
 
         Raises
         ------
         ValueError
-            If the features have no dim to draw them along, or more than one.
+            If there are fewer components.
         """
-        from xcluster.plot.profiles import centers as draw
+        from xcluster.plot.scatter import scatter as draw
 
-        return draw(self.clustering.centers[self._curve(var)], **keywords)
+        components = self.clustering.features.compute()
+        about = self._reduced_centers(components) if circles else False
+        return draw(components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
+
+    def scatter3d(self, x: int = 0, y: int = 1, z: int = 2, **keywords: Any) -> Any:
+        """Draw three components of the clustered space; see `xcluster.plot.scatter.scatter3d`."""
+        from xcluster.plot.scatter import scatter3d as draw
+
+        components = self.clustering.features.compute()
+        return draw(components, self.clustering.labels, x=x, y=y, z=z, **keywords)
+
+    def histogram(self, **keywords: Any) -> Any:
+        """Draw one histogram a component; see `xcluster.plot.scatter.histogram`."""
+        from xcluster.plot.scatter import histogram as draw
+
+        return draw(self.clustering.features.compute(), **keywords)
+
+    def parallel(self, **keywords: Any) -> Any:
+        """Draw each sample as a line across its features; see `xcluster.plot.scatter.parallel`."""
+        from xcluster.plot.scatter import parallel as draw
+
+        layout = self.clustering.bound("plot.parallel").layout
+        return draw(feature_values(layout), self.clustering.labels, **keywords)
+
+    def confusion(self, other: Clustering | xr.DataArray, **keywords: Any) -> Any:
+        """Draw how many samples have one label here and another in ``other``.
+
+        Parameters
+        ----------
+        other : Clustering or DataArray of labels
+            On the same grid.
+        **keywords
+            To `xcluster.plot.matrices.confusion`.
+        """
+        from xcluster.plot.confusion import confusion_table
+        from xcluster.plot.matrices import confusion as draw
+
+        theirs = getattr(other, "labels", other)
+        titles = f"this result ({self.clustering.method})", _title(other)
+        return draw(confusion_table(self.clustering.labels, theirs, titles), **keywords)
+
+    def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
+        """Return the centres in the clustered space, over label and component."""
+        rows = self.clustering._by_label(np.asarray(self.clustering.assign.centers, dtype=float))
+        return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
 
     def _curve(self, var: Hashable | None) -> Hashable:
         """Return a variable of curves: one feature dim."""
@@ -94,9 +175,13 @@ class ClusteringPlot:
         return curves[0] if var is None else check_choice("var", var, curves)
 
 
-def first_variable(data: xr.Dataset, var: Hashable | None) -> xr.DataArray:
-    """Return the variable called ``var``, or the only one."""
-    if var is None and len(data.data_vars) == 1:
-        return next(iter(data.data_vars.values()))
-    chosen: xr.DataArray = data[check_choice("var", var, tuple(data.data_vars))]
-    return chosen
+def _title(other: object) -> str:
+    method = getattr(other, "method", None)
+    return f"the other ({method})" if method else "the other"
+
+
+def feature_values(layout: Layout) -> xr.DataArray:
+    """Return the features of complete samples in data units, over the sample dims and feature."""
+    values = matrix.apply(layout, np.asarray, width=layout.n_features, dtype=layout.dtype)
+    named = values.rename({COLUMN: "feature"}).compute()
+    return named.assign_coords(feature=feature_names(layout.features))

@@ -21,6 +21,8 @@ def dendrogram(
     *,
     cut: float | None = None,
     colors: Sequence[str] | None = None,
+    leaf_colors: Sequence[str] | None = None,
+    leaf_sizes: Sequence[float] | None = None,
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     ylabel: str = "distance",
@@ -37,6 +39,11 @@ def dendrogram(
         Height of the cut. Branches below it have the colours of the labels.
     colors : sequence of str, optional
         Of the labels, from left to right of the tree; by default the package's own.
+    leaf_colors : sequence of str, optional
+        Of each leaf, instead of ``cut`` and ``colors``: a branch has the colour that all its
+        leaves have.
+    leaf_sizes : sequence of float, optional
+        How many samples each leaf stands for; by default one.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -48,6 +55,11 @@ def dendrogram(
     -------
     dict
         As from `scipy.cluster.hierarchy.dendrogram`.
+
+    Notes
+    -----
+    A merge counts as high as the highest below it. Parts that never merge, at infinite height,
+    are joined above all others.
 
     Raises
     ------
@@ -65,26 +77,52 @@ def dendrogram(
     """
     from scipy.cluster.hierarchy import dendrogram as draw
 
-    merges = np.asarray(linkage, dtype=float)
+    merges = np.array(linkage, dtype=float)
     if merges.ndim != 2 or merges.shape[1:] != (4,):
         rule = "must have four columns, one row a merge"
         remedy = "only hierarchical clusterings have a tree: use .hac()"
         raise ValueError(complaint("linkage", np.shape(linkage), rule, remedy))
     check_integer("p", p, minimum=2)
+    merges[:, 2] = _rising(merges[:, 2])
     ax = single_axes(ax, figsize or (9.0, 4.5))
-    paint = _painter(merges, p, cut, colors)
-    tree: dict[str, Any] = draw(
-        merges, p=p, truncate_mode="lastp", ax=ax, link_color_func=paint, leaf_rotation=90
-    )
+    paint = _by_cut(merges, cut, colors) if leaf_colors is None else _by_leaf(merges, leaf_colors)
+    looks = {"link_color_func": paint, "leaf_rotation": 90, "leaf_font_size": 8}
+    if leaf_sizes is not None:
+        looks["leaf_label_func"] = _size_texts(merges, leaf_sizes)
+    tree: dict[str, Any] = draw(merges, p=p, truncate_mode="lastp", ax=ax, **looks)
     if cut is not None:
         ax.axhline(cut, color="0.1", linestyle="--", linewidth=1.0)
-    ax.set(ylabel=ylabel, xlabel="sample, or number of samples in brackets")
+    alone = "sample, or " if leaf_sizes is None else ""
+    ax.set(ylabel=ylabel, xlabel=f"{alone}number of samples in brackets")
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return tree
 
 
-def _painter(merges: NDArray[Any], p: int, cut: float | None, colors: Sequence[str] | None) -> Any:
-    """Return the function that gives each merge its colour."""
+def _rising(heights: NDArray[Any]) -> NDArray[Any]:
+    """Return heights that never fall, infinite ones a step above all others."""
+    finite = heights[np.isfinite(heights)]
+    top = float(finite.max(initial=0.0)) or 1.0
+    return np.maximum.accumulate(np.where(np.isfinite(heights), heights, 1.15 * top))
+
+
+def _by_leaf(merges: NDArray[Any], leaf_colors: Sequence[str]) -> Any:
+    """Return the function that gives each merge the colour of its leaves where they agree."""
+    colors = [*leaf_colors]
+    for left, right in merges[:, :2].astype(int):
+        colors.append(colors[left] if colors[left] == colors[right] else ABOVE)
+    return colors.__getitem__
+
+
+def _size_texts(merges: NDArray[Any], leaf_sizes: Sequence[float]) -> Any:
+    """Return the function that says how many samples lie beneath a branch."""
+    sizes = [*leaf_sizes]
+    for left, right in merges[:, :2].astype(int):
+        sizes.append(sizes[left] + sizes[right])
+    return lambda node: f"({sizes[node]:,.0f})"
+
+
+def _by_cut(merges: NDArray[Any], cut: float | None, colors: Sequence[str] | None) -> Any:
+    """Return the function that gives each merge the colour of its branch below the cut."""
     if cut is None:
         return lambda node: ABOVE
     tops = _branches_below(merges, cut)

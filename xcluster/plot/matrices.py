@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcluster.checks import complaint
 from xcluster.plot.panels import single_axes
@@ -83,6 +84,33 @@ def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:.2f}", **{"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs})
 
 
+def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
+    """Draw one row an entry and one column a feature, each coloured from least to greatest.
+
+    Parameters
+    ----------
+    da : DataArray
+        Over two dims, the second being the features, each in units of its own.
+    scaled : bool, default True
+        Whether colours run from least to greatest of each column; else they are of the values.
+    **kwargs
+        As for `correlation`.
+
+    Returns
+    -------
+    matplotlib AxesImage
+        The numbers in the cells are the values themselves.
+    """
+    looks = {"cmap": "cividis", "axis_names": False, **kwargs}
+    if not scaled:
+        return _table(da, "{:.2f}", **looks)
+    values = da.values.astype(float)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    shares = (values - low) / np.where(high > low, high - low, 1.0)
+    named = da.copy(data=shares).assign_attrs(long_name="from least (0) to greatest (1)")
+    return _table(named, "{:.4g}", numbers=values, **{"vmin": 0.0, "vmax": 1.0, **looks})
+
+
 def _table(
     da: xr.DataArray,
     form: str,
@@ -91,6 +119,7 @@ def _table(
     figsize: tuple[float, float] | None = None,
     annotate: bool | None = None,
     axis_names: bool = True,
+    numbers: NDArray[Any] | None = None,
     **kwargs: Any,
 ) -> Any:
     if da.ndim != 2:
@@ -102,7 +131,7 @@ def _table(
     image = ax.imshow(da.values, **{"aspect": "auto", **kwargs})
     _name_cells(ax, da, axis_names)
     if annotate if annotate is not None else da.size <= CELLS_WITH_NUMBERS:
-        _write_numbers(image, da, form)
+        _write_numbers(image, da.values, da.values if numbers is None else numbers, form)
     color_bar(image, [ax], with_units(da))
     return image
 
@@ -127,11 +156,11 @@ def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
     return [str(value) for value in da[dim].values]
 
 
-def _write_numbers(image: Any, da: xr.DataArray, form: str) -> None:
-    """Write each value in its cell, black on light and white on dark colours."""
-    colors = image.cmap(image.norm(da.values))
+def _write_numbers(image: Any, shown: NDArray[Any], numbers: NDArray[Any], form: str) -> None:
+    """Write each number in its cell, black on light and white on dark colours."""
+    colors = image.cmap(image.norm(shown))
     light = colors[..., :3] @ [0.299, 0.587, 0.114] > 0.5
-    for (row, column), value in np.ndenumerate(da.values):
+    for (row, column), value in np.ndenumerate(numbers):
         if np.isfinite(value):
             color = "black" if light[row, column] else "white"
             text = form.format(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def nodes(
     counts: xr.DataArray | None = None,
     *,
     figsize: tuple[float, float] | None = None,
-    color: str = "#0072b2",
+    color: str | Sequence[str] = "#0072b2",
 ) -> list[Any]:
     """Draw the centre of each node where the node stands in the map.
 
@@ -76,8 +77,8 @@ def nodes(
         panel; nodes without samples are drawn in grey.
     figsize : tuple of float, optional
         In inches.
-    color : str, default blue
-        Of the curves.
+    color : str or sequence of str, default blue
+        Of the curves: one for all, or one a node, row by row.
 
     Returns
     -------
@@ -94,9 +95,10 @@ def nodes(
     levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
     values = centers.transpose("row", "col", dim).values.reshape(-1, len(levels))
     numbers = [None] * len(axes) if counts is None else _numbers(counts)
-    for ax, curve, number in zip(axes, values, numbers, strict=True):
+    colors = [color] * len(axes) if isinstance(color, str) else color
+    for ax, curve, number, own in zip(axes, values, numbers, colors, strict=True):
         xy = (curve, levels) if upright else (levels, curve)
-        ax.plot(*xy, color=color if number != 0 else EMPTY, linewidth=1.8)
+        ax.plot(*xy, color=own if number != 0 else EMPTY, linewidth=1.8)
         if number is not None:
             _write_in_corner(ax, f"{number:,}")
     if upright:
@@ -104,6 +106,47 @@ def nodes(
         axes[0].set_ylim(*(ends if is_depth(centers, dim) else ends[::-1]))
     sides = with_units(centers), dim_text(centers, dim)
     outer_labels(axes, *(sides if upright else sides[::-1]))
+    return axes
+
+
+def planes(
+    ds: xr.Dataset,
+    *,
+    col_wrap: int | None = None,
+    figsize: tuple[float, float] | None = None,
+    **kwargs: Any,
+) -> list[Any]:
+    """Draw one panel a variable: its value at each node.
+
+    Parameters
+    ----------
+    ds : Dataset
+        Variables over ``row`` and ``col``; numeric coordinates of these become the axes.
+    col_wrap : int, optional
+        Number of panels in a row; by default at most 3.
+    figsize : tuple of float, optional
+        In inches.
+    **kwargs
+        To ``Axes.pcolormesh``.
+
+    Returns
+    -------
+    list of matplotlib Axes
+    """
+    names = list(ds.data_vars)
+    axes = panel_grid(len(names), (3.6, 2.9), col_wrap, figsize)
+    at = [
+        ds[dim].values if dim in ds.coords else np.arange(ds.sizes[dim]) for dim in ("col", "row")
+    ]
+    for ax, name in zip(axes, names, strict=True):
+        _check_grid(ds[name])
+        values = ds[name].transpose("row", "col").values
+        mesh = ax.pcolormesh(*at, values, **{"shading": "nearest", **kwargs})
+        color_bar(mesh, [ax], with_units(ds[name]))
+    if "row" not in ds.coords:
+        axes[0].invert_yaxis()
+        _whole_ticks(axes[0])
+    outer_labels(axes, dim_text(ds, "col"), dim_text(ds, "row"))
     return axes
 
 

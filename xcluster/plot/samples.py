@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xcluster.checks import complaint, did_you_mean
+from xcluster.checks import check_choice, complaint, did_you_mean
 
 if TYPE_CHECKING:
     from xcluster.samples import Samples
@@ -51,6 +51,86 @@ class SamplesPlot:
         selection = keywords.pop("sel", {})
         chosen = self._component(var) if isinstance(var, int) else self._variable(var)
         return draw(chosen.sel(selection, method="nearest") if selection else chosen, **keywords)
+
+    def correlation(self, **keywords: Any) -> Any:
+        """Draw the correlation matrix of the features.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.matrices.correlation`.
+
+        Returns
+        -------
+        matplotlib AxesImage
+        """
+        from xcluster.plot.matrices import correlation as draw
+
+        return draw(self.samples.correlation(), **keywords)
+
+    def scree(self, **keywords: Any) -> Any:
+        """Draw the share of variance of each principal component.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.curves.scree`.
+
+        Raises
+        ------
+        ValueError
+            If the last step is not ``pca``.
+        """
+        from xcluster.plot.curves import scree as draw
+
+        return draw(self.samples.explained_variance(), **keywords)
+
+    def loadings(self, var: Hashable | None = None, **keywords: Any) -> Any:
+        """Draw the axes of the reduced space in data coordinates: curves, maps or a table.
+
+        Parameters
+        ----------
+        var : optional
+            The variable to draw; by default all.
+        **keywords
+            To `xcluster.plot.loadings.loadings`.
+
+        Raises
+        ------
+        ValueError
+            If the last step has no axes, or there is no such variable.
+        """
+        from xcluster.plot.loadings import loadings as draw
+
+        found = self.samples.loadings()
+        if var is not None:
+            found = found[[check_choice("var", var, tuple(found.data_vars))]]
+        return draw(found, **keywords)
+
+    def scatter(self, x: int = 0, y: int = 1, **keywords: Any) -> Any:
+        """Draw two components against each other, coloured by their density.
+
+        Parameters
+        ----------
+        x, y : int
+            Numbers of the components (or features, where nothing reduces them), from 0.
+        **keywords
+            To `xcluster.plot.scatter.scatter`, ``log=True`` among them.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer components.
+        """
+        from xcluster.plot.scatter import scatter as draw
+
+        return draw(self.samples.transform().compute(), x=x, y=y, **keywords)
+
+    def histogram(self, **keywords: Any) -> list[Any]:
+        """Draw one histogram a component; see `xcluster.plot.scatter.histogram`."""
+        from xcluster.plot.scatter import histogram as draw
+
+        return draw(self.samples.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
         variables = self.samples.layout.variables

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.checks import complaint
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import panel_grid, single_axes
 from xcluster.plot.style import color_bar
@@ -16,6 +17,7 @@ from xcluster.plot.text import dim_text
 
 BINS = 100
 CURVES_MAX = 500
+POINTS_3D_MAX = 20_000
 
 
 def scatter(
@@ -60,6 +62,11 @@ def scatter(
     -------
     matplotlib PathCollection
 
+    Raises
+    ------
+    ValueError
+        If there are fewer components.
+
     Examples
     --------
     >>> import matplotlib
@@ -70,6 +77,7 @@ def scatter(
     >>> scatter(points).axes.get_xlabel()
     'component 1'
     """
+    _check_components(components, x, y)
     ax = single_axes(ax, figsize or (6.0, 5.0))
     points = _points(components.isel(component=[x, y]))
     of_sample = None if labels is None else _flat(labels, components)
@@ -86,6 +94,64 @@ def scatter(
     else:
         artist = ax.scatter(*points[keep].T, **look)
     ax.set(xlabel=_component_text(components, x), ylabel=_component_text(components, y))
+    return artist
+
+
+def scatter3d(
+    components: xr.DataArray,
+    labels: xr.DataArray,
+    *,
+    x: int = 0,
+    y: int = 1,
+    z: int = 2,
+    at_most: int = POINTS_3D_MAX,
+    ax: Any = None,
+    figsize: tuple[float, float] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Draw three components against each other, coloured by label.
+
+    Parameters
+    ----------
+    components : DataArray
+        Over ``component`` and the dims of the samples.
+    labels : DataArray
+        The label of each sample. Names and colours come from its flags.
+    x, y, z : int
+        Numbers of the components, from 0.
+    at_most : int, default 20,000
+        The most points drawn, chosen at random.
+    ax : mpl_toolkits.mplot3d.Axes3D, optional
+        By default a new figure is made.
+    figsize : tuple of float, optional
+        In inches.
+    **kwargs
+        To ``Axes3D.scatter``.
+
+    Returns
+    -------
+    Path3DCollection
+
+    Raises
+    ------
+    ValueError
+        If there are fewer components.
+    """
+    _check_components(components, x, y, z)
+    points, of_sample = _points(components.isel(component=[x, y, z])), _flat(labels, components)
+    keep = np.flatnonzero(np.isfinite(points).all(axis=1) & np.isfinite(of_sample))
+    keep = np.random.default_rng(0).permutation(keep)[:at_most]
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.figure(figsize=figsize or (7.0, 5.5)).add_subplot(projection="3d")
+    flags = flags_of(labels)
+    look = {"s": float(np.clip(20_000 / max(len(keep), 1), 2, 25)), "linewidths": 0, **kwargs}
+    artist = ax.scatter(*points[keep].T, c=flags.color_of(of_sample[keep]), **look)
+    draw_legend([ax], flags.names, flags.colors)
+    names = [_component_text(components, number) for number in (x, y, z)]
+    ax.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
+    ax.set_box_aspect(None, zoom=0.85)
     return artist
 
 
@@ -179,6 +245,13 @@ def parallel(
     return drawn
 
 
+def _check_components(components: xr.DataArray, *numbers: int) -> None:
+    size = components.sizes["component"]
+    if not all(0 <= number < size for number in numbers):
+        rule = f"needs {len(numbers)} components, and there are {size}, numbered from 0"
+        raise ValueError(complaint("components", numbers, rule, "name others, or draw a histogram"))
+
+
 def _points(components: xr.DataArray) -> NDArray[np.float64]:
     """Return samples as rows and components as columns."""
     rows = components.transpose(..., "component").values
@@ -191,6 +264,8 @@ def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
 
 
 def _component_text(components: xr.DataArray, number: int) -> str:
+    if "feature" in components.coords:
+        return str(components["feature"].values[number])
     if "component" not in components.coords:
         return f"component {number + 1}"
     name = components["component"].values[number]

@@ -1,0 +1,77 @@
+"""Centres of labels, drawn as what they are: curves, fields or a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcluster.plot.flags import flags_of_centers
+from xcluster.plot.panels import panel_columns
+from xcluster.plot.profiles import centers as curves
+from xcluster.plot.text import with_units
+
+__all__ = ["curves", "fields", "table"]
+
+
+def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any) -> Any:
+    """Draw one map a label, all in one scale.
+
+    Parameters
+    ----------
+    centers : DataArray
+        Over ``label`` and two more dims.
+    col_wrap : int, optional
+        Number of maps in a row; by default at most 3.
+    **kwargs
+        To `xcluster.plot.maps.map`.
+
+    Returns
+    -------
+    xarray.plot.FacetGrid
+    """
+    from xcluster.plot.maps import map as draw_map
+
+    flags = flags_of_centers(centers)
+    plain = centers.drop_vars("label_name", errors="ignore")
+    columns = col_wrap or panel_columns(len(flags.names), 3)
+    grid = draw_map(plain, col="label", col_wrap=columns, **kwargs)
+    for ax, name, color in zip(grid.axs.flat, flags.names, flags.colors, strict=False):
+        ax.set_title(name, fontsize="medium", **_chip(color))
+    return grid
+
+
+def table(centers: xr.Dataset, **kwargs: Any) -> Any:
+    """Draw one row a label and one column a variable, each coloured from least to greatest.
+
+    Parameters
+    ----------
+    centers : Dataset
+        Variables over ``label``; those with further dims are left out.
+    **kwargs
+        To `xcluster.plot.matrices.features`.
+
+    Returns
+    -------
+    matplotlib AxesImage
+    """
+    from xcluster.plot.matrices import features
+
+    flags = flags_of_centers(centers)
+    single = [array for array in centers.data_vars.values() if array.ndim == 1]
+    values = np.stack([array.values for array in single], axis=1)
+    coords = {"label": list(flags.names), "variable": [with_units(array) for array in single]}
+    image = features(xr.DataArray(values, coords, ("label", "variable")), **kwargs)
+    for text, color in zip(image.axes.get_yticklabels(), flags.colors, strict=True):
+        text.set(**_chip(color))
+    return image
+
+
+def _chip(color: str) -> dict[str, Any]:
+    """Return the look of a name that stands on the colour of its label."""
+    from matplotlib.colors import to_rgb
+
+    light = np.dot(to_rgb(color), [0.299, 0.587, 0.114]) > 0.5
+    box = {"facecolor": color, "edgecolor": "none", "boxstyle": "round,pad=0.25"}
+    return {"bbox": box, "color": "black" if light else "white"}

@@ -1,0 +1,48 @@
+"""Which labels of two results meet."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from xcluster.matching import paired
+from xcluster.plot.flags import flags_of
+
+
+def confusion_table(
+    ours: xr.DataArray, theirs: xr.DataArray, titles: tuple[str, str] = ("first", "second")
+) -> xr.DataArray:
+    """Return how many samples have each label of ``ours`` and each of ``theirs``.
+
+    Parameters
+    ----------
+    ours, theirs : DataArray
+        Label maps on one grid. Samples without data or label in either are left out.
+    titles : tuple of str, default ("first", "second")
+        What the axes of the table say.
+
+    Returns
+    -------
+    DataArray over ``first`` and ``second``, with the names ``first_name`` and ``second_name``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xcluster.plot.confusion import confusion_table
+    >>> labels = xr.DataArray([0.0, 0.0, 1.0], dims="sample")
+    >>> confusion_table(labels, xr.DataArray([1.0, 1.0, 0.0], dims="sample")).values
+    array([[0, 2],
+           [1, 0]])
+    """
+    first, second = paired(ours, theirs)
+    flags = flags_of(ours).classified, flags_of(theirs).classified
+    known = (first >= 0) & (second >= 0)
+    sizes = [int(each.values.max(initial=-1)) + 1 for each in flags]
+    counts = np.zeros(sizes, np.int64)
+    np.add.at(counts, (first[known], second[known]), 1)
+    table = xr.DataArray(counts, dims=("first", "second"), name="samples")
+    for dim, own, title in zip(("first", "second"), flags, titles, strict=True):
+        numbers = dim, own.values, {"long_name": title}
+        names = dim, list(own.names)
+        table = table.isel({dim: own.values}).assign_coords({dim: numbers, f"{dim}_name": names})
+    return table

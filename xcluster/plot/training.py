@@ -1,0 +1,69 @@
+"""How a network learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.plot.panels import panel_grid
+
+LINE = "#0072b2"
+KEPT = "#d55e00"
+
+TITLES = {
+    "loss": "loss",
+    "reconstruction": "mean squared error",
+    "kl": "Kullback-Leibler term",
+    "r2": "R² of the reconstruction",
+}
+
+
+def training(
+    history: Mapping[str, NDArray[Any]],
+    kept: int | None = None,
+    *,
+    col_wrap: int | None = 2,
+    figsize: tuple[float, float] | None = None,
+) -> list[Any]:
+    """Draw one panel a quantity over the epochs, and mark the epoch that was kept.
+
+    Parameters
+    ----------
+    history : mapping of str to array of shape (n_epochs,)
+        ``loss``, ``reconstruction``, ``kl`` and ``r2``, those that there are. What is always
+        positive is drawn on a logarithmic scale, R2 on a linear one.
+    kept : int, optional
+        The epoch, from 1, whose weights were kept.
+    col_wrap : int, default 2
+        Number of panels in a row.
+    figsize : tuple of float, optional
+        In inches.
+
+    Returns
+    -------
+    list of matplotlib Axes
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> from xcluster.plot.training import training
+    >>> [ax.get_ylabel() for ax in training({"loss": [3.0, 2.0], "r2": [0.1, 0.5]}, kept=2)]
+    ['loss', 'R² of the reconstruction']
+    """
+    names = [name for name in TITLES if name in history]
+    axes = panel_grid(len(names), (3.8, 2.4), col_wrap, figsize, sharey=False)
+    for ax, name in zip(axes, names, strict=True):
+        values = np.asarray(history[name], dtype=float)
+        ax.plot(np.arange(1, len(values) + 1), values, color=LINE)
+        if name != "r2" and (values > 0).all():
+            ax.set_yscale("log")
+        if kept is not None:
+            ax.axvline(kept, color=KEPT, linestyle="--", linewidth=1.0, label=f"epoch {kept} kept")
+        ax.set(ylabel=TITLES[name], xlabel="epoch")
+    if kept is not None:
+        axes[0].legend(frameon=False)
+    return axes
