@@ -94,7 +94,7 @@ class Rows:
     def take(self, order: Array) -> Rows:
         """Return the rows ``order``, of the same tally."""
         weight = None if self.weight is None else self.weight[order]
-        return Rows(self.X[order], weight, self.key[order], self.tally)
+        return Rows(np.take(self.X, order, axis=0), weight, self.key[order], self.tally)
 
 
 def gather(layout: Layout) -> Rows:
@@ -126,6 +126,40 @@ def sample(layout: Layout, n: int) -> Rows:
 def _limit(share: float) -> np.uint64:
     """Return the key below which this share of all keys lies."""
     return np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+
+
+def distinct(layout: Layout) -> Rows:
+    """Return each row that differs from all others once, weighted by how often it occurs.
+
+    For clusterers that take weights that is all rows, however many there are. Meant for data of
+    few different rows: memory holds them all.
+    """
+    read = partial(_read_distinct, starts=_starts(layout))
+    return checked(matrix.reduce(layout, read, _merge_distinct), layout)
+
+
+def _read_distinct(block: matrix.Block, *, starts: Array) -> Rows:
+    complete = block.complete
+    X = block.rows(complete)
+    weight = np.ones(len(X)) if block.weight is None else block.weight[complete]
+    return _once_each(X, weight, Tally.of(block, complete, starts))
+
+
+def _once_each(X: Array, weight: Array, tally: Tally) -> Rows:
+    rows, which = np.unique(X, axis=0, return_inverse=True)
+    total = np.bincount(which.ravel(), weight, minlength=len(rows))
+    return Rows(rows, total, np.arange(len(rows), dtype=np.uint32), tally)
+
+
+def _merge_distinct(parts: Sequence[Rows]) -> Rows:
+    rows, weights = [part.X for part in parts], [part.weight for part in parts]
+    weight = np.concatenate([each for each in weights if each is not None])
+    return _once_each(np.concatenate(rows), weight, Tally.merge([part.tally for part in parts]))
+
+
+def has_distinct(X: Array, k: int) -> bool:
+    """Whether at least ``k`` of the rows differ; the first few nearly always tell."""
+    return any(len(np.unique(some, axis=0)) >= k for some in (X[: 4 * k], X))
 
 
 def _short_keys(rows: Rows, shift: int) -> Rows:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sklearn.utils.validation import has_fit_parameter
 
 from xcluster import conclusion, connection, fitting
 from xcluster.algorithms.hierarchical import Hierarchical
@@ -124,10 +125,10 @@ class Sweep:
         ValueError
             If ``k`` is not among those fitted.
         """
-        check_choice("k", k, tuple(self.models))
         if self.samples is None or self.reduction is None:
             rule = "its models were not saved with the sweep"
             raise ValueError(complaint("k", k, rule, f"refit with k={k}"))
+        check_choice("k", k, tuple(self.models))
         estimator, record = self.models[k]
         return conclusion.conclude(
             self.samples, self.reduction, self.method, estimator, record, self.options, self
@@ -172,7 +173,8 @@ def check_k(k: int, samples: Samples) -> None:
 
 def _single(samples: Samples, method: Method, k: int | None, options: Options) -> Clustering:
     fitting.check_fits(samples.layout, method, options)
-    prepared = fitting.prepare(samples, options)
+    weighs = has_fit_parameter(method.estimator, "sample_weight")
+    prepared = fitting.prepare(samples, options, k if k and weighs else 1)
     estimator = _built(method, prepared, k)
     estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
     return conclusion.conclude(
