@@ -415,7 +415,7 @@ class Clustering(MethodResults):
             return None
         labels = self.stored["labels"]
         unclear = np.isfinite(labels) & ~(self.stored["memberships"].max(LABEL) > u)
-        return self.stored.assign(labels=xr.where(unclear, UNCLASSIFIED, labels))
+        return self.stored.assign(labels=labels.where(~unclear, UNCLASSIFIED))
 
     def _need_soft(self, what: str) -> None:
         if not self.is_soft:

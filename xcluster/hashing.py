@@ -65,7 +65,10 @@ def _canonical_values(layout: Layout, dim: Hashable, longitude: xr.DataArray | N
         return np.round(values.astype(np.float64) % 360, 6) % 360
     if values.dtype.kind in "fiu":
         return values.astype(np.float64) + 0.0  # so that -0.0 hashes as 0.0
-    return values if values.dtype.kind in "mM" else values.astype(str).astype(object)
+    if values.dtype.kind in "mM":
+        return values
+    # One by one, as the entries of a MultiIndex are tuples.
+    return np.array([str(value) for value in values], object)
 
 
 def _hash(values: Any) -> Array:

@@ -82,6 +82,7 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
         kwargs={"partition": partition},
         dask="parallelized",
         output_dtypes=[np.float32],
+        keep_attrs=True,
     )
     out = stored.assign(labels=recoded)
     if "memberships" in stored:
@@ -93,6 +94,7 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
             output_core_dims=[[COLUMN]],
             exclude_dims={LABEL},
             dask="allowed",
+            keep_attrs=True,
         )
         out = out.drop_dims(LABEL).assign(memberships=as_memberships(grouped))
     return out

@@ -126,10 +126,15 @@ REFUSED = "do not open the file if you do not know where it comes from"
 
 def _encode_foreign(estimator: Any, arrays: Arrays) -> Any:
     from skops.io import dumps
+    from skops.io.exceptions import UnsupportedTypeException
 
-    name = f"array_{len(arrays)}"
-    arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
-    cls = type(estimator)
+    cls, name = type(estimator), f"array_{len(arrays)}"
+    try:
+        arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
+    except UnsupportedTypeException as error:
+        rule = "holds what cannot be written without running code when it is read"
+        remedy = "keep .to_dataset() instead, or use another clusterer"
+        raise TypeError(complaint("clusterer", cls.__name__, rule, remedy)) from error
     return {"skops": name, "type": f"{cls.__module__}.{cls.__qualname__}"}
 
 
