@@ -36,6 +36,9 @@ from xcluster.scores.silhouette import (
     SilhouetteScore,
     silhouette_samples,
     silhouette_score,
+    silhouette_scores,
+)
+from xcluster.scores.simplified import (
     simplified_silhouette_samples,
     simplified_silhouette_score,
 )
@@ -69,6 +72,7 @@ __all__ = [
     "robustness_classes",
     "silhouette_samples",
     "silhouette_score",
+    "silhouette_scores",
     "simplified_silhouette_samples",
     "simplified_silhouette_score",
     "stability",

@@ -1,24 +1,24 @@
-"""Silhouettes: exact for any number of rows, estimated from some rows, or simplified."""
+"""Silhouettes: exact for any number of rows, or estimated from some of them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_integer, complaint
+from xcluster.checks import check_integer
 from xcluster.parallel import map_threads
-from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
+from xcluster.scores.labelled import LabelledRows, as_matrix, check_labels, labelled_rows
 
 Array = NDArray[Any]
 
 EXACT_ROWS = 65_536
 _FEWEST_SAMPLED = 1_000
 _FEWEST_PER_CLUSTER = 30
-_BLOCK_ROWS = 16_384
 _NORMAL_95 = 1.959963984540054
 
 
@@ -90,7 +90,7 @@ def silhouette_samples(
     array([0.88, 0.87, 0.87, 0.88])
     """
     data = labelled_rows(X, labels, sample_weight, minimum=2)
-    return data.spread(_silhouettes(data, np.arange(len(data.X))))
+    return data.spread(_silhouettes(data, [data.cluster], np.arange(len(data.X)))[0])
 
 
 def silhouette_score(
@@ -142,106 +142,107 @@ def silhouette_score(
     >>> round(silhouette_score([[0.0], [1.0], [8.0], [9.0]], [0, 0, 1, 1]).value, 2)
     0.87
     """
-    limit = check_integer("limit", limit, minimum=1)
-    data = labelled_rows(X, labels, sample_weight, minimum=2)
-    n_rows = len(data.X)
-    if n_rows <= limit:
-        value = float(np.average(_silhouettes(data, np.arange(n_rows)), weights=data.weight))
-        return SilhouetteScore(value, value, value, n_rows)
-    n_sampled = max(_FEWEST_SAMPLED, limit**2 // n_rows)
-    rows = _stratified_rows(data, n_sampled, np.random.default_rng(random_state))
-    return _estimate(data, rows, _silhouettes(data, rows))
+    scores = silhouette_scores(
+        X, [labels], sample_weight=sample_weight, limit=limit, random_state=random_state
+    )
+    return scores[0]
 
 
-def simplified_silhouette_samples(X: ArrayLike, labels: ArrayLike, centers: ArrayLike) -> Array:
-    """Return each row's silhouette by centres instead of rows (Hruschka et al. 2004).
-
-    ``a`` is the distance to the own centre and ``b`` that to the nearest other centre: linear in
-    the number of rows. Weights play no part but through the centres; average with them for a
-    weighted score.
+def silhouette_scores(
+    X: ArrayLike,
+    labellings: Sequence[ArrayLike],
+    *,
+    sample_weight: ArrayLike | None = None,
+    limit: int = EXACT_ROWS,
+    random_state: int = 0,
+) -> list[SilhouetteScore]:
+    """Return the `silhouette_score` of several labellings, each distance taken once for all.
 
     Parameters
     ----------
     X : array of shape (n_samples, n_features)
-    labels : integer array of shape (n_samples,)
-        Positions in ``centers``. Negative = noise, left out.
-    centers : array of shape (n_clusters, n_features)
+    labellings : sequence of integer arrays of shape (n_samples,)
+        Rows that are negative in any of them are left out. Where rows are sampled they are
+        stratified by the labelling of most labels.
+    sample_weight : array of shape (n_samples,), optional
+    limit : int, default 65,536
+        The most rows that are all evaluated.
+    random_state : int, default 0
 
     Returns
     -------
-    float64 array of shape (n_samples,)
-        NaN for noise.
+    list of SilhouetteScore
+        NaN for a labelling of a single label.
 
     Raises
     ------
     ValueError
-        If there are fewer than two centres, a label has none, or an array is malformed.
-
-    References
-    ----------
-    Hruschka, de Castro, Campello (2004), "Evolutionary algorithms for clustering gene-expression
-    data", ICDM, 403-406.
+        If none has two labels, or an array is malformed.
 
     Examples
     --------
-    >>> from xcluster.scores import simplified_silhouette_samples
-    >>> simplified_silhouette_samples([[0.0], [1.0], [8.0]], [0, 0, 1], [[0.5], [8.0]]).round(2)
-    array([0.94, 0.93, 1.  ])
+    >>> from xcluster.scores import silhouette_scores
+    >>> X = [[0.0], [1.0], [8.0], [9.0]]
+    >>> [round(each.value, 2) for each in silhouette_scores(X, [[0, 0, 1, 1], [0, 0, 0, 1]])]
+    [0.87, 0.03]
     """
-    data = labelled_rows(X, labels)
-    centers = as_matrix("centers", centers)
-    if len(centers) < 2 or data.names[-1] >= len(centers):
-        rule = f"needs at least two rows, and one for each label up to {data.names[-1]}"
-        raise ValueError(complaint("centers", centers.shape, rule, "pass the centre of each label"))
-    own = data.names[data.cluster]
-    blocks = [slice(i, i + _BLOCK_ROWS) for i in range(0, len(own), _BLOCK_ROWS)]
-    parts = map_threads(lambda rows: _simplified(data.X[rows], own[rows], centers), blocks)
-    return data.spread(np.concatenate(parts))
+    limit = check_integer("limit", limit, minimum=1)
+    X = as_matrix("X", X)
+    labels = [check_labels("labels", each, len(X)) for each in labellings]
+    noise = np.min(labels, axis=0) < 0
+    finest = max(labels, key=lambda each: len(np.unique(each)))
+    data = labelled_rows(X, np.where(noise, -1, finest), sample_weight, minimum=2)
+    clusters = [np.unique(each[data.kept], return_inverse=True)[1] for each in labels]
+    sampled = len(data.X) > limit
+    rows = np.arange(len(data.X))
+    if sampled:
+        n_sampled = max(_FEWEST_SAMPLED, limit**2 // len(data.X))
+        rows = _stratified_rows(data, n_sampled, np.random.default_rng(random_state))
+    values = _silhouettes(data, clusters, rows)
+    return [_estimate(data, rows, each) if sampled else _exact(data, each) for each in values]
 
 
-def simplified_silhouette_score(
-    X: ArrayLike, labels: ArrayLike, centers: ArrayLike, sample_weight: ArrayLike | None = None
-) -> float:
-    """Return the weighted mean of `simplified_silhouette_samples`, noise left out.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-    labels : integer array of shape (n_samples,)
-    centers : array of shape (n_clusters, n_features)
-    sample_weight : array of shape (n_samples,), optional
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> from xcluster.scores import simplified_silhouette_score
-    >>> round(simplified_silhouette_score([[0.0], [1.0], [8.0]], [0, 0, 1], [[0.5], [8.0]]), 2)
-    0.96
-    """
-    kept = labelled_rows(X, labels, sample_weight)
-    values = simplified_silhouette_samples(X, labels, centers)
-    return float(np.average(values[kept.kept], weights=kept.weight))
-
-
-def _silhouettes(data: LabelledRows, queries: Array) -> Array:
-    """Return the exact silhouettes of the rows at ``queries``, in blocks over threads."""
+def _silhouettes(data: LabelledRows, labellings: Sequence[Array], queries: Array) -> Array:
+    """Return the silhouettes of the rows at ``queries``, shape (n_labellings, n_queries)."""
     from xcluster.algorithms.kernels.silhouette import LANES, distance_sums
 
-    order = np.argsort(data.cluster, kind="stable")
-    starts = np.searchsorted(data.cluster[order], np.arange(data.n_clusters + 1))
+    cell, clusters, edges = _cells(labellings)
+    order = np.argsort(cell, kind="stable")
+    starts = np.searchsorted(cell[order], np.arange(len(clusters) + 1))
     matrix = _scaled_and_padded(data.X)
     rows, weights = matrix[order], data.weight[order]
+    totals = [np.bincount(each, data.weight) for each in labellings]
 
-    def of_block(start: int) -> Array:
+    def of_block(start: int) -> list[Array]:
         block = queries[start : start + LANES]
         columns = np.ascontiguousarray(matrix[block].T)
-        sums = distance_sums(columns, rows, weights, starts)
-        return _from_sums(sums, data.cluster[block], data.weight[block], data.totals)
+        sums = distance_sums(columns, rows, weights, starts, clusters, edges[-1])
+        parts = zip(np.split(sums, edges[:-1]), labellings, totals, strict=True)
+        return [
+            _from_sums(part, each[block], data.weight[block], total) for part, each, total in parts
+        ]
 
-    return np.concatenate(map_threads(of_block, range(0, len(queries), LANES)))
+    return np.concatenate(map_threads(of_block, range(0, len(queries), LANES)), axis=1)
+
+
+def _cells(labellings: Sequence[Array]) -> tuple[Array, Array, Array]:
+    """Return the cell of each row: those of one cell share a cluster in every labelling.
+
+    Also the clusters of each cell, numbered on from one labelling to the next, and where the
+    numbers of each labelling end.
+    """
+    cell = np.zeros(len(labellings[0]), np.int64)
+    for each in labellings:
+        cell = np.unique(cell * (each.max() + 1) + each, return_inverse=True)[1]
+    first = np.unique(cell, return_index=True)[1]
+    edges = np.cumsum([each.max() + 1 for each in labellings])
+    shifted = [each[first] + edge for each, edge in zip(labellings, [0, *edges[:-1]], strict=True)]
+    return cell, np.stack(shifted, axis=1), edges
+
+
+def _exact(data: LabelledRows, values: Array) -> SilhouetteScore:
+    value = float(np.average(values, weights=data.weight))
+    return SilhouetteScore(value, value, value, len(values))
 
 
 def _scaled_and_padded(X: Array) -> Array:
@@ -253,6 +254,8 @@ def _scaled_and_padded(X: Array) -> Array:
 
 def _from_sums(sums: Array, cluster: Array, weight: Array, totals: Array) -> Array:
     """Return silhouettes from sums of shape (n_clusters, n_queries); ``sums`` is overwritten."""
+    if len(totals) < 2:
+        return np.full(len(cluster), np.nan)
     lanes = np.arange(len(cluster))
     others = totals[cluster] - np.minimum(weight, 1.0)
     alone = others <= 1e-12 * totals[cluster]
@@ -260,22 +263,13 @@ def _from_sums(sums: Array, cluster: Array, weight: Array, totals: Array) -> Arr
     sums /= totals[:, None]
     sums[cluster, lanes] = np.inf
     b = sums.min(axis=0)
-    return np.where(alone, 0.0, _silhouette(a, b))
+    return np.where(alone, 0.0, contrast(a, b))
 
 
-def _silhouette(a: Array, b: Array) -> Array:
+def contrast(a: Array, b: Array) -> Array:
+    """Return ``(b - a) / max(a, b)``, 0 where both are 0."""
     larger = np.maximum(a, b)
     return (b - a) / np.where(larger > 0, larger, 1.0)
-
-
-def _simplified(X: Array, own: Array, centers: Array) -> Array:
-    from scipy.spatial.distance import cdist
-
-    distances = cdist(X, centers)
-    lanes = np.arange(len(X))
-    a = distances[lanes, own]
-    distances[lanes, own] = np.inf
-    return _silhouette(a, distances.min(axis=1))
 
 
 def _stratified_rows(data: LabelledRows, n_sampled: int, rng: np.random.Generator) -> Array:
@@ -303,4 +297,5 @@ def _estimate(data: LabelledRows, rows: Array, values: Array) -> SilhouetteScore
     shares = data.totals / data.totals.sum()
     value = float(shares @ means)
     half = _NORMAL_95 * math.sqrt(float(shares**2 @ variances))
-    return SilhouetteScore(value, max(value - half, -1.0), min(value + half, 1.0), len(rows))
+    low, high = np.clip([value - half, value + half], -1.0, 1.0)
+    return SilhouetteScore(value, float(low), float(high), len(rows))

@@ -1,4 +1,4 @@
-"""Sums of distances from a few rows to all rows of each cluster."""
+"""Sums of distances from a few rows to all rows of each cluster, for several labellings at once."""
 
 from __future__ import annotations
 
@@ -15,35 +15,41 @@ LANES = 128
 
 @njit(nogil=True, cache=True)
 def distance_sums(
-    queries: Array, rows: Array, weights: Array, starts: Array
+    queries: Array, rows: Array, weights: Array, starts: Array, clusters: Array, n_clusters: int
 ) -> Array:  # pragma: no cover - compiled
     """Return the weighted sums of distances from each query to the rows of each cluster.
 
-    Distances are taken in the type of the data, sums in float64. The queries are the lanes of
-    vector instructions, so no sum runs across lanes and none is reordered.
+    A cell holds the rows that share a cluster in every labelling: each distance is taken once,
+    however many labellings there are. Distances are taken in the type of the data, sums in
+    float64. The queries are the lanes of vector instructions, so no sum runs across lanes and
+    none is reordered.
 
     Parameters
     ----------
     queries : array of shape (n_features, n_queries)
         ``n_features`` is a multiple of four (pad with zeros).
     rows : array of shape (n_rows, n_features)
-        Sorted by cluster.
+        Sorted by cell.
     weights : float64 array of shape (n_rows,)
-    starts : integer array of shape (n_clusters + 1,)
-        Where each cluster's rows start, and the end of the last.
+    starts : integer array of shape (n_cells + 1,)
+        Where each cell's rows start, and the end of the last.
+    clusters : integer array of shape (n_cells, n_labellings)
+        The clusters of each cell, numbered on from one labelling to the next.
+    n_clusters : int
+        Of all labellings together.
 
     Returns
     -------
     float64 array of shape (n_clusters, n_queries)
     """
     n_features, n_queries = queries.shape
-    sums = np.zeros((starts.size - 1, n_queries))
+    sums = np.zeros((n_clusters, n_queries))
     squares = np.empty(n_queries, queries.dtype)
     # A flat total: views such as ``sums[cluster]`` cost an atomic count each.
     total = np.empty(n_queries)
-    for cluster in range(starts.size - 1):
+    for cell in range(starts.size - 1):
         total[:] = 0.0
-        for row in range(starts[cluster], starts[cluster + 1]):
+        for row in range(starts[cell], starts[cell + 1]):
             weight = weights[row]
             squares[:] = 0
             for f in range(0, n_features, 4):
@@ -54,6 +60,8 @@ def distance_sums(
                     squares[lane] += (u * u + v * v) + (w * w + x * x)
             for lane in range(n_queries):
                 total[lane] += weight * np.sqrt(squares[lane])
-        for lane in range(n_queries):
-            sums[cluster, lane] = total[lane]
+        for labelling in range(clusters.shape[1]):
+            cluster = clusters[cell, labelling]
+            for lane in range(n_queries):
+                sums[cluster, lane] += total[lane]
     return sums
