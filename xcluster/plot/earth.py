@@ -88,7 +88,7 @@ def add_graticule(ax: Any, degrees: bool, left: bool = True, bottom: bool = True
 
 def _inches(ax: Any) -> tuple[float, float]:
     """Return the size that an axes will have, its shape being fixed."""
-    figure_width, figure_height = ax.figure.get_size_inches()
+    figure_width, figure_height = ax.get_figure(root=True).get_size_inches()
     box = ax.get_position()
     width, height = box.width * figure_width, box.height * figure_height
     shape = abs(np.subtract(*ax.get_xlim()) / np.subtract(*ax.get_ylim()))
