@@ -80,16 +80,17 @@ def _samples_lines(samples: Samples) -> list[Line]:
         lines.append(("weights", name))
     if layout.left_out:
         lines.append(("left out", _left_out(layout)))
-    return lines
+    return lines + [("note", note) for note in layout.notes]
 
 
 def _features(layout: Layout) -> str:
     names = [
-        str(name) if variable.size == 1 else f"{name} ({variable.size})"
+        str(name) if variable.extent == 1 else f"{name} ({variable.extent})"
         for name, variable in layout.variables.items()
     ]
     shown = names if len(names) <= 12 else [*names[:10], f"... {len(names) - 10} more"]
-    return f"{layout.n_features}: {', '.join(shown)}"
+    total = sum(variable.extent for variable in layout.variables.values())
+    return f"{total}: {', '.join(shown)}"
 
 
 def _steps(samples: Samples) -> str:

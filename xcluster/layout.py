@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcluster.levels import Levels
 
@@ -33,15 +35,21 @@ class Variable:
         In the user's order; empty for a single feature.
     levels
         How each sample is filled and resampled along its only feature dim, if it is.
+    cells
+        Which features exist at all, where that is not all of them (land in a field of the sea).
     """
 
     array: xr.DataArray
     feature_dims: tuple[Hashable, ...] = ()
     levels: Levels | None = None
+    cells: Cells | None = None
 
-    @property
+    @cached_property
     def template(self) -> xr.DataArray:
-        """One sample without values: the feature dims with their coordinates and attributes."""
+        """One sample without values: the feature dims with their coordinates and attributes.
+
+        It is 0 at features, and NaN at cells of the field that are none.
+        """
         array = self.array
         if self.levels is not None:
             array = _at_levels(array, self.feature_dims[0], self.levels)
@@ -51,13 +59,71 @@ class Variable:
             if coord.dims and set(coord.dims) <= set(self.feature_dims)
         }
         shape = tuple(array.sizes[dim] for dim in self.feature_dims)
-        empty = np.broadcast_to(np.float32("nan"), shape)
-        return xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
+        empty = np.broadcast_to(np.float32(0), shape)
+        template = xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
+        if self.kept is None:
+            return template
+        dims = canonical_dims(self.feature_dims)
+        kept = xr.DataArray(self.kept.reshape([template.sizes[dim] for dim in dims]), dims=dims)
+        fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(template, dim)}
+        return template.where(kept.isel(fallen)).transpose(*self.feature_dims)
+
+    @property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Which cells, flattened as columns are, are features; None where all are."""
+        return None if self.cells is None else self.cells.kept
+
+    @property
+    def extent(self) -> int:
+        """Number of features, cells that never have data included; from the shape alone."""
+        if self.levels is not None:
+            return len(self.levels.target)
+        return int(np.prod([self.array.sizes[dim] for dim in self.feature_dims], dtype=np.int64))
 
     @property
     def size(self) -> int:
         """Number of features."""
-        return self.template.size
+        return self.extent if self.kept is None else int(self.kept.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Which cells of a field have data in any sample; read from the data when first needed.
+
+    Parameters
+    ----------
+    array
+        The field, over sample and feature dims.
+    feature_dims
+        Of these.
+    like
+        The template of an earlier field, whose cells are taken instead.
+    """
+
+    array: xr.DataArray
+    feature_dims: tuple[Hashable, ...]
+    like: xr.DataArray | None = None
+
+    @cached_property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Which cells are features, flattened as columns are; None where all are."""
+        if self.like is None and self.array.dtype.kind != "f":
+            return None
+        found = self._with_data() if self.like is None else self.like.notnull()
+        kept = flat_features(found, self.feature_dims)
+        return kept if kept.any() and not kept.all() else None
+
+    def _with_data(self) -> xr.DataArray:
+        others = [dim for dim in self.array.dims if dim not in self.feature_dims]
+        if self.array.chunks is not None:
+            return self.array.notnull().any(others).compute()
+        found = self.array.isel(dict.fromkeys(others, 0)).notnull().copy()
+        lacking = np.nonzero(~found.values)
+        if len(lacking[0]):  # a look at the few cells that the first sample lacks
+            fields = self.array.transpose(*others, *found.dims).values
+            present = ~np.isnan(fields[(..., *lacking)])
+            found.values[lacking] = present.reshape(-1, len(lacking[0])).any(axis=0)
+        return found
 
 
 def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArray:
@@ -103,6 +169,7 @@ class Layout:
     weight: xr.DataArray | None = None
     scene: str = ""
     others: tuple[Layout, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def scenes(self) -> tuple[Layout, ...]:
@@ -187,3 +254,9 @@ def canonical_dims(dims: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
 def upright(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
     """Return ``array`` with the indexes of ``dims`` rising."""
     return array.isel({dim: slice(None, None, -1) for dim in dims if is_descending(array, dim)})
+
+
+def flat_features(array: xr.DataArray, dims: tuple[Hashable, ...]) -> NDArray[Any]:
+    """Return an array over feature dims as a row of columns is laid out, shape (n_features,)."""
+    dims = canonical_dims(dims)
+    return np.asarray(upright(array, dims).transpose(*dims).values).ravel()

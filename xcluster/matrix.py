@@ -18,7 +18,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.checks import complaint
-from xcluster.layout import COLUMN, Layout, canonical_dims, is_descending, upright
+from xcluster.layout import (
+    COLUMN,
+    Layout,
+    canonical_dims,
+    flat_features,
+    is_descending,
+    upright,
+)
 from xcluster.levels import Levels
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import BLOCK_ROWS
@@ -32,6 +39,9 @@ OURS = "while working on a block that was read"
 CACHED_ROWS = 16_384
 """Rows put together at a time: in cache while one variable after another is filled in."""
 
+PART_BYTES = 32 * 2**20
+"""Rows of a block put together at a time: windows of an image are far larger than the image."""
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -40,7 +50,8 @@ class Block:
     Parameters
     ----------
     pieces
-        One array a variable, of shape (sample axes..., columns), which broadcast to ``shape``.
+        One array a variable, of shape (sample axes..., feature axes...), whose sample axes
+        broadcast to ``shape``. Often a view in which values stand many times.
     dtype
         Of the rows.
     inside : array of shape (n_points,)
@@ -66,7 +77,8 @@ class Block:
         for piece in self.pieces:
             if piece.dtype.kind == "f":
                 # Variable by variable, as one value a row lies side by side with the next row's.
-                complete = complete & np.isfinite(piece).all(axis=-1)
+                feature_axes = tuple(range(len(self.shape), piece.ndim))
+                complete = complete & np.isfinite(piece).all(axis=feature_axes)
         return complete.ravel()
 
     def rows(self, chosen: Array) -> Array:
@@ -75,19 +87,61 @@ class Block:
         Rows that are not chosen are never put together.
         """
         everything = chosen.dtype == bool and bool(chosen.all())
-        columns = [self._flat(piece) for piece in self.pieces]
-        columns = columns if everything else [each[chosen] for each in columns]
+        where = None if everything else np.unravel_index(_positions(chosen), self.shape)
+        columns = [self._flat(piece, where) for piece in self.pieces]
+        if len(columns) == 1 and self._is_ours(columns[0]):
+            return columns[0]
         X = np.empty((len(columns[0]), sum(each.shape[1] for each in columns)), self.dtype)
         for start in range(0, len(X), CACHED_ROWS):
             tile = slice(start, start + CACHED_ROWS)
             np.concatenate([each[tile] for each in columns], axis=1, out=X[tile])
         return X
 
-    def _flat(self, piece: Array) -> Array:
-        """Return a variable as (n_points, columns); a view where it has all sample dims."""
+    def _flat(self, piece: Array, where: tuple[Array, ...] | None) -> Array:
+        """Return a variable as (n_points, columns), or its columns at some points."""
+        tail = piece.shape[len(self.shape) :]
+        n_columns = int(np.prod(tail, dtype=np.int64))
+        whole = np.broadcast_to(piece, (*self.shape, *tail))
+        if where is None:
+            return whole.reshape(-1, n_columns)
+        if whole.flags.c_contiguous:  # taking rows of two axes is faster than places of many
+            return whole.reshape(-1, n_columns)[np.ravel_multi_index(where, self.shape)]
+        return whole[where].reshape(-1, n_columns)
+
+    def _is_ours(self, column: Array) -> bool:
+        """Whether rows of one variable are a copy already, so that the user's stay untouched."""
+        return column.dtype == self.dtype and not np.may_share_memory(column, self.pieces[0])
+
+    def parts(self) -> list[Block]:
+        """Cut into blocks whose rows, put together, take at most `PART_BYTES`."""
+        n_columns = sum(int(np.prod(each.shape[len(self.shape) :])) for each in self.pieces)
         n_points = int(np.prod(self.shape, dtype=np.int64))
-        whole = np.broadcast_to(piece, (*self.shape, piece.shape[-1]))
-        return whole.reshape(n_points, piece.shape[-1])
+        n_parts = -(-n_points * n_columns * self.dtype.itemsize // PART_BYTES)
+        if n_parts < 2:
+            return [self]
+        longest = int(np.argmax(self.shape))
+        step = max(self.shape[longest] // n_parts, 1)
+        return [
+            self._cut(longest, slice(start, start + step))
+            for start in range(0, self.shape[longest], step)
+        ]
+
+    def _cut(self, axis: int, where: slice) -> Block:
+        """Return the block of some places along one axis, as views."""
+
+        def of(array: Array) -> Array:
+            along = (slice(None),) * axis
+            return array[(*along, where)] if array.shape[axis] == self.shape[axis] else array
+
+        weight = None if self.weight is None else of(self.weight.reshape(self.shape)).ravel()
+        inside = of(self.inside.reshape(self.shape))
+        extra = {name: of(array) if array.ndim else array for name, array in self.extra.items()}
+        pieces = tuple(of(piece) for piece in self.pieces)
+        return Block(pieces, self.dtype, inside.ravel(), weight, extra, inside.shape)
+
+
+def _positions(chosen: Array) -> Array:
+    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +150,7 @@ class _Part:
 
     axes: tuple[bool, ...]
     levels: Levels | None
+    kept: Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +177,10 @@ class _Assembly:
             for (name, axes), array in zip(self.others, others, strict=True)
         }
         pieces = [_columns(array, part) for array, part in zip(values, self.parts, strict=True)]
+        n_axes = len(self.parts[0].axes)
         shape = np.broadcast_shapes(
-            *(piece.shape[:-1] for piece in pieces), *(array.shape for array in spread.values())
+            *(piece.shape[:n_axes] for piece in pieces),
+            *(array.shape for array in spread.values()),
         )
         return _as_block(tuple(pieces), self.dtype, spread, shape)
 
@@ -159,14 +216,14 @@ def _spread(array: Array, axes: tuple[bool, ...]) -> Array:
 
 
 def _columns(array: Array, part: _Part) -> Array:
-    """Return one variable as (sample axes..., columns)."""
+    """Return one variable as (sample axes..., feature axes...), all of the former."""
     n_axes = sum(part.axes)
-    flat = array.reshape(*array.shape[:n_axes], -1)
     if part.levels is not None:
-        flat = flat if flat.dtype.kind == "f" else flat.astype(np.float64)
-        rows = part.levels(flat.reshape(-1, flat.shape[-1]))
-        flat = rows.reshape(*flat.shape[:-1], -1)
-    return np.expand_dims(flat, tuple(i for i, present in enumerate(part.axes) if not present))
+        array = array if array.dtype.kind == "f" else array.astype(np.float64)
+        array = part.levels(array.reshape(-1, array.shape[-1])).reshape(*array.shape[:-1], -1)
+    if part.kept is not None:
+        array = array.reshape(*array.shape[:n_axes], -1)[..., part.kept]
+    return np.expand_dims(array, tuple(i for i, present in enumerate(part.axes) if not present))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +248,7 @@ def _inputs(layout: Layout, extra: Mapping[str, xr.DataArray] | None = None) -> 
         array = upright(variable.array, feature_dims)
         present = tuple(dim in array.dims for dim in dims)
         arrays.append(array.transpose(*(dim for dim in dims if dim in array.dims), *feature_dims))
-        parts.append(_Part(present, variable.levels))
+        parts.append(_Part(present, variable.levels, variable.kept))
     further = {"mask": layout.mask, "weight": layout.weight, **(extra or {})}
     others = []
     for name, other in further.items():
@@ -244,6 +301,10 @@ class _Scatter:
     dtype: np.dtype[Any]
 
     def __call__(self, block: Block) -> Array:
+        parts = [self._of_part(part) for part in block.parts()]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, int(np.argmax(block.shape)))
+
+    def _of_part(self, block: Block) -> Array:
         complete = block.complete
         tail = () if self.width is None else (self.width,)
         out = np.full((len(complete), *tail), np.nan, self.dtype)
@@ -345,6 +406,7 @@ def reduce(
         Take arrays in memory as one block, where cutting them would only cost a copy.
     """
     inputs = [_inputs(scene, extra(scene)) for scene in layout.scenes]
+    function = function if whole else _ByParts(function, merge)
     if any(scene.is_lazy for scene in layout.scenes):
         with named_failures(layout):
             return _dask_reduce(inputs, function, merge)
@@ -354,6 +416,18 @@ def reduce(
         for where in ([(slice(None),) * len(scene.shape)] if whole else _slabs(scene.shape))
     ]
     return merge(map_threads(lambda slab: slab[0].assembly(function)(*_cut(*slab)), slabs))
+
+
+@dataclass(frozen=True, eq=False)
+class _ByParts:
+    """A function of a block, of which only a part's rows are in memory at a time."""
+
+    function: Callable[[Block], Any]
+    merge: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, block: Block) -> Any:
+        parts = [self.function(part) for part in block.parts()]
+        return parts[0] if len(parts) == 1 else self.merge(parts)
 
 
 SPLIT_EVERY = 8
@@ -466,10 +540,20 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
     """
     out, start = {}, 0
     for name, template in features.data_vars.items():
-        columns = rows[:, start : start + template.size]
-        out[name] = _unpack_variable(template, columns, dim)
-        start += template.size
+        kept = ~np.isnan(flat_features(template, template.dims))
+        columns = rows[:, start : start + int(kept.sum())]
+        out[name] = _unpack_variable(template, _spread_columns(columns, kept), dim)
+        start += columns.shape[1]
     return xr.Dataset(out, {**features.coords, dim: (dim, values)})
+
+
+def _spread_columns(columns: Array, kept: Array) -> Array:
+    """Return columns at their places among all cells, NaN at those that are no features."""
+    if kept.all():
+        return columns
+    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
+    whole[:, kept] = columns
+    return whole
 
 
 def _unpack_variable(template: xr.DataArray, columns: Array, dim: Hashable) -> xr.DataArray:

@@ -79,6 +79,7 @@ class Record:
             fit_on=fit_on,
             missing=missing,
             weighted=layout.weight is not None,
+            notes=layout.notes,
             random_state=random_state,
         )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster import matrix
 from xcluster.checks import complaint
-from xcluster.layout import COLUMN, Layout
+from xcluster.layout import COLUMN, Layout, flat_features
 from xcluster.steps import KEEPS_COLUMNS
 
 Array = NDArray[Any]
@@ -127,7 +127,10 @@ def feature_names(features: xr.Dataset) -> list[str]:
     """Return one name a column: the variable's, with its place along each feature dim."""
     names: list[str] = []
     for name, template in features.data_vars.items():
-        names += [f"{name}{place}" for place in _places(template)]
+        kept = ~np.isnan(flat_features(template, template.dims))
+        names += [
+            f"{name}{place}" for place, used in zip(_places(template), kept, strict=True) if used
+        ]
     return names
 
 
