@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from xcluster import matrix, rows
@@ -201,6 +202,14 @@ def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
     return bool(getattr(estimator, "uses_weight", True))
 
 
+def refit(unfitted: Any, X: Array, weight: Array | None) -> Callable[[Array], Array]:
+    """Return what predicts the labels of rows, from a fit to others."""
+    estimator = clone(unfitted)
+    fit_estimator(estimator, X, weight)
+    predict: Callable[[Array], Array] = estimator.predict
+    return predict
+
+
 def streams_blocks(estimator: Any) -> bool:
     """Whether an estimator can be fitted block by block."""
     return hasattr(estimator, "partial_statistics") and getattr(estimator, "streams", True)
@@ -318,7 +327,7 @@ def check_fits(prepared_layout: Layout, method: Method, options: Options) -> Non
     _, streams = plan(prepared_layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
         rule = f"cannot stream {method.name}() over {prepared_layout.n_pooled:,} grid points"
-        remedy = "kmeans, gmm, som and fuzzy stream; or sample rows: fit_on=200_000"
+        remedy = "fit on a sample, fit_on=200_000, or by kmeans, gmm, som or fuzzy, which stream"
         raise ValueError(complaint("fit_on", options.fit_on, rule, remedy))
     weighted = prepared_layout.weight is not None
     if weighted and not has_fit_parameter(method.estimator, "sample_weight"):

@@ -42,6 +42,12 @@ CACHED_ROWS = 16_384
 PART_BYTES = 32 * 2**20
 """Rows of a block put together at a time: windows of an image are far larger than the image."""
 
+PART_BYTES = 32 * 2**20
+"""Rows of a block put together at a time: windows of an image are far larger than the image."""
+
+PART_BYTES = 32 * 2**20
+"""Rows of a block put together at a time: windows of an image are far larger than the image."""
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -144,12 +150,22 @@ def _positions(chosen: Array) -> Array:
     return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
 
 
+def _positions(chosen: Array) -> Array:
+    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+
+
+def _positions(chosen: Array) -> Array:
+    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """How the columns of one variable are had; pickles in a few bytes."""
 
     axes: tuple[bool, ...]
     levels: Levels | None
+    kept: Array | None
+    kept: Array | None
     kept: Array | None
 
 
@@ -220,9 +236,11 @@ def _columns(array: Array, part: _Part) -> Array:
     n_axes = sum(part.axes)
     if part.levels is not None:
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
-        array = part.levels(array.reshape(-1, array.shape[-1])).reshape(*array.shape[:-1], -1)
+        rows = part.levels(array.reshape(-1, array.shape[-1]))
+        array = rows.reshape(*array.shape[:-1], rows.shape[-1])
     if part.kept is not None:
-        array = array.reshape(*array.shape[:n_axes], -1)[..., part.kept]
+        width = int(np.prod(array.shape[n_axes:], dtype=np.int64))
+        array = array.reshape(*array.shape[:n_axes], width)[..., part.kept]
     return np.expand_dims(array, tuple(i for i, present in enumerate(part.axes) if not present))
 
 
@@ -430,6 +448,30 @@ class _ByParts:
         return parts[0] if len(parts) == 1 else self.merge(parts)
 
 
+@dataclass(frozen=True, eq=False)
+class _ByParts:
+    """A function of a block, of which only a part's rows are in memory at a time."""
+
+    function: Callable[[Block], Any]
+    merge: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, block: Block) -> Any:
+        parts = [self.function(part) for part in block.parts()]
+        return parts[0] if len(parts) == 1 else self.merge(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _ByParts:
+    """A function of a block, of which only a part's rows are in memory at a time."""
+
+    function: Callable[[Block], Any]
+    merge: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, block: Block) -> Any:
+        parts = [self.function(part) for part in block.parts()]
+        return parts[0] if len(parts) == 1 else self.merge(parts)
+
+
 SPLIT_EVERY = 8
 
 
@@ -545,6 +587,24 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
         out[name] = _unpack_variable(template, _spread_columns(columns, kept), dim)
         start += columns.shape[1]
     return xr.Dataset(out, {**features.coords, dim: (dim, values)})
+
+
+def _spread_columns(columns: Array, kept: Array) -> Array:
+    """Return columns at their places among all cells, NaN at those that are no features."""
+    if kept.all():
+        return columns
+    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
+    whole[:, kept] = columns
+    return whole
+
+
+def _spread_columns(columns: Array, kept: Array) -> Array:
+    """Return columns at their places among all cells, NaN at those that are no features."""
+    if kept.all():
+        return columns
+    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
+    whole[:, kept] = columns
+    return whole
 
 
 def _spread_columns(columns: Array, kept: Array) -> Array:
