@@ -165,8 +165,6 @@ class _Part:
     axes: tuple[bool, ...]
     levels: Levels | None
     kept: Array | None
-    kept: Array | None
-    kept: Array | None
 
 
 @dataclass(frozen=True, eq=False)
