@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from xcluster.methods import Method, Options
 
 Array = NDArray[Any]
-Better = Literal["knee", "low", "high"]
+Better = Literal["knee", "low", "high", "gap"]
+Refit = Callable[[Array, Array | None], Callable[[Array], Array]]
+
+STABILITY_ROWS = 20_000
+STABILITY_REFITS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,8 @@ class Fit:
     labels : array of shape (n,)
         The clusterer's own numbers.
     centers : array of shape (n_raw, n_components)
+    refit : callable, optional
+        Fits rows anew and returns a function that labels any.
     """
 
     X: Array
@@ -41,6 +47,7 @@ class Fit:
     estimator: Any
     labels: Array
     centers: Array
+    refit: Refit | None = None
 
     @property
     def total(self) -> float:
@@ -65,30 +72,49 @@ class Criterion:
     Parameters
     ----------
     measure
-        Its value for one fit.
+        Its value for one fit; None where it is measured for all fits together.
     better
-        Whether its knee, lowest or highest value chooses.
+        Whether its knee, lowest or highest value chooses, or the rule of the gap; None where it
+        chooses nothing.
     long_name : str
     needs : str, optional
         The method that an estimator must have.
     pairs : bool, default False
         Whether it compares labels, so that a single one has no value.
+    refits : bool, default False
+        Whether other rows are fitted, which have no neighbours on the grid.
+    euclidean : bool, default False
+        Whether it means something in Euclidean distance only.
     """
 
-    measure: Callable[[Fit], float]
-    better: Better
+    measure: Callable[[Fit], float] | None
+    better: Better | None
     long_name: str
     needs: str | None = None
     pairs: bool = False
+    refits: bool = False
+    euclidean: bool = False
 
     @property
     def attrs(self) -> dict[str, str]:
         """Attributes of the curve."""
-        return {"long_name": self.long_name, "better": self.better}
+        rule = {} if self.better is None else {"better": self.better}
+        return {"long_name": self.long_name, **rule}
+
+    def suits(self, method: Method) -> bool:
+        """Whether a method can give it."""
+        estimator = method.estimator
+        return (
+            (self.needs is None or hasattr(estimator, self.needs))
+            and not (self.refits and method.neighbours is not None)
+            and not (self.euclidean and getattr(estimator, "metric", "euclidean") != "euclidean")
+        )
 
     def choose(self, table: xr.Dataset, name: str, options: Options) -> int | None:
         """Return the k that the curve chooses; None without a knee."""
         ks, values = table["k"].values, table[name].values
+        if self.better == "gap":
+            return scores.GapStatistic(ks, values, table["gap_error"].values).best
         if self.better == "knee":
             return knee(ks, values, smooth=options.smooth, interp_method=options.interp_method)
         if not np.isfinite(values).any():
@@ -106,10 +132,6 @@ def _inertia(fit: Fit) -> float:
 
 def _distortion(fit: Fit) -> float:
     return _inertia(fit) / fit.total
-
-
-def _silhouette(fit: Fit) -> float:
-    return scores.silhouette_score(fit.X, fit.labels, sample_weight=fit.weight).value
 
 
 def _simplified_silhouette(fit: Fit) -> float:
@@ -145,10 +167,26 @@ def _xie_beni(fit: Fit) -> float:
     )
 
 
+def _stability(fit: Fit) -> float:
+    """Return the share of rows that refits to halves of the rows label alike."""
+    assert fit.refit is not None
+    random = np.random.default_rng(0)
+    some = np.sort(random.permutation(len(fit.X))[:STABILITY_ROWS])
+    found = scores.stability(
+        fit.X[some],
+        fit.labels[some],
+        fit.refit,
+        sample_weight=None if fit.weight is None else fit.weight[some],
+        n_refits=STABILITY_REFITS,
+        resampling="subsample",
+    )
+    return found.mean_agreement
+
+
 CRITERIA: dict[str, Criterion] = {
     "inertia": Criterion(_inertia, "knee", "within-label sum of squares"),
     "distortion": Criterion(_distortion, "knee", "mean squared distance to the centre"),
-    "silhouette": Criterion(_silhouette, "high", "silhouette", pairs=True),
+    "silhouette": Criterion(None, "high", "silhouette", pairs=True),
     "simplified_silhouette": Criterion(
         _simplified_silhouette, "high", "simplified silhouette", pairs=True
     ),
@@ -157,6 +195,10 @@ CRITERIA: dict[str, Criterion] = {
     ),
     "davies_bouldin": Criterion(_davies_bouldin, "low", "Davies-Bouldin score", pairs=True),
     "entropy": Criterion(_entropy, "knee", "cluster entropy"),
+    "gap": Criterion(None, "gap", "gap statistic", refits=True, euclidean=True),
+    "gap_error": Criterion(
+        None, None, "standard error of the gap statistic", refits=True, euclidean=True
+    ),
     "bic": Criterion(_information_criterion("bic"), "low", "BIC", needs="bic"),
     "aic": Criterion(_information_criterion("aic"), "low", "AIC", needs="aic"),
     "icl": Criterion(_information_criterion("icl"), "low", "ICL", needs="icl"),
@@ -164,23 +206,19 @@ CRITERIA: dict[str, Criterion] = {
         _partition_coefficient, "high", "partition coefficient", needs="predict_proba", pairs=True
     ),
     "xie_beni": Criterion(_xie_beni, "low", "Xie-Beni index", needs="predict_proba", pairs=True),
+    "stability": Criterion(_stability, "high", "agreement of refits", pairs=True, refits=True),
 }
 
 
 def available(method: Method) -> tuple[str, ...]:
     """Return the names of the criteria that a method can give."""
-    return tuple(
-        name
-        for name, criterion in CRITERIA.items()
-        if criterion.needs is None or hasattr(method.estimator, criterion.needs)
-    )
+    return tuple(name for name, criterion in CRITERIA.items() if criterion.suits(method))
 
 
 def measure(names: Sequence[str], fit: Fit) -> dict[str, float]:
-    """Return the value of each criterion for one fit; NaN where a single label has none."""
+    """Return the value of each criterion that one fit gives; NaN where a single label has none."""
     return {
-        name: float("nan")
-        if CRITERIA[name].pairs and not fit.several
-        else CRITERIA[name].measure(fit)
+        name: float("nan") if CRITERIA[name].pairs and not fit.several else of_fit(fit)
         for name in names
+        if (of_fit := CRITERIA[name].measure) is not None
     }

@@ -48,6 +48,21 @@ if hasattr(os, "register_at_fork"):  # threads do not survive a fork
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
+def each_in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield ``function`` of each item, in their order, while threads work on the next ones.
+
+    What was not begun when the caller stops (or is interrupted) is never computed.
+    """
+    with single_threaded_blas(), ThreadPoolExecutor(n_threads()) as pool:
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
 @lru_cache(maxsize=1)
 def _loaded(n_modules: int) -> Any:
     """Return the BLAS libraries, looked up (in milliseconds) where modules were imported since."""

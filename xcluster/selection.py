@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
-from xcluster import conclusion, connection, fitting
+from xcluster import candidates, conclusion, fitting
 from xcluster.algorithms.hierarchical import Hierarchical
-from xcluster.algorithms.kmeans import KMeans
-from xcluster.algorithms.seeding import grow
-from xcluster.checks import as_typed, check_choice, check_integer, complaint
-from xcluster.criteria import CRITERIA, Fit, available, measure
+from xcluster.checks import as_typed, check_choice, check_integer, complaint, warn
+from xcluster.criteria import CRITERIA, available
 from xcluster.methods import Method, Options, split_keywords
-from xcluster.progress import bar
 from xcluster.reduction import Reduction
 
 if TYPE_CHECKING:
@@ -33,6 +29,7 @@ Array = NDArray[Any]
 
 DEFAULT_KS = range(2, 21)
 FALLBACK = "simplified_silhouette"
+FALLBACKS = (FALLBACK, "silhouette")
 SPEAKS_OF_K = {"n_clusters": "k", "n_components": "k"}
 
 
@@ -64,7 +61,7 @@ class Sweep:
         ----------
         criterion : str, optional
             One of the table; by default the method's own (a knee of the distortion, or the
-            lowest BIC).
+            lowest BIC), or the first where that was not measured.
 
         Returns
         -------
@@ -78,25 +75,40 @@ class Sweep:
         Raises
         ------
         ValueError
-            If the table lacks the criterion.
+            If the table lacks the criterion, or has no knee and no silhouette to go by.
         """
         return self._choose(criterion)[0]
 
     def _choose(self, criterion: str | None) -> tuple[int, str]:
         """Return k and, where it is not plainly the criterion's, a note why."""
-        criterion = criterion or str(self.method.criterion)
-        check_choice("criterion", criterion, tuple(map(str, self.table)))
-        ks = self.table["k"].values
+        choosing = self._choosing
+        own = str(self.method.criterion)
+        criterion = criterion or (own if own in choosing else choosing[0])
+        check_choice("criterion", criterion, tuple(choosing))
         chosen = CRITERIA[criterion].choose(self.table, criterion, self.options)
         if chosen is not None:
             return int(chosen), ""
-        chosen = int(ks[int(np.nanargmax(self.table[FALLBACK].values))])
-        note = (
-            f"{criterion} has no knee for k = {ks[0]} to {ks[-1]}; "
-            f"k={chosen} has the best simplified silhouette"
-        )
-        warnings.warn(f"{note}. Choose k yourself, or widen the range.", UserWarning, stacklevel=3)
+        return self._fall_back(criterion)
+
+    def _fall_back(self, criterion: str) -> tuple[int, str]:
+        """Return the k of the best silhouette, and why it had to choose."""
+        ks = self.table["k"].values
+        none = f"{criterion} has no knee for k = {ks[0]} to {ks[-1]}"
+        measured = [name for name in FALLBACKS if name in self.table]
+        measured = [name for name in measured if np.isfinite(self.table[name]).any()]
+        if not measured:
+            remedy = f"widen the range, or measure criteria=[{criterion!r}, {FALLBACK!r}]"
+            raise ValueError(complaint("criterion", criterion, none, remedy))
+        chosen = int(self.table[measured[0]].idxmax())
+        note = f"{none}; k={chosen} has the best {CRITERIA[measured[0]].long_name}"
+        warn(f"{note}. Choose k yourself, or widen the range.")
         return chosen, note
+
+    @property
+    def _choosing(self) -> list[str]:
+        """The criteria of the table that can choose."""
+        names = map(str, self.table)
+        return [name for name in names if CRITERIA[name].better is not None]
 
     def agreement(self) -> xr.Dataset:
         """Return what each criterion would choose, side by side.
@@ -106,7 +118,7 @@ class Sweep:
         Dataset with ``chosen`` over ``criterion`` (0 where there is no knee), and the attribute
         ``agree``: 1 where all that choose choose the same.
         """
-        names = [str(name) for name in self.table]
+        names = self._choosing
         chosen = [CRITERIA[name].choose(self.table, name, self.options) or 0 for name in names]
         agree = len({each for each in chosen if each}) == 1
         return xr.Dataset(
@@ -175,21 +187,11 @@ def _single(samples: Samples, method: Method, k: int | None, options: Options) -
     fitting.check_fits(samples.layout, method, options)
     weighs = has_fit_parameter(method.estimator, "sample_weight")
     prepared = fitting.prepare(samples, options, k if k and weighs else 1)
-    estimator = _built(method, prepared, k)
+    estimator = candidates.built(method, prepared, k)
     estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
     return conclusion.conclude(
         samples, prepared.reduction, method, estimator, record, options, prepared=prepared
     )
-
-
-def _built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
-    """Return an unfitted estimator that knows the seed, and the neighbours where it needs them."""
-    estimator = method.build(k, random_state=prepared.record.random_state, **params)
-    if method.neighbours is not None:
-        layout = prepared.reduction.layout
-        pairs = connection.connect(layout, prepared.key, method.neighbours)
-        estimator.set_params(connectivity=pairs)
-    return estimator
 
 
 def _chosen(samples: Samples, method: Method, ks: Iterable[int], options: Options) -> Clustering:
@@ -211,7 +213,7 @@ def _best_start(
     """Fit the chosen k from several starts; the sweep's own fit may still be the best."""
     if isinstance(swept.models[k][0], Hierarchical):
         return swept.models[k]  # there is one tree only
-    estimator = _built(method, prepared, k)
+    estimator = candidates.built(method, prepared, k)
     in_memory = replace(prepared, blocks=None)
     estimator, record = fitting.fit_clusterer(in_memory, estimator, options.progress)
     if fitting.objective(swept.models[k][0]) < fitting.objective(estimator):
@@ -242,7 +244,7 @@ def check_ks(ks: Iterable[int]) -> list[int]:
     """Return the candidates, each once and rising."""
     if isinstance(ks, int) and not isinstance(ks, bool):
         ks = [ks]
-    if isinstance(ks, str) or not isinstance(ks, Iterable):
+    if isinstance(ks, str | Mapping) or not isinstance(ks, Iterable):
         raise TypeError(complaint("ks", ks, "must be several integers", "pass range(2, 21)"))
     wanted = sorted({check_integer("k", k, minimum=1) for k in ks})
     if not wanted:
@@ -256,8 +258,13 @@ def check_criteria(criteria: Any, method: Method) -> list[str] | None:
         return None
     names = [criteria] if isinstance(criteria, str) else list(criteria)
     for name in names:
-        check_choice("criteria", name, available(method))
-    return names
+        check_choice("criteria", name, tuple(CRITERIA))
+        if not CRITERIA[name].suits(method):
+            rule = f"{method.name}() cannot give it; must be one of {', '.join(available(method))}"
+            raise ValueError(complaint("criteria", name, rule, "choose among these"))
+    if {"gap", "gap_error"} & set(names):  # the one chooses by the other
+        names = [*names, "gap", "gap_error"]
+    return list(dict.fromkeys(names))
 
 
 def run(
@@ -268,68 +275,7 @@ def run(
     criteria: Sequence[str] | None,
     options: Options,
 ) -> Sweep:
-    """Fit each k to the same rows, each started from the one before where the method can.
-
-    An interrupt returns what was finished, with a warning.
-    """
+    """Fit each k to the same rows, and measure the criteria."""
     names = list(criteria or dict.fromkeys([str(method.criterion), FALLBACK]))
-    ks = _within_rows(ks, len(prepared.X))
-    in_memory = replace(prepared, blocks=None)
-    models: dict[int, tuple[Any, Record]] = {}
-    rows: dict[int, dict[str, float]] = {}
-    before: Any = None
-    with bar(options.progress, "k", total=len(ks)) as shown:
-        try:
-            for k in ks:
-                estimator, record = _fit_k(in_memory, method, k, before)
-                rows[k] = measure(names, _fit_of(in_memory, estimator))
-                fitting.forget_rows(estimator)
-                models[k], before = (estimator, record), estimator
-                shown.update()
-        except ValueError as error:
-            if not rows:
-                raise
-            # Every further k would fail as well: rows that are equal cannot be told apart.
-            reason = str(error).partition(": ")[2]
-            message = f"candidates from k={k} on were left out: {reason}"
-            warnings.warn(message, UserWarning, stacklevel=2)
-        except KeyboardInterrupt:
-            if not rows:
-                raise
-            message = f"interrupted: {len(rows)} of {len(ks)} candidates were fitted"
-            warnings.warn(message, UserWarning, stacklevel=2)
-    table = xr.Dataset(
-        {name: ("k", [rows[k][name] for k in rows], CRITERIA[name].attrs) for name in names},
-        {"k": list(rows)},
-    )
+    table, models = candidates.fit_all(prepared, method, ks, names, options.progress)
     return Sweep(table, models, method, options, samples, prepared.reduction)
-
-
-def _fit_of(prepared: Prepared, estimator: Any) -> Fit:
-    labels = fitting.row_labels(estimator, prepared.X)
-    centers = fitting.raw_centers(estimator)
-    if centers is None:
-        centers = fitting.mean_rows(prepared, estimator, int(labels.max()) + 1)
-    return Fit(prepared.X, prepared.weight, estimator, labels, centers)
-
-
-def _within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
-    kept = [k for k in ks if k <= n_rows]
-    if not kept:
-        rule = f"are all more than the {n_rows:,} samples"
-        raise ValueError(complaint("ks", list(ks), rule, "choose smaller ones"))
-    if len(kept) < len(ks):
-        message = f"candidates above the {n_rows:,} samples were left out"
-        warnings.warn(message, UserWarning, stacklevel=4)
-    return kept
-
-
-def _fit_k(prepared: Prepared, method: Method, k: int, before: Any) -> tuple[Any, Record]:
-    """Fit one k quickly: one start, the centres of k - 1 and one more where there are any."""
-    if isinstance(before, Hierarchical):
-        estimator = before.recut(k)
-        return estimator, fitting.count_labels(prepared, estimator)
-    params: dict[str, Any] = {"n_init": 1}
-    if isinstance(before, KMeans) and before.n_clusters == k - 1:
-        params["init"] = grow(before.cluster_centers_, prepared.X, prepared.weight)
-    return fitting.fit_clusterer(prepared, _built(method, prepared, k, **params), progress=False)

@@ -1,0 +1,221 @@
+"""Fits of one method for rising k to the same rows, and the criteria of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import connection, fitting, scores
+from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.seeding import grow
+from xcluster.checks import complaint, warn
+from xcluster.criteria import CRITERIA, Fit, measure
+from xcluster.methods import Method
+from xcluster.parallel import each_in_threads
+from xcluster.progress import bar
+
+if TYPE_CHECKING:
+    from xcluster.fitting import Prepared
+    from xcluster.record import Record
+
+Array = NDArray[Any]
+Models = Mapping[int, tuple[Any, "Record"]]
+
+STARTS_OF_REFITS = 3
+"""Starts of each refit for stability: with one, doubt about the start would count as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One k, fitted and measured.
+
+    Parameters
+    ----------
+    estimator, record
+        The fit, which has forgotten its rows.
+    values
+        The criteria that one fit alone gives.
+    labels : array of shape (n,)
+        The clusterer's own numbers, for criteria of all fits together.
+    """
+
+    estimator: Any
+    record: Record
+    values: Mapping[str, float]
+    labels: Array
+
+
+def fit_all(
+    prepared: Prepared, method: Method, ks: Sequence[int], names: Sequence[str], progress: bool
+) -> tuple[xr.Dataset, Models]:
+    """Return the table of criteria over ``k``, and the models.
+
+    An interrupt returns what was finished, with a warning.
+    """
+    prepared = replace(prepared, blocks=None)
+    ks = within_rows(ks, len(prepared.X))
+    done: dict[int, Candidate] = {}
+    together: dict[str, Array] = {}
+    with bar(progress, "k", total=len(ks)) as shown:
+        try:
+            for k, candidate in zip(ks, _candidates(prepared, method, ks, names), strict=True):
+                done[k] = candidate
+                shown.update()
+            together |= _together(prepared, method, done, names)
+        except ValueError as error:
+            if not done or len(done) == len(ks):
+                raise
+            # Every further k would fail as well: rows that are equal cannot be told apart.
+            reason = str(error).partition(": ")[2]
+            warn(f"candidates from k={ks[len(done)]} on were left out: {reason}")
+            together |= _together(prepared, method, done, names)
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            warn(f"interrupted: {len(done)} of {len(ks)} candidates were fitted")
+    return _table(done, together, names), {k: (c.estimator, c.record) for k, c in done.items()}
+
+
+def _table(
+    done: Mapping[int, Candidate], together: Mapping[str, Array], names: Sequence[str]
+) -> xr.Dataset:
+    """Return the criteria over ``k``; NaN where an interrupt came before them."""
+    unknown = np.full(len(done), np.nan)
+    values = {
+        name: together.get(name, unknown)
+        if CRITERIA[name].measure is None
+        else [candidate.values[name] for candidate in done.values()]
+        for name in names
+    }
+    curves = {name: ("k", values[name], CRITERIA[name].attrs) for name in names}
+    return xr.Dataset(curves, {"k": list(done)})
+
+
+def within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
+    """Return the candidates that the rows allow; warn of those left out."""
+    kept = [k for k in ks if k <= n_rows]
+    if not kept:
+        rule = f"are all more than the {n_rows:,} samples"
+        raise ValueError(complaint("ks", list(ks), rule, "choose smaller ones"))
+    if len(kept) < len(ks):
+        warn(f"candidates above the {n_rows:,} samples were left out")
+    return kept
+
+
+# ---------------------------------------------------------------------------------- single fits
+
+
+def _candidates(
+    prepared: Prepared, method: Method, ks: Sequence[int], names: Sequence[str]
+) -> Iterator[Candidate]:
+    """Yield each k fitted and measured: one after the other where each starts from the last."""
+    alone = [name for name in names if CRITERIA[name].measure is not None]
+    one = partial(_candidate, prepared, method, alone)
+    if not isinstance(method.estimator, KMeans | Hierarchical):
+        yield from each_in_threads(one, ks)
+        return
+    before = None
+    for k in ks:
+        candidate = one(k, before)
+        before = candidate.estimator
+        yield candidate
+
+
+def _candidate(
+    prepared: Prepared, method: Method, names: Sequence[str], k: int, before: Any = None
+) -> Candidate:
+    build = partial(built, method, prepared)
+    estimator = fit_k(build, k, prepared.X, prepared.weight, before)
+    record = fitting.count_labels(prepared, estimator)
+    fit = _fit_of(prepared, method, k, estimator)
+    values = measure(names, fit)
+    fitting.forget_rows(estimator)
+    return Candidate(estimator, record, values, fit.labels.astype(np.uint16))
+
+
+def _fit_of(prepared: Prepared, method: Method, k: int, estimator: Any) -> Fit:
+    labels = fitting.row_labels(estimator, prepared.X)
+    centers = fitting.raw_centers(estimator)
+    if centers is None:
+        centers = fitting.mean_rows(prepared, estimator, int(labels.max()) + 1)
+    unfitted = method.build(k, random_state=prepared.record.random_state, n_init=STARTS_OF_REFITS)
+    refit = partial(fitting.refit, unfitted)
+    return Fit(prepared.X, prepared.weight, estimator, labels, centers, refit)
+
+
+def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
+    """Return an unfitted estimator that knows the seed, and the neighbours where it needs them."""
+    estimator = method.build(k, random_state=prepared.record.random_state, **params)
+    if method.neighbours is not None:
+        layout = prepared.reduction.layout
+        pairs = connection.connect(layout, prepared.key, method.neighbours)
+        estimator.set_params(connectivity=pairs)
+    return estimator
+
+
+def fit_k(build: Callable[..., Any], k: int, X: Array, weight: Array | None, before: Any) -> Any:
+    """Return an estimator fitted quickly: one start, grown from a fit of fewer labels if it can."""
+    if isinstance(before, Hierarchical):
+        return before.recut(k)
+    estimator = build(k, n_init=1)
+    if not isinstance(before, KMeans):
+        fitting.fit_estimator(estimator, X, weight)
+        return estimator
+    start, init = before.cluster_centers_, estimator.init
+    while len(start) < k:
+        start = grow(start, X, weight)
+    fitting.fit_estimator(estimator.set_params(init=start), X, weight)
+    return estimator.set_params(init=init)  # a refit is to start anew
+
+
+# --------------------------------------------------------------------- criteria of all fits at once
+
+
+def _together(
+    prepared: Prepared, method: Method, done: Mapping[int, Candidate], names: Sequence[str]
+) -> dict[str, Array]:
+    """Return the criteria that share their work over all k."""
+    found: dict[str, Array] = {}
+    if "silhouette" in names:
+        found["silhouette"] = _silhouettes(prepared, [each.labels for each in done.values()])
+    if "gap" in names:
+        fit = dispersions(method, prepared.record.random_state)
+        gap = scores.gap_statistic(
+            prepared.X,
+            done,
+            fit,
+            sample_weight=prepared.weight,
+            random_state=prepared.record.random_state,
+        )
+        found |= {"gap": gap.gap, "gap_error": gap.error}
+    return found
+
+
+def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
+    if not any((labels != labels[0]).any() for labels in labellings):
+        return np.full(len(labellings), np.nan)
+    found = scores.silhouette_scores(prepared.X, labellings, sample_weight=prepared.weight)
+    return np.array([each.value for each in found])
+
+
+def dispersions(method: Method, random_state: int) -> Callable[..., Any]:
+    """Return what `gap_statistic` fits to the data and to its references: the same method."""
+    if isinstance(method.estimator, KMeans):
+        return scores.kmeans_inertias
+    build = partial(method.build, random_state=random_state)
+
+    def fit(X: Array, ks: Sequence[int], weight: Array | None = None) -> list[float]:
+        found, estimator = [], None
+        for k in ks:
+            estimator = fit_k(build, k, X, weight, estimator)
+            found.append(scores.inertia(X, fitting.row_labels(estimator, X), weight))
+        return found
+
+    return fit
