@@ -101,7 +101,9 @@ def one_pass(ds: xr.Dataset, method: str, k: int) -> Seconds:
     """Return the seconds of one more pass: fits of four passes and of one, compared."""
     samples = ds.cluster.pixels().scale(None)
     short, long = (
-        timed(lambda n=n: getattr(samples, method)(k, fit_on="all", max_iter=n, tol=0))[1]
+        timed(
+            lambda n=n: getattr(samples, method)(k, fit_on="all", max_iter=n, tol=0, progress=False)
+        )[1]
         for n in (1, 4)
     )
     return (long[0] - short[0]) / 3, (long[1] - short[1]) / 3
@@ -131,16 +133,16 @@ def quality(ds: xr.Dataset) -> None:
     peer = PeerKMeans(8, n_init=10, random_state=0).fit(some)
     ours = ds.cluster.pixels().scale(None).kmeans(8).assign.centers
     a, b = sum_of_squares(X, ours), sum_of_squares(X, peer.cluster_centers_.astype(np.float64))
-    print(
-        f"| sum of squares on all rows, default fit | {a:.6g} | {b:.6g} | {a / b:.5f} | <= 1.005 |"
-    )
+    compared("sum of squares on all rows, default fit", a, b, "<= 1.005")
     some = np.ascontiguousarray(X[:: max(len(X) // 1_000_000, 1)]).astype(np.float64)
     peer = PeerMixture(6, random_state=0).fit(some)
-    model = ds.cluster.pixels().scale(None).gmm(6, fit_on="all").model[-1]
+    model = ds.cluster.pixels().scale(None).gmm(6, fit_on="all", progress=False).model[-1]
     a, b = model.score(some), peer.score(some)
-    print(
-        f"| log-likelihood a row, gmm(6, fit_on='all') | {a:.5f} | {b:.5f} | {a / b:.5f} | within 0.1 % |"
-    )
+    compared("log-likelihood a row, gmm(6, fit_on='all')", a, b, "within 0.1 %")
+
+
+def compared(what: str, ours: float, peer: float, target: str) -> None:
+    print(f"| {what} | {ours:.6g} | {peer:.6g} | {ours / peer:.5f} | {target} |", flush=True)
 
 
 def dask_ml(ds: xr.Dataset) -> None:
