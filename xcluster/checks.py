@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import numbers
+import sys
+import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +26,14 @@ def as_typed(names: Mapping[str, str]) -> Iterator[None]:
         if name not in names:
             raise
         raise ValueError(f"{names[name]}={rest}") from error
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line outside this package that led here, however deep the call."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("xcluster"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def check_integer(parameter: str, value: Any, *, minimum: int, remedy: str = "") -> int:

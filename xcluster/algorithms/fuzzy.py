@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from xcluster.algorithms import fuzzy_sums
-from xcluster.checks import check_choice, check_integer, check_number, complaint
+from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
 
@@ -388,17 +387,17 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     def _warn_of_outcome(self, settled: bool) -> None:
         if not settled:
             message = complaint("max_iter", self.max_iter, "the clusters still move", "raise it")
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            warn(message, ConvergenceWarning)
         if len(self.coincident_):
             pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
             rule = f"the centres of {pairs} coincide"
             message = complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warn(message)
         if self.covariances_ is not None and self.regularized_.any():
             found = ", ".join(map(str, np.flatnonzero(self.regularized_)))
             rule = f"the covariances of {found} are singular and were regularised"
             message = complaint("shape", self.shape, rule, "use pca first or fewer clusters")
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warn(message)
 
 
 def _checked_weight(sample_weight: Any, X: Array) -> Array | None:

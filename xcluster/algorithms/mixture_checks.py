@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
 
 from xcluster.algorithms.covariances import COVARIANCE_TYPES, from_precisions, shape
-from xcluster.checks import check_choice, check_integer, check_number, complaint
+from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
 
 if TYPE_CHECKING:
     from xcluster.algorithms.mixture import GaussianMixture
@@ -80,7 +79,7 @@ def warn_of_outcome(mixture: GaussianMixture, least_share: float) -> None:
 
 
 def _warn(message: str, category: type[Warning]) -> None:
-    warnings.warn(message, category, stacklevel=4)  # the caller of fit
+    warn(message, category)  # the caller of fit
 
 
 def given_start(mixture: GaussianMixture, p: int) -> dict[str, Array]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.mixture_checks import check_weight
-from xcluster.checks import check_choice, complaint
+from xcluster.checks import check_choice, complaint, warn
 from xcluster.parallel import map_threads
 from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics
 
@@ -250,7 +249,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"(columns {', '.join(map(str, flat[:10]))}{', ...' if len(flat) > 10 else ''}); "
                 "constant ones are kept as 0. Leave them out if they should not count."
             )
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warn(message)
         self.center_ = center
         self.scale_ = np.where(scale == 0, 1.0, scale)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +27,7 @@ from xcluster.algorithms.som_grid import (
     squared_distances,
 )
 from xcluster.algorithms.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
-from xcluster.checks import check_choice, check_integer, check_number, complaint
+from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
 
@@ -411,7 +410,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if math.prod(self.grid_) > n_samples:
             rule = f"has more nodes than there are samples ({n_samples}), so some stay empty"
             message = complaint("grid", self.grid_, rule, "take a smaller grid")
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warn(message)
 
 
 def _as_seed(random_state: Any) -> int:
