@@ -46,14 +46,25 @@ def add_background(ax: Any, background: Background) -> Any:
     )
 
 
+def coast_points(scale: Scale) -> NDArray[np.float32]:
+    """Return longitudes and latitudes of the coast, shape (n, 2), NaN between two lines."""
+    gap = np.full((1, 2), np.nan)
+    lines = [part for line in _points(f"coastline_{scale}") for part in (line, gap)]
+    return np.concatenate(lines).astype(np.float32)
+
+
 @lru_cache
 def _lines(name: str) -> Any:
-    from shapely.geometry import LineString, MultiLineString
+    from shapely.geometry import LineString, MultiLineString  # type: ignore[import-untyped]
 
+    return MultiLineString([LineString(line) for line in _points(name)])
+
+
+def _points(name: str) -> list[NDArray[np.float64]]:
     with as_file(files("xcluster.plot") / "data" / "lines.npz") as path, np.load(path) as archive:
         steps, sizes = archive[f"{name}_steps"], archive[f"{name}_sizes"]
     points = np.cumsum(steps, axis=0, dtype=np.int16) * STEP
-    return MultiLineString([LineString(line) for line in np.split(points, np.cumsum(sizes)[:-1])])
+    return np.split(points, np.cumsum(sizes)[:-1])
 
 
 @lru_cache

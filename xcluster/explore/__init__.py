@@ -1,0 +1,31 @@
+"""One page to look into a result: map, curves and components, linked; no server, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from xcluster.explore.page import Page
+
+if TYPE_CHECKING:
+    from xcluster.clustering import Clustering
+
+__all__ = ["Page", "explore"]
+
+
+def explore(
+    clustering: Clustering, other: Clustering | None = None, *, sel: Mapping[str, Any] | None = None
+) -> Page:
+    """Return a page of one result, or of two side by side; see `Clustering.explore`."""
+    from xcluster.explore.gather import gather
+
+    try:
+        import bokeh  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
+        ) from error
+    from xcluster.explore.layout import document
+
+    results = [clustering] if other is None else [clustering, other]
+    return Page(document(gather(results, dict(sel or {}))))

@@ -1,0 +1,10 @@
+// What was brushed stands out on the map and among the components; the rest pales.
+const inside = chosen.data.inside;
+const cells = raster.data.cell[0], veil = shade.data.image[0];
+for (let j = 0; j < cells.length; j++) {
+  veil[j] = inside.length && cells[j] >= 0 && !inside[cells[j]] ? 1 : 0;
+}
+shade.change.emit();
+const indices = [];
+if (inside.length) points.data.sample.forEach((sample, j) => inside[sample] && indices.push(j));
+points.selected.indices = indices;

@@ -1,0 +1,2 @@
+// Nothing is brushed any more.
+chosen.data = { inside: [] };

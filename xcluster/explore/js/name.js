@@ -1,0 +1,2 @@
+// The name of a label from its place in the legend.
+return names[value] ?? "no label";

@@ -1,0 +1,44 @@
+"""The page as text: shown in a notebook, or written to a file."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+FRAME_HEIGHT = 820
+
+
+@dataclass(frozen=True)
+class Page:
+    """One self-contained HTML page.
+
+    Parameters
+    ----------
+    text : str
+        The whole page, with its scripts and data.
+    """
+
+    text: str
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the page to an HTML file, which opens without a network.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+        """
+        Path(path).write_text(self.text, encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        # A frame keeps scripts and styles of the page and of the notebook apart.
+        return (
+            f'<iframe srcdoc="{html.escape(self.text)}" width="100%" '
+            f'height="{FRAME_HEIGHT}" style="border:0"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        size = len(self.text.encode()) / 1e6
+        return f"<xcluster page> {size:.1f} MB; save(path) writes it"

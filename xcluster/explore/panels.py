@@ -1,0 +1,163 @@
+"""Curves, fields and single values of samples, stored in 256 steps."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
+
+Array = NDArray[Any]
+
+MAX_LEVELS = 1024
+MAX_SIDE = 64
+MAX_PANELS = 4
+
+MISSING = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One figure of the sample under the pointer.
+
+    Parameters
+    ----------
+    kind
+        A curve along one dim, a field over two, or single values of several variables.
+    names
+        Of the variables: one, but for "values".
+    picked
+        The entries that are shown along each feature dim.
+    steps : uint8 array of shape (n, width)
+        Values in steps; 255 where there is none.
+    low, step : arrays of shape (width,)
+        ``low + step * steps`` are the values.
+    level : array of shape (width,)
+        Position along a curve, or number of the value.
+    titles
+        What the axes along the levels and the values say; for values, the name of each.
+    upright, downward
+        Whether levels stand upwards, and whether they grow downwards.
+    shape
+        Rows and columns of a field.
+    """
+
+    kind: Literal["curve", "field", "values"]
+    names: Sequence[Hashable]
+    picked: dict[Hashable, slice]
+    steps: Array
+    low: Array
+    step: Array
+    level: Array
+    titles: Sequence[str]
+    upright: bool = False
+    downward: bool = False
+    shape: tuple[int, int] = (1, 1)
+
+    def of(self, data: xr.Dataset, dim: Hashable) -> Array:
+        """Return the panel's values of each entry of ``dim``, shape (entries, width)."""
+        chosen = [data[name].isel(self.picked) for name in self.names]
+        columns = [each.transpose(dim, ...).values.reshape(each.sizes[dim], -1) for each in chosen]
+        return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def stored_width(features: xr.Dataset) -> int:
+    """Return how many bytes one sample takes."""
+    return sum(
+        int(np.prod([features[name].isel(picked).size for name in names]))
+        if kind != "values"
+        else len(names)
+        for kind, names, picked in _plan(features)
+    )
+
+
+def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]]:
+    """Return the figures of samples, and what a reader should know of them.
+
+    Parameters
+    ----------
+    features
+        One sample without values.
+    rows : array of shape (n, n_features)
+    """
+    data = matrix.unpack(features, rows, "sample", np.arange(len(rows)))
+    plans = _plan(features)
+    panels = [_panel(kind, names, picked, data) for kind, names, picked in plans]
+    shown = {name for _, names, _ in plans for name in names}
+    notes = ["values stored in 255 steps between their least and their greatest"]
+    left = [str(name) for name in features.data_vars if name not in shown]
+    if left:
+        notes.append(f"not shown: {', '.join(left)}")
+    strided = {dim: each.step for _, _, picked in plans for dim, each in picked.items()}
+    notes += [f"1 of {step} along {dim}" for dim, step in strided.items() if step > 1]
+    return panels, notes
+
+
+def _plan(
+    features: xr.Dataset,
+) -> list[tuple[Literal["curve", "field", "values"], list[Hashable], dict[Hashable, slice]]]:
+    """Return kind, variables and strides along feature dims of each panel."""
+    kinds: dict[int, Literal["values", "curve", "field"]] = {0: "values", 1: "curve", 2: "field"}
+    limits = {1: MAX_LEVELS, 2: MAX_SIDE}
+    single = [name for name, array in features.data_vars.items() if array.ndim == 0]
+    others = [name for name, array in features.data_vars.items() if array.ndim in (1, 2)]
+    plans = [
+        (
+            kinds[features[name].ndim],
+            [name],
+            {
+                dim: slice(None, None, -(-size // limits[features[name].ndim]))
+                for dim, size in features[name].sizes.items()
+            },
+        )
+        for name in others[: MAX_PANELS - bool(single)]
+    ]
+    return [*plans, ("values", single, {})] if single else plans
+
+
+def _panel(
+    kind: Literal["curve", "field", "values"],
+    names: list[Hashable],
+    picked: dict[Hashable, slice],
+    data: xr.Dataset,
+) -> Panel:
+    bare = Panel(kind, names, picked, *([np.empty(0)] * 4), [])
+    steps, low, step = in_steps(bare.of(data, "sample"))
+    array = data[names[0]].isel(picked)
+    dims = [dim for dim in array.dims if dim != "sample"]
+    given = (kind, names, picked, steps, low, step)
+    if kind == "values":
+        return Panel(*given, np.arange(len(names)), [with_units(data[name]) for name in names])
+    if kind == "field":
+        shape = array.sizes[dims[0]], array.sizes[dims[1]]
+        titles = [dim_text(array, dims[1]), dim_text(array, dims[0]), with_units(array)]
+        return Panel(*given, np.arange(len(low)), titles, shape=shape)
+    levels = array[dims[0]].values
+    levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
+    upright, downward = is_vertical(array, dims[0]), is_depth(array, dims[0])
+    titles = [dim_text(array, dims[0]), with_units(array) or name_of(array)]
+    return Panel(*given, levels.astype(float), titles, upright, downward)
+
+
+def in_steps(values: Array) -> tuple[Array, Array, Array]:
+    """Return values as steps of 0 to 254 of each column, and least value and size of the steps.
+
+    Examples
+    --------
+    >>> steps, low, step = in_steps(np.array([[0.0], [1.0], [np.nan]]))
+    >>> steps.ravel(), low + 254 * step
+    (array([  0, 254, 255], dtype=uint8), array([1.]))
+    """
+    finite = np.isfinite(values)
+    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf)
+    low, high = (np.where(finite.any(axis=0), each, 0.0) for each in (low, high))
+    step = (high - low) / (MISSING - 1)
+    shares = (np.where(finite, values, low) - low) / np.where(step > 0, step, 1.0)
+    return np.where(finite, np.rint(shares), MISSING).astype(np.uint8), low, step

@@ -1,0 +1,177 @@
+"""Where samples lie on an even raster, whatever grid they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.plot.lattice import Lattice, edges, is_even, lattice_of, longitude_range, unrolled
+from xcluster.plot.text import dim_text, with_units
+from xcluster.plot.view import view_of
+
+Array = NDArray[Any]
+Box = tuple[float, float, float, float]
+
+# On the longer side, where cells are not those of an even grid.
+PIXELS = 700
+
+# A point without neighbours is drawn as a disc of this share of the map's diagonal.
+DISC = 0.006
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Pixels of a map, each with the number of the grid point that it shows.
+
+    Parameters
+    ----------
+    points : int array of shape (ny, nx)
+        Flat index into the labels, -1 where there is none. The first row is the lowest y.
+    box
+        Least x, least y, width and height.
+    x, y : arrays of shape (n_points,)
+        The middle of each grid point, in units of the box.
+    names
+        What the axes say.
+    kinds
+        Of x and y: "number" or "time".
+    shape
+        Width over height of the picture.
+    upward
+        Whether y rises upwards.
+    lattice
+        Where the labels lie; None for a single dim without a place.
+    """
+
+    points: Array
+    box: Box
+    x: Array
+    y: Array
+    names: tuple[str, str]
+    kinds: tuple[str, str]
+    shape: float
+    upward: bool
+    lattice: Lattice | None
+
+    @property
+    def is_geographic(self) -> bool:
+        """Whether x and y are degrees."""
+        return self.lattice is not None and self.lattice.is_lonlat
+
+
+def raster_of(labels: xr.DataArray) -> Raster:
+    """Lay the grid points of ``labels`` on an even raster.
+
+    Raises
+    ------
+    ValueError
+        If the labels have not one or two spatial dims.
+    """
+    if labels.ndim == 1 and not _has_place(labels):
+        return _strip(labels)
+    lattice = lattice_of(labels)
+    order = [labels.dims.index(dim) for dim in lattice.dims]
+    flat = np.arange(labels.size).reshape(labels.shape).transpose(order)
+    if lattice.kind == "grid":
+        points, box, x, y = _grid(lattice, flat)
+    else:
+        points, box, x, y = _scattered(lattice, flat)
+    view = view_of(lattice, None, None, None)
+    names = with_units(lattice.x), with_units(lattice.y)
+    return Raster(points, box, x, y, names, ("number",) * 2, view.shape, lattice.upward, lattice)
+
+
+def _has_place(labels: xr.DataArray) -> bool:
+    from xcluster.geography import is_geographic
+
+    return is_geographic(dict(labels.coords))
+
+
+def _strip(labels: xr.DataArray) -> Raster:
+    """Lay samples along a single dim, as coloured bars."""
+    dim = labels.dims[0]
+    values = labels[dim].values
+    kind = "time" if values.dtype.kind == "M" else "number"
+    at = np.arange(labels.size, dtype=float)
+    if kind == "time":
+        at = values.astype("datetime64[ms]").astype(float)
+    elif values.dtype.kind in "iuf":
+        at = values.astype(float)
+    order = np.argsort(at)
+    points, (low, width) = _resampled(at[order])
+    names = (dim_text(labels, dim), "")
+    y = np.full(labels.size, 0.5)
+    cells = order[points][None, :]
+    return Raster(cells, (low, 0.0, width, 1.0), at, y, names, (kind, "number"), 4.0, True, None)
+
+
+def _resampled(centres: Array) -> tuple[Array, tuple[float, float]]:
+    """Return which of rising centres each even pixel shows, and where the pixels begin and end."""
+    bounds = edges(centres.astype(float))
+    n = len(centres) if is_even(centres) else int(np.clip(4 * len(centres), PIXELS, 4 * PIXELS))
+    low, width = bounds[0], bounds[-1] - bounds[0]
+    pixels = low + (np.arange(n) + 0.5) * width / n
+    shown = np.searchsorted(bounds, pixels, side="right") - 1
+    return shown.clip(0, len(centres) - 1), (float(low), float(width))
+
+
+def _grid(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
+    x, y = lattice.x.values.astype(float), lattice.y.values.astype(float)
+    columns, rows = np.argsort(x), np.argsort(y)
+    along_x = x[columns]
+    if lattice.is_lonlat:
+        columns, along_x = unrolled(x, longitude_range(x)[0])
+        x = x.copy()
+        x[columns] = along_x
+    shown_x, (west, width) = _resampled(along_x)
+    shown_y, (south, height) = _resampled(y[rows])
+    points = flat[np.ix_(rows[shown_y], columns[shown_x])]
+    return points, (west, south, width, height), *_by_point(np.meshgrid(x, y), flat)
+
+
+def _scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
+    """Give each pixel the nearest grid point that is near enough."""
+    from scipy.spatial import cKDTree
+
+    x = lattice.x.transpose(*lattice.dims).values.astype(float)
+    y = lattice.y.transpose(*lattice.dims).values.astype(float)
+    if lattice.is_lonlat:
+        west = longitude_range(x)[0]
+        x = west + (x - west) % 360
+    known = np.isfinite(x) & np.isfinite(y)
+    places = np.column_stack([x[known], y[known]])
+    low, high = places.min(axis=0), places.max(axis=0)
+    reach = _reach(cKDTree(places), places, high - low, lattice.kind == "points")
+    low, high = low - reach.max(), high + reach.max()
+    columns, rows = np.maximum(PIXELS * (high - low) / (high - low).max(), 2).astype(int)
+    steps = (high - low) / (columns, rows)
+    pixels = np.meshgrid(
+        low[0] + (np.arange(columns) + 0.5) * steps[0], low[1] + (np.arange(rows) + 0.5) * steps[1]
+    )
+    distance, nearest = cKDTree(places).query(np.stack(pixels, axis=-1))
+    points = np.where(distance <= reach[nearest], flat[known][nearest], -1)
+    box = (*map(float, low), *map(float, high - low))
+    return points, box, *_by_point([x, y], flat)
+
+
+def _reach(tree: Any, places: Array, size: Array, separate: bool) -> Array:
+    """Return how far from each point pixels still show it."""
+    disc = DISC * float(np.hypot(*size)) or 0.5
+    if len(places) < 5:
+        return np.full(len(places), disc)
+    spacing = tree.query(places, k=5)[0][:, -1]
+    if separate:
+        return np.clip(spacing, disc, 2 * disc)
+    return np.minimum(spacing, 3 * np.median(spacing))
+
+
+def _by_point(coordinates: Any, flat: Array) -> tuple[Array, Array]:
+    """Return coordinates in the order of the labels' own grid points."""
+    out = np.empty((2, flat.size))
+    for row, values in zip(out, coordinates, strict=True):
+        row[flat.ravel()] = np.asarray(values).ravel()
+    return out[0], out[1]
