@@ -65,7 +65,7 @@ class Assign:
     def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
         """Apply ``function`` in the reduced space; a row that a step refuses has no data."""
         Z = self.chain(X)
-        finite = finite_rows(Z)
+        finite = finite_rows(Z) if self.chain.steps else np.ones(len(Z), bool)
         if finite.all():
             return function(Z)
         tail = () if width is None else (width,)
