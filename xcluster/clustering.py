@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xcluster import formatting, matching, matrix, prediction, reduction, tables
 from xcluster.assign import Assign
 from xcluster.checks import check_integer, check_number, complaint
-from xcluster.labels import UNCLASSIFIED, Partition
+from xcluster.labels import Partition
 from xcluster.layout import LABEL
 from xcluster.record import Record
 from xcluster.results import MethodResults
@@ -118,8 +118,8 @@ class Clustering(MethodResults):
 
     @cached_property
     def _labels(self) -> xr.DataArray:
-        if self.samples is None:
-            return prediction.as_labels(self._stored("labels"), self.partition)
+        if self.stored is not None and self.samples is None:
+            return prediction.stored_labels(self.stored, self.partition)
         if self.rows is not None:
             return prediction.labels_of_rows(self.rows, self.samples.layout, self.assign)
         return prediction.labels(self.samples.layout, self.assign)
@@ -280,7 +280,7 @@ class Clustering(MethodResults):
         if u >= 1:
             rule = "must be below 1, as no membership exceeds that"
             raise ValueError(complaint("u", u, rule, "pass u=0.5, for example"))
-        return self._with_partition(replace(self.partition, floor=u), stored=self._stored_above(u))
+        return self.with_partition(replace(self.partition, floor=u), stored=self.stored)
 
     def relabel(
         self,
@@ -302,7 +302,7 @@ class Clustering(MethodResults):
         ValueError
             If there are too few or unknown labels, a name twice, or no such colour.
         """
-        return self._with_partition(self.partition.relabelled(names, colors), stored=self.stored)
+        return self.with_partition(self.partition.relabelled(names, colors), stored=self.stored)
 
     def merge(self, groups: Iterable[Sequence[int | str]]) -> Clustering:
         """Return the clustering with labels joined; the others keep their order.
@@ -357,9 +357,10 @@ class Clustering(MethodResults):
 
     def _recoded(self, mapping: Array) -> Clustering:
         stored = None if self.stored is None else prediction.recode(self.stored, mapping)
-        return self._with_partition(self.partition.recoded(mapping), stored=stored)
+        return self.with_partition(self.partition.recoded(mapping), stored=stored)
 
-    def _with_partition(self, partition: Partition, stored: xr.Dataset | None) -> Clustering:
+    def with_partition(self, partition: Partition, stored: xr.Dataset | None) -> Clustering:
+        """Return the clustering whose labels mean something else; ``stored`` ones come along."""
         return replace(self, assign=replace(self.assign, partition=partition), stored=stored)
 
     # ------------------------------------------------------------------------- files and figures
@@ -409,13 +410,6 @@ class Clustering(MethodResults):
     def _stored(self, name: str) -> xr.DataArray:
         assert self.stored is not None
         return self.stored[name]
-
-    def _stored_above(self, u: float) -> xr.Dataset | None:
-        if self.stored is None:
-            return None
-        labels = self.stored["labels"]
-        unclear = np.isfinite(labels) & ~(self.stored["memberships"].max(LABEL) > u)
-        return self.stored.assign(labels=labels.where(~unclear, UNCLASSIFIED))
 
     def _need_soft(self, what: str) -> None:
         if not self.is_soft:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcluster import matrix
 from xcluster.assign import Assign
 from xcluster.checks import complaint, did_you_mean
-from xcluster.labels import FILL_VALUE, Partition
+from xcluster.labels import FILL_VALUE, UNCLASSIFIED, Partition
 from xcluster.layout import COLUMN, COORDINATE_TOLERANCE, LABEL, Layout
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Assign) -> xr.Dat
     values = np.where(rows.values < 0, np.float32(np.nan), of_row[rows.values])
     placed = as_labels(rows.copy(data=values), assign.partition)
     return placed.chunk(layout.chunks) if layout.is_lazy else placed
+
+
+def stored_labels(stored: xr.Dataset, partition: Partition) -> xr.DataArray:
+    """Return labels as they were saved, unclassified where no membership exceeds the floor."""
+    labels = stored["labels"]
+    if partition.floor is not None:
+        unclear = np.isfinite(labels) & ~(stored["memberships"].max(LABEL) > partition.floor)
+        labels = labels.where(~unclear, np.float32(UNCLASSIFIED))
+    return as_labels(labels, partition)
 
 
 def memberships(layout: Layout, assign: Assign) -> xr.DataArray:
@@ -189,7 +198,9 @@ def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArr
     # Rows hold features in rising order, so the direction does not matter.
     ours, theirs = np.sort(new.values), np.sort(fitted.values)
     if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
-        same = np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=COORDINATE_TOLERANCE)
+        # Of the largest value, as metres may be counted in 1e-9 as well.
+        slack = COORDINATE_TOLERANCE * min(1.0, float(np.abs(theirs).max(initial=0)))
+        same = np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
     else:
         same = bool(np.array_equal(ours, theirs))
     dim = fitted.dims[0]

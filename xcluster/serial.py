@@ -34,7 +34,7 @@ def encode_estimator(estimator: Any, arrays: Arrays) -> Any:
     added: Arrays = {}
     try:
         encoded = encode(estimator, added, start=len(arrays))
-    except ForeignError:
+    except (ForeignError, RecursionError):
         return _encode_foreign(estimator, arrays)
     arrays.update(added)
     return encoded
@@ -53,12 +53,26 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
         return {tag: [encode(each, arrays, start) for each in value]}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {"dict": {key: encode(each, arrays, start) for key, each in value.items()}}
+    if isinstance(value, np.random.RandomState):
+        return {"random_state": encode(value.get_state(legacy=True), arrays, start)}
     if isinstance(value, BaseEstimator):
         return _encode_object("estimator", value, _estimator_state(value), arrays, start)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         state = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return _encode_object("dataclass", value, state, arrays, start)
+    if _is_plain(type(value)):
+        return _encode_object("object", value, dict(vars(value)), arrays, start)
     raise ForeignError(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def _is_plain(cls: type) -> bool:
+    """Whether a class of scikit-learn keeps all that its objects are in their attributes."""
+    return (
+        cls.__module__.startswith("sklearn.")
+        and cls.__new__ is object.__new__
+        and cls.__reduce_ex__ is object.__reduce_ex__
+        and not hasattr(cls, "__setstate__")
+    )
 
 
 def _keep(value: Array, arrays: Arrays, start: int) -> str:
@@ -101,11 +115,19 @@ def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] =
         return {key: decode(each, arrays, trusted) for key, each in encoded["dict"].items()}
     if "skops" in encoded:
         return _decode_foreign(encoded, arrays, trusted)
+    if "random_state" in encoded:
+        random = np.random.RandomState()
+        random.set_state(decode(encoded["random_state"], arrays, trusted))
+        return random
     state = {key: decode(each, arrays, trusted) for key, each in encoded["state"].items()}
     if "estimator" in encoded:
         estimator = _own_class(encoded["estimator"], BaseEstimator)(**state["params"])
         vars(estimator).update(state["fitted"])
         return estimator
+    if "object" in encoded:
+        plain = object.__new__(_own_class(encoded["object"], object))
+        vars(plain).update(state)
+        return plain
     return _own_class(encoded["dataclass"], object)(**state)
 
 
@@ -116,7 +138,9 @@ def _own_class(name: str, base: type) -> Any:
         raise ValueError(complaint("type", name, "is not one that may be loaded", REFUSED))
     found = getattr(import_module(module), qualname, None)
     allowed = isinstance(found, type) and issubclass(found, base)
-    if not allowed or not (base is BaseEstimator or dataclasses.is_dataclass(found)):
+    if not allowed or not (
+        base is BaseEstimator or dataclasses.is_dataclass(found) or _is_plain(found)
+    ):
         raise ValueError(complaint("type", name, "is no estimator", REFUSED))
     return found
 
