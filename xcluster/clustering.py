@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
+    from xcluster.explore import Page
     from xcluster.plot.clustering import ClusteringPlot
     from xcluster.samplers import Sampler
     from xcluster.samples import Samples
@@ -382,6 +383,50 @@ class Clustering(MethodResults):
         from xcluster import io
 
         io.save(self, path)
+
+    def explore(
+        self, other: Clustering | None = None, *, sel: Mapping[str, Any] | None = None
+    ) -> Page:
+        """Return one HTML page to look into the result, alone or beside another (needs bokeh).
+
+        The label map, over the Earth where it is geographic; the profile, spectrum, field or
+        values of the sample under the pointer against the centre of its label; and the samples
+        among their components. A box or an outline drawn on the map or among the components
+        marks the same samples in both; a click on a name hides its label. All scripts and data
+        are inside the page, which needs no server and no network.
+
+        Parameters
+        ----------
+        other : Clustering, optional
+            A second result on the same grid, shown beside the first.
+        sel : mapping, optional
+            Which entry of further dims to show, as ``{"time": "2001-07"}``; by default the first.
+
+        Returns
+        -------
+        Page
+            Shown inline in a notebook; ``save(path)`` writes it.
+
+        Raises
+        ------
+        ImportError
+            If bokeh is not installed.
+        ValueError
+            If the result was opened without its data, or ``other`` lies on another grid.
+
+        Notes
+        -----
+        Large grids are thinned, and values stored in 255 steps; the page says so.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().kmeans(4)
+        >>> fit.explore().save("page.html")  # doctest: +SKIP
+        """
+        from xcluster.explore import explore
+
+        return explore(self, other, sel=sel)
 
     @property
     def plot(self) -> ClusteringPlot:

@@ -32,8 +32,8 @@ from xcluster.plot.flags import Flags
 
 Array = NDArray[Any]
 
-MAP_WIDTH = 560
-MAP_AREA = 560 * 420
+MAP_SIZE = {1: (560, 540), 2: (520, 420)}
+SIDE = {1: 340, 2: 230}
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 CLEAR = "rgba(0,0,0,0)"
 LEGEND_ROWS = 20
@@ -42,11 +42,11 @@ LEGEND_ROWS = 20
 FINE_WIDTH = 100.0
 
 
-def map_figure(raster: Raster, title: str, name: str) -> Any:
+def map_figure(raster: Raster, title: str, name: str, halves: int) -> Any:
     """Return empty axes over the raster, over the Earth where it is geographic."""
     x0, y0, width, height = raster.box
     shape = float(np.clip(raster.shape, 0.4, 4.0))
-    frame = int(min(MAP_WIDTH, np.sqrt(MAP_AREA * shape)))
+    frame = int(min(MAP_SIZE[halves][0], MAP_SIZE[halves][1] * shape))
     ends = (y0, y0 + height) if raster.upward else (y0 + height, y0)
     figure = new_figure(
         title=title,
@@ -57,6 +57,7 @@ def map_figure(raster: Raster, title: str, name: str) -> Any:
         y_range=Range1d(*ends),
         x_axis_type="datetime" if raster.kinds[0] == "time" else "linear",
         tools=TOOLS,
+        toolbar_location="above",
         active_scroll="wheel_zoom",
         x_axis_label=raster.names[0],
         y_axis_label=raster.names[1],
@@ -130,14 +131,19 @@ def _on_raster(cells: Array, values: Array, empty: int) -> Array:
     return np.asarray(table[cells])
 
 
+def opacity(raster: Raster) -> float:
+    """Return how opaque labels are at first."""
+    return 0.75 if raster.is_geographic else 1.0
+
+
 def draw_labels(
     figure: Any, raster: Raster, images: ColumnDataSource, mapper: LinearColorMapper
 ) -> Any:
-    """Draw the labels, half transparent, so that the Earth shows."""
+    """Draw the labels, half transparent where the Earth shows through them."""
     x, y, width, height = raster.box
     return figure.image(
         "image", x=x, y=y, dw=width, dh=height, source=images, color_mapper=mapper,
-        global_alpha=0.8, level="image", name="labels",
+        global_alpha=opacity(raster), level="image", name="labels",
     )  # fmt: skip
 
 
@@ -183,11 +189,15 @@ def add_legend(figure: Any, flags: Flags) -> list[Any]:
 
 
 def scatter_figure(
-    points: ColumnDataSource, mapper: LinearColorMapper, axes: tuple[str, str], name: str
+    points: ColumnDataSource,
+    mapper: LinearColorMapper,
+    axes: tuple[str, str],
+    name: str,
+    halves: int,
 ) -> Any:
     """Return the components of the samples, coloured by label."""
     figure = new_figure(
-        name=name, frame_width=340, frame_height=340, tools=TOOLS, active_scroll="wheel_zoom",
+        name=name, frame_width=SIDE[halves], frame_height=SIDE[halves], tools=TOOLS, active_scroll="wheel_zoom", toolbar_location="above",
         x_axis_label=axes[0], y_axis_label=axes[1], title="components",
     )  # fmt: skip
     finish(figure)
@@ -200,15 +210,15 @@ def scatter_figure(
 
 
 def curve_figure(
-    panel: Panel, centers: ColumnDataSource, mapper: LinearColorMapper, name: str
+    panel: Panel, centers: ColumnDataSource, mapper: LinearColorMapper, name: str, halves: int
 ) -> tuple[Any, dict[str, Any]]:
     """Return a figure of the sample's curve against its centre, and what a script changes."""
     values = panel.kind == "values"
     along, across = ("from least to greatest", "") if values else panel.titles[::-1]
     sides = (along, across) if panel.upright else (across, along)
     figure = new_figure(
-        name=name, frame_width=250 if panel.upright else 330, frame_height=340, tools=TOOLS,
-        x_axis_label=sides[0], y_axis_label=sides[1], title="sample (black) and its centre",
+        name=name, frame_width=int((0.75 if panel.upright else 1.0) * SIDE[halves]), frame_height=SIDE[halves], tools=TOOLS,
+        x_axis_label=sides[0], y_axis_label=sides[1], title="sample (black) and its centre", toolbar_location="above",
     )  # fmt: skip
     figure.toolbar.logo = None
     x, y = ("value", "level") if panel.upright else ("level", "value")
@@ -222,18 +232,20 @@ def curve_figure(
     figure.add_tools(HoverTool(renderers=[own], tooltips=[(across, "@level"), (along, "@value")]))
     if panel.downward:
         figure.y_range.flipped = True
+    if panel.level_names:
+        _name_levels(figure, panel)
     if values:
-        _name_values(figure, panel)
+        figure.y_range = Range1d(-0.02, 1.02)
     return figure, {"shown": shown, "center_line": middle}
 
 
-def _name_values(figure: Any, panel: Panel) -> None:
-    """Put the names of the variables along the axis; values run from 0 to 1 each."""
-    places = list(range(len(panel.titles)))
-    figure.xaxis.ticker = FixedTicker(ticks=places)
-    figure.xaxis.major_label_overrides = dict(zip(places, panel.titles, strict=True))
-    figure.xaxis.major_label_orientation = 0.8
-    figure.y_range = Range1d(-0.02, 1.02)
+def _name_levels(figure: Any, panel: Panel) -> None:
+    """Put the names of variables, or of levels that are no numbers, along the axis."""
+    axis = figure.yaxis if panel.upright else figure.xaxis
+    axis.ticker = FixedTicker(ticks=list(panel.level))
+    axis.major_label_overrides = dict(zip(panel.level, panel.level_names, strict=True))
+    if not panel.upright:
+        axis.major_label_orientation = 0.8
 
 
 def shown_values(panel: Panel, values: Array) -> Array:
@@ -243,15 +255,15 @@ def shown_values(panel: Panel, values: Array) -> Array:
     return np.asarray((values - panel.low) / np.where(panel.step > 0, 254 * panel.step, 1.0))
 
 
-def field_figure(panel: Panel, name: str) -> tuple[Any, dict[str, Any]]:
+def field_figure(panel: Panel, name: str, halves: int) -> tuple[Any, dict[str, Any]]:
     """Return a figure of the sample's field beside that of its centre."""
     rows, columns = panel.shape
     ends = float(panel.low.min()), float((panel.low + 254 * panel.step).max())
     mapper = LinearColorMapper(palette="Viridis256", low=ends[0], high=ends[1], nan_color=CLEAR)
     figure = new_figure(
-        name=name, frame_width=330, frame_height=max(int(165 * rows / columns), 40), tools=TOOLS,
+        name=name, frame_width=SIDE[halves], frame_height=max(int(SIDE[halves] / 2.1 * rows / columns), 40), tools=TOOLS,
         x_range=Range1d(0, 2.1 * columns), y_range=Range1d(rows, 0),
-        title="sample (left) and its centre",
+        title="sample (left) and its centre", toolbar_location="above",
     )  # fmt: skip
     figure.toolbar.logo = None
     figure.axis.visible = figure.grid.visible = False

@@ -31,14 +31,20 @@ def document(content: Content) -> str:
     """Return the page as HTML, with all scripts and data inside."""
     page = Wiring(content)
     halves = [Half(page, number).draw() for number in range(len(content.results))]
-    slider = Slider(start=0, end=1, step=0.05, value=0.8, title="opacity of labels", width=250)
+    looks = {"title": "opacity of labels", "width": 250}
+    slider = Slider(start=0, end=1, step=0.05, value=figures.opacity(content.raster), **looks)
     for half in halves:
         slider.js_link("value", half.labels.glyph, "global_alpha")
     page.hovered.js_on_change("data", page.callback("info", **_info_arguments(page, halves)))
     notes = "; ".join(html.escape(str(note)) for note in content.notes)
-    head = Div(text=f"<b>{page.title}</b><br><small>{notes}</small>", name="notes")
+    head = Div(
+        text=f"<b>{page.title}</b><br><small>{notes}</small>",
+        name="notes",
+        sizing_mode="stretch_width",
+    )
     body = row(*[half.layout for half in halves])
-    return str(file_html(column(head, page.info, body, slider), INLINE, title=TITLE))
+    whole = column(head, page.info, body, slider, sizing_mode="stretch_width")
+    return str(file_html(whole, INLINE, title=TITLE))
 
 
 def script(name: str) -> str:
@@ -68,7 +74,7 @@ class Wiring:
         ]
         text = "Point at the map; draw a box or an outline on the map or among the components; "
         text += "click names to hide labels."
-        self.info = Div(text=text, name="info", min_height=24)
+        self.info = Div(text=text, name="info", min_height=40, sizing_mode="stretch_width")
         self.hovered.js_on_change(
             "data", self.callback("mark", mark=self.here, samples=self.samples, x="x", y="y")
         )
@@ -140,10 +146,9 @@ class Half:
         )  # fmt: skip
         for item in items:
             item.js_on_change("visible", hide)
-        beside = len(self.page.content.results) == 1
         self.layout = (
             row(self.map, column(*panels), scatter)
-            if beside
+            if self.halves == 1
             else column(self.map, row(*panels, scatter))
         )
         return self
@@ -153,13 +158,18 @@ class Half:
         """The result that is drawn."""
         return self.page.content.results[self.number]
 
+    @property
+    def halves(self) -> int:
+        """How many results the page shows."""
+        return len(self.page.content.results)
+
     def name(self, what: str) -> str:
         """Return the name of a column or model of this half."""
         return f"{what}{self.number}"
 
     def _map(self) -> tuple[Any, Any, ColumnDataSource, list[Any]]:
         page, raster = self.page, self.page.content.raster
-        figure = figures.map_figure(raster, self.result.title, self.name("map"))
+        figure = figures.map_figure(raster, self.result.title, self.name("map"), self.halves)
         if self.number:
             figure.x_range, figure.y_range = page.x_range, page.y_range
         else:
@@ -187,7 +197,9 @@ class Half:
             },
             name=self.name("points"),
         )
-        figure = figures.scatter_figure(points, self.mapper, self.result.axes, self.name("scatter"))
+        figure = figures.scatter_figure(
+            points, self.mapper, self.result.axes, self.name("scatter"), self.halves
+        )
         ring = ColumnDataSource({"x": [], "y": []})
         figure.scatter(
             "x", "y", source=ring, size=14, line_color="black", fill_alpha=0, line_width=2
@@ -223,10 +235,12 @@ class Half:
         }
         name = f"{self.name('panel')}_{place}"
         if panel.kind == "field":
-            figure, shown = figures.field_figure(panel, name)
+            figure, shown = figures.field_figure(panel, name, self.halves)
             page.hovered.js_on_change("data", page.callback("field", **arguments, **shown))
             return figure
-        figure, shown = figures.curve_figure(panel, self._curves(panel, centers), self.mapper, name)
+        figure, shown = figures.curve_figure(
+            panel, self._curves(panel, centers), self.mapper, name, self.halves
+        )
         arguments["colors"] = list(self.result.flags.colors)
         page.hovered.js_on_change("data", page.callback("curve", **arguments, **shown))
         return figure

@@ -46,6 +46,8 @@ class Panel:
         Whether levels stand upwards, and whether they grow downwards.
     shape
         Rows and columns of a field.
+    level_names
+        Of single values, and of levels that are no numbers.
     """
 
     kind: Literal["curve", "field", "values"]
@@ -59,6 +61,7 @@ class Panel:
     upright: bool = False
     downward: bool = False
     shape: tuple[int, int] = (1, 1)
+    level_names: Sequence[str] = ()
 
     def of(self, data: xr.Dataset, dim: Hashable) -> Array:
         """Return the panel's values of each entry of ``dim``, shape (entries, width)."""
@@ -133,16 +136,18 @@ def _panel(
     dims = [dim for dim in array.dims if dim != "sample"]
     given = (kind, names, picked, steps, low, step)
     if kind == "values":
-        return Panel(*given, np.arange(len(names)), [with_units(data[name]) for name in names])
+        places, titles = np.arange(len(names)), [with_units(data[name]) for name in names]
+        return Panel(*given, places, titles, level_names=titles)
     if kind == "field":
         shape = array.sizes[dims[0]], array.sizes[dims[1]]
         titles = [dim_text(array, dims[1]), dim_text(array, dims[0]), with_units(array)]
         return Panel(*given, np.arange(len(low)), titles, shape=shape)
     levels = array[dims[0]].values
-    levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
+    texts = [] if levels.dtype.kind in "iuf" else [str(level) for level in levels]
+    levels = np.arange(len(levels)) if texts else levels
     upright, downward = is_vertical(array, dims[0]), is_depth(array, dims[0])
     titles = [dim_text(array, dims[0]), with_units(array) or name_of(array)]
-    return Panel(*given, levels.astype(float), titles, upright, downward)
+    return Panel(*given, levels.astype(float), titles, upright, downward, level_names=texts)
 
 
 def in_steps(values: Array) -> tuple[Array, Array, Array]:
