@@ -62,7 +62,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     Attributes
     ----------
     labels_ : int array of shape (n_samples,)
-    linkage_matrix_ : array of shape (n_leaves_ - 1, 4)
+    linkage_matrix_ : array of shape (`n_leaves_` - 1, 4)
         As scipy's, over the leaves. With connectivity it stands in the order of the merges, in
         which heights can fall; separate parts are joined last, at infinite height.
     exact_ : bool
@@ -70,12 +70,12 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     n_micro_ : int or None
         Number of micro-clusters.
     n_leaves_ : int
-    samples_ : array of shape (n_leaves_, n_features)
+    samples_ : array of shape (`n_leaves_`, n_features)
         The leaves: fitted rows, or centres of micro-clusters.
     leaf_ : int array of shape (n_samples,)
         The leaf of each fitted row.
-    leaf_weights_ : array of shape (n_leaves_,)
-    leaf_labels_ : int array of shape (n_leaves_,)
+    leaf_weights_ : array of shape (`n_leaves_`,)
+    leaf_labels_ : int array of shape (`n_leaves_`,)
     n_connected_components_ : int
         Parts that never merge; 1 without connectivity.
     cluster_centers_ : array of shape (n_clusters, n_features)

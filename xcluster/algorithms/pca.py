@@ -50,12 +50,12 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    components_ : array of shape (n_components_, n_features), float64
+    components_ : array of shape (`n_components_`, n_features), float64
         Orthonormal rows; the loading of largest magnitude in each is positive.
     mean_ : array of shape (n_features,), float64
-    explained_variance_ : array of shape (n_components_,), float64
+    explained_variance_ : array of shape (`n_components_`,), float64
         With ``n - 1`` in the denominator; with weights what `numpy.cov` does with ``aweights``.
-    explained_variance_ratio_ : array of shape (n_components_,), float64
+    explained_variance_ratio_ : array of shape (`n_components_`,), float64
     n_components_ : int
 
     References
@@ -111,7 +111,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Array:
-        """Return the components of each row, of shape (n_samples, n_components_)."""
+        """Return the components of each row, of shape (n_samples, `n_components_`)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         axes = self.components_.T.astype(np.float64)
