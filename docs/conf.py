@@ -1,5 +1,6 @@
 """Sphinx configuration; build with ``sphinx-build -W docs docs/_build/html``."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -31,11 +32,11 @@ default_role = "py:obj"
 autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
-# A docstring names its sources in prose, so that they need no numbers.
-numpydoc_class_members_toctree = False
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+# Figures belong into the pages, whatever backend the shell asks for.
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 nb_execution_mode = "cache"
 nb_execution_timeout = 180
 nb_execution_raise_on_error = True
