@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Literal
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Literal
 
 import xarray as xr
 
+from xcluster import windows
+from xcluster.positions import positions_of
 from xcluster.prediction import as_dataset
 from xcluster.samplers import Names, Pixels, Profiles, Snapshots
 from xcluster.samples import Samples
@@ -114,6 +116,71 @@ class ClusterAccessor:
         """
         sampler = Profiles(dim, vars, between, step, every, missing)
         return Samples(as_dataset(self._data), sampler, random_state=random_state)
+
+    def patches(
+        self,
+        size: windows.Size,
+        vars: Names = None,
+        *,
+        dims: Sequence[Hashable] | None = None,
+        every: windows.Size = 1,
+        at: Any = None,
+        random_state: int = 0,
+    ) -> Samples:
+        """Take one sample a window of an image: the values of its pixels.
+
+        Only full windows without missing pixels are samples. Labels lie at their centres, which
+        are ``start + size // 2`` counted along rising coordinates; `Clustering.upsample` paints
+        them back on the image. Centres are windows over ``label`` and ``window_<dim>``, the
+        distance from the centre. Images in memory are viewed and never copied; of dask arrays
+        each block reads the edges of its neighbours.
+
+        Parameters
+        ----------
+        size : int or mapping
+            Pixels of a window along each dim; odd or even.
+        vars : name or list of names, optional
+            The channels; by default all numeric variables on the grid that most share.
+        dims : sequence of names, optional
+            The dims of a window; by default both of a two-dimensional image. Windows are taken
+            at each entry of any further dim.
+        every : int or mapping, default 1
+            Step of the lattice of windows, in pixels.
+        at : Dataset, DataFrame, mapping or array of shape (n, 2), optional
+            Take windows around these positions instead, in units of the image's coordinates:
+            what `xcluster.peaks` finds, a table with a column for each dim, or an array whose
+            columns stand in the order of the dims. Labels then lie over ``point``. Positions
+            without a full window on the image are dropped, and the result counts them.
+        random_state : int, default 0
+            Seed of everything random that follows.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If a window is larger than the image, ``dims`` are not clear, no position has a full
+            window, or the positions are evidently not in units of the image.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> image = xr.DataArray(np.random.default_rng(0).normal(size=(20, 30)), dims=("y", "x"))
+        >>> fit = image.cluster.patches(5, every=5).pca(2).kmeans(3)
+        >>> fit.labels.sizes["y"], fit.centers["data"].dims
+        (4, ('label', 'window_y', 'window_x'))
+        """
+        data = as_dataset(self._data)
+        if at is not None:
+            dims = windows.image_dims(data, vars, dims)
+            at = positions_of(at, dims, data)
+        if isinstance(dims, Sequence) and not isinstance(dims, str):
+            dims = tuple(dims)
+        return Samples(
+            data, windows.Patches(size, vars, dims, every, at), random_state=random_state
+        )
 
     def snapshots(
         self, dim: Hashable = "time", vars: Names = None, *, random_state: int = 0

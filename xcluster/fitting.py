@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 ALL_POINTS = 1_000_000
-ALL_VALUES = 100_000_000
+ALL_VALUES = 150_000_000
 SAMPLE_ROWS = 100_000
+SAMPLE_VALUES = 25_000_000
 
 OBJECTIVES = {"inertia_": 1, "objective_": 1, "quantization_error_": 1, "lower_bound_": -1}
 """Attributes that hold what a fit minimises (1) or maximises (-1)."""
@@ -149,7 +150,7 @@ def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
     """Return how many rows to sample (None: all), and whether to stream; from the shape alone."""
     n = layout.n_pooled
     small = n <= ALL_POINTS and n * layout.n_features <= ALL_VALUES
-    enough = max(min(SAMPLE_ROWS, ALL_VALUES // layout.n_features), 1)
+    enough = max(min(SAMPLE_ROWS, SAMPLE_VALUES // layout.n_features), 1)
     if isinstance(fit_on, str):
         if fit_on not in ("auto", "all"):
             rule = "must be 'auto', 'all' or a number of rows"

@@ -20,7 +20,7 @@ SHOWN_LABELS = 20
 
 def samples_text(samples: Samples) -> str:
     """Return what is asked, a line a choice."""
-    return "\n".join(["<xcluster.Samples>", *_aligned(_samples_lines(samples))])
+    return "\n".join(["<xcluster.Samples>", *_aligned(_asked_lines(samples))])
 
 
 def text(clustering: Clustering) -> str:
@@ -56,13 +56,17 @@ def samples_html(samples: Samples) -> str:
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th>"
         f"<td style='text-align:left'>{escape(value)}</td></tr>"
-        for name, value in _samples_lines(samples)
+        for name, value in _asked_lines(samples)
     )
     return f"<div><b>xcluster.Samples</b><table>{rows}</table></div>"
 
 
 def _aligned(lines: Sequence[Line]) -> list[str]:
     return [f"  {name:<{WIDTH}} {value}" for name, value in lines]
+
+
+def _asked_lines(samples: Samples) -> list[Line]:
+    return _samples_lines(samples) + [("note", note) for note in samples.layout.notes]
 
 
 def _samples_lines(samples: Samples) -> list[Line]:
@@ -80,7 +84,7 @@ def _samples_lines(samples: Samples) -> list[Line]:
         lines.append(("weights", name))
     if layout.left_out:
         lines.append(("left out", _left_out(layout)))
-    return lines + [("note", note) for note in layout.notes]
+    return lines
 
 
 def _features(layout: Layout) -> str:

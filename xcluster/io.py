@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix, samplers, storage
+from xcluster import matrix, storage
 from xcluster.assign import Assign
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
@@ -21,8 +21,10 @@ from xcluster.layout import LABEL
 from xcluster.methods import Method, Options
 from xcluster.record import Record
 from xcluster.reduction import Chain
+from xcluster.samplers import Pixels, Profiles, Snapshots
 from xcluster.serial import decode, encode_estimator
 from xcluster.steps import Step
+from xcluster.windows import Patches
 
 if TYPE_CHECKING:
     from xcluster.samplers import Sampler
@@ -31,6 +33,7 @@ Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 
 FORMAT = 1
+SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
 
 # -------------------------------------------------------------------------------------- writing
@@ -57,6 +60,12 @@ def _root(clustering: Clustering) -> xr.Dataset:
         dataset = dataset.assign(mask=samples.mask.astype(np.int8).drop_vars(samples.mask.coords))
     if samples is not None and isinstance(samples.weighting, xr.DataArray):
         dataset = dataset.assign(weights=samples.weighting.drop_vars(samples.weighting.coords))
+    if clustering.partition.floor is not None:
+        # The labels without a floor, as merging and other floors start from them.
+        plain = dataclasses.replace(clustering.partition, floor=None)
+        dataset = dataset.assign(
+            likeliest=clustering.with_partition(plain, clustering.stored).labels
+        )
     if clustering.rows is not None:
         dataset = dataset.assign(row=clustering.rows)
     return dataset
@@ -220,14 +229,14 @@ def _rebuilt(
         record=_record(manifest["record"]),
         sweep=_sweep(manifest, storage.decoded(path, "scores")),
         attrs=dict(root.attrs),
-        stored=root.drop_vars(["mask", "weights", "row"], errors="ignore").drop_attrs(deep=False),
+        stored=_stored(root),
         means=arrays.get("means"),
         rows=root["row"].compute() if "row" in root else None,
     )
 
 
 def _sampler(entry: Mapping[str, Any]) -> Sampler:
-    kinds = {cls.__name__: cls for cls in samplers.SAMPLERS}
+    kinds = {cls.__name__: cls for cls in SAMPLERS}
     fields = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in entry.items()
@@ -235,6 +244,13 @@ def _sampler(entry: Mapping[str, Any]) -> Sampler:
     }
     sampler: Sampler = kinds[entry["kind"]](**fields)
     return sampler
+
+
+def _stored(root: xr.Dataset) -> xr.Dataset:
+    """Return labels, before any floor on memberships, and memberships."""
+    labels = root["likeliest" if "likeliest" in root else "labels"].rename("labels")
+    kept = [name for name in ("memberships",) if name in root]
+    return root[kept].assign(labels=labels).drop_attrs(deep=False)
 
 
 def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) -> xr.Dataset:

@@ -42,12 +42,6 @@ CACHED_ROWS = 16_384
 PART_BYTES = 32 * 2**20
 """Rows of a block put together at a time: windows of an image are far larger than the image."""
 
-PART_BYTES = 32 * 2**20
-"""Rows of a block put together at a time: windows of an image are far larger than the image."""
-
-PART_BYTES = 32 * 2**20
-"""Rows of a block put together at a time: windows of an image are far larger than the image."""
-
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -150,14 +144,6 @@ def _positions(chosen: Array) -> Array:
     return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
 
 
-def _positions(chosen: Array) -> Array:
-    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-
-
-def _positions(chosen: Array) -> Array:
-    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-
-
 @dataclass(frozen=True, eq=False)
 class _Part:
     """How the columns of one variable are had; pickles in a few bytes."""
@@ -184,7 +170,8 @@ class _Assembly:
             error.add_note(OURS)
             raise
 
-    def block(self, *arrays: Array) -> Block:
+    def block(self, *nested: Any) -> Block:
+        arrays = [_unnested(array) for array in nested]
         values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
         spread = {
             name: _spread(array, axes)
@@ -197,6 +184,13 @@ class _Assembly:
             *(array.shape for array in spread.values()),
         )
         return _as_block(tuple(pieces), self.dtype, spread, shape)
+
+
+def _unnested(array: Any) -> Array:
+    """Return the one chunk in the lists, one for each feature dim, that dask gives it in."""
+    while isinstance(array, list):
+        (array,) = array
+    return np.asarray(array)
 
 
 def _as_block(
@@ -390,7 +384,7 @@ def _dask_blocks(
         (*out_index, *new_axes),
         *arguments,
         new_axes=new_axes,
-        concatenate=True,
+        concatenate=None,  # feature dims are one chunk: joining them would only copy it
         dtype=dtype,
         meta=np.empty((0,) * (len(index) + len(new_axes)), dtype),
         name=None,
@@ -432,30 +426,6 @@ def reduce(
         for where in ([(slice(None),) * len(scene.shape)] if whole else _slabs(scene.shape))
     ]
     return merge(map_threads(lambda slab: slab[0].assembly(function)(*_cut(*slab)), slabs))
-
-
-@dataclass(frozen=True, eq=False)
-class _ByParts:
-    """A function of a block, of which only a part's rows are in memory at a time."""
-
-    function: Callable[[Block], Any]
-    merge: Callable[[Sequence[Any]], Any]
-
-    def __call__(self, block: Block) -> Any:
-        parts = [self.function(part) for part in block.parts()]
-        return parts[0] if len(parts) == 1 else self.merge(parts)
-
-
-@dataclass(frozen=True, eq=False)
-class _ByParts:
-    """A function of a block, of which only a part's rows are in memory at a time."""
-
-    function: Callable[[Block], Any]
-    merge: Callable[[Sequence[Any]], Any]
-
-    def __call__(self, block: Block) -> Any:
-        parts = [self.function(part) for part in block.parts()]
-        return parts[0] if len(parts) == 1 else self.merge(parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -585,24 +555,6 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
         out[name] = _unpack_variable(template, _spread_columns(columns, kept), dim)
         start += columns.shape[1]
     return xr.Dataset(out, {**features.coords, dim: (dim, values)})
-
-
-def _spread_columns(columns: Array, kept: Array) -> Array:
-    """Return columns at their places among all cells, NaN at those that are no features."""
-    if kept.all():
-        return columns
-    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
-    whole[:, kept] = columns
-    return whole
-
-
-def _spread_columns(columns: Array, kept: Array) -> Array:
-    """Return columns at their places among all cells, NaN at those that are no features."""
-    if kept.all():
-        return columns
-    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
-    whole[:, kept] = columns
-    return whole
 
 
 def _spread_columns(columns: Array, kept: Array) -> Array:

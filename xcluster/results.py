@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import summary
+from xcluster import prediction, summary
 from xcluster.checks import check_number, complaint
 
 if TYPE_CHECKING:
@@ -84,6 +84,44 @@ class MethodResults:
         """
         clusterer = self._clusterer("grid_", "merge_nodes", "som")
         return self._self._recoded(np.asarray(clusterer.merge_nodes(k)))
+
+    # --------------------------------------------------------------------------------- patches
+
+    def upsample(self, beyond: bool = False) -> xr.DataArray:
+        """Return the labels of `patches` painted on the pixels of the image.
+
+        Parameters
+        ----------
+        beyond : bool, default False
+            Also paint pixels that lie in no window, as the nearest centre has it; else NaN.
+
+        Returns
+        -------
+        DataArray over the dims of the image: each pixel as the window whose centre is nearest.
+
+        Raises
+        ------
+        ValueError
+            If the samples are no patches, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> image = xr.DataArray(np.random.default_rng(0).normal(size=(20, 30)), dims=("y", "x"))
+        >>> fit = image.cluster.patches(5, every=5).kmeans(3)
+        >>> fit.upsample().sizes == image.sizes
+        True
+        """
+        from xcluster import windows
+
+        sampler = self._self.sampler
+        if not isinstance(sampler, windows.Patches):
+            name = type(sampler).__name__.lower()
+            rule = "has labels on its own grid already; only those of patches() are coarser"
+            raise ValueError(complaint("samples", name, rule, "use .labels"))
+        labels, data = self._self.labels, self._self.bound("upsample").data
+        painted = windows.upsample(labels, sampler, data, beyond)
+        return prediction.as_labels(painted, self._self.partition)
 
     # --------------------------------------------------------------------------- back projection
 

@@ -17,8 +17,12 @@ from xcluster.layout import Layout
 
 Array = NDArray[Any]
 
-SPARE = 16
-"""How many times more points than rows are looked at: enough where one in 16 is complete."""
+SPARE = 8
+"""How many times more points than rows are looked at: enough where one in 8 is complete."""
+
+WIDE = 256
+SPARE_WIDE = 2
+"""The same for rows of many features, windows say, which fill the memory when put together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,18 +113,19 @@ def gather(layout: Layout) -> Rows:
 def sample(layout: Layout, n: int) -> Rows:
     """Return the ``n`` complete rows of the smallest keys (hashed coordinates).
 
-    A block sends only rows whose keys are among the smallest `SPARE` times ``n`` of all points;
-    its other rows are never put together. That is enough, and one pass, unless nearly all points
-    are incomplete; then more rows are read.
+    A block sends only rows whose keys are among the smallest `SPARE` times ``n`` of all points
+    (`SPARE_WIDE` times where rows are long); its other rows are never put together. That is
+    enough, and one pass, unless nearly all points are incomplete; then more rows are read.
     """
-    share = SPARE * n / max(layout.n_pooled, 1)
+    spare = SPARE if layout.n_features <= WIDE else SPARE_WIDE
+    share = spare * n / max(layout.n_pooled, 1)
     while True:
         read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout))
         rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys)
         complete = rows.tally.complete
         if share >= 1 or len(rows.key) >= min(n, complete):
             return checked(_short_keys(rows, 32), layout)
-        share = SPARE * max(share, n / complete)
+        share = spare * max(share, n / complete)
 
 
 def _limit(share: float) -> np.uint64:

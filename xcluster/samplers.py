@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from xcluster.checks import check_integer, check_number, complaint, did_you_mean
-from xcluster.layout import LABEL, Layout, Variable, is_descending
+from xcluster.layout import LABEL, Cells, Layout, Variable, is_descending
 from xcluster.levels import Levels, regular_levels
 
 Names = Hashable | Sequence[Hashable] | None
@@ -108,7 +108,7 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """One sample a step along ``dim``; features are the whole field."""
+    """One sample a step along ``dim``; features are the whole field, where it ever has data."""
 
     dim: Hashable = "time"
     vars: Names = None
@@ -122,10 +122,25 @@ class Snapshots:
             rule = f"must be a dim of each variable, and {lacking[0]!r} lacks it"
             raise ValueError(complaint("dim", dim, rule, "leave that variable out of vars"))
         feature_dims = tuple(name for name in data[names].dims if name != dim)
-        return lay_out(data, names, feature_dims, left_out)
+        layout = lay_out(data, names, feature_dims, left_out)
+        return replace(
+            layout,
+            variables={
+                name: replace(variable, cells=_cells(name, variable, like))
+                for name, variable in layout.variables.items()
+            },
+        )
 
 
-SAMPLERS: tuple[type[Sampler], ...] = (Pixels, Profiles, Snapshots)
+def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
+    """Return which cells of a field are features: those of ``like``, or all that have data."""
+    fitted = None if like is None else like[name]
+    dims = variable.feature_dims
+    if fitted is not None and {dim: fitted.sizes.get(dim) for dim in dims} != {
+        dim: variable.array.sizes[dim] for dim in dims
+    }:
+        fitted = None  # another grid, which is refused later on
+    return Cells(variable.array, dims, fitted)
 
 
 def lay_out(
