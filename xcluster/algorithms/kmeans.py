@@ -17,18 +17,19 @@ from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.frame import Frame
 from xcluster.algorithms.mixture_checks import check_weight
+from xcluster.algorithms.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.seeding import grow, kmeans_plusplus
 from xcluster.checks import check_integer, check_number, complaint
 from xcluster.parallel import map_threads, single_threaded_blas
-from xcluster.streaming import ArrayBlocks, Statistics, iterate
+from xcluster.streaming import Statistics
 
 __all__ = ["KMeans", "grow"]
 
 Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
-BLOCK_ROWS = 16_384  # small enough that a sweep over 65,536 rows keeps several threads busy
 NO_SPREAD = 1e-12
 """Share of the total sum of squares below which rows are one point to float32 distances."""
 
@@ -38,7 +39,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     Lloyd's iteration [1]_ from greedy k-means++ starts. Distances are float32, on rows from
     which something near their mean is subtracted; sums are float64 over blocks of a fixed size,
-    merged in order.
+    merged in order. In memory, bounds [2]_ tell which rows cannot have changed their label; only
+    the others are measured again, so the labels are those of measuring all.
 
     Parameters
     ----------
@@ -84,6 +86,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     ----------
     .. [1] S. P. Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information
        Theory 28 (1982), 129-137.
+    .. [2] G. Hamerly, "Making k-means even faster", SIAM International Conference on Data Mining
+       2010, 130-140.
 
     Examples
     --------
@@ -141,8 +145,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         frame = Frame.of(X, weight)
         self.origin_, self.unit_ = frame.origin, frame.unit
         with single_threaded_blas():  # set once: many short passes follow
-            best = min(self._runs(ArrayBlocks(X, weight, BLOCK_ROWS)), key=lambda run: run.inertia_)
-            self.cluster_centers_, self.n_iter_ = best.cluster_centers_, best.n_iter_
+            rows = PlacedRows.of(X, weight, frame)
+            runs = self._runs(rows, self._starts(X, weight, rows))
+            best, self.n_iter_ = max(runs, key=lambda run: run[0].between())
+            self._take(best, X, weight)
             self._label(X, weight)
         return self
 
@@ -234,27 +240,43 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 values[widest] /= share
                 values[empty] = values[widest]
 
-    def _runs(self, blocks: ArrayBlocks) -> list[Any]:
-        """Return this estimator fitted from each start."""
-        starts = self._starts(blocks)
-        if len(blocks.X) > BLOCK_ROWS:  # then the blocks are what keeps the threads busy
-            return [self._run(start, blocks) for start in starts]
-        return map_threads(lambda start: self._run(start, blocks), starts)
-
-    def _starts(self, blocks: ArrayBlocks) -> list[Array]:
+    def _starts(self, X: Array, weight: Array | None, rows: PlacedRows) -> list[Array]:
         if not isinstance(self.init, str):
             return [np.array(self.init, dtype=np.float64)]
         random = check_random_state(self.random_state)
         return [
-            kmeans_plusplus(blocks.X, self.n_clusters, blocks.sample_weight, random)
-            for _ in range(self.n_init)
+            kmeans_plusplus(X, self.n_clusters, weight, random, rows) for _ in range(self.n_init)
         ]
 
-    def _run(self, start: Array, blocks: ArrayBlocks) -> Any:
-        run = clone(self)
-        run.origin_, run.unit_, run.cluster_centers_ = self.origin_, self.unit_, start
-        run.n_iter_ = iterate(run, blocks, self.max_iter)
-        return run
+    def _runs(self, rows: PlacedRows, starts: list[Array]) -> list[tuple[BoundedLloyd, int]]:
+        """Return the run from each start, and its passes."""
+        limit = self.tol * rows.variance() / self.n_features_in_
+
+        def from_start(start: Array) -> tuple[BoundedLloyd, int]:
+            run = BoundedLloyd(rows, (start - rows.frame.origin) / rows.frame.unit)
+            return run, iterate_bounded(run, self.max_iter, limit, self._refill)
+
+        return map_threads(from_start, starts) if rows.few else list(map(from_start, starts))
+
+    def _refill(self, run: BoundedLloyd) -> Array:
+        """Return the centres after a pass of a run in which clusters were empty."""
+        frame = clone(self)  # a fit in the frame of the run, where origin and unit are 0 and 1
+        frame.origin_, frame.unit_ = np.zeros(self.n_features_in_), 1.0
+        frame.cluster_centers_ = run.means
+        sums = {"counts": run.counts, "rows": run.totals, "spread": run.within()}
+        frame.update(Statistics(sums))
+        centers: Array = frame.cluster_centers_
+        return centers
+
+    def _take(self, run: BoundedLloyd, X: Array, weight: Array | None) -> None:
+        """Take the centres of a run, as means of the rows themselves where there are any."""
+        from xcluster.algorithms.kernels.lloyd import sums
+
+        self.cluster_centers_: Array = self.origin_ + run.means * self.unit_
+        labels = np.concatenate(run.labels)
+        counts, totals = sums(X, self._frame, weight, labels, labels, self.n_clusters)[:2]
+        if counts.all():
+            self.cluster_centers_ = self.origin_ + totals / counts[:, None]
 
     def _label(self, X: Array, weight: Array | None) -> None:
         """Label the rows by the final centres, and measure them."""

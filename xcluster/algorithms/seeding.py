@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,18 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from xcluster.algorithms.frame import Frame
-from xcluster.parallel import map_threads, single_threaded_blas
+from xcluster.algorithms.placed import BLOCK_ROWS, PlacedRows
+from xcluster.parallel import single_threaded_blas
 
 Array = NDArray[Any]
-ROWS = 16_384
 
 
 def kmeans_plusplus(
-    X: Array, n_clusters: int, sample_weight: Array | None = None, random_state: Any = 0
+    X: Array,
+    n_clusters: int,
+    sample_weight: Array | None = None,
+    random_state: Any = 0,
+    rows: PlacedRows | None = None,
 ) -> Array:
     """Draw starting centres far apart from each other.
 
@@ -30,6 +33,8 @@ def kmeans_plusplus(
     n_clusters : int
     sample_weight : array of shape (n_samples,), optional
     random_state : int, RandomState or None, default 0
+    rows : PlacedRows, optional
+        The rows of ``X`` where they are placed already.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def kmeans_plusplus(
        SODA 2007, 1027-1035.
     """
     random = check_random_state(random_state)
-    potential = _Potential(X, sample_weight)
+    potential = _Potential(X, sample_weight, rows)
     with single_threaded_blas():
         potential.add(X[potential.draw(random, 1)])
         for _ in range(n_clusters - 1):
@@ -76,7 +81,7 @@ def grow(
     array([[0.5],
            [9. ]])
     """
-    potential = _Potential(X, sample_weight)
+    potential = _Potential(X, sample_weight, None)
     trials = 2 + int(np.log(len(centers) + 1))
     with single_threaded_blas():
         potential.add(centers)
@@ -91,13 +96,11 @@ class _Potential:
     that draws do not depend on the number of threads.
     """
 
-    def __init__(self, X: Array, sample_weight: Array | None) -> None:
+    def __init__(self, X: Array, sample_weight: Array | None, rows: PlacedRows | None) -> None:
         self.X = np.ascontiguousarray(X)
-        self.weight = sample_weight
-        self.frame = Frame.of(X, sample_weight)
+        self.rows = rows or PlacedRows.of(self.X, sample_weight, Frame.of(self.X, sample_weight))
         self.centers = np.empty((0, X.shape[1]))
-        self.closest = np.ones(len(X), np.float32)
-        self._sum_blocks()
+        self._keep([np.ones(block.shape[1], np.float32) for block in self.rows.blocks])
 
     def draw(self, random: np.random.RandomState, size: int) -> Array:
         """Return the positions of ``size`` rows, drawn in proportion to the potential."""
@@ -107,51 +110,40 @@ class _Potential:
             block = min(int(np.searchsorted(edges, value, side="right")), len(edges) - 1)
             within = np.cumsum(self._of_rows(block))
             value -= edges[block] - self.totals[block]
-            drawn.append(
-                block * ROWS + min(np.searchsorted(within, value, side="right"), len(within) - 1)
-            )
+            row = min(int(np.searchsorted(within, value, side="right")), len(within) - 1)
+            drawn.append(block * BLOCK_ROWS + row)
         return np.array(drawn)
 
     def add(self, centers: Array) -> None:
         """Take the centres, and the distances to them."""
-        from xcluster.algorithms.kernels.lloyd import nearest
-
-        placed = self.frame.place(centers)
-
-        def of_block(rows: slice) -> None:
-            squared = nearest(self.X[rows], self.frame, placed)[1]
-            first = len(self.centers) == 0
-            self.closest[rows] = squared if first else np.minimum(self.closest[rows], squared)
-
-        self._each_block(of_block)
+        nearest = [squared.min(axis=0) for squared in self._squared(centers)]
+        first = len(self.centers) == 0
         self.centers = np.concatenate([self.centers, centers], dtype=np.float64)
-        self._sum_blocks()
+        self._keep(nearest if first else list(map(np.minimum, self.closest, nearest)))
 
     def add_best(self, candidates: Array) -> None:
         """Take the candidate row that leaves the least potential."""
-        from xcluster.algorithms.kernels.lloyd import squared_distances
+        squared = self._squared(self.X[candidates])
 
-        placed = self.frame.place(self.X[candidates])
+        def of_block(b: int) -> Array:
+            weight, left = self.rows.weights[b], squared[b]
+            np.minimum(left, self.closest[b], out=left)
+            return left.sum(axis=1, dtype=np.float64) if weight is None else left @ weight
 
-        def of_block(rows: slice) -> Array:
-            squared = squared_distances(self.X[rows], self.frame, placed)
-            np.minimum(squared, self.closest[rows], out=squared)
-            return (
-                squared.sum(axis=1, dtype=np.float64)
-                if self.weight is None
-                else squared @ self.weight[rows]
-            )
+        best = int(np.argmin(np.sum(self.rows.each(of_block), axis=0)))
+        self.centers = np.concatenate([self.centers, self.X[candidates[[best]]]], dtype=np.float64)
+        self._keep([left[best] for left in squared])
 
-        left = np.sum(self._each_block(of_block), axis=0)
-        self.add(self.X[candidates[[np.argmin(left)]]])
+    def _squared(self, centers: Array) -> list[Array]:
+        from xcluster.algorithms.kernels.bounds import squared_distances
+
+        placed = self.rows.frame.place(centers)
+        return self.rows.each(lambda b: squared_distances(self.rows.blocks[b], placed))
+
+    def _keep(self, closest: list[Array]) -> None:
+        self.closest = closest
+        self.totals = np.array([self._of_rows(b).sum() for b in range(len(closest))])
 
     def _of_rows(self, block: int) -> Array:
-        rows = slice(block * ROWS, (block + 1) * ROWS)
-        closest = self.closest[rows].astype(np.float64)
-        return closest if self.weight is None else closest * self.weight[rows]
-
-    def _sum_blocks(self) -> None:
-        self.totals = np.array([self._of_rows(b).sum() for b in range(-(-len(self.X) // ROWS))])
-
-    def _each_block(self, function: Callable[[slice], Any]) -> list[Any]:
-        return map_threads(function, [slice(s, s + ROWS) for s in range(0, len(self.X), ROWS)])
+        closest, weight = self.closest[block].astype(np.float64), self.rows.weights[block]
+        return closest if weight is None else closest * weight

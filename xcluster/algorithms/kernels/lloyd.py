@@ -89,6 +89,12 @@ def _nearest_by_product(X: Array, origin: Array, factor: Any, centers: Array) ->
 
 
 @njit(nogil=True, cache=True)
+def tile_lanes(n_features: int) -> int:
+    """Return how many rows a tile holds."""
+    return max(TILE_VALUES // max(n_features, 32), 16)
+
+
+@njit(nogil=True, cache=True)
 def _fill(tile: Array, X: Array, start: int, rows: int, origin: Array, factor: Any) -> None:
     for r in range(rows):
         for f in range(X.shape[1]):
@@ -108,7 +114,7 @@ def _measure(tile: Array, center: Array, squared: Array) -> None:
 @njit(nogil=True, cache=True)
 def _nearest_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> tuple[Array, Array]:
     n, p = X.shape
-    lanes = max(TILE_VALUES // max(p, 32), 16)
+    lanes = tile_lanes(p)
     labels, squared = np.empty(n, np.int32), np.empty(n, np.float32)
     tile, trial = np.zeros((p, lanes), np.float32), np.empty(lanes, np.float32)
     least, own = np.empty(lanes, np.float32), np.zeros(lanes, np.int32)
@@ -142,7 +148,7 @@ def _squared_to_own(X: Array, origin: Array, factor: Any, centers: Array, labels
 @njit(nogil=True, cache=True)
 def _squared_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> Array:
     n, p = X.shape
-    lanes = max(TILE_VALUES // max(p, 32), 16)
+    lanes = tile_lanes(p)
     squared = np.empty((len(centers), n), np.float32)
     tile, trial = np.zeros((p, lanes), np.float32), np.empty(lanes, np.float32)
     for start in range(0, n, lanes):

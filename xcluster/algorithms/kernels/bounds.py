@@ -1,0 +1,225 @@
+"""Compiled passes of k-means that measure only the rows whose nearest centre may have changed.
+
+Rows stand feature by feature, as float32 in their frame, so that they are the vector lanes. Each
+row has a ``gap``: a lower bound of the distance to any other centre less an upper bound of that
+to its own (the two bounds of Hamerly's algorithm, of which only the difference decides). Centres
+that move eat into it; where nothing is left, the row is gathered into a tile and measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from xcluster.algorithms.kernels.lloyd import tile_lanes
+
+Array = NDArray[Any]
+
+EPSILON = np.float32(2.0**-24)  # the largest relative error of one float32 operation
+LEFT = np.float32(1 - 2.0**-22)  # makes up for the rounding of a gap in each pass
+VANISHING = np.float32(1e-18)  # squares of smaller distances lose digits, or are zero
+
+
+@njit(nogil=True, cache=True)
+def place(X: Array, origin: Array, factor: Any) -> Array:
+    """Return the rows in the frame, of shape (n_features, n_samples), as float32."""
+    placed = np.empty((X.shape[1], X.shape[0]), np.float32)
+    for start in range(0, len(X), 16):  # sixteen values are a cache line of the result
+        for f in range(X.shape[1]):
+            for r in range(start, min(start + 16, len(X))):
+                placed[f, r] = (X[r, f] - origin[f]) * factor
+    return placed
+
+
+@njit(nogil=True, cache=True)
+def accumulate(squared: Array, block: Array, first: int, center: Array) -> None:
+    """Set ``squared`` to the squared distances of rows to one centre, summed feature by feature.
+
+    Four features at a time: the sum stays in a register, and the order of additions is the same.
+    """
+    p, n = block.shape[0], len(squared)
+    squared[:] = 0
+    f = 0
+    while f + 4 <= p:
+        c0, c1, c2, c3 = center[f], center[f + 1], center[f + 2], center[f + 3]
+        for i in range(n):
+            d0 = block[f, first + i] - c0
+            d1 = block[f + 1, first + i] - c1
+            d2 = block[f + 2, first + i] - c2
+            d3 = block[f + 3, first + i] - c3
+            squared[i] = (((squared[i] + d0 * d0) + d1 * d1) + d2 * d2) + d3 * d3
+        f += 4
+    while f < p:
+        value = center[f]
+        for i in range(n):
+            difference = block[f, first + i] - value
+            squared[i] += difference * difference
+        f += 1
+
+
+@njit(nogil=True, cache=True)
+def squared_distances(block: Array, centers: Array) -> Array:
+    """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
+    n = block.shape[1]
+    squared = np.empty((len(centers), n), np.float32)
+    lanes = tile_lanes(block.shape[0])
+    for start in range(0, n, lanes):
+        for c in range(len(centers)):
+            accumulate(squared[c, start : start + lanes], block, start, centers[c])
+    return squared
+
+
+@njit(nogil=True, cache=True)
+def squared_to_own(block: Array, centers: Array, labels: Array) -> Array:
+    """Return the squared distance of each row to the centre of its label, as float32."""
+    squared = np.zeros(block.shape[1], np.float32)
+    for f in range(block.shape[0]):
+        values = centers[:, f].copy()
+        for r in range(len(squared)):
+            difference = block[f, r] - values[labels[r]]
+            squared[r] += difference * difference
+    return squared
+
+
+@njit(nogil=True, cache=True)
+def settle(
+    block: Array,
+    weight: Array | None,
+    centers: Array,
+    loss: Array,
+    labels: Array,
+    gaps: Array,
+    counts: Array,
+    totals: Array,
+) -> None:
+    """Label the rows of a block by the nearest centre, and change the sums of those that moved.
+
+    Parameters
+    ----------
+    block : array of shape (n_features, n_samples), float32
+    weight : array of shape (n_samples,), optional
+    centers : array of shape (n_clusters, n_features), float32
+    loss : array of shape (n_clusters,), float32
+        What the gap of a row with this label lost since the pass before.
+    labels, gaps : array of shape (n_samples,), int32 and float32
+        Changed in place. A gap of zero makes the row be measured, a label of -1 is not in the sums.
+    counts, totals : array of shape (n_clusters,) and (n_clusters, n_features), float64
+        Sums of weights and of weighted rows of this block, changed in place.
+    """
+    n = block.shape[1]
+    lanes = tile_lanes(block.shape[0])
+    tile = np.empty((block.shape[0], lanes), np.float32)
+    pending = np.empty(lanes, np.int64)
+    trial, own = np.empty(lanes, np.float32), np.empty(lanes, np.int32)
+    least, second = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    for r in range(n):
+        gaps[r] = (gaps[r] - loss[labels[r]]) * LEFT
+    found = 0
+    for r in range(n):
+        pending[found] = r
+        found += gaps[r] <= 0
+        if found == lanes or r == n - 1:
+            _gather(tile, block, pending[:found])
+            _two_nearest(tile, centers, trial[:found], own, least, second)
+            _widen(gaps, pending[:found], least, second, block.shape[0])
+            _move(tile, weight, pending[:found], own, labels, counts, totals)
+            found = 0
+
+
+@njit(nogil=True, cache=True)
+def _gather(tile: Array, block: Array, pending: Array) -> None:
+    for f in range(len(tile)):
+        for i in range(len(pending)):
+            tile[f, i] = block[f, pending[i]]
+
+
+@njit(nogil=True, cache=True)
+def _two_nearest(
+    tile: Array, centers: Array, trial: Array, own: Array, least: Array, second: Array
+) -> None:
+    least[:] = np.inf
+    second[:] = np.inf
+    for c in range(len(centers)):
+        accumulate(trial, tile, 0, centers[c])
+        for i in range(len(trial)):
+            nearer = trial[i] < least[i]
+            second[i] = min(second[i], least[i] if nearer else trial[i])
+            own[i] = c if nearer else own[i]
+            least[i] = trial[i] if nearer else least[i]
+
+
+@njit(nogil=True, cache=True)
+def _widen(gaps: Array, pending: Array, least: Array, second: Array, p: int) -> None:
+    """Set the gaps of measured rows, less what rounding may add to any distance.
+
+    While a gap lasts the own centre is no farther than ``second`` was. So this also covers the
+    rounding of the distances that a later pass does not measure: it would find the same centre.
+    """
+    slack = (p + 4) * EPSILON
+    for i in range(len(pending)):
+        far, near = np.sqrt(second[i]), np.sqrt(least[i])
+        gaps[pending[i]] = far * (1 - 5 * slack) - near * (1 + slack) - VANISHING
+
+
+@njit(nogil=True, cache=True)
+def _move(
+    tile: Array,
+    weight: Array | None,
+    pending: Array,
+    own: Array,
+    labels: Array,
+    counts: Array,
+    totals: Array,
+) -> None:
+    for i in range(len(pending)):
+        r = pending[i]
+        if own[i] != labels[r]:
+            w = 1.0 if weight is None else weight[r]
+            if labels[r] >= 0:
+                _add(tile, i, -w, labels[r], counts, totals)
+            _add(tile, i, w, own[i], counts, totals)
+            labels[r] = own[i]
+
+
+@njit(nogil=True, cache=True)
+def recount(
+    block: Array, weight: Array | None, labels: Array, counts: Array, totals: Array
+) -> None:
+    """Set the sums of a block from its labels alone."""
+    counts[:] = 0
+    totals[:] = 0
+    for r in range(block.shape[1]):
+        _add(block, r, 1.0 if weight is None else weight[r], labels[r], counts, totals)
+
+
+@njit(nogil=True, cache=True)
+def _add(block: Array, r: int, weight: float, c: int, counts: Array, totals: Array) -> None:
+    counts[c] += weight
+    for f in range(block.shape[0]):
+        totals[c, f] += weight * np.float64(block[f, r])
+
+
+@njit(nogil=True, cache=True)
+def step(means: Array, centers: Array, loss: Array) -> None:
+    """Move ``centers``, which are float32, to the means, and set what gaps lose by this.
+
+    A row loses the step of its own centre and the longest of the other centres.
+    """
+    k, p = means.shape
+    steps = np.zeros(k)
+    for c in range(k):
+        for f in range(p):
+            placed = np.float32(means[c, f])
+            steps[c] += (np.float64(placed) - np.float64(centers[c, f])) ** 2
+            centers[c, f] = placed
+        steps[c] = np.sqrt(steps[c]) * (1 + 1e-6)  # so that float32 rounds to no less
+    widest = np.argmax(steps)
+    runner_up = 0.0
+    for c in range(k):
+        if c != widest:
+            runner_up = max(runner_up, steps[c])
+    for c in range(k):
+        loss[c] = steps[c] + (runner_up if c == widest else steps[widest])
