@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcluster.accessor import ClusterAccessor
 from xcluster.clustering import Clustering
+from xcluster.comparison import compare
 from xcluster.peaks import peaks
 from xcluster.samples import Samples
 from xcluster.scenes import pool
@@ -25,6 +26,7 @@ __all__ = [
     "Clustering",
     "Samples",
     "Sweep",
+    "compare",
     "coords",
     "datasets",
     "open",

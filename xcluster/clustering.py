@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xcluster import formatting, matching, matrix, prediction, reduction, tables
 from xcluster.assign import Assign
 from xcluster.checks import check_integer, check_number, complaint
+from xcluster.diagnostics import Diagnostics
 from xcluster.labels import Partition
 from xcluster.layout import LABEL
 from xcluster.record import Record
@@ -37,7 +38,7 @@ Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Clustering(MethodResults):
+class Clustering(MethodResults, Diagnostics):
     """A fitted clustering; every array that it gives lies on the user's coordinates.
 
     Parameters

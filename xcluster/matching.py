@@ -28,23 +28,41 @@ def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:
     return np.array([found[label] for label in range(k)])
 
 
-def paired(ours: xr.DataArray, theirs: Any) -> tuple[Array, Array]:
+def paired(ours: xr.DataArray, theirs: Any, parameter: str = "other") -> tuple[Array, Array]:
     """Return two label maps as integers in one order; -1 without data or label."""
+    theirs = aligned(ours, theirs, parameter)
+    return integers(ours, parameter), integers(theirs, parameter)
+
+
+def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
+    """Return a label map in the order of ours; refuse another grid, and show both."""
     if not isinstance(theirs, xr.DataArray):
-        rule = f"must be a Clustering or a DataArray of labels, not {type(theirs).__name__}"
-        raise TypeError(complaint("other", type(theirs).__name__, rule, "pass its .labels"))
+        kind = type(theirs).__name__
+        rule = f"must be a Clustering or a DataArray of labels, not {kind}"
+        raise TypeError(complaint(parameter, kind, rule, "pass its .labels"))
     if set(ours.dims) != set(theirs.dims):
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}"
-        raise ValueError(complaint("other", theirs.name, rule, "bring both to one grid"))
+        raise ValueError(complaint(parameter, theirs.name, rule, "bring both to one grid"))
     try:
-        ours, theirs = xr.align(ours, theirs, join="exact", copy=False)
+        found = xr.align(ours, _upright_as(ours, theirs), join="exact", copy=False)[1]
     except ValueError:
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}, at other coordinates"
-        raise ValueError(
-            complaint("other", theirs.name, rule, "reindex it: other.reindex_like(labels)")
-        ) from None
-    theirs = theirs.transpose(*ours.dims)
-    return _integers(ours), _integers(theirs)
+        remedy = f"reindex it: {parameter}.reindex_like(labels)"
+        raise ValueError(complaint(parameter, theirs.name, rule, remedy)) from None
+    return found.transpose(*ours.dims)
+
+
+def _upright_as(ours: xr.DataArray, theirs: xr.DataArray) -> xr.DataArray:
+    """Turn the axes of ``theirs`` that run the other way."""
+    turned = {
+        dim: slice(None, None, -1)
+        for dim in ours.dims
+        if dim in ours.indexes
+        and dim in theirs.indexes
+        and not ours.indexes[dim].equals(theirs.indexes[dim])
+        and ours.indexes[dim].equals(theirs.indexes[dim][::-1])
+    }
+    return theirs.isel(turned)
 
 
 def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> None:
@@ -61,9 +79,17 @@ def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> Non
         raise ValueError(complaint(parameter, "object", rule, "pass the object that was clustered"))
 
 
-def _integers(labels: xr.DataArray) -> Array:
+def integers(labels: xr.DataArray, parameter: str) -> Array:
+    """Return a label map as flat integers, -1 without data; refuse what is no label."""
+    if labels.dtype.kind not in "fiub":
+        rule = f"holds {labels.dtype}, and labels are whole numbers"
+        raise TypeError(complaint(parameter, labels.name, rule, "number them: np.unique(...)"))
     values = np.asarray(labels.values, dtype=float).ravel()
-    return np.where(np.isfinite(values), values, -1).astype(np.int64)
+    values = np.where(np.isfinite(values), values, -1)
+    if (values != np.trunc(values)).any():
+        rule = "holds fractions, and labels are whole numbers"
+        raise ValueError(complaint(parameter, labels.name, rule, "round it, or pass labels"))
+    return values.astype(np.int64)
 
 
 def _grid(array: xr.DataArray) -> str:

@@ -53,8 +53,12 @@ def each_in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[
 
     What was not begun when the caller stops (or is interrupted) is never computed.
     """
-    with single_threaded_blas(), ThreadPoolExecutor(n_threads()) as pool:
-        futures = [pool.submit(function, item) for item in items]
+    with single_threaded_blas():
+        if n_threads() < 2 or getattr(_worker, "busy", False):
+            yield from (function(item) for item in items)
+            return
+        pool = _pool(n_threads())
+        futures = [pool.submit(_as_worker, function, item) for item in items]
         try:
             for future in futures:
                 yield future.result()

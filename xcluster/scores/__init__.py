@@ -42,7 +42,7 @@ from xcluster.scores.simplified import (
     simplified_silhouette_samples,
     simplified_silhouette_score,
 )
-from xcluster.scores.stability import Stability, stability
+from xcluster.scores.stability import Refit, Stability, stability
 
 __all__ = [
     "ROBUSTNESS_CLASSES",
@@ -51,6 +51,7 @@ __all__ = [
     "ClusterEntropy",
     "Contingency",
     "GapStatistic",
+    "Refit",
     "SilhouetteScore",
     "Stability",
     "agreement",

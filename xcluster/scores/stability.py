@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xcluster.checks import check_choice, check_integer, check_number
-from xcluster.scores.agreement import contingency, match_labels, relabel
+from xcluster.scores.agreement import contingency, match_labels
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 
 Array = NDArray[Any]
 Predict = Callable[[Array], ArrayLike]
 Fit = Callable[[Array, Array | None], Predict]
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """One refit, its labels matched with those in question.
+
+    Parameters
+    ----------
+    predict : callable
+        Labels rows by the refit's own numbers.
+    mapping : mapping of int to int
+        From these to the given labels; what has no partner counts as noise.
+    """
+
+    predict: Predict
+    mapping: Mapping[int, int]
+
+    def __call__(self, X: Array) -> Array:
+        """Return matched labels of rows of shape (n_samples, n_features)."""
+        names, place = np.unique(np.asarray(self.predict(X)), return_inverse=True)
+        return np.array([self.mapping.get(name, -1) for name in names.tolist()])[place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +54,15 @@ class Stability:
         The share of refits that give the row its label again; NaN for rows left out.
     mean_agreement : float
         Its weighted mean.
+    refits : tuple of Refit
+        To label other rows.
     """
 
     labels: Array
     jaccard: Array
     row_agreement: Array
     mean_agreement: float
+    refits: tuple[Refit, ...]
 
 
 def stability(
@@ -109,31 +133,38 @@ def stability(
         _refit(data, fit, size, sample_weight is not None, stream)
         for stream in np.random.default_rng(random_state).spawn(n_refits)
     ]
-    agreed = np.mean([same for same, _ in refits], axis=0)
+    matched = [each(data.X) for each in refits]
+    agreed = np.mean([data.names[data.cluster] == each for each in matched], axis=0)
     return Stability(
         data.names,
-        np.mean([jaccard for _, jaccard in refits], axis=0),
+        np.mean([_jaccard(data, each) for each in matched], axis=0),
         data.spread(agreed),
         float(np.average(agreed, weights=data.weight)),
+        tuple(refits),
     )
 
 
 def _refit(
     data: LabelledRows, fit: Fit, size: int | None, weighted: bool, rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Return which rows one refit labels as before, and the Jaccard similarity of each label."""
+) -> Refit:
+    """Fit rows drawn at random, and match the labels of all rows."""
     n_rows = len(data.X)
     rows = np.sort(rng.choice(n_rows, size or n_rows, replace=size is None))
     predict = fit(data.X[rows], data.weight[rows] if weighted else None)
-    predicted = np.asarray(predict(data.X))
-    matched = relabel(predicted, match_labels(data.cluster, predicted, data.weight))
-    return matched == data.cluster, _jaccard(data, matched)
+    given = data.names[data.cluster]
+    mapping = match_labels(given, np.asarray(predict(data.X)), data.weight)
+    known = set(data.names.tolist())
+    return Refit(predict, {mine: theirs for mine, theirs in mapping.items() if theirs in known})
 
 
 def _jaccard(data: LabelledRows, matched: Array) -> Array:
-    shared = contingency(data.cluster, np.where(matched < 0, data.n_clusters, matched), data.weight)
+    """Return the Jaccard similarity of each label with its match; 0 where it has none."""
+    noise = data.names[-1] + 1
+    shared = contingency(
+        data.names[data.cluster], np.where(matched < 0, noise, matched), data.weight
+    )
     similarity = np.zeros(data.n_clusters)
-    found = shared.labels_b < data.n_clusters
-    places = shared.labels_b[found]
+    found = shared.labels_b < noise
+    places = np.searchsorted(data.names, shared.labels_b[found])
     similarity[places] = shared.jaccard[places, np.flatnonzero(found)]
     return similarity
