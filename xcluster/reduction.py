@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcluster import matrix
 from xcluster.checks import complaint
 from xcluster.layout import COLUMN, Layout, flat_features
-from xcluster.steps import KEEPS_COLUMNS
+from xcluster.steps import keeps_columns
 
 Array = NDArray[Any]
 NamedStep = tuple[str, Any]
@@ -49,7 +49,7 @@ class Chain:
     @property
     def keeps_columns(self) -> bool:
         """Whether each column is still one feature."""
-        return all(name in KEEPS_COLUMNS for name, _ in self.steps)
+        return all(keeps_columns(name) for name, _ in self.steps)
 
 
 def finite_rows(Z: Array) -> Array:

@@ -334,7 +334,7 @@ class Samples(Clusterers):
         >>> import xcluster
         >>> samples = xcluster.datasets.ocean().cluster.pixels().pca(3)
         >>> round(float(samples.reconstruction().total), 2)
-        0.88
+        0.85
         """
         from xcluster.reconstruction import reconstruction
 

@@ -20,6 +20,11 @@ MEASURES = ("pca", "vae")
 KEEPS_COLUMNS = ("scale", "weights")
 
 
+def keeps_columns(name: str) -> bool:
+    """Whether each column is still one feature behind a step; a second scaling is "scale_2"."""
+    return name.partition("_")[0] in KEEPS_COLUMNS
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One step of a chain, not yet fitted.
