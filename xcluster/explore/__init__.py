@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from xcluster.explore.page import Page
@@ -14,7 +14,10 @@ __all__ = ["Page", "explore"]
 
 
 def explore(
-    clustering: Clustering, other: Clustering | None = None, *, sel: Mapping[str, Any] | None = None
+    clustering: Clustering,
+    other: Clustering | None = None,
+    *,
+    sel: Mapping[Hashable, Any] | None = None,
 ) -> Page:
     """Return a page of one result, or of two side by side; see `Clustering.explore`."""
     from xcluster.explore.gather import gather

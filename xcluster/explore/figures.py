@@ -34,7 +34,7 @@ Array = NDArray[Any]
 
 MAP_SIZE = {1: (560, 540), 2: (520, 420)}
 SIDE = {1: 340, 2: 230}
-TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
+COMMON = {"tools": "pan,wheel_zoom,box_zoom,reset,save", "toolbar_location": "above"}
 CLEAR = "rgba(0,0,0,0)"
 LEGEND_ROWS = 20
 
@@ -42,22 +42,28 @@ LEGEND_ROWS = 20
 FINE_WIDTH = 100.0
 
 
-def map_figure(raster: Raster, title: str, name: str, halves: int) -> Any:
+def map_ranges(raster: Raster) -> tuple[Range1d, Range1d]:
+    """Return what of x and y shows at first; maps side by side move together."""
+    x, y, width, height = raster.box
+    ends = (y, y + height) if raster.upward else (y + height, y)
+    return Range1d(x, x + width), Range1d(*ends)
+
+
+def map_figure(
+    raster: Raster, title: str, name: str, halves: int, ranges: tuple[Range1d, Range1d]
+) -> Any:
     """Return empty axes over the raster, over the Earth where it is geographic."""
-    x0, y0, width, height = raster.box
     shape = float(np.clip(raster.shape, 0.4, 4.0))
     frame = int(min(MAP_SIZE[halves][0], MAP_SIZE[halves][1] * shape))
-    ends = (y0, y0 + height) if raster.upward else (y0 + height, y0)
     figure = new_figure(
         title=title,
         name=name,
         frame_width=frame,
         frame_height=max(int(frame / shape), 60),
-        x_range=Range1d(x0, x0 + width),
-        y_range=Range1d(*ends),
+        x_range=ranges[0],
+        y_range=ranges[1],
         x_axis_type="datetime" if raster.kinds[0] == "time" else "linear",
-        tools=TOOLS,
-        toolbar_location="above",
+        **COMMON,
         active_scroll="wheel_zoom",
         x_axis_label=raster.names[0],
         y_axis_label=raster.names[1],
@@ -99,10 +105,9 @@ def add_coast(figure: Any, raster: Raster) -> None:
     if lattice is None or lattice.crs is None:
         return
     west, south, width, height = raster.box
-    scale = "50m" if not raster.is_geographic or width < FINE_WIDTH else "110m"
-    points = coast_points(scale)
+    points = coast_points("50m" if not raster.is_geographic or width < FINE_WIDTH else "110m")
     if raster.is_geographic:
-        turned = [points + np.float32([360 * turn, 0]) for turn in _turns(raster)]
+        turned = [points + np.array([360 * turn, 0], np.float32) for turn in _turns(raster)]
         points = np.concatenate(turned)
     else:
         import cartopy.crs as ccrs
@@ -110,7 +115,7 @@ def add_coast(figure: Any, raster: Raster) -> None:
         points = lattice.crs.transform_points(ccrs.PlateCarree(), *points.T)[:, :2]
     margin = 0.5 * max(width, height)
     low, high = [west - margin, south - margin], [west + width + margin, south + height + margin]
-    near = ((points > low) & (points < high)).all(axis=1)
+    near: NDArray[np.bool_] = np.all((points > low) & (points < high), axis=1)
     line = np.where(near[:, None], points, np.nan).astype(np.float32)
     # One gap is as good as many.
     line = line[near | np.append(near[1:], False)]
@@ -147,10 +152,10 @@ def draw_labels(
     )  # fmt: skip
 
 
-def draw_shade(figure: Any, raster: Raster, shape: tuple[int, ...]) -> ColumnDataSource:
+def draw_shade(figure: Any, raster: Raster, shape: tuple[int, ...], name: str) -> ColumnDataSource:
     """Draw a veil that is clear until something is brushed."""
     x, y, width, height = raster.box
-    source = ColumnDataSource({"image": [np.zeros(shape, np.uint8)]}, name="shade")
+    source = ColumnDataSource({"image": [np.zeros(shape, np.uint8)]}, name=name)
     mapper = LinearColorMapper(palette=[CLEAR, "rgba(255,255,255,0.8)"], low=-0.5, high=1.5)
     figure.image(
         "image", x=x, y=y, dw=width, dh=height, source=source, color_mapper=mapper, level="image"
@@ -197,10 +202,11 @@ def scatter_figure(
 ) -> Any:
     """Return the components of the samples, coloured by label."""
     figure = new_figure(
-        name=name, frame_width=SIDE[halves], frame_height=SIDE[halves], tools=TOOLS, active_scroll="wheel_zoom", toolbar_location="above",
-        x_axis_label=axes[0], y_axis_label=axes[1], title="components",
+        name=name, frame_width=SIDE[halves], frame_height=SIDE[halves], title="components",
+        x_axis_label=axes[0], y_axis_label=axes[1], active_scroll="wheel_zoom", **COMMON,
     )  # fmt: skip
     finish(figure)
+    figure.toolbar.active_drag = figure.select_one(BoxSelectTool)
     size = float(np.clip(120 / np.sqrt(max(len(points.data["x"]), 1)), 2, 7))
     figure.scatter(
         "x", "y", source=points, size=size, line_color=None, fill_alpha=0.7,
@@ -216,16 +222,16 @@ def curve_figure(
     values = panel.kind == "values"
     along, across = ("from least to greatest", "") if values else panel.titles[::-1]
     sides = (along, across) if panel.upright else (across, along)
+    width = int((0.75 if panel.upright else 1.0) * SIDE[halves])
     figure = new_figure(
-        name=name, frame_width=int((0.75 if panel.upright else 1.0) * SIDE[halves]), frame_height=SIDE[halves], tools=TOOLS,
-        x_axis_label=sides[0], y_axis_label=sides[1], title="sample (black) and its centre", toolbar_location="above",
+        name=name, frame_width=width, frame_height=SIDE[halves], x_axis_label=sides[0],
+        y_axis_label=sides[1], title="sample (black) and its centre", **COMMON,
     )  # fmt: skip
     figure.toolbar.logo = None
     x, y = ("value", "level") if panel.upright else ("level", "value")
     color = {"field": "label", "transform": mapper}
     figure.multi_line(x, y, source=centers, line_color=color, line_alpha=0.45, line_width=1.2)
-    empty = {"level": [], "value": [], "center": []}
-    shown = ColumnDataSource(empty, name=f"{name}_shown")
+    shown = ColumnDataSource({"level": [], "value": [], "center": []}, name=f"{name}_shown")
     ends = (x, "center") if y == "value" else ("center", y)
     middle = figure.line(*ends, source=shown, line_width=4)
     own = figure.line(x, y, source=shown, line_width=2, line_color="black")
@@ -245,7 +251,7 @@ def _name_levels(figure: Any, panel: Panel) -> None:
     axis.ticker = FixedTicker(ticks=list(panel.level))
     axis.major_label_overrides = dict(zip(panel.level, panel.level_names, strict=True))
     if not panel.upright:
-        axis.major_label_orientation = 0.8
+        axis.major_label_orientation = 1.0
 
 
 def shown_values(panel: Panel, values: Array) -> Array:
@@ -260,10 +266,11 @@ def field_figure(panel: Panel, name: str, halves: int) -> tuple[Any, dict[str, A
     rows, columns = panel.shape
     ends = float(panel.low.min()), float((panel.low + 254 * panel.step).max())
     mapper = LinearColorMapper(palette="Viridis256", low=ends[0], high=ends[1], nan_color=CLEAR)
+    height = max(int(SIDE[halves] / 2.1 * rows / columns), 40)
     figure = new_figure(
-        name=name, frame_width=SIDE[halves], frame_height=max(int(SIDE[halves] / 2.1 * rows / columns), 40), tools=TOOLS,
+        name=name, frame_width=SIDE[halves], frame_height=height, **COMMON,
         x_range=Range1d(0, 2.1 * columns), y_range=Range1d(rows, 0),
-        title="sample (left) and its centre", toolbar_location="above",
+        title="sample (left) and its centre",
     )  # fmt: skip
     figure.toolbar.logo = None
     figure.axis.visible = figure.grid.visible = False

@@ -67,6 +67,7 @@ class Wiring:
         self.raster = ColumnDataSource({"cell": [content.cells]}, name="raster")
         self.hovered = ColumnDataSource({"sample": [-1]}, name="hovered")
         self.chosen = ColumnDataSource({"inside": []}, name="chosen")
+        self.ranges = figures.map_ranges(content.raster)
         self.here = ColumnDataSource({"x": [], "y": []}, name="here")
         self.scales = [
             ColumnDataSource({"level": panel.level, "low": panel.low, "step": panel.step})
@@ -169,14 +170,12 @@ class Half:
 
     def _map(self) -> tuple[Any, Any, ColumnDataSource, list[Any]]:
         page, raster = self.page, self.page.content.raster
-        figure = figures.map_figure(raster, self.result.title, self.name("map"), self.halves)
-        if self.number:
-            figure.x_range, figure.y_range = page.x_range, page.y_range
-        else:
-            page.x_range, page.y_range = figure.x_range, figure.y_range
+        figure = figures.map_figure(
+            raster, self.result.title, self.name("map"), self.halves, page.ranges
+        )
         images = figures.label_images(page.content, self.result)
         labels = figures.draw_labels(figure, raster, images, self.mapper)
-        shade = figures.draw_shade(figure, raster, page.content.cells.shape)
+        shade = figures.draw_shade(figure, raster, page.content.cells.shape, self.name("shade"))
         names = CustomJSHover(args={"names": list(self.result.flags.names)}, code=script("name"))
         figures.add_hover(figure, labels, names, "membership" in images.data)
         figures.add_coast(figure, raster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,7 +52,7 @@ class Panel:
 
     kind: Literal["curve", "field", "values"]
     names: Sequence[Hashable]
-    picked: dict[Hashable, slice]
+    picked: Mapping[Hashable, slice]
     steps: Array
     low: Array
     step: Array
@@ -65,9 +65,7 @@ class Panel:
 
     def of(self, data: xr.Dataset, dim: Hashable) -> Array:
         """Return the panel's values of each entry of ``dim``, shape (entries, width)."""
-        chosen = [data[name].isel(self.picked) for name in self.names]
-        columns = [each.transpose(dim, ...).values.reshape(each.sizes[dim], -1) for each in chosen]
-        return np.concatenate(columns, axis=1).astype(np.float32)
+        return _columns(data, self.names, self.picked, dim)
 
 
 def stored_width(features: xr.Dataset) -> int:
@@ -130,14 +128,13 @@ def _panel(
     picked: dict[Hashable, slice],
     data: xr.Dataset,
 ) -> Panel:
-    bare = Panel(kind, names, picked, *([np.empty(0)] * 4), [])
-    steps, low, step = in_steps(bare.of(data, "sample"))
+    steps, low, step = in_steps(_columns(data, names, picked, "sample"))
     array = data[names[0]].isel(picked)
     dims = [dim for dim in array.dims if dim != "sample"]
     given = (kind, names, picked, steps, low, step)
     if kind == "values":
         places, titles = np.arange(len(names)), [with_units(data[name]) for name in names]
-        return Panel(*given, places, titles, level_names=titles)
+        return Panel(*given, places, titles, level_names=[str(name) for name in names])
     if kind == "field":
         shape = array.sizes[dims[0]], array.sizes[dims[1]]
         titles = [dim_text(array, dims[1]), dim_text(array, dims[0]), with_units(array)]
@@ -148,6 +145,14 @@ def _panel(
     upright, downward = is_vertical(array, dims[0]), is_depth(array, dims[0])
     titles = [dim_text(array, dims[0]), with_units(array) or name_of(array)]
     return Panel(*given, levels.astype(float), titles, upright, downward, level_names=texts)
+
+
+def _columns(
+    data: xr.Dataset, names: Sequence[Hashable], picked: Mapping[Hashable, slice], dim: Hashable
+) -> Array:
+    chosen = [data[name].isel(picked) for name in names]
+    columns = [each.transpose(dim, ...).values.reshape(each.sizes[dim], -1) for each in chosen]
+    return np.concatenate(columns, axis=1).astype(np.float32)
 
 
 def in_steps(values: Array) -> tuple[Array, Array, Array]:

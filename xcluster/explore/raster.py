@@ -154,8 +154,8 @@ def _scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]
     )
     distance, nearest = cKDTree(places).query(np.stack(pixels, axis=-1))
     points = np.where(distance <= reach[nearest], flat[known][nearest], -1)
-    box = (*map(float, low), *map(float, high - low))
-    return points, box, *_by_point([x, y], flat)
+    width, height = map(float, high - low)
+    return points, (float(low[0]), float(low[1]), width, height), *_by_point([x, y], flat)
 
 
 def _reach(tree: Any, places: Array, size: Array, separate: bool) -> Array:
@@ -163,10 +163,10 @@ def _reach(tree: Any, places: Array, size: Array, separate: bool) -> Array:
     disc = DISC * float(np.hypot(*size)) or 0.5
     if len(places) < 5:
         return np.full(len(places), disc)
-    spacing = tree.query(places, k=5)[0][:, -1]
+    spacing: Array = tree.query(places, k=5)[0][:, -1]
     if separate:
-        return np.clip(spacing, disc, 2 * disc)
-    return np.minimum(spacing, 3 * np.median(spacing))
+        return np.asarray(np.clip(spacing, disc, 2 * disc))
+    return np.asarray(np.minimum(spacing, 3 * np.median(spacing)))
 
 
 def _by_point(coordinates: Any, flat: Array) -> tuple[Array, Array]:

@@ -141,6 +141,23 @@ class ClusteringPlot(MethodPlots):
         layout = self.clustering.bound("plot.parallel").layout
         return draw(feature_values(layout), self.clustering.labels, **keywords)
 
+    def silhouette(self, **keywords: Any) -> Any:
+        """Draw how much nearer each sample is to its own label than to the next.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.silhouette.silhouette`.
+
+        Raises
+        ------
+        ValueError
+            If there is one label only, or the result was opened without its data.
+        """
+        from xcluster.plot.silhouette import silhouette as draw
+
+        return draw(self.clustering.silhouette.compute(), self.clustering.labels, **keywords)
+
     def confusion(self, other: Clustering | xr.DataArray, **keywords: Any) -> Any:
         """Draw how many samples have one label here and another in ``other``.
 
@@ -154,7 +171,7 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.confusion import confusion_table
         from xcluster.plot.matrices import confusion as draw
 
-        theirs = getattr(other, "labels", other)
+        theirs = other if isinstance(other, xr.DataArray) else other.labels
         titles = f"this result ({self.clustering.method})", _title(other)
         return draw(confusion_table(self.clustering.labels, theirs, titles), **keywords)
 

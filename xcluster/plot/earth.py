@@ -55,7 +55,7 @@ def coast_points(scale: Scale) -> NDArray[np.float32]:
 
 @lru_cache
 def _lines(name: str) -> Any:
-    from shapely.geometry import LineString, MultiLineString  # type: ignore[import-untyped]
+    from shapely.geometry import LineString, MultiLineString
 
     return MultiLineString([LineString(line) for line in _points(name)])
 

@@ -178,8 +178,8 @@ class MethodPlots:
             raise ValueError(complaint("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)"))
         rows = space.transpose(..., "component").values.reshape(-1, size)
         rows = rows[np.isfinite(rows).all(axis=1)]
-        ends = np.quantile(rows[:, [x, y]], [TAIL, 1 - TAIL], axis=0)
-        along_x, along_y = np.linspace(*ends, n).T
+        low, high = np.quantile(rows[:, [x, y]], [TAIL, 1 - TAIL], axis=0)
+        along_x, along_y = np.linspace(low, high, n).T
         points = np.tile(np.median(rows, axis=0), (n * n, 1))
         points[:, y], points[:, x] = np.repeat(along_y, n), np.tile(along_x, n)
         named = {"row": along_y, "col": along_x}
