@@ -12,10 +12,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xcluster import parallel
-from xcluster.algorithms import kmeans
+from xcluster.algorithms import placed
+from xcluster.algorithms.bounded import BoundedLloyd
 from xcluster.algorithms.frame import Frame
 from xcluster.algorithms.kernels import lloyd
 from xcluster.algorithms.kmeans import KMeans, grow
+from xcluster.algorithms.placed import PlacedRows
 from xcluster.algorithms.seeding import kmeans_plusplus
 from xcluster.streaming import ArrayBlocks, iterate
 
@@ -284,4 +286,111 @@ def test_growing_adds_a_row_that_lowers_the_inertia(blobs):
 
 def test_a_block_is_smaller_than_the_rows_of_these_tests(blobs):
     """Else the tests of threads would test nothing."""
-    assert len(blobs) > 2 * kmeans.BLOCK_ROWS
+    assert len(blobs) > 2 * placed.BLOCK_ROWS
+    assert len(blobs) > placed.FEW_ROWS
+
+
+def plain_lloyd(X, centers, weight, passes):
+    """Measure every row in every pass: what the bounded iteration must not differ from."""
+    for _ in range(passes):
+        labels = all_squared(X, centers).argmin(axis=1)
+        counts = np.bincount(labels, weight, minlength=len(centers))
+        if not counts.all():
+            return labels, None
+        totals = np.zeros(centers.shape)
+        np.add.at(totals, labels, weight[:, None] * X.astype(np.float64))
+        centers = totals / counts[:, None]
+    return labels, centers
+
+
+def all_squared(X, centers):
+    squared = np.zeros((len(X), len(centers)), np.float32)
+    for x, c in zip(X.T, centers.T.astype(np.float32), strict=True):
+        squared += (x[:, None] - c) ** 2
+    return squared
+
+
+def ties(random, p):
+    """Rows on a coarse lattice: many equal ones, many as far from one centre as from another."""
+    return random.integers(-3, 4, (9_000, p)) / 4
+
+
+def clouds(random, p):
+    return random.normal(size=(9_000, p)) / 4
+
+
+def far_apart(random, p):
+    """Rows of very different size: float32 has few digits left for the small ones."""
+    return random.normal(size=(9_000, p)) * 10.0 ** random.integers(-6, 1, (9_000, 1))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("p", [1, 3, 7, 90])
+@pytest.mark.parametrize("make", [ties, clouds, far_apart])
+def test_bounds_change_no_label_in_any_pass(make, p, weighted):
+    random = np.random.default_rng(p)
+    X = make(random, p).astype(np.float32)
+    weight = random.integers(0, 3, len(X)).astype(float) if weighted else np.ones(len(X))
+    starts = np.unique(X[:40], axis=0)[:9].astype(np.float64)
+    rows = PlacedRows.of(X, weight if weighted else None, Frame(np.zeros(p), 1.0))
+    run, centers = BoundedLloyd(rows, starts), starts
+    for _ in range(30):
+        labels, centers = plain_lloyd(X, centers, weight, 1)
+        run.assign()
+        np.testing.assert_array_equal(np.concatenate(run.labels), labels)
+        if centers is None:
+            break
+        run.step()
+        np.testing.assert_allclose(run.means, centers, rtol=1e-12, atol=1e-13)
+        centers = run.means  # else the last digit of a sum could decide a tie
+
+
+def test_bounds_spare_most_measurements(blobs):
+    rows = PlacedRows.of(blobs, None, Frame.of(blobs))
+    run = BoundedLloyd(rows, rows.frame.place(blobs[:6]).astype(np.float64))
+    for _ in range(8):
+        run.assign()
+        run.step()
+    lost = [gap <= run.loss[own] for gap, own in zip(run.gaps, run.labels, strict=True)]
+    assert np.concatenate(lost).mean() < 0.3
+
+
+def test_a_cluster_that_loses_all_its_weight_is_empty():
+    """Weights that come and go leave rounding behind, which is no cluster."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(500, 2))
+    weight = random.uniform(0, 1, 500) ** 3
+    run = BoundedLloyd(PlacedRows.of(X, weight, Frame(np.zeros(2), 1.0)), X[:4])
+    run.assign()
+    run.place(np.r_[run.means[:3], [[50.0, 50.0]]])
+    run.assign()
+    assert run.counts[3] == 0
+    assert run.counts.sum() == pytest.approx(weight.sum(), rel=1e-12)
+
+
+def test_as_many_clusters_as_rows_are_the_rows(wine):
+    fit = KMeans(len(wine), n_init=1).fit(wine)
+    assert sorted(fit.labels_) == list(range(len(wine)))
+    np.testing.assert_allclose(fit.cluster_centers_[fit.labels_], wine, rtol=1e-12)
+
+
+def test_one_cluster_is_the_mean(blobs):
+    fit = KMeans(1, n_init=1).fit(blobs)
+    np.testing.assert_allclose(fit.cluster_centers_[0], blobs.mean(0, dtype=float), atol=1e-6)
+    assert fit.n_iter_ <= 2
+
+
+def test_equal_rows_are_one_cluster_at_once():
+    fit = KMeans(1, n_init=1).fit(np.full((100, 3), 0.1))
+    assert fit.n_iter_ == 1
+
+
+def test_few_rows_give_the_same_labels_with_any_number_of_threads(wine, monkeypatch):
+    """Few rows: each start has a thread, instead of each block."""
+    fits = []
+    for n in (1, 2, 5):
+        monkeypatch.setattr(parallel, "n_threads", lambda n=n: n)
+        fits.append(KMeans(9).fit(wine))
+    for other in fits[1:]:
+        np.testing.assert_array_equal(fits[0].labels_, other.labels_)
+        np.testing.assert_array_equal(fits[0].cluster_centers_, other.cluster_centers_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -145,10 +146,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         frame = Frame.of(X, weight)
         self.origin_, self.unit_ = frame.origin, frame.unit
         with single_threaded_blas():  # set once: many short passes follow
-            rows = PlacedRows.of(X, weight, frame)
-            runs = self._runs(rows, self._starts(X, weight, rows))
-            best, self.n_iter_ = max(runs, key=lambda run: run[0].between())
-            self._take(best, X, weight)
+            self.cluster_centers_, self.n_iter_ = self._best(X, weight, frame)
             self._label(X, weight)
         return self
 
@@ -240,6 +238,13 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 values[widest] /= share
                 values[empty] = values[widest]
 
+    def _best(self, X: Array, weight: Array | None, frame: Frame) -> tuple[Array, int]:
+        """Return the centres and the number of passes of the best run."""
+        rows = PlacedRows.of(X, weight, frame)
+        runs = self._runs(rows, self._starts(X, weight, rows))
+        best, passes = max(runs, key=lambda run: run[0].between())
+        return self._means(best, X, weight), passes
+
     def _starts(self, X: Array, weight: Array | None, rows: PlacedRows) -> list[Array]:
         if not isinstance(self.init, str):
             return [np.array(self.init, dtype=np.float64)]
@@ -248,7 +253,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             kmeans_plusplus(X, self.n_clusters, weight, random, rows) for _ in range(self.n_init)
         ]
 
-    def _runs(self, rows: PlacedRows, starts: list[Array]) -> list[tuple[BoundedLloyd, int]]:
+    def _runs(self, rows: PlacedRows, starts: list[Array]) -> Iterable[tuple[BoundedLloyd, int]]:
         """Return the run from each start, and its passes."""
         limit = self.tol * rows.variance() / self.n_features_in_
 
@@ -256,7 +261,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             run = BoundedLloyd(rows, (start - rows.frame.origin) / rows.frame.unit)
             return run, iterate_bounded(run, self.max_iter, limit, self._refill)
 
-        return map_threads(from_start, starts) if rows.few else list(map(from_start, starts))
+        # Many rows: one run after the other, so that no more than two are held at a time.
+        return map_threads(from_start, starts) if rows.few else map(from_start, starts)
 
     def _refill(self, run: BoundedLloyd) -> Array:
         """Return the centres after a pass of a run in which clusters were empty."""
@@ -268,15 +274,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         centers: Array = frame.cluster_centers_
         return centers
 
-    def _take(self, run: BoundedLloyd, X: Array, weight: Array | None) -> None:
-        """Take the centres of a run, as means of the rows themselves where there are any."""
+    def _means(self, run: BoundedLloyd, X: Array, weight: Array | None) -> Array:
+        """Return the centres of a run: means of the rows as given, not as placed."""
         from xcluster.algorithms.kernels.lloyd import sums
 
-        self.cluster_centers_: Array = self.origin_ + run.means * self.unit_
         labels = np.concatenate(run.labels)
-        counts, totals = sums(X, self._frame, weight, labels, labels, self.n_clusters)[:2]
-        if counts.all():
-            self.cluster_centers_ = self.origin_ + totals / counts[:, None]
+        # The labels stand in for distances, of which the sum is not wanted.
+        counts, totals, _ = sums(X, self._frame, weight, labels, labels, self.n_clusters)
+        centers = self.origin_ + run.means * self.unit_
+        if counts.all():  # else the run ended as it filled an empty cluster
+            centers = self.origin_ + totals / counts[:, None]
+        return centers
 
     def _label(self, X: Array, weight: Array | None) -> None:
         """Label the rows by the final centres, and measure them."""
