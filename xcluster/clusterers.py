@@ -344,11 +344,16 @@ class Clusterers:
         ['distortion', 'simplified_silhouette']
         """
         built, others = methods.named(method, self._self.layout, keywords)
-        return selection.sweep(self._self, built, ks, criteria, others)
+        return selection.sweep(self._ready, built, ks, criteria, others)
 
     def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
-        return selection.cluster(self._self, method, k, keywords)
+        return selection.cluster(self._ready, method, k, keywords)
 
     @property
     def _self(self) -> Samples:
         return cast("Samples", self)
+
+    @property
+    def _ready(self) -> Samples:
+        """The samples with what a fit has to learn of the data before it reads rows."""
+        return cast("Samples", getattr(self, "ready", self))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,7 @@ from xcluster.assign import Assign
 from xcluster.checks import check_integer, check_number, complaint
 from xcluster.diagnostics import Diagnostics
 from xcluster.labels import Partition
-from xcluster.layout import LABEL
+from xcluster.layout import LABEL, Layout
 from xcluster.record import Record
 from xcluster.results import MethodResults
 from xcluster.summary import label_sums
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
+    from xcluster.anomaly import Climatology
     from xcluster.explore import Page
     from xcluster.plot.clustering import ClusteringPlot
     from xcluster.samplers import Sampler
@@ -66,6 +67,8 @@ class Clustering(MethodResults, Diagnostics):
     rows : DataArray of int, optional
         The fitted row at each grid point (-1: none), where labels cannot be told from the
         features alone.
+    climatology
+        The means that are subtracted from data before anything else.
     """
 
     method: str
@@ -79,6 +82,7 @@ class Clustering(MethodResults, Diagnostics):
     stored: xr.Dataset | None = None
     means: Array | None = None
     rows: xr.DataArray | None = None
+    climatology: Climatology | None = None
 
     # ------------------------------------------------------------------------------ the model
 
@@ -257,10 +261,19 @@ class Clustering(MethodResults, Diagnostics):
         """
         if memberships:
             self._need_soft("memberships")
-        layout = prediction.layout_of(new, self.sampler, self.template)
+        layout = self.layout_of(new)
         if not memberships:
             return prediction.labels(layout, self.assign)
         return self._named(prediction.both(layout, self.assign))
+
+    def layout_of(self, new: Any) -> Layout:
+        """Return the layout of other data, less the fitted climatology."""
+        layout = prediction.layout_of(new, self.sampler, self.template)
+        if self.climatology is None:
+            return layout
+        names = list(self.template.data_vars)
+        less = self.climatology(prediction.as_named(new, names))
+        return prediction.layout_of(less, self.sampler, self.template)
 
     # ------------------------------------------------------------------- other views of the same
 
@@ -386,7 +399,7 @@ class Clustering(MethodResults, Diagnostics):
         io.save(self, path)
 
     def explore(
-        self, other: Clustering | None = None, *, sel: Mapping[str, Any] | None = None
+        self, other: Clustering | None = None, *, sel: Mapping[Hashable, Any] | None = None
     ) -> Page:
         """Return one HTML page to look into the result, alone or beside another (needs bokeh).
 

@@ -15,6 +15,7 @@ from xcluster.assign import Assign
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
 from xcluster.labels import Partition, canonical_order
+from xcluster.latent import latent_dims
 from xcluster.layout import LABEL
 from xcluster.methods import Method, Options
 from xcluster.record import Record
@@ -61,6 +62,7 @@ def conclude(
             sweep=sweep,
             attrs=check_attrs(options.attrs),
             rows=rows,
+            climatology=getattr(samples, "climatology", None),
         )
     )
     return answer
@@ -97,10 +99,12 @@ def numbered(
 ) -> Partition:
     """Return the partition with labels in the order that the user asked for."""
     if not method.reorders:
-        if order != "size":
+        if order not in (None, "size"):
             rule = f"labels of {method.name}() are node numbers and keep their order"
             raise ValueError(complaint("order", order, rule, "leave it out, or merge_nodes(k)"))
         return Partition(np.arange(len(centers)))
+    if order is None:
+        order = "center" if latent_dims(reduction.chain) == 1 else "size"
     values = None if order == "size" else order_values(order, centers, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
     return Partition(codes, ordered=values is not None, has_noise=record.unclassified > 0)

@@ -123,7 +123,7 @@ def prepare(samples: Samples, options: Options, k: int = 1) -> Prepared:
     seed = samples.random_state if options.random_state is None else options.random_state
     record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
     found, unit = ordered(found, n_fitted)
-    return _fit_steps(samples, found, record, unit if streams else None)
+    return _fit_steps(samples, found, record, unit if streams else None, options.progress)
 
 
 def draw(layout: Layout, wanted: int | None) -> rows.Rows:
@@ -166,13 +166,17 @@ def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
     return "all rows" if n_fitted == tally.complete else "a sample"
 
 
-def _fit_steps(samples: Samples, found: rows.Rows, record: Record, unit: float | None) -> Prepared:
+def _fit_steps(
+    samples: Samples, found: rows.Rows, record: Record, unit: float | None, progress: bool
+) -> Prepared:
     """Fit the steps; over all blocks, with weights in this unit, where the fit streams."""
     layout = samples.layout
     X, weight = found.X, found.weight
     chain, unweighted, sampled = Chain(), [], []
     for step in resolve(samples.steps, layout):
         transformer = step.build(X.shape[1], layout)
+        if step.name == "vae":  # trains for long enough to be watched
+            transformer.set_params(progress=progress)
         with as_typed({} if step.name == "then" else {"n_components": "n"}):
             takes_weight = fit_estimator(transformer, X, weight)
         if not takes_weight:

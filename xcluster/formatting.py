@@ -77,6 +77,8 @@ def _samples_lines(samples: Samples) -> list[Line]:
         ("features", _features(layout)),
         ("steps", _steps(samples)),
     ]
+    if samples.climatology is not None:
+        lines.append(("anomaly", str(samples.climatology)))
     if samples.mask is not None:
         lines.append(("where", f"mask over ({', '.join(map(str, samples.mask.dims))})"))
     if samples.weighting is not None:

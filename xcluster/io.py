@@ -119,6 +119,9 @@ def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any
             "has_noise": partition.has_noise,
         },
         "record": dataclasses.asdict(clustering.record),
+        "climatology": None
+        if clustering.climatology is None
+        else encode_estimator(clustering.climatology, arrays),
         "weighting": samples.weighting if samples and isinstance(samples.weighting, str) else None,
         "criterion": None if clustering.sweep is None else clustering.sweep.method.criterion,
     }
@@ -231,6 +234,9 @@ def _rebuilt(
         attrs=dict(root.attrs),
         stored=_stored(root),
         means=arrays.get("means"),
+        climatology=None
+        if manifest["climatology"] is None
+        else decode(manifest["climatology"], arrays, trusted),
         rows=root["row"].compute() if "row" in root else None,
     )
 
@@ -303,6 +309,7 @@ def _bound(
         mask=root["mask"].astype(bool) if "mask" in root else None,
         weighting=root["weights"] if "weights" in root else manifest["weighting"],
         random_state=clustering.record.random_state,
+        climatology=clustering.climatology,
     )
     return dataclasses.replace(clustering, samples=samples)
 

@@ -121,7 +121,7 @@ class Cells:
         lacking = np.nonzero(~found.values)
         if len(lacking[0]):  # a look at the few cells that the first sample lacks
             fields = self.array.transpose(*others, *found.dims).values
-            present = ~np.isnan(fields[(..., *lacking)])
+            present = ~np.isnan(fields[(slice(None),) * len(others) + lacking])
             found.values[lacking] = present.reshape(-1, len(lacking[0])).any(axis=0)
         return found
 

@@ -59,7 +59,7 @@ class Options:
     """The keywords that all clusterers share; `xcluster.samples.Samples` describes them."""
 
     fit_on: Any = "auto"
-    order: Any = "size"
+    order: Any = None
     attrs: Mapping[str, Any] | None = None
     progress: bool = True
     smooth: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -134,12 +134,17 @@ def as_dataset(data: Any) -> xr.Dataset:
     return data.to_dataset(name="data" if data.name in taken else data.name)
 
 
+def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
+    """Return a Dataset; a DataArray of any name is the only variable there is."""
+    if isinstance(data, xr.DataArray) and len(names) == 1:
+        data = data.rename(names[0])
+    return as_dataset(data)
+
+
 def layout_of(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     """Return the layout of other data for the features of ``template``; list what is wrong."""
     names = list(template.data_vars)
-    if isinstance(data, xr.DataArray) and len(names) == 1:
-        data = data.rename(names[0])
-    dataset = as_dataset(data)
+    dataset = as_named(data, names)
     problems = [
         f"the variable {name!r} is missing; {did_you_mean(name, dataset.data_vars)}"
         for name in names

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from xcluster import prediction, summary
 from xcluster.checks import check_number, complaint
+from xcluster.latent import LatentSpace
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
+    from xcluster.reduction import Chain
 
 Array = NDArray[Any]
 
 
-class MethodResults:
+class MethodResults(LatentSpace):
     """Trees of `hac`, nodes of `som`, back projections; others raise and say who has them."""
 
     # ------------------------------------------------------------------------------------- hac
@@ -158,7 +160,69 @@ class MethodResults:
             raise ValueError(complaint("weighted", weighted, rule, "gmm and fuzzy have them"))
         return summary.back_projection(clustering, None if weighted else u)
 
+    # ------------------------------------------------------------------------------- snapshots
+
+    def regimes(
+        self,
+        new: xr.Dataset | xr.DataArray | None = None,
+        *,
+        min_duration: int = 1,
+        min_similarity: float | None = None,
+        composites: xr.Dataset | xr.DataArray | None = None,
+    ) -> xr.Dataset:
+        """Return how often, how long and in which order each regime of `snapshots` occurs.
+
+        Parameters
+        ----------
+        new : Dataset or DataArray, optional
+            Other data to project on the fitted regimes; by default the fitted data.
+        min_duration : int, default 1
+            Shorter episodes, in steps, count as no regime.
+        min_similarity : float, optional
+            Steps whose similarity to their regime is below it count as no regime; -1 to 1.
+        composites : Dataset or DataArray, optional
+            Any variables over the same times, of which the mean of each regime is returned.
+
+        Returns
+        -------
+        Dataset
+            Over ``label``: ``frequency`` (share of the steps with data), ``persistence``
+            (probability to stay one step more), ``episodes`` (number) and ``duration`` (mean,
+            in steps); over (``label``, ``next_label``): ``transitions``, the probability of the
+            next step's regime where both steps have one; over time: ``labels`` (-1: no regime)
+            and, over (``label``, time), ``similarity``; the composites under their names; and
+            ``no_regime``, the share of steps without one.
+
+        Raises
+        ------
+        ValueError
+            If the samples have more than one dim, a parameter is out of range, or the
+            composites have other times.
+
+        Notes
+        -----
+        The similarity is the cosine between a step and a regime's centre in the space that was
+        clustered, both less the mean of the fitted steps: with area weights the pattern
+        correlation (Michelangeli, Vautard and Legras 1995, J. Atmos. Sci. 52, 1237). A step
+        that is missing, or a gap in time, ends an episode and is no transition.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> field = np.repeat(np.eye(3)[[0, 1, 0]], 4, axis=0)
+        >>> fit = xr.DataArray(field, dims=("time", "x")).cluster.snapshots("time").kmeans(2)
+        >>> fit.regimes().duration.values
+        array([4., 4.])
+        """
+        from xcluster.regimes import regimes
+
+        return regimes(self._self, new, min_duration, min_similarity, composites)
+
     # ----------------------------------------------------------------------------- shared parts
+
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset, xr.DataArray]:
+        clustering = self._self
+        return clustering.assign.chain, clustering.template, clustering.features
 
     @property
     def _self(self) -> Clustering:

@@ -10,13 +10,15 @@ import numpy as np
 import xarray as xr
 
 from xcluster import fitting, formatting, geography
-from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.anomaly import Climatology
+from xcluster.checks import check_choice, check_integer, complaint, did_you_mean
 from xcluster.clusterers import Clusterers
+from xcluster.latent import LatentSpace
 from xcluster.layout import Layout
 from xcluster.methods import Options
-from xcluster.reduction import Reduction
-from xcluster.samplers import Sampler
-from xcluster.steps import Over, Step, check_over
+from xcluster.reduction import Chain, Reduction, feature_names
+from xcluster.samplers import Sampler, Snapshots
+from xcluster.steps import Over, Step, check_over, feature_weights
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -26,7 +28,7 @@ SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscom
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples(Clusterers):
+class Samples(Clusterers, LatentSpace):
     """Samples of an object, with the steps that their features go through.
 
     Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every
@@ -46,6 +48,8 @@ class Samples(Clusterers):
         How much each sample counts.
     random_state : int
         Seed of everything random that follows.
+    climatology : Climatology, optional
+        What is subtracted from the data.
 
     Notes
     -----
@@ -55,7 +59,7 @@ class Samples(Clusterers):
         Rows to fit. "auto": all up to 1,000,000 grid points, else a sample of 100,000 complete
         rows, chosen by their coordinates. "all" streams over larger data.
     order : "size", "center", a variable's name or a callable, default "size"
-        What the labels are numbered by.
+        What the labels are numbered by; for a latent space of one dimension "center".
     attrs : mapping, optional
         Free attributes of the result.
     progress : bool, default True
@@ -70,6 +74,7 @@ class Samples(Clusterers):
     mask: xr.DataArray | None = None
     weighting: Literal["area"] | xr.DataArray | None = None
     random_state: int = 0
+    climatology: Climatology | None = None
 
     def __post_init__(self) -> None:
         check_integer("random_state", self.random_state, minimum=0)
@@ -79,7 +84,8 @@ class Samples(Clusterers):
     @cached_property
     def layout(self) -> Layout:
         """How samples and features lie in the data."""
-        layout = self.sampler.arrange(self.data)
+        data = self.data if self.climatology is None else self.climatology(self.data)
+        layout = self.sampler.arrange(data)
         mask = None if self.mask is None else _on_grid("mask", self.mask, layout)
         return replace(layout, mask=mask, weight=self._weight(layout))
 
@@ -105,7 +111,7 @@ class Samples(Clusterers):
         --------
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean()
-        >>> warm = ds.cluster.pixels().where(ds.SST > 10)
+        >>> warm = ds.cluster.pixels().where(ds.sst > 10)
         """
         if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
             rule = f"must be a DataArray of bool, not {_kind(mask)}"
@@ -143,7 +149,15 @@ class Samples(Clusterers):
             rule = f"must be 'area' or a DataArray of numbers, not {_kind(weights)}"
             remedy = "wrap it: xr.DataArray(weights, dims=...)"
             raise TypeError(complaint("weights", _kind(weights), rule, remedy))
+        if isinstance(self.sampler, Snapshots) and self._weighs_features(weights):
+            return self._with(feature_weights(weights, self.layout))
         return replace(self, weighting=weights)
+
+    def _weighs_features(self, weights: Any) -> bool:
+        if isinstance(weights, str):
+            return True
+        dims = {dim for each in self.layout.variables.values() for dim in each.feature_dims}
+        return bool(weights.dims) and set(weights.dims) <= dims
 
     def answer(self, clustering: Clustering) -> Any:
         """Return what a fit gives: one `Clustering`, as there is one object."""
@@ -240,14 +254,33 @@ class Samples(Clusterers):
         n : int, default 2
             Number of latent dimensions.
         **keywords
-            ``hidden, alpha, epochs, batch_size, learning_rate, patience`` of
-            `xcluster.algorithms.vae.VAE`.
+            ``hidden=38, alpha=1e-4, epochs=200, batch_size=128, learning_rate=3e-3, patience=40``
+            and ``device="auto"`` of `xcluster.algorithms.vae.VAE`.
+
+        Notes
+        -----
+        Labels of a chain whose latent space has one dimension are numbered along it.
+
+        Raises
+        ------
+        TypeError
+            If a keyword is unknown (the nearest is named).
+        ValueError
+            If one is out of range; and, from a clusterer, if the training diverges.
         """
         from xcluster.algorithms.vae import VAE
 
         n = check_integer("n", n, minimum=1)
-        keywords = {"random_state": self.random_state, **keywords}
-        return self._with(Step("vae", VAE(n, **keywords)))
+        known = set(VAE().get_params()) - {"n_components", "progress"}
+        for name in keywords:
+            if name not in known:
+                remedy = did_you_mean(name, sorted(known))
+                raise TypeError(
+                    complaint(name, keywords[name], "vae() has no such keyword", remedy)
+                )
+        vae = VAE(n, **{"random_state": self.random_state, **keywords})
+        vae.check_parameters()
+        return self._with(Step("vae", vae))
 
     def then(self, transformer: Any) -> Samples:
         """Pass the features through any scikit-learn transformer.
@@ -279,6 +312,53 @@ class Samples(Clusterers):
 
     def _with(self, step: Step) -> Samples:
         return replace(self, steps=(*self.steps, step))
+
+    def anomaly(self, groupby: str = "time.dayofyear", *, smooth: int | None = None) -> Samples:
+        """Subtract the mean of each day of the year, month or season.
+
+        The means are learned from the data when a clusterer is called, at each point of the
+        field, missing values left out. They are kept and saved with the result, and
+        `Clustering.predict` subtracts these, not the means of the new data.
+
+        Parameters
+        ----------
+        groupby : str, default "time.dayofyear"
+            Dim and component of its dates: dayofyear, month, season, quarter, dayofweek or hour.
+        smooth : int, optional
+            Running mean over this many groups around the cycle, weighted by the steps in each;
+            31 is usual for days of the year.
+
+        Raises
+        ------
+        ValueError
+            If there are no dates, their steps are uneven (whole seasons may be left out), or
+            ``smooth`` is even or more than the groups.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd, xarray as xr, xcluster
+        >>> time = pd.date_range("2000-01-01", periods=60, freq="MS")
+        >>> sst = xr.DataArray(np.random.default_rng(0).normal(size=(60, 4, 5)), {"time": time},
+        ...                    ("time", "lat", "lon"))
+        >>> sst.cluster.snapshots("time").anomaly("time.month").kmeans(2).k
+        2
+        """
+        if self.climatology is not None:
+            rule = "is subtracted already"
+            raise ValueError(complaint("groupby", self.climatology.groupby, rule, "call it once"))
+        if not isinstance(groupby, str):
+            rule = "must be text"
+            raise TypeError(complaint("groupby", groupby, rule, "pass 'time.dayofyear'"))
+        climatology = Climatology(groupby, smooth).checked(self.data, self.layout.sample_dims)
+        return replace(self, climatology=climatology)
+
+    @cached_property
+    def ready(self) -> Samples:
+        """The samples with what has to be known of the data before rows are read."""
+        climatology = self.climatology
+        if climatology is None or climatology.means is not None:
+            return self
+        return replace(self, climatology=climatology.fit(self.layout, self.data))
 
     # ---------------------------------------------------------------------- before clustering
 
@@ -340,17 +420,43 @@ class Samples(Clusterers):
 
         return reconstruction(self._reduction)
 
+    def correlation(self) -> xr.DataArray:
+        """Return the correlation of the features with each other, weighted where samples are.
+
+        Returns
+        -------
+        DataArray over ``feature`` and ``other``, of the rows that a clusterer would fit.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> found = xcluster.datasets.ocean().cluster.pixels().correlation()
+        >>> round(float(found.sel(feature="sst", other="air_temperature")), 2)
+        1.0
+        """
+        prepared = fitting.prepare(replace(self, steps=()), Options())
+        covariance = np.atleast_2d(np.cov(prepared.X.T, aweights=prepared.weight))
+        spread = np.sqrt(np.diag(covariance))
+        values = covariance / np.where(spread > 0, np.outer(spread, spread), np.nan)
+        names = feature_names(self.layout.features)
+        coords = {"feature": names, "other": names}
+        return xr.DataArray(values, coords, ("feature", "other"), "correlation")
+
     @property
     def plot(self) -> SamplesPlot:
-        """Figures of the data before clustering: ``plot.map()``."""
+        """Figures of the data before clustering: ``plot.map()``, ``plot.scatter()`` and others."""
         from xcluster.plot.samples import SamplesPlot
 
         return SamplesPlot(self)
 
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset, xr.DataArray]:
+        reduction = self._reduction
+        return reduction.chain, reduction.layout.features, reduction.transform()
+
     @cached_property
     def _reduction(self) -> Reduction:
         """The steps fitted as a clusterer would see them."""
-        return fitting.prepare(self, Options()).reduction
+        return fitting.prepare(self.ready, Options()).reduction
 
     def __repr__(self) -> str:
         return formatting.samples_text(self)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import xarray as xr
 from sklearn.base import clone
 
 from xcluster.checks import complaint
-from xcluster.layout import Layout
+from xcluster.geography import find_axis
+from xcluster.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
 
@@ -39,12 +41,15 @@ class Step:
         For scaling: which columns share a centre and a scale.
     assumed
         Whether it stands in for a scaling that the user did not state.
+    weight
+        Of the features, over their dims.
     """
 
     name: str
     transformer: Any
     over: Over = "feature"
     assumed: bool = False
+    weight: xr.DataArray | None = None
 
     def __str__(self) -> str:
         if self.name != "scale":
@@ -55,6 +60,8 @@ class Step:
     def build(self, n_columns: int, layout: Layout) -> Any:
         """Return an unfitted transformer for rows of ``n_columns``."""
         transformer = clone(self.transformer)
+        if self.weight is not None:
+            return transformer.set_params(weight=_columns(self.weight, layout))
         if "groups" not in transformer.get_params():
             return transformer
         groups = {
@@ -85,11 +92,45 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     kept = [step for step in steps if step.transformer is not None]
     if stated or len(layout.variables) < 2:
         return kept
-    place = next((i for i, step in enumerate(kept) if step.name not in KEEPS_COLUMNS), len(kept))
-    if place < len(kept) and kept[place].name == "then":
+    first = next((step.name for step in kept if step.name not in KEEPS_COLUMNS), None)
+    if first == "then":
         return kept
-    before_nmf = place < len(kept) and kept[place].name == "nmf"
-    return [*kept[:place], assumed_scaling("max" if before_nmf else "standard"), *kept[place:]]
+    # Before weights of the features too: the variables' own units are brought to one first.
+    return [assumed_scaling("max" if first == "nmf" else "standard"), *kept]
+
+
+def feature_weights(weights: Any, layout: Layout) -> Step:
+    """Return the step that weighs features by area, or by an array over some of their dims."""
+    from xcluster.algorithms.feature_weights import FeatureWeights
+
+    if not isinstance(weights, str):
+        return Step("weights", FeatureWeights(), weight=weights.drop_attrs())
+    coords = {k: v for each in layout.variables.values() for k, v in each.array.coords.items()}
+    latitude = find_axis(coords, "latitude")
+    if latitude is None or set(latitude.dims) & set(layout.sample_dims):
+        rule = "needs a latitude among the coordinates of the field, and there is none"
+        remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
+        raise ValueError(complaint("weights", "area", rule, remedy))
+    cosine: xr.DataArray = np.cos(np.deg2rad(latitude.astype(float))).clip(min=0)
+    return Step("weights", FeatureWeights(how="area"), weight=cosine)
+
+
+def _columns(weight: xr.DataArray, layout: Layout) -> Any:
+    """Return the weight of each column."""
+    columns = []
+    for name, variable in layout.variables.items():
+        template = variable.template
+        try:
+            placed = xr.align(template, weight, join="left", copy=False)[1]
+            over = placed.broadcast_like(template).transpose(*template.dims)
+        except ValueError:
+            over = xr.DataArray(np.empty(0))
+        if over.shape != template.shape:
+            rule = f"does not lie on the grid of {name!r}"
+            raise ValueError(complaint("weights", weight.name, rule, "bring it to that grid"))
+        flat = flat_features(over.assign_coords(template.coords), template.dims)
+        columns.append(flat if variable.kept is None else flat[variable.kept])
+    return np.concatenate(columns).astype(np.float64)
 
 
 def assumed_scaling(how: str) -> Step:

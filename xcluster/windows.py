@@ -114,7 +114,7 @@ def _check_sizes(size: Size, sizes: Mapping[Hashable, int], image: xr.Dataset) -
 
 
 def _with_coordinates(image: xr.Dataset, dims: Sequence[Hashable]) -> xr.Dataset:
-    """Number the pixels along dims without coordinates, as centres would lose their place."""
+    """Give the pixels numbers along dims without coordinates, lest centres lose their place."""
     lacking = [dim for dim in dims if dim not in image.coords]
     return image.assign_coords({dim: np.arange(image.sizes[dim]) for dim in lacking})
 
@@ -130,7 +130,7 @@ def _windows(image: xr.DataArray, sizes: Mapping[Hashable, int]) -> xr.DataArray
     if image.chunks is None:
         view = np.lib.stride_tricks.sliding_window_view(image.values, shape, axes)
     else:
-        from dask.array.lib.stride_tricks import sliding_window_view
+        from dask.array.lib.stride_tricks import sliding_window_view  # type: ignore[attr-defined]
 
         # Blocks are views as well: they need not be cut to hold all their windows at once.
         view = sliding_window_view(image.data, shape, axes, automatic_rechunk=False)
@@ -186,7 +186,7 @@ def upsample(
     for dim, size in sizes.items():
         where, inside = _nearest(image[dim], labels[dim], size)
         labels = labels.isel({dim: where}).assign_coords({dim: image[dim]})
-        labels = labels if beyond else labels.where(xr.DataArray(inside, dims=dim))
+        labels = labels if beyond else labels.where(xr.DataArray(inside, dims=[dim]))
     others = [name for name, coord in image.coords.items() if set(coord.dims) <= set(labels.dims)]
     return labels.assign_coords({name: image[name] for name in others})
 

@@ -136,7 +136,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ValueError
             A parameter out of range, or training that diverged.
         """
-        self._check_parameters()
+        self.check_parameters()
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         self.weights_, self.history_, self.best_epoch_ = train(self, X)
         self.n_iter_ = len(self.history_["loss"])
@@ -203,7 +203,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _n_features_out(self) -> int:
         return len(self.weights_["mean_0_bias"])
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
+        """Refuse parameters that are out of range."""
         for name in ("n_components", "hidden", "epochs", "batch_size", "patience"):
             check_integer(name, getattr(self, name), minimum=1)
         check_number("alpha", self.alpha, minimum=0.0)

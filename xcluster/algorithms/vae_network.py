@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from tqdm.auto import trange
 
 from xcluster.checks import complaint
+from xcluster.progress import bar
 
 Array = NDArray[Any]
 Weights = dict[str, Any]
@@ -124,7 +124,7 @@ class _Training:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, vae.epochs)
         records: list[dict[str, Any]] = []
         best, best_weights = 0, self.weights
-        for epoch in trange(1, vae.epochs + 1, disable=not vae.progress, desc="VAE", unit="epoch"):
+        for epoch in self._epochs():
             self._epoch(optimizer)
             schedule.step()
             records.append(self._measure(epoch))
@@ -134,6 +134,12 @@ class _Training:
                 break
         history = {name: np.array([record[name] for record in records]) for name in records[0]}
         return Trained(best_weights, history, best)
+
+    def _epochs(self) -> Iterator[int]:
+        with bar(self.vae.progress, "epoch", total=self.vae.epochs) as shown:
+            for epoch in range(1, self.vae.epochs + 1):
+                yield epoch
+                shown.update()
 
     def _epoch(self, optimizer: Any) -> None:
         noise = self._noise()
