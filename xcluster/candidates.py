@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Models = Mapping[int, tuple[Any, "Record"]]
 
+STABILITY_ROWS = 20_000
+STABILITY_REFITS = 10
 STARTS_OF_REFITS = 3
 """Starts of each refit for stability: with one, doubt about the start would count as well."""
 
@@ -134,20 +138,18 @@ def _candidate(
     build = partial(built, method, prepared)
     estimator = fit_k(build, k, prepared.X, prepared.weight, before)
     record = fitting.count_labels(prepared, estimator)
-    fit = _fit_of(prepared, method, k, estimator)
+    fit = _fit_of(prepared, estimator)
     values = measure(names, fit)
     fitting.forget_rows(estimator)
     return Candidate(estimator, record, values, fit.labels.astype(np.uint16))
 
 
-def _fit_of(prepared: Prepared, method: Method, k: int, estimator: Any) -> Fit:
+def _fit_of(prepared: Prepared, estimator: Any) -> Fit:
     labels = fitting.row_labels(estimator, prepared.X)
     centers = fitting.raw_centers(estimator)
     if centers is None:
         centers = fitting.mean_rows(prepared, estimator, int(labels.max()) + 1)
-    unfitted = method.build(k, random_state=prepared.record.random_state, n_init=STARTS_OF_REFITS)
-    refit = partial(fitting.refit, unfitted)
-    return Fit(prepared.X, prepared.weight, estimator, labels, centers, refit)
+    return Fit(prepared.X, prepared.weight, estimator, labels, centers)
 
 
 def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
@@ -185,17 +187,20 @@ def _together(
     found: dict[str, Array] = {}
     if "silhouette" in names:
         found["silhouette"] = _silhouettes(prepared, [each.labels for each in done.values()])
-    if "gap" in names:
-        fit = dispersions(method, prepared.record.random_state)
-        gap = scores.gap_statistic(
-            prepared.X,
-            done,
-            fit,
-            sample_weight=prepared.weight,
-            random_state=prepared.record.random_state,
-        )
-        found |= {"gap": gap.gap, "gap_error": gap.error}
+    with unheard_warnings():
+        if "stability" in names:
+            found["stability"] = _stabilities(prepared, method, done)
+        if "gap" in names:
+            found |= _gaps(prepared, method, list(done))
     return found
+
+
+@contextmanager
+def unheard_warnings() -> Iterator[None]:
+    """Ignore what fits to other rows warn of: nobody asked for these fits."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
@@ -203,6 +208,42 @@ def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
         return np.full(len(labellings), np.nan)
     found = scores.silhouette_scores(prepared.X, labellings, sample_weight=prepared.weight)
     return np.array([each.value for each in found])
+
+
+def _stabilities(prepared: Prepared, method: Method, done: Mapping[int, Candidate]) -> Array:
+    """Return the share of rows that refits to halves of them label alike; NaN for one label."""
+    seed, X, weight = prepared.record.random_state, prepared.X, prepared.weight
+    some = np.sort(np.random.default_rng(seed).permutation(len(X))[:STABILITY_ROWS])
+
+    def of_k(k: int) -> float:
+        labels = done[k].labels[some]
+        if (labels == labels[0]).all():
+            return float("nan")
+        unfitted = method.build(k, random_state=seed, n_init=STARTS_OF_REFITS)
+        found = scores.stability(
+            X[some],
+            labels,
+            partial(fitting.refit, unfitted),
+            sample_weight=None if weight is None else weight[some],
+            n_refits=STABILITY_REFITS,
+            resampling="subsample",
+            random_state=seed,
+        )
+        return found.mean_agreement
+
+    return np.array(list(each_in_threads(of_k, done)))
+
+
+def _gaps(prepared: Prepared, method: Method, ks: Sequence[int]) -> dict[str, Array]:
+    seed = prepared.record.random_state
+    found = scores.gap_statistic(
+        prepared.X,
+        ks,
+        dispersions(method, seed),
+        sample_weight=prepared.weight,
+        random_state=seed,
+    )
+    return {"gap": found.gap, "gap_error": found.error}
 
 
 def dispersions(method: Method, random_state: int) -> Callable[..., Any]:

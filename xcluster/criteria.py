@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Better = Literal["knee", "low", "high", "gap"]
-Refit = Callable[[Array, Array | None], Callable[[Array], Array]]
-
-STABILITY_ROWS = 20_000
-STABILITY_REFITS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +34,6 @@ class Fit:
     labels : array of shape (n,)
         The clusterer's own numbers.
     centers : array of shape (n_raw, n_components)
-    refit : callable, optional
-        Fits rows anew and returns a function that labels any.
     """
 
     X: Array
@@ -47,7 +41,6 @@ class Fit:
     estimator: Any
     labels: Array
     centers: Array
-    refit: Refit | None = None
 
     @property
     def total(self) -> float:
@@ -167,22 +160,6 @@ def _xie_beni(fit: Fit) -> float:
     )
 
 
-def _stability(fit: Fit) -> float:
-    """Return the share of rows that refits to halves of the rows label alike."""
-    assert fit.refit is not None
-    random = np.random.default_rng(0)
-    some = np.sort(random.permutation(len(fit.X))[:STABILITY_ROWS])
-    found = scores.stability(
-        fit.X[some],
-        fit.labels[some],
-        fit.refit,
-        sample_weight=None if fit.weight is None else fit.weight[some],
-        n_refits=STABILITY_REFITS,
-        resampling="subsample",
-    )
-    return found.mean_agreement
-
-
 CRITERIA: dict[str, Criterion] = {
     "inertia": Criterion(_inertia, "knee", "within-label sum of squares"),
     "distortion": Criterion(_distortion, "knee", "mean squared distance to the centre"),
@@ -206,7 +183,7 @@ CRITERIA: dict[str, Criterion] = {
         _partition_coefficient, "high", "partition coefficient", needs="predict_proba", pairs=True
     ),
     "xie_beni": Criterion(_xie_beni, "low", "Xie-Beni index", needs="predict_proba", pairs=True),
-    "stability": Criterion(_stability, "high", "agreement of refits", pairs=True, refits=True),
+    "stability": Criterion(None, "high", "agreement of refits", pairs=True, refits=True),
 }
 
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from xcluster import fitting, labelled, matrix, scores
 from xcluster.assign import Assign
-from xcluster.candidates import STARTS_OF_REFITS
+from xcluster.candidates import STARTS_OF_REFITS, unheard_warnings
 from xcluster.checks import complaint
 from xcluster.labels import FILL_VALUE
 from xcluster.layout import COLUMN, LABEL
@@ -44,9 +44,10 @@ def uncertainty(clustering: Clustering, **options: Any) -> xr.Dataset:
     layout = clustering.bound("uncertainty").layout
     found = labelled.read(layout, [clustering.labels], clustering.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(clustering.assign.clusterer))
-    stability = scores.stability(
-        found.Z, found.labels[0], refit, sample_weight=found.weight, **options
-    )
+    with unheard_warnings():
+        stability = scores.stability(
+            found.Z, found.labels[0], refit, sample_weight=found.weight, **options
+        )
     jaccard = xr.DataArray(stability.jaccard, {LABEL: stability.labels}, (LABEL,))
     summary = xr.Dataset(
         {
