@@ -33,7 +33,7 @@ from xcluster.plot.flags import Flags
 Array = NDArray[Any]
 
 MAP_SIZE = {1: (560, 540), 2: (520, 420)}
-SIDE = {1: 340, 2: 230}
+SIDE = {1: 320, 2: 230}
 COMMON = {"tools": "pan,wheel_zoom,box_zoom,reset,save", "toolbar_location": "above"}
 CLEAR = "rgba(0,0,0,0)"
 LEGEND_ROWS = 20

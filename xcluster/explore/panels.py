@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
+from xcluster.geography import find_axis
 from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
 
 Array = NDArray[Any]
@@ -95,7 +96,7 @@ def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]
     left = [str(name) for name in features.data_vars if name not in shown]
     if left:
         notes.append(f"not shown: {', '.join(left)}")
-    strided = {dim: each.step for _, _, picked in plans for dim, each in picked.items()}
+    strided = {dim: abs(each.step) for _, _, picked in plans for dim, each in picked.items()}
     notes += [f"1 of {step} along {dim}" for dim, step in strided.items() if step > 1]
     return panels, notes
 
@@ -113,13 +114,26 @@ def _plan(
             kinds[features[name].ndim],
             [name],
             {
-                dim: slice(None, None, -(-size // limits[features[name].ndim]))
-                for dim, size in features[name].sizes.items()
+                dim: _stride(features[name], dim, limits[features[name].ndim])
+                for dim in features[name].dims
             },
         )
         for name in others[: MAX_PANELS - bool(single)]
     ]
     return [*plans, ("values", single, {})] if single else plans
+
+
+def _stride(array: xr.DataArray, dim: Hashable, limit: int) -> slice:
+    """Return the entries of ``dim`` that are shown; a field has the north at its top."""
+    step = -(-array.sizes[dim] // limit)
+    latitude = find_axis(dict(array.coords), "latitude")
+    from_south = (
+        array.ndim == 2
+        and latitude is not None
+        and latitude.dims == (dim,)
+        and bool(latitude[0] < latitude[-1])
+    )
+    return slice(None, None, -step if from_south else step)
 
 
 def _panel(
@@ -151,7 +165,8 @@ def _columns(
     data: xr.Dataset, names: Sequence[Hashable], picked: Mapping[Hashable, slice], dim: Hashable
 ) -> Array:
     chosen = [data[name].isel(picked) for name in names]
-    columns = [each.transpose(dim, ...).values.reshape(each.sizes[dim], -1) for each in chosen]
+    rows = [each.transpose(dim, ...).values for each in chosen]
+    columns = [each.reshape(len(each), int(np.prod(each.shape[1:]))) for each in rows]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
