@@ -46,8 +46,9 @@ def conclude(
         centers = fitting.mean_rows(prepared, estimator, len(record.counts))
     partition = numbered(record, centers, reduction, method, options.order)
     rows = None
-    if method.neighbours is not None and prepared is not None:
-        rows = connection.rows_on_grid(reduction.layout, prepared.key)
+    key = prepared.key if prepared is not None else None if sweep is None else sweep.key
+    if method.neighbours is not None and key is not None:
+        rows = connection.rows_on_grid(reduction.layout, key)
         estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
     fitting.forget_rows(estimator)
     record = replace(record, notes=(*record.notes, *notes(estimator)))

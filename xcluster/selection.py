@@ -45,6 +45,8 @@ class Sweep:
         The fitted clusterer and its record of each k.
     samples, reduction, method, options
         What was fitted.
+    key : array, optional
+        Canonical position of each fitted row, where labels depend on neighbours on the grid.
     """
 
     table: xr.Dataset
@@ -53,6 +55,7 @@ class Sweep:
     options: Options
     samples: Samples | None = None
     reduction: Reduction | None = None
+    key: Array | None = None
 
     def best(self, criterion: str | None = None) -> int:
         """Return the k that a criterion chooses.
@@ -278,4 +281,5 @@ def run(
     """Fit each k to the same rows, and measure the criteria."""
     names = list(criteria or dict.fromkeys([str(method.criterion), FALLBACK]))
     table, models = candidates.fit_all(prepared, method, ks, names, options.progress)
-    return Sweep(table, models, method, options, samples, prepared.reduction)
+    key = None if method.neighbours is None else prepared.key
+    return Sweep(table, models, method, options, samples, prepared.reduction, key)
