@@ -12,6 +12,7 @@ from xcluster.algorithms.placed import PlacedRows
 
 Array = NDArray[Any]
 
+MANY = np.iinfo(np.int16).max
 LITTLE = 1e-6
 """Share of all weight below which what is left of a cluster may be rounding of what came and went.
 """
@@ -33,7 +34,7 @@ class BoundedLloyd:
     ----------
     means : array of shape (n_clusters, n_features), float64
         Centres in the frame.
-    labels : list of arrays of int32
+    labels : list of arrays of int16, or of int32 for very many clusters
         Of each block; of the centres before the last step.
 
     References
@@ -46,7 +47,8 @@ class BoundedLloyd:
         k, p = centers.shape
         self.rows = rows
         lengths = [block.shape[1] for block in rows.blocks]
-        self.labels = [np.full(n, -1, np.int32) for n in lengths]
+        integers = np.int16 if k <= MANY else np.int32  # half the memory
+        self.labels = [np.full(n, -1, integers) for n in lengths]
         self.gaps = [np.zeros(n, np.float32) for n in lengths]
         self.loss = np.zeros(k, np.float32)
         self._counts, self._totals = np.zeros((len(lengths), k)), np.zeros((len(lengths), k, p))

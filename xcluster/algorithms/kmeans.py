@@ -278,9 +278,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Return the centres of a run: means of the rows as given, not as placed."""
         from xcluster.algorithms.kernels.lloyd import sums
 
-        labels = np.concatenate(run.labels)
-        # The labels stand in for distances, of which the sum is not wanted.
-        counts, totals, _ = sums(X, self._frame, weight, labels, labels, self.n_clusters)
+        def of_block(b: int) -> tuple[Array, Array]:
+            rows, labels = slice(b * BLOCK_ROWS, (b + 1) * BLOCK_ROWS), run.labels[b]
+            part = None if weight is None else weight[rows]
+            # The labels stand in for distances, of which the sum is not wanted.
+            return sums(X[rows], self._frame, part, labels, labels, self.n_clusters)[:2]
+
+        parts = zip(*run.rows.each(of_block), strict=True)
+        counts, totals = (np.sum(part, axis=0) for part in parts)
         centers = self.origin_ + run.means * self.unit_
         if counts.all():  # else the run ended as it filled an empty cluster
             centers = self.origin_ + totals / counts[:, None]

@@ -104,7 +104,7 @@ def settle(
     centers : array of shape (n_clusters, n_features), float32
     loss : array of shape (n_clusters,), float32
         What the gap of a row with this label lost since the pass before.
-    labels, gaps : array of shape (n_samples,), int32 and float32
+    labels, gaps : array of shape (n_samples,), integer and float32
         Changed in place. A gap of zero makes the row be measured, a label of -1 is not in the sums.
     counts, totals : array of shape (n_clusters,) and (n_clusters, n_features), float64
         Sums of weights and of weighted rows of this block, changed in place.
