@@ -188,3 +188,10 @@ def test_weights_of_two_equal_rows_repeated(four):
     dof = (400 - 4) / (500 - 4)
     expected["calinski_harabasz"] = expected.calinski_harabasz * dof
     xr.testing.assert_allclose(table, expected, rtol=1e-5)
+
+
+def test_contiguous_labels_of_a_sweep_are_those_of_a_fit(noise):
+    samples = noise.cluster.pixels(dim="band")
+    sweep = samples.sweep([20, 30], "hac", contiguous=True, criteria="distortion")
+    expected = samples.hac(30, contiguous=True)
+    xr.testing.assert_identical(sweep.clustering(30).labels, expected.labels)
