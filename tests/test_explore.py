@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -35,8 +36,20 @@ def columns(tomography):
 @pytest.fixture
 def small(monkeypatch):
     """Limits that a small grid exceeds."""
-    monkeypatch.setattr(gathering, "MAX_BYTES", 4000)
+    monkeypatch.setattr(gathering, "MAX_BYTES", 4200)
     monkeypatch.setattr(gathering, "MAX_POINTS", 50)
+
+
+class Addresses(HTMLParser):
+    """Collects what elements point to; the text of scripts is none of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.found = set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.found += [value for name, value in attrs if name in ("src", "href")]
 
 
 def models_of(page):
@@ -82,9 +95,11 @@ def array_of(value):
 def test_the_page_asks_nothing_of_any_network(waters):
     """Scripts, styles and pictures are inside; no attribute points to another host."""
     text = waters.explore().text
-    assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=", text)
+    parser = Addresses()
+    parser.feed(text)
+    assert "script" in parser.tags
+    assert parser.found == []
     assert "data:image/jpeg;base64," in text
-    assert "cdn.bokeh" not in re.sub(r"<script.*?</script>", "", text, flags=re.S)
 
 
 def test_every_sample_is_carried_once_with_its_label_and_membership(waters):
@@ -130,7 +145,7 @@ def test_steps_keep_missing_and_constant_values():
 
 def test_large_grids_are_thinned_and_the_page_says_so(columns, small):
     content = gather([columns], {})
-    assert len(content.x) * 41 <= 4000
+    assert len(content.x) * 41 <= 4200
     assert len(content.drawn) == 50
     assert "1 of 2 grid points along each dim" in content.notes
     assert any("50 of" in note for note in content.notes)

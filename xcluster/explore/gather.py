@@ -257,9 +257,11 @@ def _components(
 
 
 def _principal(rows: Array) -> Array:
+    from sklearn.utils.extmath import randomized_svd
+
     complete = np.isfinite(rows).all(axis=1)
-    middle = rows[complete].mean(axis=0) if complete.any() else 0.0
-    centered = rows - middle
-    scatter = centered[complete].T @ centered[complete]
-    _, axes = np.linalg.eigh(np.nan_to_num(scatter))
-    return np.asarray(centered @ axes[:, ::-1][:, :2])
+    if complete.sum() < 2:
+        return rows[:, :2]
+    centered = rows - rows[complete].mean(axis=0)
+    _, _, axes = randomized_svd(centered[complete], 2, random_state=0)
+    return np.asarray(centered @ axes.T)

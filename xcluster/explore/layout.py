@@ -100,10 +100,7 @@ class Wiring:
     def _columns(self) -> dict[str, Any]:
         content = self.content
         columns: dict[str, Any] = {"x": content.x, "y": content.y}
-        columns |= {
-            f"panel{number}": panel.steps.reshape(len(content.x), -1)
-            for number, panel in enumerate(content.panels)
-        }
+        columns |= {f"panel{number}": panel.steps for number, panel in enumerate(content.panels)}
         for number, result in enumerate(content.results):
             columns[f"label{number}"] = result.position
             columns[f"component{number}_x"] = result.components[:, 0]
