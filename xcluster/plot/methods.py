@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xcluster import matrix
 from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.plot.flags import flags_of_centers
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -167,6 +168,33 @@ class MethodPlots:
         if not {"col", "row"} & set(keywords):
             artist.axes.set_title(f"{self.clustering.method}, membership above {u:g}")
         return artist
+
+    def transitions(self, min_duration: int = 1, **keywords: Any) -> Any:
+        """Draw the probability of each label after each other, of snapshots along time.
+
+        Parameters
+        ----------
+        min_duration : int, default 1
+            Of an episode, in steps; shorter ones count as no label.
+        **keywords
+            To `xcluster.plot.matrices.transitions`.
+
+        Raises
+        ------
+        ValueError
+            If the samples are no series along one dim.
+        """
+        from xcluster.plot.matrices import transitions as draw
+
+        table = self.clustering.regimes(min_duration=min_duration)["transitions"]
+        names = list(flags_of_centers(table).names)
+        table = table.assign_coords(
+            label=("label", table["label"].values, {"long_name": "label"}),
+            label_name=("label", names),
+            next_label_name=("next_label", names),
+        )
+        table["next_label"].attrs["long_name"] = "next label"
+        return draw(table, **keywords)
 
     def _lattice(self, x: int, y: int, n: int) -> tuple[Array, dict[str, Any]]:
         """Return points (n * n, n_components), rows first, and the coordinates of the lattice."""
