@@ -243,7 +243,7 @@ def _rebuilt(
 
 def _sampler(entry: Mapping[str, Any]) -> Sampler:
     kinds = {cls.__name__: cls for cls in SAMPLERS}
-    fields = {
+    fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in entry.items()
         if name != "kind"

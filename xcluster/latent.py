@@ -20,8 +20,12 @@ Array = NDArray[Any]
 class LatentSpace:
     """What samples and results of a chain that ends in `vae` know of its latent space."""
 
-    def _latent_parts(self) -> tuple[Chain, xr.Dataset, xr.DataArray]:
-        """Return fitted steps, one sample without values, and the latent variables."""
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
+        """Return the fitted steps, and one sample without values."""
+        raise NotImplementedError
+
+    def _latent(self) -> xr.DataArray:
+        """Return the latent variables of the samples, over ``component``."""
         raise NotImplementedError
 
     def decode(self, z: Any) -> xr.Dataset:
@@ -41,7 +45,7 @@ class LatentSpace:
         ValueError
             If the chain does not end in ``vae()``, or the points have other than L numbers.
         """
-        chain, template, _ = self._latent_parts()
+        chain, template = self._latent_parts()
         vae = _vae(chain, "decode")
         points = _points(z, vae)
         rows = chain.inverse(points)
@@ -70,8 +74,7 @@ class LatentSpace:
             If the chain does not end in ``vae()``, or has more than three latent dimensions.
         """
         n = check_integer("n", n, minimum=2)
-        chain, _, latent = self._latent_parts()
-        vae = _vae(chain, "latent_gradient")
+        vae, latent = _vae(self._latent_parts()[0], "latent_gradient"), self._latent()
         n_dims = latent.sizes["component"]
         if n_dims > 3:
             rule = f"a lattice over {n_dims} latent dimensions is too large"
@@ -107,8 +110,7 @@ class LatentSpace:
             If the chain does not end in ``vae()``, or there are fewer than two samples.
         """
         n = check_integer("n", n, minimum=1)
-        chain, _, latent = self._latent_parts()
-        vae = _vae(chain, "latent_distances")
+        vae, latent = _vae(self._latent_parts()[0], "latent_distances"), self._latent()
         points = latent.transpose(..., "component").values.reshape(-1, latent.sizes["component"])
         points = points[np.isfinite(points).all(axis=1)]
         if len(points) < 2:

@@ -416,16 +416,16 @@ def reduce(
         Take arrays in memory as one block, where cutting them would only cost a copy.
     """
     inputs = [_inputs(scene, extra(scene)) for scene in layout.scenes]
-    function = function if whole else _ByParts(function, merge)
+    of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
     if any(scene.is_lazy for scene in layout.scenes):
         with named_failures(layout):
-            return _dask_reduce(inputs, function, merge)
+            return _dask_reduce(inputs, of_block, merge)
     slabs = [
         (each, where)
         for scene, each in zip(layout.scenes, inputs, strict=True)
         for where in ([(slice(None),) * len(scene.shape)] if whole else _slabs(scene.shape))
     ]
-    return merge(map_threads(lambda slab: slab[0].assembly(function)(*_cut(*slab)), slabs))
+    return merge(map_threads(lambda slab: slab[0].assembly(of_block)(*_cut(*slab)), slabs))
 
 
 @dataclass(frozen=True, eq=False)

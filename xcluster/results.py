@@ -220,9 +220,11 @@ class MethodResults(LatentSpace):
 
     # ----------------------------------------------------------------------------- shared parts
 
-    def _latent_parts(self) -> tuple[Chain, xr.Dataset, xr.DataArray]:
-        clustering = self._self
-        return clustering.assign.chain, clustering.template, clustering.features
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
+        return self._self.assign.chain, self._self.template
+
+    def _latent(self) -> xr.DataArray:
+        return self._self.features
 
     @property
     def _self(self) -> Clustering:

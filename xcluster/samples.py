@@ -449,9 +449,11 @@ class Samples(Clusterers, LatentSpace):
 
         return SamplesPlot(self)
 
-    def _latent_parts(self) -> tuple[Chain, xr.Dataset, xr.DataArray]:
-        reduction = self._reduction
-        return reduction.chain, reduction.layout.features, reduction.transform()
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
+        return self._reduction.chain, self._reduction.layout.features
+
+    def _latent(self) -> xr.DataArray:
+        return self._reduction.transform()
 
     @cached_property
     def _reduction(self) -> Reduction:

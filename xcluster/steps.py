@@ -111,7 +111,7 @@ def feature_weights(weights: Any, layout: Layout) -> Step:
         rule = "needs a latitude among the coordinates of the field, and there is none"
         remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
         raise ValueError(complaint("weights", "area", rule, remedy))
-    cosine: xr.DataArray = np.cos(np.deg2rad(latitude.astype(float))).clip(min=0)
+    cosine = latitude.copy(data=np.cos(np.deg2rad(latitude.values.astype(float)))).clip(min=0)
     return Step("weights", FeatureWeights(how="area"), weight=cosine)
 
 
