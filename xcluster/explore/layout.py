@@ -137,13 +137,13 @@ class Half:
         self.map, self.labels, shade, items = self._map()
         scatter, points = self._scatter()
         panels = [self._panel(place) for place in range(len(self.page.content.panels))]
-        self._link_brush(shade, points, scatter)
+        apply = self._link_brush(shade, points, scatter, items)
         hide = self.page.callback(
             "legend", mapper=self.mapper, items=items, colors=list(self.result.flags.colors),
             sources=[points, *self.centers],
         )  # fmt: skip
         for item in items:
-            item.js_on_change("visible", hide)
+            item.js_on_change("visible", hide, apply)
         self.layout = (
             row(self.map, column(*panels), scatter)
             if self.halves == 1
@@ -207,7 +207,10 @@ class Half:
         page.hovered.js_on_change("data", mark)
         return figure, points
 
-    def _link_brush(self, shade: ColumnDataSource, points: ColumnDataSource, scatter: Any) -> None:
+    def _link_brush(
+        self, shade: ColumnDataSource, points: ColumnDataSource, scatter: Any, items: list[Any]
+    ) -> CustomJS:
+        """Let boxes and outlines on the map and among the components mark the same samples."""
         page, component = self.page, self.name("component")
         columns = {self.map: ("x", "y"), scatter: (f"{component}_x", f"{component}_y")}
         for figure, (x, y) in columns.items():
@@ -215,9 +218,11 @@ class Half:
             figure.js_on_event(SelectionGeometry, page.callback("brush", **shared, x=x, y=y))
             figure.js_on_event(Reset, page.callback("clear", chosen=page.chosen))
         apply = page.callback(
-            "apply", chosen=page.chosen, raster=page.raster, shade=shade, points=points
-        )
+            "apply", chosen=page.chosen, raster=page.raster, shade=shade, points=points,
+            samples=page.samples, position=self.name("label"), items=items,
+        )  # fmt: skip
         page.chosen.js_on_change("data", apply)
+        return apply
 
     def _panel(self, place: int) -> Any:
         page, panel = self.page, self.page.content.panels[place]
