@@ -163,15 +163,23 @@ def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> A
 
 
 def fit_k(build: Callable[..., Any], k: int, X: Array, weight: Array | None, before: Any) -> Any:
-    """Return an estimator fitted quickly: one start, grown from a fit of fewer labels if it can."""
+    """Return an estimator fitted quickly: one start, one more from fewer labels, or a cut."""
     if isinstance(before, Hierarchical):
         return before.recut(k)
-    estimator = build(k, n_init=1)
+    fresh = build(k, n_init=1)
+    fitting.fit_estimator(fresh, X, weight)
     if not isinstance(before, KMeans):
-        fitting.fit_estimator(estimator, X, weight)
-        return estimator
+        return fresh
+    # What grew from a poor fit of fewer labels stays poor: a fresh start may be better, and the
+    # grown one never is worse than what it grew from.
+    grown = _grown(build(k, n_init=1), before, X, weight)
+    return min(grown, fresh, key=fitting.objective)
+
+
+def _grown(estimator: Any, before: Any, X: Array, weight: Array | None) -> Any:
+    """Return k-means fitted from the centres of a fit of fewer labels, and more rows."""
     start, init = before.cluster_centers_, estimator.init
-    while len(start) < k:
+    while len(start) < estimator.n_clusters:
         start = grow(start, X, weight)
     fitting.fit_estimator(estimator.set_params(init=start), X, weight)
     return estimator.set_params(init=init)  # a refit is to start anew
