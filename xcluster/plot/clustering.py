@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from xcluster.checks import check_choice, complaint
 from xcluster.layout import COLUMN, Layout
 from xcluster.plot.methods import MethodPlots
 from xcluster.reduction import feature_names
+from xcluster.windows import Patches
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -34,13 +35,32 @@ class ClusteringPlot(MethodPlots):
     clustering: Clustering
 
     def map(self, **keywords: Any) -> Any:
-        """Draw the label map; see `xcluster.plot.maps.map`."""
+        """Draw the label map; see `xcluster.plot.maps.map`.
+
+        Windows at positions are points over their image.
+        """
         from xcluster.plot.maps import map as draw
 
-        artist = draw(self.clustering.labels, **keywords)
+        over = self._over_image(keywords)
+        upright = over["ax"].get_ylim() if "ax" in over else None
+        artist = draw(self.clustering.labels, **{**over, **keywords})
+        if upright is not None:  # images may count downwards, points never do
+            artist.axes.set_ylim(upright)
         if not {"col", "row"} & set(keywords):
             artist.axes.set_title(f"{self.clustering.method}, {self.clustering.k} labels")
         return artist
+
+    def _over_image(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Draw the image of windows at positions, and return how points lie over it."""
+        clustering = self.clustering
+        sampler = clustering.sampler
+        if not isinstance(sampler, Patches) or sampler.at is None:
+            return {}
+        (y, _), (x, _) = sampler.at
+        if clustering.samples is None or "ax" in given:
+            return {"x": x, "y": y}
+        image = clustering.samples.plot.map(cmap="gray", legend=False, x=x, y=y)
+        return {"x": x, "y": y, "ax": image.axes}
 
     def memberships(self, **keywords: Any) -> Any:
         """Draw one map of memberships a label; see `xcluster.plot.memberships.memberships`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from xcluster.checks import check_choice, complaint, did_you_mean
+from xcluster.windows import Patches
 
 if TYPE_CHECKING:
     from xcluster.samples import Samples
@@ -138,6 +139,8 @@ class SamplesPlot:
         if name not in variables:
             rule = "is no variable of the samples"
             raise ValueError(complaint("var", var, rule, did_you_mean(var, variables)))
+        if isinstance(self.samples.sampler, Patches):  # the image, not every window of it
+            return self.samples.data[name]
         array = variables[name].array.rename(name)
         mask = self.samples.mask
         return array if mask is None else array.where(mask)
