@@ -137,13 +137,13 @@ class Half:
         self.map, self.labels, shade, items = self._map()
         scatter, points = self._scatter()
         panels = [self._panel(place) for place in range(len(self.page.content.panels))]
-        apply = self._link_brush(shade, points, scatter, items)
+        self._link_brush(shade, points, scatter, items)
         hide = self.page.callback(
             "legend", mapper=self.mapper, items=items, colors=list(self.result.flags.colors),
             sources=[points, *self.centers],
         )  # fmt: skip
         for item in items:
-            item.js_on_change("visible", hide, apply)
+            item.js_on_change("visible", hide)
         self.layout = (
             row(self.map, column(*panels), scatter)
             if self.halves == 1
@@ -209,7 +209,7 @@ class Half:
 
     def _link_brush(
         self, shade: ColumnDataSource, points: ColumnDataSource, scatter: Any, items: list[Any]
-    ) -> CustomJS:
+    ) -> None:
         """Let boxes and outlines on the map and among the components mark the same samples."""
         page, component = self.page, self.name("component")
         columns = {self.map: ("x", "y"), scatter: (f"{component}_x", f"{component}_y")}
@@ -222,7 +222,6 @@ class Half:
             samples=page.samples, position=self.name("label"), items=items,
         )  # fmt: skip
         page.chosen.js_on_change("data", apply)
-        return apply
 
     def _panel(self, place: int) -> Any:
         page, panel = self.page, self.page.content.panels[place]
