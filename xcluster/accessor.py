@@ -61,7 +61,7 @@ class ClusterAccessor:
         Examples
         --------
         >>> import xcluster
-        >>> samples = xcluster.datasets.ocean().cluster.pixels(vars=["SST", "SLP"])
+        >>> samples = xcluster.datasets.ocean().cluster.pixels(vars=["sst", "wind_speed"])
         """
         return Samples(as_dataset(self._data), Pixels(vars, dim), random_state=random_state)
 
