@@ -77,7 +77,7 @@ class Clusterers:
             Number of components, or candidates (None: 2 to 20) of which the lowest BIC chooses.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
         **keywords
-            ``n_init, max_iter, tol, reg_covar`` of
+            ``n_init=10, max_iter, tol, reg_covar`` of
             `xcluster.algorithms.mixture.GaussianMixture`, and those of all clusterers
             (see `Samples`).
 

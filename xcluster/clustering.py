@@ -124,7 +124,8 @@ class Clustering(MethodResults, Diagnostics):
 
     @cached_property
     def _labels(self) -> xr.DataArray:
-        if self.stored is not None and self.samples is None:
+        if self.samples is None:
+            assert self.stored is not None
             return prediction.stored_labels(self.stored, self.partition)
         if self.rows is not None:
             return prediction.labels_of_rows(self.rows, self.samples.layout, self.assign)

@@ -112,7 +112,7 @@ def gmm(layout: Layout, covariance_type: str = "full") -> Method:
     from xcluster.algorithms.mixture import GaussianMixture
 
     check_choice("covariance_type", covariance_type, ("full", "tied", "diag", "spherical"))
-    estimator = GaussianMixture(covariance_type=covariance_type)
+    estimator = GaussianMixture(covariance_type=covariance_type, n_init=10)
     return Method("gmm", estimator, "n_components", "bic")
 
 

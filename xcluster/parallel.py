@@ -75,11 +75,24 @@ def _loaded(n_modules: int) -> Any:
     return ThreadpoolController()
 
 
+def _limit_blas() -> Any:
+    return _loaded(len(sys.modules)).limit(limits=1, user_api="blas").__enter__()
+
+
+@cache
+def _limiting_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="xcluster-blas")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_limiting_thread.cache_clear)
+
+
 class _BlasLimit:
     """A limit that several threads may hold: set by the first, lifted by the last.
 
-    threadpoolctl alone restores what it found, so two overlapping holders would leave the
-    limit behind for good.
+    threadpoolctl alone restores what it found, so two overlapping holders would leave the limit
+    behind for good. And only the thread that set a limit may lift it, so one thread does both.
     """
 
     def __init__(self) -> None:
@@ -90,14 +103,14 @@ class _BlasLimit:
     def acquire(self) -> None:
         with self._lock:
             if self._holders == 0:
-                self._limiter = _loaded(len(sys.modules)).limit(limits=1, user_api="blas")
+                self._limiter = _limiting_thread().submit(_limit_blas).result()
             self._holders += 1
 
     def release(self) -> None:
         with self._lock:
             self._holders -= 1
             if self._holders == 0:
-                self._limiter.restore_original_limits()
+                _limiting_thread().submit(self._limiter.__exit__, None, None, None).result()
 
 
 _blas_limit = _BlasLimit()

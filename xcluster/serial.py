@@ -22,6 +22,7 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 OWN_PACKAGES = ("sklearn.", "xcluster.")
+CONSTRUCTION = {"__new__", "__reduce__", "__reduce_ex__", "__setstate__", "__slots__"}
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -65,14 +66,10 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
     raise ForeignError(f"{type(value).__module__}.{type(value).__qualname__}")
 
 
-def _is_plain(cls: type) -> bool:
+def _is_plain(cls: Any) -> bool:
     """Whether a class of scikit-learn keeps all that its objects are in their attributes."""
-    return (
-        cls.__module__.startswith("sklearn.")
-        and cls.__new__ is object.__new__
-        and cls.__reduce_ex__ is object.__reduce_ex__
-        and not hasattr(cls, "__setstate__")
-    )
+    own = {name for each in cls.__mro__[:-1] for name in vars(each)}
+    return cls.__module__.startswith("sklearn.") and not own & CONSTRUCTION
 
 
 def _keep(value: Array, arrays: Arrays, start: int) -> str:

@@ -18,6 +18,7 @@ TYPES = ["full", "tied", "diag", "spherical"]
 LEARNED = ["weights_", "means_", "covariances_", "precisions_cholesky_"]
 
 
+@pytest.mark.filterwarnings("ignore:The mixture has")
 @parametrize_with_checks([GaussianMixture()])
 def test_the_estimator_keeps_scikit_learns_contract(estimator, check):
     check(estimator)

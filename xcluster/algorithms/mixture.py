@@ -60,6 +60,11 @@ LEARNED = (
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
 
+SHORT_RUN = 10
+"""Passes after which several starts are compared."""
+START_ROWS = 20_000
+"""The most rows on which they are compared."""
+
 
 class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     """A mixture of Gaussian components, with sample weights, for data of any size.
@@ -214,16 +219,27 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X))
         check_size(self, len(X))
+        self._start_best(blocks)
+        iterate(self, blocks, self.max_iter)
+        warn_of_outcome(self, LEAST_SHARE)
+        return self
+
+    def _start_best(self, blocks: ArrayBlocks) -> None:
+        """Start; of several starts take the one that is likeliest after a short run."""
+        seeds = list(self._seeds())
+        if len(seeds) == 1:
+            self._start(blocks, seeds[0])
+            return
+        some = _some_rows(blocks)
         best: dict[str, Any] = {}
-        for seed in self._seeds():
-            self._start(blocks, seed)
-            iterate(self, blocks, self.max_iter)
+        for seed in seeds:
+            self._start(some, seed)
+            iterate(self, some, min(SHORT_RUN, self.max_iter))
             if not best or self.lower_bound_ > best["lower_bound_"]:
                 best = {name: getattr(self, name) for name in LEARNED}
         for name, value in best.items():
             setattr(self, name, value)
-        warn_of_outcome(self, LEAST_SHARE)
-        return self
+        self.n_iter_ = 0
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit the mixture and return each row's likeliest component, of shape (n_samples,)."""
@@ -346,3 +362,12 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         n_starts = self.n_init if self.means_init is None else 1
         return [int(seed) for seed in random.randint(2**31 - 1, size=n_starts)]
+
+
+def _some_rows(blocks: ArrayBlocks) -> ArrayBlocks:
+    """Return evenly spaced rows, few enough for short runs."""
+    step = -(-len(blocks.X) // START_ROWS)
+    if step == 1:
+        return blocks
+    weight = None if blocks.sample_weight is None else blocks.sample_weight[::step]
+    return ArrayBlocks(np.ascontiguousarray(blocks.X[::step]), weight)
