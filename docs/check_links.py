@@ -27,7 +27,9 @@ class Page(HTMLParser):
 
 def broken(root: Path) -> list[str]:
     """Return the links that lead nowhere, each with its page."""
-    pages = {path.resolve(): Page(path) for path in root.rglob("*.html")}
+    # What lies in _static are templates of the theme.
+    paths = [path for path in root.resolve().rglob("*.html") if "_static" not in path.parts]
+    pages = {path: Page(path) for path in paths}
     found = []
     for path, page in pages.items():
         for link in page.links:
