@@ -228,3 +228,13 @@ def test_months_of_a_real_ocean_split_into_seasons():
     xr.testing.assert_equal(lazy.kmeans(2).labels.compute(), fit.labels)
     assert fit.labels.sel(month=2) == fit.labels.sel(month=3) != fit.labels.sel(month=8)
     assert fit.centers.SST.isnull().any("label").equals(ds.SST.isnull().all("month"))
+
+
+def test_pooled_scenes_have_no_common_climatology():
+    time = xr.date_range("2000-01-01", periods=24, freq="MS", use_cftime=False)
+    fields = xr.DataArray(
+        np.random.default_rng(0).normal(size=(24, 3, 4)), {"time": time}, ("time", "y", "x"), "t"
+    )
+    scenes = [fields, fields + 1]
+    with pytest.raises(ValueError, match="Subtract a climatology"):
+        xcluster.pool(scenes, lambda ds: ds.cluster.snapshots("time").anomaly("time.month"))

@@ -136,14 +136,17 @@ def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
 
     Their weights are divided by it: sums stay near counts, whatever the unit of the weights.
     """
-    found = found.take(data_order(found.X, found.key))
+    order = data_order(found.X, found.key)
+    # Keys in their own place: beside two copies of the rows, one more array is the peak of a fit.
+    found.key[:] = found.key[order]
+    X = np.take(found.X, order, axis=0)
     if found.weight is None:
-        return found, 1.0
+        return replace(found, X=X), 1.0
     unit = float(found.weight.sum()) / n
     if not unit > 0:
         rule = "add up to 0 over the complete samples"
         raise ValueError(complaint("weights", unit, rule, "give some samples a weight above 0"))
-    return replace(found, weight=found.weight / unit), unit
+    return replace(found, X=X, weight=found.weight[order] / unit), unit
 
 
 def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:

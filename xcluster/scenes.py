@@ -47,7 +47,8 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
     Raises
     ------
     ValueError
-        If there is no scene, or the features of one differ from those of the first.
+        If there is no scene, the features of one differ from those of the first, or a chain has
+        an `anomaly`.
 
     Examples
     --------
@@ -66,6 +67,10 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
         rule = "holds no scene"
         raise ValueError(complaint("objects", objects, rule, "give a Dataset at least"))
     first = next(iter(asked.values()))
+    if first.climatology is not None:
+        rule = "is learned from one object, and pooled scenes have none in common"
+        remedy = "subtract a climatology from each scene before pool()"
+        raise ValueError(complaint("anomaly", first.climatology.groupby, rule, remedy))
     for name, samples in asked.items():
         check_features(f"scene {name!r}", samples.layout.features, first.layout.features)
     return PooledSamples(asked)

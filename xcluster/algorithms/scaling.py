@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xcluster.algorithms.mixture_checks import check_weight
 from xcluster.checks import check_choice, complaint, warn
 from xcluster.parallel import map_threads
-from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics
+from xcluster.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
@@ -28,6 +28,7 @@ LOWEST = {"log": 0.0, "clr": 0.0, "anscombe": -0.375}
 """Where each function of the values begins: at -3/8 a root is defined, at 0 a logarithm is not."""
 
 PIECE = 2**19
+TILE_ROWS = 8_192  # whose copies in double precision stay small beside the rows
 """Values worked on at a time, so that float64 copies of a block stay small."""
 
 
@@ -257,10 +258,10 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaled = np.empty_like(X)
 
         def of_rows(start: int) -> None:  # float64 inside, as a large offset needs its digits
-            rows = slice(start, start + BLOCK_ROWS)
+            rows = slice(start, start + TILE_ROWS)
             scaled[rows] = (X[rows] - self.center_) / self.scale_
 
-        map_threads(of_rows, range(0, len(X), BLOCK_ROWS))
+        map_threads(of_rows, range(0, len(X), TILE_ROWS))
         return scaled
 
     def _function(self, X: Array) -> Array:
