@@ -50,6 +50,8 @@ html_title = "xcluster"
 html_static_path = ["_static"]
 html_css_files = ["figures.css"]
 html_show_sourcelink = False
+# These pages have no siblings to list.
+html_sidebars = {"choose": [], "coming_from": [], "scaling": []}
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
