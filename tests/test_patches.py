@@ -55,7 +55,7 @@ def test_features_are_the_pixels_of_each_full_window_without_gaps(image, size, e
 
 def test_parts_of_a_block_give_the_rows_of_the_whole(image, monkeypatch):
     whole = rows_of(image.cluster.patches(5))
-    monkeypatch.setattr(matrix, "PART_BYTES", 5_000)
+    monkeypatch.setattr(blocks, "PART_BYTES", 5_000)
     np.testing.assert_array_equal(rows_of(image.cluster.patches(5)), whole)
 
 

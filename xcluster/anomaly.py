@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
+from xcluster.blocks import Block
 from xcluster.checks import check_choice, check_integer, complaint
 from xcluster.layout import COORDINATE_TOLERANCE, Layout
 from xcluster.samplers import Snapshots, known_dim
@@ -193,7 +194,7 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
         raise ValueError(complaint("groupby", dim, rule, remedy))
 
 
-def _group_sums(block: matrix.Block) -> Sums:
+def _group_sums(block: Block) -> Sums:
     """Return sum and count of each group of one block, missing values left out."""
     codes = block.extra["group"]
     pieces = [each.reshape(len(each), -1) for each in block.pieces]

@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster import matrix, rows
 from xcluster.algorithms.ordering import data_order
+from xcluster.blocks import Block
 from xcluster.checks import as_typed, check_integer, complaint
 from xcluster.layout import Layout
 from xcluster.methods import Method, Options
@@ -87,7 +88,7 @@ class _OfBlock:
     function: BlockFunction
     unit: float
 
-    def __call__(self, block: matrix.Block) -> Statistics | None:
+    def __call__(self, block: Block) -> Statistics | None:
         complete = block.complete
         if not complete.any():
             return None

@@ -12,10 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix, storage
+from xcluster import storage
 from xcluster.assign import Assign
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
+from xcluster.failures import named_failures
 from xcluster.labels import Partition
 from xcluster.layout import LABEL
 from xcluster.methods import Method, Options
@@ -50,7 +51,7 @@ def save(clustering: Clustering, path: StrPath) -> None:
         "/model": _model_arrays(arrays),
     }
     layout = None if clustering.samples is None else clustering.samples.layout
-    storage.write(Path(path), groups, manifest, matrix.named_failures(layout))
+    storage.write(Path(path), groups, manifest, named_failures(layout))
 
 
 def _root(clustering: Clustering) -> xr.Dataset:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster import matrix
+from xcluster.blocks import Block
 from xcluster.checks import complaint
 from xcluster.hashing import canonical_positions, coordinate_keys, mix
 from xcluster.layout import Layout
@@ -53,7 +54,7 @@ class Tally:
         return self.points - self.outside - self.complete
 
     @staticmethod
-    def of(block: matrix.Block, complete: Array, starts: Array) -> Tally:
+    def of(block: Block, complete: Array, starts: Array) -> Tally:
         """Count one block, whose variables start at the columns ``starts``."""
         inside = block.inside
         missing = infinite = np.zeros(len(starts), np.int64)
@@ -143,7 +144,7 @@ def distinct(layout: Layout) -> Rows:
     return checked(matrix.reduce(layout, read, _merge_distinct), layout)
 
 
-def _read_distinct(block: matrix.Block, *, starts: Array) -> Rows:
+def _read_distinct(block: Block, *, starts: Array) -> Rows:
     complete = block.complete
     X = block.rows(complete)
     weight = np.ones(len(X)) if block.weight is None else block.weight[complete]
@@ -177,7 +178,7 @@ def _starts(layout: Layout) -> Array:
     return np.cumsum([0, *sizes[:-1]])
 
 
-def _read(block: matrix.Block, *, n: int | None, limit: np.uint64 | None, starts: Array) -> Rows:
+def _read(block: Block, *, n: int | None, limit: np.uint64 | None, starts: Array) -> Rows:
     complete = block.complete
     tally = Tally.of(block, complete, starts)
     key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()

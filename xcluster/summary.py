@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster import matrix
 from xcluster.assign import Assign
+from xcluster.blocks import Block
 from xcluster.layout import Layout
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class LabelSums:
     assign: Assign
     features: bool = False
 
-    def __call__(self, block: matrix.Block) -> Sums:
+    def __call__(self, block: Block) -> Sums:
         """Return the sums of one block."""
         complete = block.complete
         n_labels = self.assign.partition.n_labels
@@ -129,7 +130,7 @@ class ProjectionSums:
     floor: float | None
     shift: Array
 
-    def __call__(self, block: matrix.Block) -> Sums:
+    def __call__(self, block: Block) -> Sums:
         """Return the sums of one block."""
         complete = block.complete
         given = block.extra.get("labels")

@@ -1,0 +1,56 @@
+"""Which block of the data cannot be read, said where a computation over all of them failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import xarray as xr
+
+from xcluster.blocks import OURS, inputs_of
+from xcluster.layout import Layout
+
+
+@contextmanager
+def named_failures(layout: Layout | None) -> Iterator[None]:
+    """Say which block cannot be read, where that is why a computation failed."""
+    try:
+        yield
+    except Exception as error:
+        # What our own functions raise has been read; a lost worker is no matter of the data.
+        ours = OURS in getattr(error, "__notes__", ())
+        if layout is None or ours or "distributed" in type(error).__module__:
+            raise
+        unreadable = next(filter(None, map(_unreadable, _source_blocks(layout))), None)
+        if unreadable is None:
+            raise
+        raise OSError(unreadable) from error
+
+
+def _source_blocks(layout: Layout) -> Iterator[xr.DataArray]:
+    """Yield each block of each chunked array, to be read on its own."""
+    for array in (array for scene in layout.scenes for array in inputs_of(scene).arrays):
+        if (chunks := array.chunks) is None:
+            continue
+        ends = [np.cumsum([0, *sizes]) for sizes in chunks]
+        for place in np.ndindex(*(len(each) - 1 for each in ends)):
+            where = [slice(each[i], each[i + 1]) for i, each in zip(place, ends, strict=True)]
+            yield array[tuple(where)].assign_attrs(
+                block=", ".join(
+                    f"{dim} {each.start}:{each.stop}"
+                    for dim, each in zip(array.dims, where, strict=True)
+                )
+            )
+
+
+def _unreadable(block: xr.DataArray) -> str | None:
+    """Return what is wrong with one block, if anything is."""
+    try:
+        block.data.persist(scheduler="sync")
+    except Exception as error:  # whatever a reader says
+        return (
+            f"the block [{block.attrs['block']}] of {block.name!r} cannot be read "
+            f"({type(error).__name__}: {error}). Repair or replace it, or select what is whole."
+        )
+    return None
