@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import matrix
+from xcluster import blocks, matrix
 
 MICROSCOPY = Path(__file__).resolve().parents[2] / "shared" / "data" / "microscopy"
 

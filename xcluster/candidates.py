@@ -20,7 +20,7 @@ from xcluster.algorithms.seeding import grow
 from xcluster.checks import complaint, warn
 from xcluster.criteria import CRITERIA, Fit, measure
 from xcluster.methods import Method
-from xcluster.parallel import each_in_threads
+from xcluster.parallel import each_in_threads, map_threads
 from xcluster.progress import bar
 
 if TYPE_CHECKING:
@@ -166,14 +166,18 @@ def fit_k(build: Callable[..., Any], k: int, X: Array, weight: Array | None, bef
     """Return an estimator fitted quickly: one start, one more from fewer labels, or a cut."""
     if isinstance(before, Hierarchical):
         return before.recut(k)
-    fresh = build(k, n_init=1)
-    fitting.fit_estimator(fresh, X, weight)
+
+    def fresh() -> Any:
+        estimator = build(k, n_init=1)
+        fitting.fit_estimator(estimator, X, weight)
+        return estimator
+
     if not isinstance(before, KMeans):
-        return fresh
+        return fresh()
     # What grew from a poor fit of fewer labels stays poor: a fresh start may be better, and the
     # grown one never is worse than what it grew from.
-    grown = _grown(build(k, n_init=1), before, X, weight)
-    return min(grown, fresh, key=fitting.objective)
+    grown = partial(_grown, build(k, n_init=1), before, X, weight)
+    return min(map_threads(lambda fit: fit(), [grown, fresh]), key=fitting.objective)
 
 
 def _grown(estimator: Any, before: Any, X: Array, weight: Array | None) -> Any:
