@@ -177,7 +177,8 @@ def fit_k(build: Callable[..., Any], k: int, X: Array, weight: Array | None, bef
     # What grew from a poor fit of fewer labels stays poor: a fresh start may be better, and the
     # grown one never is worse than what it grew from.
     grown = partial(_grown, build(k, n_init=1), before, X, weight)
-    return min(map_threads(lambda fit: fit(), [grown, fresh]), key=fitting.objective)
+    starts: list[Callable[[], Any]] = [grown, fresh]
+    return min(map_threads(lambda start: start(), starts), key=fitting.objective)
 
 
 def _grown(estimator: Any, before: Any, X: Array, weight: Array | None) -> Any:

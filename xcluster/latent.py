@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class LatentSpace:
+class LatentSpace(ABC):
     """What samples and results of a chain that ends in `vae` know of its latent space."""
 
+    @abstractmethod
     def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
         """Return the fitted steps, and one sample without values."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _latent(self) -> xr.DataArray:
         """Return the latent variables of the samples, over ``component``."""
-        raise NotImplementedError
 
     def decode(self, z: Any) -> xr.Dataset:
         """Return the data that points of the latent space stand for, in data units.

@@ -12,9 +12,10 @@ from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms import fuzzy_sums
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
@@ -186,7 +187,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=FLOATS, order="C")
-        blocks = ArrayBlocks(X, _checked_weight(sample_weight, X), rows=TILE_ROWS)
+        blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
         self._check_size(len(X))
         with single_threaded_blas():
             self._begin(*self._start(blocks))
@@ -398,14 +399,6 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             rule = f"the covariances of {found} are singular and were regularised"
             message = complaint("shape", self.shape, rule, "use pca first or fewer clusters")
             warn(message)
-
-
-def _checked_weight(sample_weight: Any, X: Array) -> Array | None:
-    if sample_weight is None:
-        return None
-    return np.asarray(
-        _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    )
 
 
 def _squared_radii(sums: Mapping[str, Array]) -> Array:

@@ -20,9 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.frame import Frame
-from xcluster.algorithms.mixture_checks import check_weight
 from xcluster.algorithms.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.seeding import grow, kmeans_plusplus
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import check_integer, check_number, complaint
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import Statistics

@@ -33,13 +33,13 @@ from xcluster.algorithms.mixture_checks import (
     SIMPLER,
     check_parameters,
     check_size,
-    check_weight,
     covariances_from,
     given_start,
     warn_of_outcome,
 )
 from xcluster.algorithms.mixture_criteria import InformationCriteria
 from xcluster.algorithms.mixture_start import centers, nearest_of
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import complaint
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight
 
 from xcluster.algorithms.covariances import COVARIANCE_TYPES, from_precisions, shape
 from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
@@ -33,18 +32,6 @@ def check_parameters(mixture: GaussianMixture) -> None:
     check_integer("max_iter", mixture.max_iter, minimum=1)
     check_integer("n_init", mixture.n_init, minimum=1)
     check_choice("init_params", mixture.init_params, INIT_PARAMS)
-
-
-def check_weight(sample_weight: Any, X: Array) -> Array | None:
-    """Return the weights as float64, none of them negative and not all zero."""
-    if sample_weight is None:
-        return None
-    sample_weight = np.asarray(sample_weight)
-    if not sample_weight.any() or (sample_weight < 0).any():
-        rule = "must not be negative, nor zero for every row"
-        remedy = "pass weights of which some are positive"
-        raise ValueError(complaint("min(sample_weight)", float(sample_weight.min()), rule, remedy))
-    return np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64))
 
 
 def check_size(mixture: GaussianMixture, n_samples: int) -> None:

@@ -13,7 +13,7 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.mixture_checks import check_weight
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import complaint
 from xcluster.parallel import single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.mixture_checks import check_weight
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import check_choice, complaint, warn
 from xcluster.parallel import map_threads
 from xcluster.streaming import ArrayBlocks, Statistics

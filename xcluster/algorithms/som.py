@@ -16,7 +16,7 @@ from sklearn.base import (
 )
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.som_grid import (
     Grid,
@@ -27,6 +27,7 @@ from xcluster.algorithms.som_grid import (
     squared_distances,
 )
 from xcluster.algorithms.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
@@ -397,14 +398,10 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             check_integer("n_iter", self.n_iter, minimum=1)
 
     def _checked_weight(self, sample_weight: Any, X: Array) -> Array | None:
-        if sample_weight is None:
-            return None
-        if self.training == "online":
+        if sample_weight is not None and self.training == "online":
             rule = "online training shows one sample a step and takes no weights"
             raise ValueError(complaint("sample_weight", "...", rule, 'use training="batch"'))
-        return np.asarray(
-            _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        )
+        return check_weight(sample_weight, X)
 
     def _warn_of_empty_nodes(self, n_samples: int) -> None:
         if math.prod(self.grid_) > n_samples:

@@ -16,7 +16,6 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.mixture_checks import check_weight
 from xcluster.algorithms.warping_metrics import (
     DynamicTimeWarping,
     Metric,
@@ -25,6 +24,7 @@ from xcluster.algorithms.warping_metrics import (
     check_window,
     dtw,
 )
+from xcluster.algorithms.weights import check_weight
 from xcluster.checks import check_choice, check_integer, check_number, complaint
 from xcluster.parallel import single_threaded_blas
 
