@@ -69,6 +69,14 @@ class Clustering(MethodResults, Diagnostics):
         features alone.
     climatology
         The means that are subtracted from data before anything else.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> fit = ds.cluster.pixels().kmeans(4)
+    >>> fit.relabel({0: "tropics"}).report().name[0]
+    'tropics'
     """
 
     method: str
@@ -88,12 +96,30 @@ class Clustering(MethodResults, Diagnostics):
 
     @property
     def k(self) -> int:
-        """Number of labels."""
+        """Number of labels.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4).merge([[0, 1]])
+        >>> fit.k
+        3
+        """
         return self.partition.n_labels
 
     @property
     def partition(self) -> Partition:
-        """What the clusterer's own numbers mean: order, names, colours."""
+        """What the clusterer's own numbers mean: order, names, colours.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4).merge([[0, 1]])
+        >>> sorted(fit.partition.codes.tolist())
+        [0, 0, 1, 2]
+        """
         return self.assign.partition
 
     @property
@@ -101,6 +127,14 @@ class Clustering(MethodResults, Diagnostics):
         """The fitted steps and clusterer as a scikit-learn Pipeline.
 
         Its numbers are the clusterer's own; ``partition.codes`` turns them into labels.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> [name for name, _ in fit.model.steps]
+        ['scale', 'kmeans']
         """
         from sklearn.pipeline import Pipeline
 
@@ -108,7 +142,16 @@ class Clustering(MethodResults, Diagnostics):
 
     @property
     def is_soft(self) -> bool:
-        """Whether there are memberships."""
+        """Whether there are memberships.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> fit.is_soft
+        True
+        """
         return self.assign.is_soft
 
     # ---------------------------------------------------------------------- arrays on the grid
@@ -119,6 +162,14 @@ class Clustering(MethodResults, Diagnostics):
 
         float32 in memory: NaN without data, -1 unclassified, else 0 to k - 1; int16 in files. Lazy
         where the data are, with their chunks. CF ``flag_values`` and ``flag_meanings`` name them.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.labels.dims, fit.labels.dtype
+        (('latitude', 'longitude'), dtype('float32'))
         """
         return self._labels.copy()
 
@@ -139,6 +190,15 @@ class Clustering(MethodResults, Diagnostics):
         ------
         ValueError
             If the method is not a soft one.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> total = fit.memberships.sum("label", skipna=False)
+        >>> round(float(total.max()), 3)
+        1.0
         """
         self._need_soft("memberships")
         if self.samples is None:
@@ -147,12 +207,42 @@ class Clustering(MethodResults, Diagnostics):
 
     @property
     def distances(self) -> xr.DataArray:
-        """Distance of each sample to each centre in the reduced space, over (``label``, ...)."""
+        """Distance of each sample to each centre, over (``label``, sample dims).
+
+        In the space that was clustered, and in its units; NaN where a sample is incomplete.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.distances.dims
+        ('label', 'latitude', 'longitude')
+        """
         return self._named(prediction.distances(self.bound("distances").layout, self.assign))
 
     @property
     def features(self) -> xr.DataArray:
-        """The space that was clustered, over (``component``, sample dims)."""
+        """The space that was clustered, over (``component``, sample dims).
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().pca(2).kmeans(4)
+        >>> fit.features.dims
+        ('component', 'latitude', 'longitude')
+        """
         layout = self.bound("features").layout
         return reduction.transform(layout, self.assign.chain, self.template)
 
@@ -161,6 +251,14 @@ class Clustering(MethodResults, Diagnostics):
         """Centre of each label in data units, over (``label``, feature dims).
 
         The inverse of the steps where they have one, else the mean of the label's samples.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> fit.centers.vs.dims, fit.centers.vs.units
+        (('label', 'depth'), 'km s-1')
         """
         return self.as_features(self._by_label(self.raw_centers))
 
@@ -209,6 +307,23 @@ class Clustering(MethodResults, Diagnostics):
         ----------
         label : int or str
             Its number or name.
+
+        Returns
+        -------
+        Dataset over the dims of the data, in their units.
+
+        Raises
+        ------
+        ValueError
+            If there is no such label, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> list(fit.members(0))[:3]
+        ['sst', 'air_temperature', 'specific_humidity']
         """
         samples = self.bound("members")
         data = xr.Dataset({name: each.array for name, each in samples.layout.variables.items()})
@@ -225,16 +340,52 @@ class Clustering(MethodResults, Diagnostics):
         -------
         DataFrame indexed by label, with the columns ``name``, ``samples``, ``share`` (of the
         weight), ``area_km2`` (on a geographic grid) and ``membership`` (soft methods).
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> list(fit.report())
+        ['name', 'samples', 'share', 'area_km2']
         """
         return tables.report(self)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return one row a complete sample: coordinates, label, components and memberships."""
+        """Return one row a complete sample: coordinates, label, components and memberships.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().pca(2).kmeans(4)
+        >>> list(fit.to_dataframe())
+        ['latitude', 'longitude', 'label', 'component_0', 'component_1']
+        """
         self.bound("to_dataframe")
         return tables.samples_table(self)
 
     def to_dataset(self) -> xr.Dataset:
-        """Return labels, and memberships of a soft method, as one Dataset."""
+        """Return labels, and memberships of a soft method, as one Dataset.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> list(fit.to_dataset())
+        ['labels', 'memberships']
+        """
         arrays = {"labels": self.labels}
         if self.is_soft:
             arrays["memberships"] = self.memberships
@@ -259,6 +410,15 @@ class Clustering(MethodResults, Diagnostics):
         ------
         ValueError
             If the data do not fit; the error lists each reason.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> south, north = ds.sel(latitude=slice(-90, 0)), ds.sel(latitude=slice(0, 90))
+        >>> fit = south.cluster.pixels().kmeans(4)
+        >>> fit.predict(north).sizes == north.sst.sizes
+        True
         """
         if memberships:
             self._need_soft("memberships")
@@ -290,6 +450,14 @@ class Clustering(MethodResults, Diagnostics):
         ------
         ValueError
             If the method is not a soft one.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> bool((fit.threshold(0.9).labels == -1).any())
+        True
         """
         self._need_soft("threshold")
         u = check_number("u", u, minimum=0)
@@ -317,6 +485,14 @@ class Clustering(MethodResults, Diagnostics):
         ------
         ValueError
             If there are too few or unknown labels, a name twice, or no such colour.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(2)
+        >>> fit.relabel(["warm", "cold"], colors=["red", "blue"]).labels.flag_meanings
+        'warm cold'
         """
         return self.with_partition(self.partition.relabelled(names, colors), stored=self.stored)
 
@@ -332,6 +508,14 @@ class Clustering(MethodResults, Diagnostics):
         ------
         ValueError
             If a label is unknown or stands in two groups.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.merge([[0, 2]]).k
+        3
         """
         groups = [groups] if isinstance(groups, str) else list(groups)
         if any(isinstance(group, str) or not isinstance(group, Iterable) for group in groups):
@@ -359,10 +543,26 @@ class Clustering(MethodResults, Diagnostics):
         other : Clustering or DataArray of labels
             On the same grid. A Clustering also lends its names and colours.
 
+        Raises
+        ------
+        TypeError
+            If ``other`` holds no labels.
+        ValueError
+            If it lies on another grid, or holds fractions.
+
         Notes
         -----
         The assignment that maximises the number of samples of equal label (Kuhn 1955, Naval
         Research Logistics 2, 83). Labels without a partner are numbered after all others.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> again = ds.cluster.pixels().kmeans(4, order="sst")
+        >>> again.match(fit).labels.equals(fit.labels)
+        True
         """
         theirs = other.labels if isinstance(other, Clustering) else other
         matched = self._recoded(matching.mapping(self.labels, theirs, self.k))
@@ -394,6 +594,15 @@ class Clustering(MethodResults, Diagnostics):
         See Also
         --------
         xcluster.open
+
+        Examples
+        --------
+        >>> import tempfile, xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ds.cluster.pixels().kmeans(4).save(f"{folder}/provinces.nc")
+        ...     xcluster.open(f"{folder}/provinces.nc").k
+        4
         """
         from xcluster import io
 
@@ -445,7 +654,15 @@ class Clustering(MethodResults, Diagnostics):
 
     @property
     def plot(self) -> ClusteringPlot:
-        """Figures: ``plot.map()``, ``plot.profiles()``, ``plot.centers()`` and others."""
+        """Figures: ``plot.map()``, ``plot.profiles()``, ``plot.centers()`` and others.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> fit.plot.map()  # doctest: +SKIP
+        """
         from xcluster.plot.clustering import ClusteringPlot
 
         return ClusteringPlot(self)
