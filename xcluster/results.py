@@ -26,7 +26,23 @@ class MethodResults(LatentSpace):
 
     @property
     def tree(self) -> Array:
-        """Merges of `hac` as a scipy linkage matrix, shape (n_leaves - 1, 4)."""
+        """Merges of `hac` as a scipy linkage matrix, shape (n_leaves - 1, 4).
+
+        Heights stand in units of the reduced space.
+
+        Raises
+        ------
+        ValueError
+            If the result has no tree.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).hac(4)
+        >>> fit.tree.shape
+        (170, 4)
+        """
         return np.array(self._clusterer("linkage_matrix_", "tree", "hac").linkage_matrix_)
 
     def cut(self, k: int | None = None, *, height: float | None = None) -> Clustering:
@@ -64,6 +80,19 @@ class MethodResults(LatentSpace):
         Returns
         -------
         DataArray over (``som_row``, ``som_col``), in units of the reduced space.
+
+        Raises
+        ------
+        ValueError
+            If the result has no nodes.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).som((3, 4))
+        >>> fit.u_matrix().shape
+        (3, 4)
         """
         clusterer = self._clusterer("grid_", "u_matrix", "som")
         attrs = {"long_name": "mean distance to neighbouring nodes"}
@@ -83,6 +112,14 @@ class MethodResults(LatentSpace):
         ------
         ValueError
             If the result has no nodes, or fewer occupied ones than ``k``.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).som((3, 4))
+        >>> fit.merge_nodes(3).k
+        3
         """
         clusterer = self._clusterer("grid_", "merge_nodes", "som")
         return self._self._recoded(np.asarray(clusterer.merge_nodes(k)))
