@@ -104,6 +104,14 @@ class Diagnostics:
         ------
         ValueError
             If there is one label only, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.silhouette.dims
+        ('latitude', 'longitude')
         """
         return self._silhouette.copy()
 
