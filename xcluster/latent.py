@@ -45,6 +45,14 @@ class LatentSpace(ABC):
         ------
         ValueError
             If the chain does not end in ``vae()``, or the points have other than L numbers.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> samples.decode([[0, 0], [1, 0]]).vs.shape
+        (2, 41)
         """
         chain, template = self._latent_parts()
         vae = _vae(chain, "decode")
@@ -73,6 +81,14 @@ class LatentSpace(ABC):
         ------
         ValueError
             If the chain does not end in ``vae()``, or has more than three latent dimensions.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> dict(samples.latent_gradient(n=10).sizes)
+        {'z_0': 10, 'z_1': 10}
         """
         n = check_integer("n", n, minimum=2)
         vae, latent = _vae(self._latent_parts()[0], "latent_gradient"), self._latent()
@@ -109,6 +125,14 @@ class LatentSpace(ABC):
         ------
         ValueError
             If the chain does not end in ``vae()``, or there are fewer than two samples.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> list(samples.latent_distances(n=100))
+        ['latent', 'decoded']
         """
         n = check_integer("n", n, minimum=1)
         vae, latent = _vae(self._latent_parts()[0], "latent_distances"), self._latent()
