@@ -66,6 +66,14 @@ class Samples(Clusterers, LatentSpace):
         Show a bar for what takes longer than two seconds.
     smooth, interp_method
         Passed to the search for a knee where ``k`` is not an int.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> samples = ds.cluster.pixels().where(ds.sst > 0).weights("area").pca(3)
+    >>> samples.kmeans(4).k
+    4
     """
 
     data: xr.Dataset
@@ -267,6 +275,14 @@ class Samples(Clusterers, LatentSpace):
             If a keyword is unknown (the nearest is named).
         ValueError
             If one is out of range; and, from a clusterer, if the training diverges.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> samples.transform().sizes["component"]
+        2
         """
         from xcluster.algorithms.vae import VAE
 
@@ -368,6 +384,13 @@ class Samples(Clusterers, LatentSpace):
         Returns
         -------
         DataArray over ``("component", *sample dims)``; NaN where a sample is incomplete.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ds.cluster.pixels().pca(3).transform().dims
+        ('component', 'latitude', 'longitude')
         """
         return self._reduction.transform()
 
@@ -382,6 +405,13 @@ class Samples(Clusterers, LatentSpace):
         ------
         ValueError
             If the last step has no ``components_``.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> model.cluster.profiles("depth", every=6).pca(3).loadings().vs.dims
+        ('component', 'depth')
         """
         return self._reduction.loadings()
 
@@ -391,6 +421,19 @@ class Samples(Clusterers, LatentSpace):
         Returns
         -------
         DataArray over ``component``, the ratios.
+
+        Raises
+        ------
+        ValueError
+            If the last step is not ``pca``.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ratio = ds.cluster.pixels().pca(3).explained_variance()
+        >>> bool(ratio[0] > ratio[1])
+        True
         """
         return self._reduction.explained_variance()
 
@@ -444,7 +487,13 @@ class Samples(Clusterers, LatentSpace):
 
     @property
     def plot(self) -> SamplesPlot:
-        """Figures of the data before clustering: ``plot.map()``, ``plot.scatter()`` and others."""
+        """Figures of the data before clustering: ``plot.map()``, ``plot.scatter()`` and others.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> xcluster.datasets.ocean().cluster.pixels().plot.map("sst")  # doctest: +SKIP
+        """
         from xcluster.plot.samples import SamplesPlot
 
         return SamplesPlot(self)
