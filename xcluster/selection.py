@@ -47,6 +47,14 @@ class Sweep:
         What was fitted.
     key : array, optional
         Canonical position of each fitted row, where labels depend on neighbours on the grid.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+    >>> sweep.table.k.values.tolist()
+    [2, 3, 4, 5]
     """
 
     table: xr.Dataset
@@ -79,6 +87,14 @@ class Sweep:
         ------
         ValueError
             If the table lacks the criterion, or has no knee and no silhouette to go by.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.best("simplified_silhouette") in range(2, 6)
+        True
         """
         return self._choose(criterion)[0]
 
@@ -120,6 +136,14 @@ class Sweep:
         -------
         Dataset with ``chosen`` over ``criterion`` (0 where there is no knee), and the attribute
         ``agree``: 1 where all that choose choose the same.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.agreement().criterion.values.tolist()
+        ['distortion', 'simplified_silhouette']
         """
         names = self._choosing
         chosen = [CRITERIA[name].choose(self.table, name, self.options) or 0 for name in names]
@@ -139,6 +163,14 @@ class Sweep:
         ------
         ValueError
             If ``k`` is not among those fitted.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.clustering(3).k
+        3
         """
         if self.samples is None or self.reduction is None:
             rule = "its models were not saved with the sweep"
@@ -151,7 +183,14 @@ class Sweep:
 
     @property
     def plot(self) -> SweepPlot:
-        """Figures: ``plot()`` draws one panel a criterion, the choice marked."""
+        """Figures: ``plot()`` draws one panel a criterion, the choice marked.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ds.cluster.pixels().sweep(range(2, 6)).plot()  # doctest: +SKIP
+        """
         from xcluster.plot.sweep import SweepPlot
 
         return SweepPlot(self)
