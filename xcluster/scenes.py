@@ -93,6 +93,15 @@ class PooledSamples(Clusterers):
     Parameters
     ----------
     scenes : mapping of str to Samples
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+    >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+    >>> list(pooled.scenes)
+    ['globe', 'north']
     """
 
     scenes: Mapping[str, Samples]
@@ -148,6 +157,16 @@ class PooledClustering(Mapping[str, "Clustering"]):
     whole : Clustering
         Fitted to the rows of all scenes. `Clustering.centers`, ``k``, ``model`` and what else
         does not lie on a grid are those of all.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+    >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+    >>> fit = pooled.kmeans(3)
+    >>> {name: result.labels.shape for name, result in fit.items()}
+    {'globe': (30, 180), 'north': (15, 180)}
     """
 
     scenes: Mapping[str, Samples]
@@ -165,35 +184,122 @@ class PooledClustering(Mapping[str, "Clustering"]):
 
     @property
     def k(self) -> int:
-        """Number of labels."""
+        """Number of labels.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).k
+        3
+        """
         return self.whole.k
 
     @property
     def model(self) -> Pipeline:
-        """The fitted steps and clusterer as a scikit-learn Pipeline."""
+        """The fitted steps and clusterer as a scikit-learn Pipeline.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> [name for name, _ in pooled.kmeans(3).model.steps]
+        ['scale', 'kmeans']
+        """
         return self.whole.model
 
     @property
     def centers(self) -> xr.Dataset:
-        """Centre of each label in data units, of all scenes together."""
+        """Centre of each label in data units, of all scenes together.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).centers.sst.dims
+        ('label',)
+        """
         return self.whole.centers
 
     @property
     def labels(self) -> xr.DataTree:
-        """One node a scene, each with ``labels`` on the scene's own grid."""
+        """One node a scene, each with ``labels`` on the scene's own grid.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).labels["north"]["labels"].dims
+        ('latitude', 'longitude')
+        """
         return self._tree(lambda scene: scene.labels.to_dataset())
 
     @property
     def memberships(self) -> xr.DataTree:
-        """One node a scene, each with ``memberships`` (soft methods)."""
+        """One node a scene, each with ``memberships`` (soft methods).
+
+        Raises
+        ------
+        ValueError
+            If the method is not a soft one.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.gmm(3).memberships["north"]["memberships"].dims
+        ('label', 'latitude', 'longitude')
+        """
         return self._tree(lambda scene: scene.memberships.to_dataset())
 
     def predict(self, new: Any, memberships: bool = False) -> Any:
-        """Return the labels of another object; see `Clustering.predict`."""
+        """Return the labels of another object; see `Clustering.predict`.
+
+        Parameters
+        ----------
+        new : Dataset or DataArray
+            With the features of the fitted scenes, on any grid.
+        memberships : bool, default False
+            Return a Dataset of ``labels`` and ``memberships``.
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit; the error lists each reason.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).predict(ds).sizes == ds.sst.sizes
+        True
+        """
         return self.whole.predict(new, memberships)
 
     def report(self) -> pd.DataFrame:
-        """Return one row a scene and label; see `Clustering.report`."""
+        """Return one row a scene and label; see `Clustering.report`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> list(pooled.kmeans(3).report().index.names)
+        ['scene', 'label']
+        """
         tables = {name: scene.report() for name, scene in self.items()}
         return pd.concat(tables, names=["scene"])
 
