@@ -18,6 +18,13 @@ class Page:
     ----------
     text : str
         The whole page, with its scripts and data.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> fit = ds.cluster.pixels().kmeans(3)
+    >>> page = fit.explore()  # doctest: +SKIP
     """
 
     text: str
@@ -29,6 +36,13 @@ class Page:
         ----------
         path
             Of the file.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> fit.explore().save("page.html")  # doctest: +SKIP
         """
         Path(path).write_text(self.text, encoding="utf-8")
 
