@@ -35,9 +35,27 @@ class ClusteringPlot(MethodPlots):
     clustering: Clustering
 
     def map(self, **keywords: Any) -> Any:
-        """Draw the label map; see `xcluster.plot.maps.map`.
+        """Draw the label map.
 
         Windows at positions are points over their image.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.maps.map`.
+
+        Returns
+        -------
+        The artist, or xarray's FacetGrid with ``col`` or ``row``.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> artist = fit.plot.map()
         """
         from xcluster.plot.maps import map as draw
 
@@ -63,7 +81,31 @@ class ClusteringPlot(MethodPlots):
         return {"x": x, "y": y, "ax": image.axes}
 
     def memberships(self, **keywords: Any) -> Any:
-        """Draw one map of memberships a label; see `xcluster.plot.memberships.memberships`."""
+        """Draw one map of memberships a label.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.memberships.memberships`.
+
+        Returns
+        -------
+        xarray's FacetGrid
+
+        Raises
+        ------
+        ValueError
+            If the method is not a soft one.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).gmm(3)
+        >>> grid = fit.plot.memberships()
+        """
         from xcluster.plot.memberships import memberships as draw
 
         return draw(self.clustering.memberships, **keywords)
@@ -82,6 +124,15 @@ class ClusteringPlot(MethodPlots):
         ------
         ValueError
             If the features have no dim to draw them along, or more than one.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> axes = fit.plot.profiles()
         """
         from xcluster.plot.profiles import profiles as draw
 
@@ -107,6 +158,16 @@ class ClusteringPlot(MethodPlots):
         Returns
         -------
         list of Line2D, FacetGrid, or AxesImage
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> len(fit.plot.centers())
+        3
         """
         from xcluster.plot.centers import curves, fields, table
 
@@ -134,6 +195,15 @@ class ClusteringPlot(MethodPlots):
         ------
         ValueError
             If there are fewer components.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> artist = fit.plot.scatter(0, 1)
         """
         from xcluster.plot.scatter import scatter as draw
 
@@ -142,20 +212,77 @@ class ClusteringPlot(MethodPlots):
         return draw(components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
 
     def scatter3d(self, x: int = 0, y: int = 1, z: int = 2, **keywords: Any) -> Any:
-        """Draw three components of the clustered space; see `xcluster.plot.scatter.scatter3d`."""
+        """Draw three components of the clustered space against each other, coloured by label.
+
+        Parameters
+        ----------
+        x, y, z : int
+            Numbers of the components, from 0.
+        **keywords
+            To `xcluster.plot.scatter.scatter3d`.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer components.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> artist = fit.plot.scatter3d()
+        """
         from xcluster.plot.scatter import scatter3d as draw
 
         components = self.clustering.features.compute()
         return draw(components, self.clustering.labels, x=x, y=y, z=z, **keywords)
 
     def histogram(self, **keywords: Any) -> Any:
-        """Draw one histogram a component; see `xcluster.plot.scatter.histogram`."""
+        """Draw one histogram a component of the clustered space.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.scatter.histogram`.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
+        >>> artists = fit.plot.histogram()
+        """
         from xcluster.plot.scatter import histogram as draw
 
         return draw(self.clustering.features.compute(), **keywords)
 
     def parallel(self, **keywords: Any) -> Any:
-        """Draw each sample as a line across its features; see `xcluster.plot.scatter.parallel`."""
+        """Draw each sample as a line across its features, in data units.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.scatter.parallel`.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> artist = fit.plot.parallel()
+        """
         from xcluster.plot.scatter import parallel as draw
 
         layout = self.clustering.bound("plot.parallel").layout
@@ -173,6 +300,15 @@ class ClusteringPlot(MethodPlots):
         ------
         ValueError
             If there is one label only, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> artists = fit.plot.silhouette()
         """
         from xcluster.plot.silhouette import silhouette as draw
 
@@ -187,6 +323,15 @@ class ClusteringPlot(MethodPlots):
             On the same grid.
         **keywords
             To `xcluster.plot.matrices.confusion`.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> artist = fit.plot.confusion(ds.cluster.pixels().kmeans(4))
         """
         from xcluster.plot.confusion import confusion_table
         from xcluster.plot.matrices import confusion as draw
