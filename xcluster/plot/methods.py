@@ -41,6 +41,15 @@ class MethodPlots:
         ------
         ValueError
             If the result has no tree.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).hac(3)
+        >>> drawn = fit.plot.dendrogram(p=10)
         """
         from xcluster.plot.dendrogram import ABOVE
         from xcluster.plot.dendrogram import dendrogram as draw
@@ -72,6 +81,16 @@ class MethodPlots:
         ------
         ValueError
             If the result has no nodes, or no such variable.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
+        >>> len(fit.plot.nodes())
+        6
         """
         from xcluster.plot import nodes as draw
 
@@ -94,19 +113,68 @@ class MethodPlots:
         ----------
         **keywords
             To `xcluster.plot.nodes.u_matrix`.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
+        >>> artist = fit.plot.u_matrix()
         """
         from xcluster.plot.nodes import u_matrix as draw
 
         return draw(self.clustering.u_matrix().rename(som_row="row", som_col="col"), **keywords)
 
     def scree(self, **keywords: Any) -> Any:
-        """Draw the share of variance of each principal component; see `plot.curves.scree`."""
+        """Draw the share of variance of each principal component.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.curves.scree`.
+
+        Raises
+        ------
+        ValueError
+            If no step is ``pca``.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
+        >>> artist = fit.plot.scree()
+        """
         from xcluster.plot.curves import scree as draw
 
         return draw(explained_variance(self._step("explained_variance_ratio_", "pca")), **keywords)
 
     def training(self, **keywords: Any) -> list[Any]:
-        """Draw how the variational auto-encoder learned; see `xcluster.plot.training`."""
+        """Draw how the variational auto-encoder learned.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.training.training`.
+
+        Raises
+        ------
+        ValueError
+            If no step is ``vae``.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).vae(2, epochs=2).kmeans(3)
+        >>> axes = fit.plot.training()
+        """
         from xcluster.plot.training import training as draw
 
         step = self._step("history_", "vae")
@@ -133,6 +201,16 @@ class MethodPlots:
         ------
         ValueError
             If the space was not reduced to two components at least, or a step has no inverse.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
+        >>> len(fit.plot.latent(n=2))
+        4
         """
         from xcluster.plot import nodes as draw
 
@@ -159,8 +237,23 @@ class MethodPlots:
         Parameters
         ----------
         u : float, default 0.5
+            From 0 to below 1.
         **keywords
             To `xcluster.plot.maps.map`.
+
+        Raises
+        ------
+        ValueError
+            If the method is not a soft one.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> artist = fit.plot.phases(0.9)
         """
         from xcluster.plot.maps import map as draw
 
@@ -183,6 +276,15 @@ class MethodPlots:
         ------
         ValueError
             If the samples are no series along one dim.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> field = np.repeat(np.eye(3)[[0, 1, 0]], 4, axis=0)
+        >>> fit = xr.DataArray(field, dims=("time", "x")).cluster.snapshots("time").kmeans(2)
+        >>> artist = fit.plot.transitions()
         """
         from xcluster.plot.matrices import transitions as draw
 
