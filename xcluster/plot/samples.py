@@ -46,6 +46,14 @@ class SamplesPlot:
         ------
         ValueError
             If there is no such variable or component, or dims are left over.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> artist = ds.cluster.pixels().plot.map("sst")
         """
         from xcluster.plot.maps import map as draw
 
@@ -64,6 +72,14 @@ class SamplesPlot:
         Returns
         -------
         matplotlib AxesImage
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> artist = ds.cluster.pixels(["sst", "wind_speed"]).plot.correlation()
         """
         from xcluster.plot.matrices import correlation as draw
 
@@ -81,6 +97,14 @@ class SamplesPlot:
         ------
         ValueError
             If the last step is not ``pca``.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> artist = ds.cluster.pixels().pca(3).plot.scree()
         """
         from xcluster.plot.curves import scree as draw
 
@@ -100,6 +124,14 @@ class SamplesPlot:
         ------
         ValueError
             If the last step has no axes, or there is no such variable.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> artist = model.cluster.profiles("depth", every=6).pca(3).plot.loadings()
         """
         from xcluster.plot.loadings import loadings as draw
 
@@ -122,13 +154,40 @@ class SamplesPlot:
         ------
         ValueError
             If there are fewer components.
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> artist = ds.cluster.pixels().pca(3).plot.scatter(0, 1)
         """
         from xcluster.plot.scatter import scatter as draw
 
         return draw(self.samples.transform().compute(), x=x, y=y, **keywords)
 
     def histogram(self, **keywords: Any) -> list[Any]:
-        """Draw one histogram a component; see `xcluster.plot.scatter.histogram`."""
+        """Draw one histogram a component.
+
+        Parameters
+        ----------
+        **keywords
+            To `xcluster.plot.scatter.histogram`.
+
+        Returns
+        -------
+        list of matplotlib Axes
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> len(ds.cluster.pixels().pca(3).plot.histogram())
+        3
+        """
         from xcluster.plot.scatter import histogram as draw
 
         return draw(self.samples.transform().compute(), **keywords)
