@@ -32,6 +32,16 @@ class SweepPlot:
         Returns
         -------
         list of matplotlib Axes
+
+        Examples
+        --------
+        >>> import matplotlib
+        >>> matplotlib.use("agg")
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> axes = ds.cluster.pixels().sweep(range(2, 6)).plot()
+        >>> len(axes)
+        2
         """
         from xcluster.plot.curves import criteria as draw
 
