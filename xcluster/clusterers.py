@@ -85,6 +85,11 @@ class Clusterers:
         -------
         Clustering, with `memberships`.
 
+        Raises
+        ------
+        ValueError
+            If ``covariance_type`` is unknown, or there are fewer samples than ``k``.
+
         References
         ----------
         Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1.
@@ -179,6 +184,11 @@ class Clusterers:
         -------
         Clustering, with `memberships`, `threshold` and `back_projection`.
 
+        Raises
+        ------
+        ValueError
+            If an option is unknown or out of range, or there are fewer samples than ``k``.
+
         References
         ----------
         Bezdek (1981), Pattern Recognition with Fuzzy Objective Function Algorithms, Plenum;
@@ -217,6 +227,11 @@ class Clusterers:
         Clustering, with the coordinates ``som_row`` and ``som_col``, `u_matrix` and
         `merge_nodes`. Labels are node numbers (row * columns + column); empty nodes are kept.
 
+        Raises
+        ------
+        ValueError
+            If ``grid`` is not two numbers of at least 1, or an option is out of range.
+
         References
         ----------
         Kohonen (2013), Neural Networks 37, 52.
@@ -247,6 +262,11 @@ class Clusterers:
         -------
         Clustering. Other samples take the label of the nearest core sample within ``eps``.
 
+        Raises
+        ------
+        ValueError
+            If ``eps`` is not above 0, or ``min_samples`` below 1.
+
         References
         ----------
         Ester, Kriegel, Sander and Xu (1996), KDD, 226.
@@ -276,6 +296,11 @@ class Clusterers:
         -------
         Clustering. Other samples take the label of the nearest fitted one.
 
+        Raises
+        ------
+        ValueError
+            If ``min_cluster_size`` is below 2.
+
         References
         ----------
         Campello, Moulavi and Sander (2013), PAKDD, 160.
@@ -298,6 +323,10 @@ class Clusterers:
             label of the nearest one that was fitted. Cloned, never changed.
         **keywords
             Those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering
 
         Raises
         ------
@@ -335,6 +364,11 @@ class Clusterers:
         Returns
         -------
         Sweep
+
+        Raises
+        ------
+        ValueError
+            If the method or a criterion is unknown, or a k is out of range.
 
         Examples
         --------
