@@ -225,6 +225,11 @@ class Samples(Clusterers, LatentSpace):
         n : int or float
             Number of components, or the fraction of variance to keep (between 0 and 1).
 
+        Raises
+        ------
+        ValueError
+            If ``n`` is out of range; and, from a clusterer, if there are fewer components.
+
         Examples
         --------
         >>> import xcluster
@@ -243,6 +248,11 @@ class Samples(Clusterers, LatentSpace):
         ----------
         n : int
             Number of components. The data must not be negative.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is below 1; and, from a clusterer, if the data are negative somewhere.
 
         Examples
         --------
