@@ -200,6 +200,11 @@ class ClusterAccessor:
         -------
         Samples
 
+        Raises
+        ------
+        ValueError
+            If a variable or dim is unknown (the nearest is named).
+
         Examples
         --------
         >>> import numpy as np, xarray as xr, xcluster
