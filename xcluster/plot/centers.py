@@ -30,6 +30,16 @@ def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
     Returns
     -------
     xarray.plot.FacetGrid
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.centers import fields
+    >>> maps = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("label", "y", "x"))
+    >>> fields(maps).axs.size
+    2
     """
     from xcluster.plot.maps import map as draw_map
 
@@ -55,6 +65,16 @@ def table(centers: xr.Dataset, **kwargs: Any) -> Any:
     Returns
     -------
     matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.centers import table
+    >>> ds = xr.Dataset({"sst": ("label", [28.0, 4.5]), "wind": ("label", [6.0, 9.5])})
+    >>> [text.get_text() for text in table(ds).axes.texts]
+    ['28', '6', '4.5', '9.5']
     """
     from xcluster.plot.matrices import features
 
