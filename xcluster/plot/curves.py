@@ -93,6 +93,16 @@ def criteria(
     Returns
     -------
     list of matplotlib Axes
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.curves import criteria
+    >>> ds = xr.Dataset({"bic": ("k", [9.0, 5.0, 6.0])}, {"k": [2, 3, 4]})
+    >>> len(criteria(ds, {"bic": 3}))
+    1
     """
     chosen = chosen or {}
     errors = {str(name) for name in ds if str(name).removesuffix("_error") in set(ds) - {name}}
@@ -124,6 +134,15 @@ def scree(
     Returns
     -------
     matplotlib BarContainer
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.curves import scree
+    >>> len(scree(xr.DataArray([0.7, 0.2, 0.1], dims="component")))
+    3
     """
     ax = single_axes(ax, figsize)
     shares = 100 * explained_variance_ratio.values
