@@ -61,6 +61,16 @@ def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
     Returns
     -------
     matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.matrices import confusion
+    >>> da = xr.DataArray([[12, 3], [0, 9]], dims=("ours", "theirs"))
+    >>> [text.get_text() for text in confusion(da).axes.texts]
+    ['12', '3', '0', '9']
     """
     named = table.assign_attrs({"long_name": "samples", **table.attrs})
     return _table(named, "{:,.0f}", **{"vmin": 0.0, "cmap": "Blues", **kwargs})
@@ -79,6 +89,16 @@ def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
     Returns
     -------
     matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.matrices import transitions
+    >>> da = xr.DataArray([[0.75, 0.25], [0.5, 0.5]], dims=("label", "next_label"))
+    >>> [text.get_text() for text in transitions(da).axes.texts]
+    ['0.75', '0.25', '0.50', '0.50']
     """
     named = table.assign_attrs({"long_name": "probability", **table.attrs})
     return _table(named, "{:.2f}", **{"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs})
@@ -100,6 +120,16 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
     -------
     matplotlib AxesImage
         The numbers in the cells are the values themselves.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import xarray as xr
+    >>> from xcluster.plot.matrices import features
+    >>> da = xr.DataArray([[28.0, 6.0], [4.5, 9.5]], dims=("label", "variable"))
+    >>> [text.get_text() for text in features(da).axes.texts]
+    ['28', '6', '4.5', '9.5']
     """
     looks = {"cmap": "cividis", "axis_names": False, **kwargs}
     if not scaled:
