@@ -84,6 +84,16 @@ def nodes(
     -------
     list of matplotlib Axes
         Row by row.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.nodes import nodes
+    >>> curves = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("row", "col", "depth"))
+    >>> len(nodes(curves))
+    6
     """
     _check_grid(centers)
     (dim,) = [dim for dim in centers.dims if dim not in ("row", "col")]
@@ -132,6 +142,16 @@ def planes(
     Returns
     -------
     list of matplotlib Axes
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.nodes import planes
+    >>> ds = xr.Dataset({"sst": (("row", "col"), np.arange(6.0).reshape(2, 3))})
+    >>> len(planes(ds))
+    1
     """
     names = list(ds.data_vars)
     axes = panel_grid(len(names), (3.6, 2.9), col_wrap, figsize)
