@@ -120,6 +120,16 @@ def centers(
     ------
     ValueError
         If ``centers`` has not exactly one dim beside ``label``.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.profiles import centers
+    >>> curves = xr.DataArray(np.arange(8.0).reshape(2, 4), dims=("label", "depth"))
+    >>> len(centers(curves))
+    2
     """
     dim = _curve_dim(centers, centers["label"])
     flags = flags_of_centers(centers)
