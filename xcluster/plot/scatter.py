@@ -136,6 +136,17 @@ def scatter3d(
     ------
     ValueError
         If there are fewer components.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.scatter import scatter3d
+    >>> values = np.random.default_rng(0).normal(size=(3, 20))
+    >>> components = xr.DataArray(values, dims=("component", "x"))
+    >>> labels = xr.DataArray(np.arange(20) % 2, dims="x")
+    >>> points = scatter3d(components, labels)
     """
     _check_components(components, x, y, z)
     points, of_sample = _points(components.isel(component=[x, y, z])), _flat(labels, components)
@@ -178,6 +189,16 @@ def histogram(
     Returns
     -------
     list of matplotlib Axes
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.scatter import histogram
+    >>> values = xr.DataArray(np.arange(20.0).reshape(2, 10), dims=("component", "x"))
+    >>> len(histogram(values, bins=5))
+    2
     """
     values = _points(components)
     size = values.shape[1]
@@ -220,6 +241,17 @@ def parallel(
     -------
     list of matplotlib LineCollection
         One for each label.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("agg")
+    >>> import numpy as np, xarray as xr
+    >>> from xcluster.plot.scatter import parallel
+    >>> values = xr.DataArray(np.arange(20.0).reshape(2, 10), dims=("feature", "x"))
+    >>> values["feature"] = ["sst", "wind"]
+    >>> len(parallel(values, xr.DataArray(np.arange(10) % 2, dims="x")))
+    2
     """
     from matplotlib.collections import LineCollection
 
