@@ -56,6 +56,16 @@ class Candidate:
     labels: Array
 
 
+COMPETING_ROWS = 4_096
+"""Rows on which a fresh start of k-means and one grown from fewer labels compete."""
+
+LOOSER = 5
+"""How much looser than a fit a sweep's k-means stops: inertias change by less than a thousandth."""
+
+Build = Callable[..., Any]
+Start = Callable[[Any, Array, Array | None], Any]
+
+
 def fit_all(
     prepared: Prepared, method: Method, ks: Sequence[int], names: Sequence[str], progress: bool
 ) -> tuple[xr.Dataset, Models]:
@@ -162,32 +172,53 @@ def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> A
     return estimator
 
 
-def fit_k(build: Callable[..., Any], k: int, X: Array, weight: Array | None, before: Any) -> Any:
+def fit_k(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> Any:
     """Return an estimator fitted quickly: one start, one more from fewer labels, or a cut."""
     if isinstance(before, Hierarchical):
         return before.recut(k)
-
-    def fresh() -> Any:
-        estimator = build(k, n_init=1)
-        fitting.fit_estimator(estimator, X, weight)
-        return estimator
-
-    if not isinstance(before, KMeans):
-        return fresh()
-    # What grew from a poor fit of fewer labels stays poor: a fresh start may be better, and the
-    # grown one never is worse than what it grew from.
-    grown = partial(_grown, build(k, n_init=1), before, X, weight)
-    starts: list[Callable[[], Any]] = [grown, fresh]
-    return min(map_threads(lambda start: start(), starts), key=fitting.objective)
+    if isinstance(before, KMeans):
+        return _next_kmeans(build, k, X, weight, before)
+    return _fitted(build(k, n_init=1), X, weight)
 
 
-def _grown(estimator: Any, before: Any, X: Array, weight: Array | None) -> Any:
+def _next_kmeans(build: Build, k: int, X: Array, weight: Array | None, before: KMeans) -> Any:
+    """Return k-means for more labels than ``before``.
+
+    What grew from a poor fit of fewer labels stays poor, so a fresh start competes with the grown
+    one, on evenly spaced rows where there are many; the better goes on over all.
+    """
+    step = max(len(X) // COMPETING_ROWS, 1)
+    some = X[::step], None if weight is None else weight[::step]
+    starts: list[Start] = [partial(_grown, before), partial(_fitted)]
+    try:
+        fits = map_threads(lambda start: start(build(k, n_init=1), *some), starts)
+    except ValueError:  # some rows may have too few distinct ones where all have enough
+        return _fitted(build(k, n_init=1), X, weight)
+    best = min(fits, key=fitting.objective)
+    if step == 1:
+        return best
+    found = _fitted_from(best.cluster_centers_, build(k, n_init=1), X, weight)
+    worse = fitting.objective(found) > fitting.objective(before)
+    return _grown(before, build(k, n_init=1), X, weight) if worse else found
+
+
+def _fitted(estimator: Any, X: Array, weight: Array | None) -> Any:
+    fitting.fit_estimator(estimator, X, weight)
+    return estimator
+
+
+def _grown(before: KMeans, estimator: Any, X: Array, weight: Array | None) -> Any:
     """Return k-means fitted from the centres of a fit of fewer labels, and more rows."""
-    start, init = before.cluster_centers_, estimator.init
-    while len(start) < estimator.n_clusters:
-        start = grow(start, X, weight)
-    fitting.fit_estimator(estimator.set_params(init=start), X, weight)
-    return estimator.set_params(init=init)  # a refit is to start anew
+    centers = before.cluster_centers_
+    while len(centers) < estimator.n_clusters:
+        centers = grow(centers, X, weight)
+    return _fitted_from(centers, estimator, X, weight)
+
+
+def _fitted_from(centers: Array, estimator: Any, X: Array, weight: Array | None) -> Any:
+    init, tol = estimator.init, estimator.tol
+    _fitted(estimator.set_params(init=centers, tol=LOOSER * tol), X, weight)
+    return estimator.set_params(init=init, tol=tol)  # a refit is to start anew
 
 
 # --------------------------------------------------------------------- criteria of all fits at once

@@ -16,7 +16,7 @@ import xcluster  # noqa: F401  (registers the accessor)
 from xcluster import scores
 
 KS = range(2, 21)
-REPEATS = 1
+REPEATS = 3
 
 
 def blobs(n: int = 65_536) -> np.ndarray:

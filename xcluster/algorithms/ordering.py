@@ -13,6 +13,7 @@ from xcluster.parallel import map_threads
 Array = NDArray[Any]
 
 N_ITERATIONS = 12
+N_ITERATIONS_WIDE = 3  # each of which is two passes over the rows
 NARROW = 256
 BLOCK_VALUES = 500_000
 FIRST_ROWS = 1000
@@ -68,7 +69,7 @@ def _direction(X: Array, pivot: Array) -> Array:
     # Unequal loads, so that the start is not orthogonal to contrasts between columns.
     axis = 1 + np.arange(X.shape[1]) / X.shape[1]
     mean = (pivot + shift).astype(X.dtype)
-    for _ in range(N_ITERATIONS):
+    for _ in range(N_ITERATIONS if is_gram else N_ITERATIONS_WIDE):
         product = squares @ (axis * scale) if is_gram else _product(X, mean, axis * scale)
         length = np.linalg.norm(product * scale)
         if length == 0:
