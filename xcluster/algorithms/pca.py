@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.weights import check_weight
 from xcluster.checks import complaint
-from xcluster.parallel import single_threaded_blas
+from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
@@ -24,6 +24,7 @@ FLOATS = (np.float64, np.float32)
 MOST_STREAMED = 2_000
 """Features up to which the covariance (32 MB then) is summed; beyond, rows are decomposed."""
 
+SOME_ROWS = 512
 FIRST_ROWS = 1_024
 PIECE = 2**19
 """Values worked on at a time, so that float64 copies of a block stay small."""
@@ -116,10 +117,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=FLOATS, reset=False)
         axes = self.components_.T.astype(np.float64)
         scores = np.empty((len(X), self.n_components_), X.dtype)
-        for start in range(0, len(X), step := max(PIECE // X.shape[1], 1)):
+        step = max(PIECE // X.shape[1], 1)
+
+        def project(start: int) -> None:
             # In double precision, as the last bit of a single-precision product depends on how
             # many rows there are, and labels must not.
             scores[start : start + step] = (X[start : start + step] - self.mean_) @ axes
+
+        map_threads(project, range(0, len(X), step))
         return scores
 
     def inverse_transform(self, X: Any) -> Array:
@@ -173,12 +178,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Find the components by a singular value decomposition of the centred rows."""
         weight = np.ones(len(X)) if weight is None else weight
         sums = _of_weight(weight)
-        self.mean_ = weight @ X / sums["weight"]
-        root = np.sqrt(weight / _denominator(sums)).astype(X.dtype)
-        rows = (X - self.mean_.astype(X.dtype)) * root[:, None]
+        pieces = [slice(i, i + SOME_ROWS) for i in range(0, len(X), SOME_ROWS)]
+        self.mean_ = sum(weight[piece] @ X[piece] for piece in pieces) / sums["weight"]
+        rows = X - self.mean_.astype(X.dtype)
+        rows *= np.sqrt(weight / _denominator(sums)).astype(X.dtype)[:, None]
         with single_threaded_blas():
             values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
-        self._set(vectors, values**2, float(np.sum(rows * rows, dtype=np.float64)))
+        total = sum(np.square(rows[piece]).sum(dtype=np.float64) for piece in pieces)
+        self._set(vectors, values**2, float(total))
 
     def _singular(self, rows: Array, most: int) -> tuple[Array, Array]:
         n = self.n_components
