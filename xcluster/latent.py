@@ -75,7 +75,7 @@ class LatentSpace(ABC):
         Returns
         -------
         DataArray over ``z_0``, ``z_1``, ...: the norm of the gradient of ``|decode(z)|``, in
-        units of the space before ``vae()``.
+        units of the space before ``vae()``. Its ``.plot()`` draws the map.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class LatentSpace(ABC):
         Returns
         -------
         Dataset over ``pair``: ``latent`` and ``decoded``. Where the one tells the other, distances
-        between labels mean something.
+        between labels mean something; ``.plot.scatter(x="latent", y="decoded")`` shows it.
 
         Raises
         ------
