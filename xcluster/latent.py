@@ -91,7 +91,8 @@ class LatentSpace(ABC):
         {'z_0': 10, 'z_1': 10}
         """
         n = check_integer("n", n, minimum=2)
-        vae, latent = _vae(self._latent_parts()[0], "latent_gradient"), self._latent()
+        # Computed once: each end of each axis would be a pass over lazy data.
+        vae, latent = _vae(self._latent_parts()[0], "latent_gradient"), self._latent().compute()
         n_dims = latent.sizes["component"]
         if n_dims > 3:
             rule = f"a lattice over {n_dims} latent dimensions is too large"
@@ -134,23 +135,12 @@ class LatentSpace(ABC):
         >>> list(samples.latent_distances(n=100))
         ['latent', 'decoded']
         """
-        n = check_integer("n", n, minimum=1)
         vae, latent = _vae(self._latent_parts()[0], "latent_distances"), self._latent()
         points = latent.transpose(..., "component").values.reshape(-1, latent.sizes["component"])
         points = points[np.isfinite(points).all(axis=1)]
-        if len(points) < 2:
-            raise ValueError(complaint("samples", len(points), "a pair needs two", "add some"))
-        random = np.random.default_rng(random_state)
-        first = random.integers(len(points), size=n)
-        second = (first + random.integers(1, len(points), size=n)) % len(points)
-        one, other = points[first], points[second]
-        decoded = vae.inverse_transform(one) - vae.inverse_transform(other)
-        found = {"latent": one - other, "decoded": decoded}
+        pairs = zip(("latent", "decoded"), vae.latent_pairs(points, n, random_state), strict=True)
         return xr.Dataset(
-            {
-                name: ("pair", np.linalg.norm(each, axis=1), {"long_name": f"{name} distance"})
-                for name, each in found.items()
-            }
+            {name: ("pair", each, {"long_name": f"{name} distance"}) for name, each in pairs}
         )
 
 

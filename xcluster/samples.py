@@ -56,8 +56,9 @@ class Samples(Clusterers, LatentSpace):
     All clusterers take these keywords beside their own:
 
     fit_on : "auto", "all" or int, default "auto"
-        Rows to fit. "auto": all up to 1,000,000 grid points, else a sample of 100,000 complete
-        rows, chosen by their coordinates. "all" streams over larger data.
+        Rows to fit. "auto": all up to 1,000,000 grid points and 150,000,000 values, else a sample
+        of 100,000 complete rows (at most 25,000,000 values), chosen by their coordinates. "all"
+        streams over larger data.
     order : "size", "center", a variable's name or a callable, default "size"
         What the labels are numbered by; for a latent space of one dimension "center".
     attrs : mapping, optional

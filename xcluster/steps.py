@@ -16,9 +16,7 @@ from xcluster.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
 
-# What each step needs to know of scaling: the columns of these measure distance or variance, ...
-MEASURES = ("pca", "vae")
-# ... and these keep one column a feature, so that variables can still be told apart after them.
+# Steps that keep one column a feature, so that variables can still be told apart after them.
 KEEPS_COLUMNS = ("scale", "weights")
 
 

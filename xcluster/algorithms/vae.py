@@ -189,15 +189,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         latent, decoded : arrays of shape (n,)
             ``|z1 - z2|`` and ``|x1' - x2'|``.
         """
+        return self.latent_pairs(self.transform(X), n, random_state)
+
+    def latent_pairs(self, Z: Array, n: int = 1000, random_state: Any = 0) -> tuple[Array, Array]:
+        """Return the same as `distance_pairs` for points of the latent space."""
         n = check_integer("n", n, minimum=1)
-        Z = self.transform(X)
         if len(Z) < 2:
             raise ValueError(complaint("X", len(Z), "a pair needs two rows", "pass more rows"))
         random = check_random_state(random_state)
         first = random.randint(len(Z), size=n)
         second = (first + random.randint(1, len(Z), size=n)) % len(Z)
-        decoded = self.inverse_transform(Z)
-        return _norm(Z[first] - Z[second]), _norm(decoded[first] - decoded[second])
+        decoded = self.inverse_transform(Z[first]) - self.inverse_transform(Z[second])
+        return _norm(Z[first] - Z[second]), _norm(decoded)
 
     @property
     def _n_features_out(self) -> int:
