@@ -59,6 +59,9 @@ class Candidate:
 COMPETING_ROWS = 4_096
 """Rows on which a fresh start of k-means and one grown from fewer labels compete."""
 
+FRESH_STARTS = 3
+"""Fresh starts of k-means where rows are so few that these are all of them."""
+
 LOOSER = 5
 """How much looser than a fit a sweep's k-means stops: inertias change by less than a thousandth."""
 
@@ -189,9 +192,10 @@ def _next_kmeans(build: Build, k: int, X: Array, weight: Array | None, before: K
     """
     step = max(len(X) // COMPETING_ROWS, 1)
     some = X[::step], None if weight is None else weight[::step]
-    starts: list[Start] = [partial(_grown, before), partial(_fitted)]
+    fresh = FRESH_STARTS if step == 1 else 1
+    starts: list[tuple[Start, int]] = [(partial(_grown, before), 1), (_fitted, fresh)]
     try:
-        fits = map_threads(lambda start: start(build(k, n_init=1), *some), starts)
+        fits = map_threads(lambda each: each[0](build(k, n_init=each[1]), *some), starts)
     except ValueError:  # some rows may have too few distinct ones where all have enough
         return _fitted(build(k, n_init=1), X, weight)
     best = min(fits, key=fitting.objective)
