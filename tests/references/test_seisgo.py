@@ -14,7 +14,6 @@ from oracles import agreeing, counterparts, mean_square, numbers, opened, rows
 from tslearn.clustering import TimeSeriesKMeans
 
 from xcluster import datasets
-from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.som import SOM
 
 STEPS = 50_000
