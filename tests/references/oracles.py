@@ -9,6 +9,8 @@ import pytest
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -47,6 +49,12 @@ def agreeing(theirs, ours):
 def mean_square(X, centers):
     """Return the mean squared distance to the nearest centre."""
     return float(np.mean(cdist(X, centers, "sqeuclidean").min(axis=1)))
+
+
+def kmeans(X, k, n_init=10, **keywords):
+    """Return scikit-learn's k-means, on one thread: on few rows several only wait."""
+    with threadpool_limits(1):
+        return KMeans(k, n_init=n_init, random_state=0, **keywords).fit(X)
 
 
 def group_means(X, labels):
