@@ -45,6 +45,14 @@ def test_scree_shows_shares_and_their_sum():
     np.testing.assert_allclose(bars[0].axes.lines[0].get_ydata(), [60, 90, 100])
 
 
+@pytest.mark.parametrize("numbers", [[0, 1, 2], [3, 4, 5]])
+def test_scree_names_components_as_all_figures_do(numbers):
+    ratios = xr.DataArray([0.6, 0.3, 0.1], {"component": numbers}, ("component",))
+    bars = curves.scree(ratios)
+    assert [bar.get_x() + bar.get_width() / 2 for bar in bars] == pytest.approx(numbers)
+    np.testing.assert_array_equal(bars[0].axes.lines[0].get_xdata(), numbers)
+
+
 def test_memberships_are_maps_from_zero_to_one_with_names():
     half = xr.DataArray(np.full((2, 3, 4), 0.5), dims=("label", "y", "x"))
     named = half.assign_coords(label=[0, 1], label_name=("label", ["slow", "fast"]))

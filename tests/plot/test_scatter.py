@@ -28,7 +28,7 @@ def test_dense_points_are_drawn_last_and_colored_by_their_number(components):
     artist = scatter.scatter(components)
     assert list(artist.get_array()) == [1, 2, 2, 4, 4, 4, 4]
     np.testing.assert_allclose(artist.get_offsets()[0], [1, 2])
-    assert artist.axes.get_xlabel() == "component 1"
+    assert artist.axes.get_xlabel() == "component 0"
     assert artist.colorbar.ax.get_ylabel() == "samples in a bin"
 
 
@@ -67,12 +67,12 @@ def test_circles_reach_the_farthest_member_of_each_label(components, labels):
 
 def test_other_components_can_be_chosen(components):
     ax = scatter.scatter(components, x=1, y=2, density=False).axes
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 2", "component 3")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 1", "component 2")
 
 
 def test_each_component_has_a_histogram(components):
     axes = scatter.histogram(components, bins=5)
-    assert [ax.get_xlabel() for ax in axes] == ["component 1", "component 2", "component 3"]
+    assert [ax.get_xlabel() for ax in axes] == ["component 0", "component 1", "component 2"]
     assert axes[0].patches[0].get_xy()[:, 1].max() == 4
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from xcluster.plot.panels import panel_grid, single_axes
@@ -125,7 +124,7 @@ def scree(
     Parameters
     ----------
     explained_variance_ratio : DataArray
-        Over ``component``, shares of 1.
+        Over ``component``, shares of 1. Components are named by its coordinate, from 0 without.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -146,7 +145,7 @@ def scree(
     """
     ax = single_axes(ax, figsize)
     shares = 100 * explained_variance_ratio.values
-    numbers = np.arange(1, len(shares) + 1)
+    numbers = explained_variance_ratio["component"].values
     bars = ax.bar(numbers, shares, color=LINE, width=0.8, label="of this component")
     ax.plot(numbers, shares.cumsum(), "o-", color=CHOICE, markersize=4, label="up to here")
     ax.set(xlabel="component", ylabel="explained variance [%]", ylim=(0, 105))

@@ -75,7 +75,7 @@ def scatter(
     >>> from xcluster.plot.scatter import scatter
     >>> points = xr.DataArray(np.eye(2), dims=("component", "sample"))
     >>> scatter(points).axes.get_xlabel()
-    'component 1'
+    'component 0'
     """
     _check_components(components, x, y)
     ax = single_axes(ax, figsize or (6.0, 5.0))
@@ -298,8 +298,6 @@ def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
 def _component_text(components: xr.DataArray, number: int) -> str:
     if "feature" in components.coords:
         return str(components["feature"].values[number])
-    if "component" not in components.coords:
-        return f"component {number + 1}"
     name = components["component"].values[number]
     return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
 
