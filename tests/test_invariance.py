@@ -1,13 +1,17 @@
 """Same data, same labels: whatever the chunks, order of dims, direction of axes, threads."""
 
+import functools
 import warnings
 
 import dask
 import numpy as np
 import pytest
 import xarray as xr
+import xarray.testing.strategies as xrst
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from sklearn.cluster import KMeans
 
 import xcluster
 from xcluster import parallel
@@ -129,6 +133,155 @@ def test_units_do_not_matter_once_features_are_standardised(scale, offset):
     ours = (ds * scale + offset).cluster.pixels().scale("standard").kmeans(3, n_init=3)
     theirs = ds.cluster.pixels().scale("standard").kmeans(3, n_init=3)
     assert (ours.labels == theirs.labels).sum() >= theirs.labels.notnull().sum() - 1
+
+
+# ------------------------------------------------------------------------------ every method
+
+METHODS = {
+    "kmeans": lambda ds: ds.cluster.pixels().kmeans(4, n_init=3),
+    "knee": lambda ds: ds.cluster.pixels().kmeans(range(2, 6), n_init=2),
+    "minmax": lambda ds: ds.cluster.pixels().scale("minmax").kmeans(4, n_init=3),
+    "robust": lambda ds: ds.cluster.pixels().scale("robust").kmeans(4, n_init=3),
+    "gmm": lambda ds: ds.cluster.pixels().pca(2).gmm(3),
+    "ward": lambda ds: ds.cluster.pixels().hac(5),
+    "average": lambda ds: ds.cluster.pixels().hac(5, linkage="average"),
+    "fuzzy": lambda ds: ds.cluster.pixels().fuzzy(4),
+    "gustafson-kessel": lambda ds: ds.cluster.pixels().fuzzy(4, shape="gustafson-kessel"),
+    "possibilistic": lambda ds: ds.cluster.pixels().fuzzy(3, kind="possibilistic"),
+    "som": lambda ds: ds.cluster.pixels().som((3, 3)),
+    "online som": lambda ds: ds.cluster.pixels().som((3, 3), training="online"),
+    "dbscan": lambda ds: ds.cluster.pixels().dbscan(eps=0.4),
+    "hdbscan": lambda ds: ds.cluster.pixels().hdbscan(min_cluster_size=5, min_samples=4),
+    "scikit-learn": lambda ds: ds.cluster.pixels().fit(KMeans(4, n_init=3, random_state=0)),
+    "dtw": lambda ds: series(ds).cluster.profiles("month").kmeans(3, metric="dtw", n_init=1),
+}
+
+
+def series(ds):
+    """Three values a pixel as one short profile."""
+    parts = [ds[name] / ds[name].std() for name in ("sst", "wind_speed", "sea_level_pressure")]
+    months = xr.Variable("month", np.arange(3.0))
+    return xr.concat(parts, months, coords="minimal", compat="override").to_dataset(name="sst")
+
+
+def shuffled(ds, seed):
+    rng = np.random.default_rng(seed)
+    return ds.isel({dim: rng.permutation(ds.sizes[dim]) for dim in DIMS})
+
+
+def with_columns_of_nan(ds, seed):
+    """Empty columns between the others, at longitudes of their own."""
+    chosen = np.random.default_rng(seed).choice(ds.longitude[:-1], 4, replace=False)
+    return ds.reindex(longitude=np.sort([*ds.longitude.values, *(chosen + 1)]))
+
+
+CHANGES = {
+    "shuffled": shuffled,
+    "columns of NaN": with_columns_of_nan,
+    "float64": lambda ds, seed: ds.astype("float64"),
+    "float32": lambda ds, seed: ds.astype("float32"),
+    "transposed and chunked": lambda ds, seed: ds.transpose(*DIMS[::-1]).chunk(
+        latitude=1 + seed % 17, longitude=1 + seed % 23
+    ),
+    "descending": lambda ds, seed: ds.isel(dict.fromkeys(DIMS, slice(None, None, -1))),
+}
+ROUNDED = {"float64", "float32"}
+
+
+@functools.cache
+def expected(method):
+    return METHODS[method](OCEAN)
+
+
+def share_of_equal_labels(ours, theirs):
+    """Over the samples of the second, none of which may be missing in the first."""
+    labels = ours.labels.transpose(*theirs.labels.dims)
+    labels = labels.sel({dim: theirs.labels[dim] for dim in DIMS}).values
+    counts = theirs.labels.notnull().values
+    np.testing.assert_array_equal(np.isnan(labels), ~counts)
+    return (labels == theirs.labels.values)[counts].mean()
+
+
+@pytest.mark.filterwarnings("ignore:.* coincide:UserWarning")  # possibilistic centres may
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("method", METHODS)
+@settings(QUICK, max_examples=2)
+@given(seed=st.integers(0, 2**31))
+def test_every_method_gives_the_labels_of_the_same_data(method, change, seed):
+    fit = METHODS[method](CHANGES[change](OCEAN, seed))
+    equal = share_of_equal_labels(fit, expected(method))
+    assert equal >= 0.999 if change in ROUNDED else equal == 1
+
+
+UNSCALED = {
+    "kmeans": lambda ds: ds.cluster.pixels().scale(None).kmeans(4, n_init=3),
+    "gmm": lambda ds: ds.cluster.pixels().scale(None).gmm(3),
+    "ward": lambda ds: ds.cluster.pixels().scale(None).hac(5),
+    "fuzzy": lambda ds: ds.cluster.pixels().scale(None).fuzzy(4),
+    "som": lambda ds: ds.cluster.pixels().scale(None).som((3, 3)),
+    "pca": lambda ds: ds.cluster.pixels().scale(None).pca(2).kmeans(4, n_init=3),
+}
+
+
+@pytest.mark.parametrize("method", UNSCALED)
+@settings(QUICK, max_examples=5)
+@given(offset=st.floats(-300, 300))
+def test_a_constant_added_to_all_values_does_not_matter(method, offset):
+    ds = OCEAN.astype("float64")
+    fit = UNSCALED[method](ds + offset)
+    assert share_of_equal_labels(fit, UNSCALED[method](ds)) >= 0.999
+
+
+@pytest.mark.parametrize("over", ["feature", "variable", "all"])
+@settings(QUICK, max_examples=5)
+@given(scale=st.floats(1e-6, 1e6))
+def test_the_unit_of_all_variables_does_not_matter_once_they_are_standardised(over, scale):
+    ds = OCEAN.astype("float64")
+    ask = QUESTIONS_SCALED[over]
+    assert share_of_equal_labels(ask(ds * scale), ask(ds)) >= 0.999
+
+
+QUESTIONS_SCALED = {
+    over: lambda ds, over=over: ds.cluster.pixels().scale("standard", over=over).kmeans(3, n_init=3)
+    for over in ("feature", "variable", "all")
+}
+
+
+@pytest.mark.parametrize("over", ["feature", "all"])
+def test_a_dataset_and_its_dataarray_are_the_same_pixels(over):
+    array = OCEAN.to_dataarray("quantity")
+    ours = array.cluster.pixels(dim="quantity").scale("standard", over=over).kmeans(4, n_init=3)
+    theirs = OCEAN.cluster.pixels().scale("standard", over=over).kmeans(4, n_init=3)
+    assert_same_labels(ours, theirs)
+
+
+@settings(QUICK, max_examples=40)
+@given(
+    variable=xrst.variables(
+        array_strategy_fn=lambda shape, dtype: npst.arrays(
+            dtype, shape, elements=npst.from_dtype(dtype, min_value=-1e3, max_value=1e3)
+        ),
+        dims=xrst.dimension_sizes(min_dims=2, max_dims=3, min_side=2, max_side=6),
+        dtype=st.sampled_from([np.dtype("float32"), np.dtype("float64")]),
+        attrs=st.just({}),
+    ),
+    order=st.randoms(use_true_random=False),
+)
+def test_whatever_the_names_sizes_and_values_labels_follow_the_samples(variable, order):
+    array = xr.DataArray(variable)
+    feature, *samples = array.dims
+    whole = array.notnull().all(feature)
+    values = array.where(whole, drop=False).stack(sample=samples).dropna("sample")
+    different = len(np.unique(values.values, axis=values.get_axis_num("sample")).T)
+    reserved = {"label", "cluster"} & set(map(str, array.dims))
+    if reserved or different < 2 or not whole.any():
+        return
+    fit = array.cluster.pixels(dim=feature).kmeans(2, n_init=1)
+    assert fit.labels.dims == tuple(samples)
+    xr.testing.assert_equal(fit.labels.notnull().drop_vars(fit.labels.coords), whole)
+    moved = array.transpose(*order.sample(array.dims, array.ndim))
+    again = moved.cluster.pixels(dim=feature).kmeans(2, n_init=1)
+    xr.testing.assert_equal(again.labels.transpose(*samples), fit.labels)
 
 
 # ----------------------------------------------------------------------------------- threads
