@@ -9,11 +9,12 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 from xcluster import rows
+from xcluster.question import layout_of
 
 
 def matrix_of(samples):
     """The complete rows in canonical order, no step applied."""
-    return rows.gather(samples.layout).X
+    return rows.gather(layout_of(samples)).X
 
 
 def label_rows(labels):

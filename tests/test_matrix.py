@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import blocks, matrix, rows
+from xcluster import blocks, matrix, question, rows
 
 CHUNKS = {"y": (4, 1, 2), "x": (2, 3)}
 
@@ -44,7 +44,7 @@ def columns():
 
 
 def layout_of(image):
-    return image.cluster.pixels(["a", "b", "c"]).layout
+    return question.layout_of(image.cluster.pixels(["a", "b", "c"]))
 
 
 def stacked(ds):
@@ -120,7 +120,7 @@ def test_only_complete_rows_reach_the_function(image):
 def test_a_function_is_not_called_where_no_row_is_complete(image):
     calls = []
     mask = image.y > 3  # the first of three chunks and no other
-    layout = chunked(image).cluster.pixels(["a", "b"]).where(mask).layout
+    layout = question.layout_of(chunked(image).cluster.pixels(["a", "b"]).where(mask))
     found = matrix.apply(layout, lambda X: calls.append(len(X)) or X[:, 0])
     with dask.config.set(scheduler="sync"):
         values = found.values
@@ -137,7 +137,9 @@ def test_the_result_has_the_coordinates_of_the_samples(image):
 
 @pytest.mark.parametrize("chunks", [None, {"y": 2}, {"y": 2, "depth": 5, "x": 3}])
 def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
-    layout = (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth").layout
+    layout = question.layout_of(
+        (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth")
+    )
     found = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     rising = columns.sortby("depth").transpose("y", "x", "depth")
     expected = np.concatenate([rising.t.values, rising.s.values], axis=2)
@@ -150,7 +152,7 @@ def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
 
 def test_snapshots_of_several_dims_are_flattened_by_the_names_of_dims(columns):
     field = columns.s.rename(y="time").transpose("time", "x", "depth")
-    layout = field.cluster.snapshots("time").layout
+    layout = question.layout_of(field.cluster.snapshots("time"))
     found = matrix.apply(layout, lambda X: X, width=24, dtype=float)
     expected = field.sortby("depth").transpose("time", "depth", "x").values.reshape(3, 24)
     np.testing.assert_array_equal(found, expected)
@@ -160,10 +162,10 @@ def test_snapshots_of_several_dims_are_flattened_by_the_names_of_dims(columns):
 def test_variables_with_features_of_other_lengths_stand_side_by_side(columns, depths):
     """As windows of an image and whole profiles: their feature dims are not one index."""
     other = columns.s.isel(depth=depths).rename(depth="band")
-    layout = columns[["t"]].cluster.profiles("depth").layout
-    band = other.to_dataset().cluster.profiles("band").layout.variables["s"]
+    layout = question.layout_of(columns[["t"]].cluster.profiles("depth"))
+    band = question.layout_of(other.to_dataset().cluster.profiles("band")).variables["s"]
     both = replace(layout, variables={**layout.variables, "s": band})
-    lazy = columns[["t"]].chunk(y=2).cluster.profiles("depth").layout
+    lazy = question.layout_of(columns[["t"]].chunk(y=2).cluster.profiles("depth"))
     width = both.n_features
     expected = matrix.apply(both, lambda X: X, width=width)
     found = matrix.apply(
@@ -214,7 +216,7 @@ def test_results_do_not_depend_on_the_parts_of_a_block(image, monkeypatch, order
 
 def test_a_grid_of_three_dims_is_cut_along_the_longest(monkeypatch):
     array = xr.DataArray(np.arange(24.0).reshape(2, 4, 3), dims=("t", "y", "x"), name="v")
-    layout = array.cluster.pixels().layout
+    layout = question.layout_of(array.cluster.pixels())
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 12)
     assert shapes_seen(layout) == [(2, 2, 3)] * 2
     np.testing.assert_array_equal(matrix.apply(layout, lambda X: X[:, 0]), array)
@@ -254,7 +256,7 @@ def test_chunks_are_merged_in_their_order_in_a_tree():
         sizes.append(len(parts))
         return joined(parts)
 
-    found = matrix.reduce(array.cluster.pixels().layout, first_column, merge)
+    found = matrix.reduce(question.layout_of(array.cluster.pixels()), first_column, merge)
     assert values_of(found) == list(range(30))
     assert sorted(sizes) == [4, 6, 8, 8, 8]
 
@@ -282,7 +284,7 @@ def test_all_scenes_are_reduced_and_in_their_order(image):
         lambda each, i: each.chunk(y=2) if i else each,
     ):
         scenes = [arrange(each, i) for i, each in enumerate(parts)]
-        layout = xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["a", "b"])).layout
+        layout = question.layout_of(xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["a", "b"])))
         for whole in (False, True):
             found = matrix.reduce(layout, first_column, joined, whole=whole)
             X = stacked(image[["a", "b"]])
@@ -308,7 +310,7 @@ def test_a_block_finds_the_further_arrays_of_its_scene(image, monkeypatch, arran
 
 def test_mask_and_weight_over_fewer_dims_reach_every_block(image):
     samples = image.cluster.pixels(["a", "b"]).where(image.x > 5).weights(image.y + 1)
-    layout = samples.layout
+    layout = question.layout_of(samples)
     found = matrix.reduce(
         layout, lambda block: float(block.weight[block.complete].sum()), sum, whole=True
     )
@@ -322,7 +324,7 @@ def test_mask_and_weight_over_fewer_dims_reach_every_block(image):
 @pytest.mark.parametrize("order", [("y", "depth", "x"), ("x", "y", "depth")])
 def test_rows_unpacked_are_the_samples_they_were_made_of(columns, order):
     ds = columns.transpose(*order).fillna(0)
-    layout = ds.cluster.profiles("depth").layout
+    layout = question.layout_of(ds.cluster.profiles("depth"))
     X = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     points = X.stack(point=("y", "x")).transpose("point", "_column").values
     found = matrix.unpack(layout.features, points, "point", np.arange(12) + 5)
@@ -339,7 +341,7 @@ def test_fields_unpacked_keep_their_dims_and_their_land(columns):
     field = columns.s.rename(y="time").transpose("time", "x", "depth").copy()
     field[:, 1, 2] = np.nan
     field[:, 3, 0] = np.nan
-    layout = field.cluster.snapshots("time").layout
+    layout = question.layout_of(field.cluster.snapshots("time"))
     assert layout.n_features == 22
     X = rows.gather(layout).X
     found = matrix.unpack(layout.features, X, "time", np.arange(3))

@@ -9,6 +9,7 @@ from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
+from xcluster.question import layout_of
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ class TestSom:
         np.testing.assert_array_equal(fit.labels, nearest)
 
     def test_the_default_grid_is_the_fourth_root(self, columns):
-        n = columns.layout.n_points
+        n = layout_of(columns).n_points
         side = int(np.ceil(np.sqrt(np.sqrt(n))))
         assert columns.som().u_matrix().shape == (side, side)
 

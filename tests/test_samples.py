@@ -10,11 +10,12 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Stan
 
 import xcluster
 from xcluster import rows
+from xcluster.question import layout_of
 
 
 def matrix_of(samples):
     """The complete rows in canonical order, no step applied."""
-    return rows.gather(samples.layout).X
+    return rows.gather(layout_of(samples)).X
 
 
 def reduced(samples):

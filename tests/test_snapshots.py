@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
+from xcluster.question import layout_of, ready
 
 COADS = Path(__file__).resolve().parents[2] / "shared" / "data/ocean_climate/coads_monthly.nc"
 SEQUENCE = np.repeat(np.random.default_rng(1).integers(0, 3, 80), 9)
@@ -42,7 +43,7 @@ def fit(weather):
 
 def test_cells_that_never_have_data_are_no_features(weather):
     samples = weather.cluster.snapshots("time")
-    assert samples.layout.n_features == 45
+    assert layout_of(samples).n_features == 45
     centers = samples.kmeans(2).centers.z
     np.testing.assert_array_equal(centers.isnull().any("label"), weather.isnull().all("time"))
 
@@ -73,17 +74,17 @@ def test_weights_of_ones_over_the_field_change_nothing_and_those_over_time_weigh
     plain = samples.kmeans(3).labels
     ones = xr.ones_like(weather.isel(time=0, drop=True).fillna(0))
     xr.testing.assert_equal(samples.weights(ones).kmeans(3).labels, plain)
-    assert samples.weights(xr.ones_like(weather.time, dtype=float)).layout.weight is not None
+    assert layout_of(samples.weights(xr.ones_like(weather.time, dtype=float))).weight is not None
 
 
 def test_anomalies_are_the_data_less_the_mean_of_their_month(weather):
-    samples = weather.cluster.snapshots("time").anomaly("time.month").ready
+    samples = ready(weather.cluster.snapshots("time").anomaly("time.month"))
     expected = weather.groupby("time.month") - weather.groupby("time.month").mean()
-    np.testing.assert_allclose(samples.layout.variables["z"].array, expected, atol=1e-12)
+    np.testing.assert_allclose(layout_of(samples).variables["z"].array, expected, atol=1e-12)
 
 
 def test_a_smoothed_cycle_is_a_running_mean_around_the_year(weather):
-    samples = weather.cluster.snapshots("time").anomaly("time.month", smooth=3).ready
+    samples = ready(weather.cluster.snapshots("time").anomaly("time.month", smooth=3))
     groups = weather.groupby("time.month")
     total, count = groups.sum(skipna=False), groups.count()
     around = [

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from xcluster import methods, selection
-from xcluster.methods import Method
+from xcluster import methods
+from xcluster.fits import Fits, K
+from xcluster.question import layout_of
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
-    from xcluster.samples import Samples
-    from xcluster.selection import Sweep
-
-K = int | Iterable[int] | None
 
 
-class Clusterers:
+class Clusterers(Fits):
     """Every method fits a clusterer to the samples and returns a `Clustering`."""
 
     def kmeans(
@@ -66,7 +62,7 @@ class Clusterers:
         >>> fit.labels.dims
         ('latitude', 'longitude')
         """
-        return self._cluster(methods.kmeans(self._self.layout, metric), k, keywords)
+        return self._cluster(methods.kmeans(layout_of(self), metric), k, keywords)
 
     def gmm(self, k: K = None, *, covariance_type: str = "full", **keywords: Any) -> Clustering:
         """Cluster by a Gaussian mixture.
@@ -101,7 +97,7 @@ class Clusterers:
         >>> fit.memberships.dims
         ('label', 'latitude', 'longitude')
         """
-        return self._cluster(methods.gmm(self._self.layout, covariance_type), k, keywords)
+        return self._cluster(methods.gmm(layout_of(self), covariance_type), k, keywords)
 
     def hac(
         self,
@@ -152,7 +148,7 @@ class Clusterers:
         >>> fit.cut(3).k
         3
         """
-        return self._cluster(methods.hac(self._self.layout, linkage, contiguous), k, keywords)
+        return self._cluster(methods.hac(layout_of(self), linkage, contiguous), k, keywords)
 
     def fuzzy(
         self,
@@ -201,7 +197,7 @@ class Clusterers:
         >>> fit = xcluster.datasets.ocean().cluster.pixels().fuzzy(3)
         >>> phases = fit.threshold(0.5)
         """
-        return self._cluster(methods.fuzzy(self._self.layout, m, kind, shape), k, keywords)
+        return self._cluster(methods.fuzzy(layout_of(self), m, kind, shape), k, keywords)
 
     def som(
         self,
@@ -244,7 +240,7 @@ class Clusterers:
         >>> fit.merge_nodes(4).k
         4
         """
-        return self._cluster(methods.som(self._self.layout, grid, training), None, keywords)
+        return self._cluster(methods.som(layout_of(self), grid, training), None, keywords)
 
     def dbscan(self, eps: float = 0.5, *, min_samples: int = 5, **keywords: Any) -> Clustering:
         """Cluster dense groups of any shape; -1 is noise.
@@ -277,7 +273,7 @@ class Clusterers:
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).dbscan(0.2, min_samples=20)
         """
-        built = methods.dbscan(self._self.layout, eps, min_samples)
+        built = methods.dbscan(layout_of(self), eps, min_samples)
         return self._cluster(built, None, keywords)
 
     def hdbscan(self, min_cluster_size: int = 5, **keywords: Any) -> Clustering:
@@ -311,83 +307,4 @@ class Clusterers:
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).hdbscan(100)
         """
-        return self._cluster(methods.hdbscan(self._self.layout, min_cluster_size), None, keywords)
-
-    def fit(self, clusterer: Any, **keywords: Any) -> Clustering:
-        """Cluster by any scikit-learn clusterer or mixture.
-
-        Parameters
-        ----------
-        clusterer
-            With ``fit`` and ``predict``, or ``fit_predict`` alone: then other samples take the
-            label of the nearest one that was fitted. Cloned, never changed.
-        **keywords
-            Those of all clusterers (see `Samples`).
-
-        Returns
-        -------
-        Clustering
-
-        Raises
-        ------
-        TypeError
-            If it is no clusterer.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> from sklearn.cluster import BisectingKMeans
-        >>> ds = xcluster.datasets.ocean()
-        >>> fit = ds.cluster.pixels().fit(BisectingKMeans(4, random_state=0))
-        """
-        return self._cluster(methods.wrapped(clusterer), None, keywords)
-
-    def sweep(
-        self,
-        ks: Iterable[int] | None = None,
-        method: str = "kmeans",
-        criteria: Any = None,
-        **keywords: Any,
-    ) -> Sweep:
-        """Fit a range of k and compare.
-
-        Parameters
-        ----------
-        ks : iterable of int, default 2 to 20
-        method : {"kmeans", "gmm", "hac", "fuzzy"}, default "kmeans"
-        criteria : str or list of str, optional
-            What to measure at each k; by default the method's own criterion and the simplified
-            silhouette.
-        **keywords
-            Of the method, and those of all clusterers (see `Samples`).
-
-        Returns
-        -------
-        Sweep
-
-        Raises
-        ------
-        ValueError
-            If the method or a criterion is unknown, or a k is out of range.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> sweep = xcluster.datasets.ocean().cluster.pixels().sweep(range(2, 6))
-        >>> list(sweep.table)
-        ['distortion', 'simplified_silhouette']
-        """
-        built, others = methods.named(method, self._self.layout, keywords)
-        return selection.sweep(self._ready, built, ks, criteria, others)
-
-    def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
-        return selection.cluster(self._ready, method, k, keywords)
-
-    @property
-    def _self(self) -> Samples:
-        return cast("Samples", self)
-
-    @property
-    def _ready(self) -> Samples:
-        """The samples with what a fit has to learn of the data before it reads rows."""
-        return cast("Samples", getattr(self, "ready", self))
+        return self._cluster(methods.hdbscan(layout_of(self), min_cluster_size), None, keywords)

@@ -13,6 +13,8 @@ from xcluster import labelled, matching, scores
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
 from xcluster.diagnostics import agreement
+from xcluster.fitted import bound
+from xcluster.question import layout_of
 
 Array = NDArray[Any]
 BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "high"}
@@ -134,7 +136,7 @@ def _silhouettes(
 def _in_space(
     clustering: Clustering, labellings: dict[str, xr.DataArray]
 ) -> list[scores.SilhouetteScore]:
-    layout = clustering.bound("compare").layout
+    layout = layout_of(bound(clustering, "compare"))
     order = clustering.labels
     maps = [matching.aligned(order, each, name) for name, each in labellings.items()]
     found = labelled.read(layout, maps, clustering.assign.chain)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import connection, fitting, matrix
+from xcluster import connection, fitting, matrix, question
 from xcluster.assign import Assign
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
@@ -52,7 +52,8 @@ def conclude(
         estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
     fitting.forget_rows(estimator)
     record = replace(record, notes=(*record.notes, *notes(estimator)))
-    answer: Clustering = samples.answer(
+    answer: Clustering = question.answer(
+        samples,
         Clustering(
             method=method.name,
             sampler=samples.sampler,
@@ -64,7 +65,7 @@ def conclude(
             attrs=check_attrs(options.attrs),
             rows=rows,
             climatology=getattr(samples, "climatology", None),
-        )
+        ),
     )
     return answer
 

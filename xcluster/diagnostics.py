@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import doubt, labelled, matching, scores
+from xcluster.arrays import GridArrays
 from xcluster.checks import check_choice, complaint
 from xcluster.criteria import CRITERIA, Fit, measure
+from xcluster.fitted import bound
 from xcluster.layout import LABEL
+from xcluster.question import layout_of
 from xcluster.reduction import Chain
 from xcluster.scores.labelled import labelled_rows
 from xcluster.scores.silhouette import EXACT_ROWS
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
     from xcluster.labelled import LabelledSamples
 
 Array = NDArray[Any]
@@ -33,7 +35,7 @@ OF_LABELS = (
 )
 
 
-class Diagnostics:
+class Diagnostics(GridArrays):
     """Scores, silhouettes and refits of a `Clustering`."""
 
     def scores(self, space: str = "features", *, truth: Any = None) -> xr.Dataset:
@@ -77,17 +79,16 @@ class Diagnostics:
         >>> round(float(fit.scores().silhouette), 1)
         0.3
         """
-        clustering = cast("Clustering", self)
-        samples = clustering.bound("scores")
+        samples = bound(self, "scores")
         check_choice("space", space, ("features", "data"))
-        maps = [clustering.labels]
+        maps = [self.labels]
         if truth is not None:
-            maps.append(_truth(clustering, truth))
-        chain = clustering.assign.chain if space == "features" else Chain()
-        found = labelled.read(samples.layout, maps, chain)
+            maps.append(_truth(self, truth))
+        chain = self.assign.chain if space == "features" else Chain()
+        found = labelled.read(layout_of(samples), maps, chain)
         values = _of_labels(found)
         if space == "features":
-            values |= _of_model(clustering, found)
+            values |= _of_model(self, found)
         if truth is not None:
             values |= agreement(*found.labels)
         return _as_dataset(values, space, len(found.Z))
@@ -117,14 +118,13 @@ class Diagnostics:
 
     @cached_property
     def _silhouette(self) -> xr.DataArray:
-        clustering = cast("Clustering", self)
-        samples = clustering.bound("silhouette")
-        if clustering.k < 2:
+        samples = bound(self, "silhouette")
+        if self.k < 2:
             rule = "a silhouette compares the own label with the next, and there is one only"
-            raise ValueError(complaint("k", clustering.k, rule, "cluster into more labels"))
-        if clustering.record.complete > EXACT_ROWS:
-            return _simplified(clustering)
-        found = labelled.read(samples.layout, [clustering.labels], clustering.assign.chain)
+            raise ValueError(complaint("k", self.k, rule, "cluster into more labels"))
+        if self.record.complete > EXACT_ROWS:
+            return _simplified(self)
+        found = labelled.read(layout_of(samples), [self.labels], self.assign.chain)
         values = scores.silhouette_samples(found.Z, found.labels[0], found.weight)
         exact: xr.DataArray = found.on_grid(values).rename("silhouette")
         return exact.assign_attrs(long_name="silhouette")
@@ -194,11 +194,10 @@ class Diagnostics:
         >>> sorted(fit.uncertainty(n_refits=3))
         ['agreement', 'jaccard', 'mean_agreement']
         """
-        clustering = cast("Clustering", self)
-        clustering.bound("uncertainty")
-        seed = clustering.record.random_state if random_state is None else random_state
+        bound(self, "uncertainty")
+        seed = self.record.random_state if random_state is None else random_state
         return doubt.uncertainty(
-            clustering,
+            self._whole,
             n_refits=n_refits,
             resampling=resampling,
             fraction=fraction,
@@ -213,7 +212,7 @@ def agreement(ours: Array, theirs: Array) -> dict[str, float]:
     return {name: getattr(found, name) for name in names}
 
 
-def _truth(clustering: Clustering, truth: Any) -> xr.DataArray:
+def _truth(clustering: GridArrays, truth: Any) -> xr.DataArray:
     """Return the truth in the order of the labels, as whole numbers."""
     given = getattr(truth, "labels", truth)
     known: xr.DataArray = matching.aligned(clustering.labels, given, "truth")
@@ -236,7 +235,7 @@ def _of_labels(found: LabelledSamples) -> dict[str, float]:
     return parts | values
 
 
-def _of_model(clustering: Clustering, found: LabelledSamples) -> dict[str, float]:
+def _of_model(clustering: GridArrays, found: LabelledSamples) -> dict[str, float]:
     """Return the scores that only some clusterers have: likelihoods and memberships."""
     clusterer = clustering.assign.clusterer
     names = [
@@ -256,7 +255,7 @@ def _as_dataset(values: dict[str, float], space: str, n_samples: int) -> xr.Data
     return xr.Dataset(arrays, attrs={"space": space, "n_samples": n_samples})
 
 
-def _simplified(clustering: Clustering) -> xr.DataArray:
+def _simplified(clustering: GridArrays) -> xr.DataArray:
     """Return the silhouette by centres of every sample."""
     labels, distances = clustering.labels, clustering.distances
     own = distances[LABEL] == labels

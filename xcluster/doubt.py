@@ -16,8 +16,10 @@ from xcluster import fitting, labelled, matrix, scores
 from xcluster.assign import Assign
 from xcluster.candidates import STARTS_OF_REFITS, unheard_warnings
 from xcluster.checks import complaint
+from xcluster.fitted import bound, named
 from xcluster.labels import FILL_VALUE
 from xcluster.layout import COLUMN, LABEL
+from xcluster.question import layout_of
 from xcluster.reduction import finite_rows
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def uncertainty(clustering: Clustering, **options: Any) -> xr.Dataset:
     if clustering.rows is not None:
         rule = "is hac() of neighbours on the grid, and resampled rows have none"
         raise ValueError(complaint("contiguous", True, rule, "leave contiguous out"))
-    layout = clustering.bound("uncertainty").layout
+    layout = layout_of(bound(clustering, "uncertainty"))
     found = labelled.read(layout, [clustering.labels], clustering.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(clustering.assign.clusterer))
     with unheard_warnings():
@@ -56,7 +58,7 @@ def uncertainty(clustering: Clustering, **options: Any) -> xr.Dataset:
         }
     )
     maps = _maps(clustering, stability.refits)
-    return clustering._named(summary.assign(maps))
+    return named(clustering, summary.assign(maps))
 
 
 def _unfitted(clusterer: Any) -> Any:
@@ -67,7 +69,7 @@ def _unfitted(clusterer: Any) -> Any:
 
 def _maps(clustering: Clustering, refits: Sequence[scores.Refit]) -> dict[str, xr.DataArray]:
     """Return the maps of doubt, from one pass over the data."""
-    layout = clustering.bound("uncertainty").layout
+    layout = layout_of(bound(clustering, "uncertainty"))
     named = (AGREEMENT, *OF_MEMBERSHIPS) if clustering.is_soft else (AGREEMENT,)
     of_rows = _DoubtOfRows(clustering.assign, tuple(refits))
     columns = matrix.apply(layout, of_rows, width=len(named))

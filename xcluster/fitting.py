@@ -17,13 +17,14 @@ from xcluster.blocks import Block
 from xcluster.checks import as_typed, check_integer, complaint
 from xcluster.layout import Layout
 from xcluster.methods import Method, Options
+from xcluster.question import layout_of
 from xcluster.record import Record
 from xcluster.reduction import Chain, Reduction, finite_rows
 from xcluster.steps import resolve
 from xcluster.streaming import BlockFunction, Statistics, iterate
 
 if TYPE_CHECKING:
-    from xcluster.samples import Samples
+    from xcluster.choices import Choices
 
 Array = NDArray[Any]
 
@@ -108,12 +109,12 @@ def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
 # ------------------------------------------------------------------------------ rows and steps
 
 
-def prepare(samples: Samples, options: Options, k: int = 1) -> Prepared:
+def prepare(samples: Choices, options: Options, k: int = 1) -> Prepared:
     """Read the rows, and fit the steps to them.
 
     Where a sample holds fewer than ``k`` different rows, all that there are stand in for it.
     """
-    layout = samples.layout
+    layout = layout_of(samples)
     wanted, streams = plan(layout, options.fit_on)
     found = draw(layout, wanted)
     n_fitted = len(found.X)
@@ -171,10 +172,10 @@ def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
 
 
 def _fit_steps(
-    samples: Samples, found: rows.Rows, record: Record, unit: float | None, progress: bool
+    samples: Choices, found: rows.Rows, record: Record, unit: float | None, progress: bool
 ) -> Prepared:
     """Fit the steps; over all blocks, with weights in this unit, where the fit streams."""
-    layout = samples.layout
+    layout = layout_of(samples)
     X, weight = found.X, found.weight
     chain, unweighted, sampled = Chain(), [], []
     for step in resolve(samples.steps, layout):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from xcluster.question import layout_of
 from xcluster.steps import resolve
 
 if TYPE_CHECKING:
@@ -66,11 +67,11 @@ def _aligned(lines: Sequence[Line]) -> list[str]:
 
 
 def _asked_lines(samples: Samples) -> list[Line]:
-    return _samples_lines(samples) + [("note", note) for note in samples.layout.notes]
+    return _samples_lines(samples) + [("note", note) for note in layout_of(samples).notes]
 
 
 def _samples_lines(samples: Samples) -> list[Line]:
-    layout = samples.layout
+    layout = layout_of(samples)
     sizes = ", ".join(f"{dim}: {size}" for dim, size in layout.sizes.items())
     lines = [
         ("samples", f"{type(samples.sampler).__name__.lower()} over ({sizes})"),
@@ -102,7 +103,7 @@ def _features(layout: Layout) -> str:
 def _steps(samples: Samples) -> str:
     steps = [
         f"{step} (assumed)" if step.assumed else str(step)
-        for step in resolve(samples.steps, samples.layout)
+        for step in resolve(samples.steps, layout_of(samples))
     ]
     return " -> ".join(steps) or "none"
 

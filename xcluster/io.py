@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 
 from xcluster import storage
 from xcluster.assign import Assign
+from xcluster.centers import raw_centers
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
 from xcluster.failures import named_failures
 from xcluster.labels import Partition
 from xcluster.layout import LABEL
 from xcluster.methods import Method, Options
+from xcluster.question import layout_of
 from xcluster.record import Record
 from xcluster.reduction import Chain
+from xcluster.relabelling import with_partition
 from xcluster.samplers import Pixels, Profiles, Snapshots
 from xcluster.serial import decode, encode_estimator
 from xcluster.steps import Step
@@ -50,7 +53,7 @@ def save(clustering: Clustering, path: StrPath) -> None:
         "/scores": _scores(clustering),
         "/model": _model_arrays(arrays),
     }
-    layout = None if clustering.samples is None else clustering.samples.layout
+    layout = None if clustering.samples is None else layout_of(clustering.samples)
     storage.write(Path(path), groups, manifest, named_failures(layout))
 
 
@@ -65,7 +68,7 @@ def _root(clustering: Clustering) -> xr.Dataset:
         # The labels without a floor, as merging and other floors start from them.
         plain = dataclasses.replace(clustering.partition, floor=None)
         dataset = dataset.assign(
-            likeliest=clustering.with_partition(plain, clustering.stored).labels
+            likeliest=with_partition(clustering, plain, clustering.stored).labels
         )
     if clustering.rows is not None:
         dataset = dataset.assign(row=clustering.rows)
@@ -92,7 +95,7 @@ def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any
     partition = clustering.partition
     samples = clustering.samples
     if clustering.assign.chain.inverse(clustering.assign.centers) is None:
-        arrays["means"] = clustering.raw_centers
+        arrays["means"] = raw_centers(clustering)
     arrays["centers"] = clustering.assign.centers
     return {
         "format": FORMAT,
@@ -294,10 +297,10 @@ def _bound(
 ) -> Clustering:
     """Return the clustering with the object that it was fitted to."""
     from xcluster.matching import check_same_grid
-    from xcluster.prediction import as_dataset, layout_of
+    from xcluster.prediction import as_dataset, layout_like
     from xcluster.samples import Samples
 
-    layout = layout_of(data, clustering.sampler, clustering.template)
+    layout = layout_like(data, clustering.sampler, clustering.template)
     stored = clustering.stored
     assert stored is not None
     check_same_grid("data", layout, stored["labels"])

@@ -17,6 +17,7 @@ from xcluster.labels import FILL_VALUE, UNCLASSIFIED, Partition
 from xcluster.layout import COLUMN, COORDINATE_TOLERANCE, LABEL, Layout
 
 if TYPE_CHECKING:
+    from xcluster.fitted import Fitted
     from xcluster.samplers import Sampler
 
 Array = NDArray[Any]
@@ -141,7 +142,16 @@ def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
     return as_dataset(data)
 
 
-def layout_of(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
+def new_layout(fitted: Fitted, new: Any) -> Layout:
+    """Return the layout of other data, less the fitted climatology."""
+    layout = layout_like(new, fitted.sampler, fitted.template)
+    if fitted.climatology is None:
+        return layout
+    less = fitted.climatology(as_named(new, list(fitted.template.data_vars)))
+    return layout_like(less, fitted.sampler, fitted.template)
+
+
+def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     """Return the layout of other data for the features of ``template``; list what is wrong."""
     names = list(template.data_vars)
     dataset = as_named(data, names)

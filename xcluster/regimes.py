@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from xcluster import matrix, prediction
 from xcluster.assign import Assign
 from xcluster.checks import check_integer, check_number, complaint
+from xcluster.fitted import bound, named
 from xcluster.labels import UNCLASSIFIED
 from xcluster.layout import COLUMN, LABEL, Layout
+from xcluster.question import layout_of
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -34,7 +36,10 @@ def regimes(
     min_duration = check_integer("min_duration", min_duration, minimum=1)
     if min_similarity is not None:
         min_similarity = check_number("min_similarity", min_similarity, minimum=-1)
-    layout = clustering.bound("regimes").layout if new is None else clustering.layout_of(new)
+    if new is None:
+        layout = layout_of(bound(clustering, "regimes"))
+    else:
+        layout = prediction.new_layout(clustering, new)
     dim = _time(layout)
     found = matrix.apply(layout, _project(clustering), width=1 + clustering.k).compute()
     labels = found.isel({COLUMN: 0}).values
@@ -48,7 +53,7 @@ def regimes(
         labels=prediction.as_labels(placed, partition),
         similarity=similarity.rename({COLUMN: LABEL}).assign_attrs(long_name="similarity"),
     )
-    return clustering._named(_with_composites(out, composites, placed, dim))
+    return named(clustering, _with_composites(out, composites, placed, dim))
 
 
 def _time(layout: Layout) -> Hashable:

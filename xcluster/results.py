@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import prediction, summary
-from xcluster.checks import check_number, complaint
+from xcluster import prediction
+from xcluster.arrays import GridArrays
+from xcluster.checks import complaint
+from xcluster.fitted import Fitted, bound
 from xcluster.latent import LatentSpace
+from xcluster.relabelling import recoded
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class MethodResults(LatentSpace):
-    """Trees of `hac`, nodes of `som`, back projections; others raise and say who has them."""
+class MethodResults(GridArrays, LatentSpace):
+    """Trees of `hac`, nodes of `som`, regimes of `snapshots`; others raise and say who has them."""
 
     # ------------------------------------------------------------------------------------- hac
 
@@ -43,7 +46,7 @@ class MethodResults(LatentSpace):
         >>> fit.tree.shape
         (170, 4)
         """
-        return np.array(self._clusterer("linkage_matrix_", "tree", "hac").linkage_matrix_)
+        return np.array(clusterer_with(self, "linkage_matrix_", "tree", "hac").linkage_matrix_)
 
     def cut(self, k: int | None = None, *, height: float | None = None) -> Clustering:
         """Return the clustering of `hac` with its tree cut elsewhere, without a refit.
@@ -69,8 +72,8 @@ class MethodResults(LatentSpace):
         """
         from xcluster.conclusion import recut
 
-        self._clusterer("linkage_matrix_", "cut", "hac")
-        return recut(self._self, k, height)
+        clusterer_with(self, "linkage_matrix_", "cut", "hac")
+        return recut(self._whole, k, height)
 
     # ------------------------------------------------------------------------------------- som
 
@@ -94,7 +97,7 @@ class MethodResults(LatentSpace):
         >>> fit.u_matrix().shape
         (3, 4)
         """
-        clusterer = self._clusterer("grid_", "u_matrix", "som")
+        clusterer = clusterer_with(self, "grid_", "u_matrix", "som")
         attrs = {"long_name": "mean distance to neighbouring nodes"}
         return xr.DataArray(
             clusterer.u_matrix(), dims=("som_row", "som_col"), name="u_matrix", attrs=attrs
@@ -121,8 +124,8 @@ class MethodResults(LatentSpace):
         >>> fit.merge_nodes(3).k
         3
         """
-        clusterer = self._clusterer("grid_", "merge_nodes", "som")
-        return self._self._recoded(np.asarray(clusterer.merge_nodes(k)))
+        clusterer = clusterer_with(self, "grid_", "merge_nodes", "som")
+        return recoded(self._whole, np.asarray(clusterer.merge_nodes(k)))
 
     # --------------------------------------------------------------------------------- patches
 
@@ -153,49 +156,14 @@ class MethodResults(LatentSpace):
         """
         from xcluster import windows
 
-        sampler = self._self.sampler
+        sampler = self.sampler
         if not isinstance(sampler, windows.Patches):
             name = type(sampler).__name__.lower()
             rule = "has labels on its own grid already; only those of patches() are coarser"
             raise ValueError(complaint("samples", name, rule, "use .labels"))
-        labels, data = self._self.labels, self._self.bound("upsample").data
+        labels, data = self.labels, bound(self, "upsample").data
         painted = windows.upsample(labels, sampler, data, beyond)
-        return prediction.as_labels(painted, self._self.partition)
-
-    # --------------------------------------------------------------------------- back projection
-
-    def back_projection(self, u: float = 0.5, weighted: bool = False) -> xr.Dataset:
-        """Return mean and standard error of the original data of each label.
-
-        Parameters
-        ----------
-        u : float, default 0.5
-            For soft methods: only samples whose membership exceeds it are averaged.
-        weighted : bool, default False
-            For soft methods: weigh every sample by its membership instead.
-
-        Returns
-        -------
-        Dataset over (``label``, feature dims): each variable, and ``<name>_error``.
-
-        Raises
-        ------
-        ValueError
-            If ``u`` is out of range, or ``weighted`` is asked of a method without memberships.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> fit = xcluster.datasets.ocean().cluster.pixels().fuzzy(3)
-        >>> sorted(fit.back_projection())[:2]
-        ['air_temperature', 'air_temperature_error']
-        """
-        clustering = self._self
-        u = check_number("u", u, minimum=0)
-        if weighted and not clustering.is_soft:
-            rule = f"{clustering.method} gives no memberships to weigh by"
-            raise ValueError(complaint("weighted", weighted, rule, "gmm and fuzzy have them"))
-        return summary.back_projection(clustering, None if weighted else u)
+        return prediction.as_labels(painted, self.partition)
 
     # ------------------------------------------------------------------------------- snapshots
 
@@ -253,25 +221,21 @@ class MethodResults(LatentSpace):
         """
         from xcluster.regimes import regimes
 
-        return regimes(self._self, new, min_duration, min_similarity, composites)
+        return regimes(self._whole, new, min_duration, min_similarity, composites)
 
     # ----------------------------------------------------------------------------- shared parts
 
     def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
-        return self._self.assign.chain, self._self.template
+        return self.assign.chain, self.template
 
     def _latent(self) -> xr.DataArray:
-        return self._self.features
+        return self.features
 
-    @property
-    def _self(self) -> Clustering:
-        return cast("Clustering", self)
 
-    def _clusterer(self, attribute: str, what: str, owner: str) -> Any:
-        """Return the clusterer where it has ``attribute``."""
-        clusterer = self._self.assign.clusterer
-        if not hasattr(clusterer, attribute):
-            method = self._self.method
-            rule = f"has no {what}; results of {owner}() have"
-            raise ValueError(complaint("method", method, rule, f"cluster by .{owner}()"))
-        return clusterer
+def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any:
+    """Return the clusterer where it has ``attribute``; else say whose results have ``what``."""
+    clusterer = fitted.assign.clusterer
+    if not hasattr(clusterer, attribute):
+        rule = f"has no {what}; results of {owner}() have"
+        raise ValueError(complaint("method", fitted.method, rule, f"cluster by .{owner}()"))
+    return clusterer

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from xcluster.centers import raw_centers
 from xcluster.checks import complaint
 from xcluster.clusterers import Clusterers
 from xcluster.layout import Layout
 from xcluster.prediction import as_dataset, check_features
+from xcluster.question import layout_of
 from xcluster.samples import Samples
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
         remedy = "subtract a climatology from each scene before pool()"
         raise ValueError(complaint("anomaly", first.climatology.groupby, rule, remedy))
     for name, samples in asked.items():
-        check_features(f"scene {name!r}", samples.layout.features, first.layout.features)
+        check_features(f"scene {name!r}", layout_of(samples).features, layout_of(first).features)
     return PooledSamples(asked)
 
 
@@ -131,19 +133,19 @@ class PooledSamples(Clusterers):
         return self._first.random_state
 
     @cached_property
-    def layout(self) -> Layout:
+    def _layout(self) -> Layout:
         """The layout of the first scene, with those of the others."""
         first, *others = (
-            replace(samples.layout, scene=name) for name, samples in self.scenes.items()
+            replace(layout_of(samples), scene=name) for name, samples in self.scenes.items()
         )
         return replace(first, others=tuple(others))
 
-    def answer(self, clustering: Clustering) -> Any:
+    def _answer(self, clustering: Clustering) -> Any:
         """Return the result for every scene."""
         return PooledClustering(self.scenes, clustering)
 
     def __repr__(self) -> str:
-        points = f"{self.layout.n_pooled:,} grid points"
+        points = f"{self._layout.n_pooled:,} grid points"
         return f"<xcluster.PooledSamples> {len(self.scenes)} scenes, {points}\n{self._first!r}"
 
 
@@ -173,7 +175,7 @@ class PooledClustering(Mapping[str, "Clustering"]):
     whole: Clustering
 
     def __getitem__(self, scene: str) -> Clustering:
-        means = None if self.whole.assign.inverts else self.whole.raw_centers
+        means = None if self.whole.assign.inverts else raw_centers(self.whole)
         return replace(self.whole, samples=self.scenes[scene], means=means)
 
     def __iter__(self) -> Iterator[str]:

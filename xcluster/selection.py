@@ -16,6 +16,7 @@ from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.checks import as_typed, check_choice, check_integer, complaint, warn
 from xcluster.criteria import CRITERIA, available
 from xcluster.methods import Method, Options, split_keywords
+from xcluster.question import layout_of
 from xcluster.reduction import Reduction
 
 if TYPE_CHECKING:
@@ -220,13 +221,13 @@ def cluster(samples: Samples, method: Method, k: Any, keywords: Mapping[str, Any
 
 def check_k(k: int, samples: Samples) -> None:
     """Refuse more labels than there are grid points."""
-    if k > samples.layout.n_pooled:
-        rule = f"is more than the {samples.layout.n_pooled:,} grid points"
+    if k > layout_of(samples).n_pooled:
+        rule = f"is more than the {layout_of(samples).n_pooled:,} grid points"
         raise ValueError(complaint("k", k, rule, "choose a smaller k"))
 
 
 def _single(samples: Samples, method: Method, k: int | None, options: Options) -> Clustering:
-    fitting.check_fits(samples.layout, method, options)
+    fitting.check_fits(layout_of(samples), method, options)
     weighs = has_fit_parameter(method.estimator, "sample_weight")
     prepared = fitting.prepare(samples, options, k if k and weighs else 1)
     estimator = candidates.built(method, prepared, k)
@@ -237,7 +238,7 @@ def _single(samples: Samples, method: Method, k: int | None, options: Options) -
 
 
 def _chosen(samples: Samples, method: Method, ks: Iterable[int], options: Options) -> Clustering:
-    fitting.check_fits(samples.layout, method, options)
+    fitting.check_fits(layout_of(samples), method, options)
     prepared = fitting.prepare(samples, options)
     swept = run(samples, prepared, method, check_ks(ks), None, options)
     k, note = swept._choose(None)
@@ -276,7 +277,7 @@ def sweep(
     method, options = split_keywords(method, keywords)
     wanted = check_ks(DEFAULT_KS if ks is None else ks)
     names = check_criteria(criteria, method)
-    fitting.check_fits(samples.layout, method, options)
+    fitting.check_fits(layout_of(samples), method, options)
     prepared = replace(fitting.prepare(samples, options), blocks=None)
     with as_typed(SPEAKS_OF_K):
         return run(samples, prepared, method, wanted, names, options)

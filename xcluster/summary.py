@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from xcluster import matrix
 from xcluster.assign import Assign
 from xcluster.blocks import Block
+from xcluster.fitted import bound
 from xcluster.layout import Layout
+from xcluster.question import layout_of
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -160,10 +162,14 @@ class ProjectionSums:
         return np.asarray(shares, dtype=np.float64)
 
 
-def back_projection(clustering: Clustering, floor: float | None) -> xr.Dataset:
-    """Return means and standard errors of the original data; see `Clustering.back_projection`."""
-    layout = clustering.bound("back_projection").layout
-    shift = np.nan_to_num(clustering.raw_centers).mean(axis=0)
+def back_projection(
+    clustering: Clustering, floor: float | None, shift: Array
+) -> tuple[Array, Array]:
+    """Return means and standard errors of the original data, one row a label.
+
+    Sums are taken about ``shift`` of shape (n_features,); see `Clustering.back_projection`.
+    """
+    layout = layout_of(bound(clustering, "back_projection"))
     labels = None if clustering.rows is None else clustering.labels
     sums = matrix.reduce(
         layout,
@@ -177,4 +183,4 @@ def back_projection(clustering: Clustering, floor: float | None) -> xr.Dataset:
     effective = share[:, 0] ** 2 / np.where(sums["share"] > 0, sums["square_share"], np.nan)
     # One sample has no spread to tell its error from.
     freedom = np.where(effective > 1, effective - 1, np.nan)[:, None]
-    return clustering.as_features(mean + shift, np.sqrt(variance / freedom))
+    return mean + shift, np.sqrt(variance / freedom)

@@ -9,8 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from xcluster import geography
+from xcluster.fitted import bound
 from xcluster.labels import UNCLASSIFIED
 from xcluster.layout import LABEL
+from xcluster.question import layout_of
 from xcluster.summary import label_sums
 
 if TYPE_CHECKING:
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
 
 def report(clustering: Clustering) -> pd.DataFrame:
     """Return one row a label; see `Clustering.report`."""
-    samples = clustering.bound("report")
-    area = geography.cell_areas(samples.layout.coords, samples.data)
+    samples = bound(clustering, "report")
+    area = geography.cell_areas(layout_of(samples).coords, samples.data)
     labels = None if clustering.rows is None else clustering.labels
-    sums = label_sums(samples.layout, clustering.assign, area=area, labels=labels)
+    sums = label_sums(layout_of(samples), clustering.assign, area=area, labels=labels)
     k, count = clustering.k, sums["samples"]
     weight = sums.get("weight", count)
     columns = {
@@ -32,7 +34,7 @@ def report(clustering: Clustering) -> pd.DataFrame:
         "share": weight / weight.sum(),
     }
     if "area" in sums:
-        columns["area_km2"] = sums["area"] / _repeats(samples.layout, area)
+        columns["area_km2"] = sums["area"] / _repeats(layout_of(samples), area)
     if "membership" in sums:
         mean = sums["membership"] / np.where(count > 0, count, np.nan)
         columns["membership"] = np.where(np.arange(k + 1) < k, mean, np.nan)

@@ -16,6 +16,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from xcluster.plot import dendrogram, loadings, matrices, nodes, scatter, training
 from xcluster.plot.dendrogram import ABOVE
 from xcluster.plot.methods import cut_height
+from xcluster.question import layout_of
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +296,7 @@ def test_training_of_a_result_is_that_of_its_vae(ocean):
 
 def test_correlations_are_those_of_the_complete_samples(pixels):
     image = pixels.plot.correlation()
-    rows = np.stack([v.array.values.ravel() for v in pixels.layout.variables.values()], axis=1)
+    rows = np.stack([v.array.values.ravel() for v in layout_of(pixels).variables.values()], axis=1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     np.testing.assert_allclose(image.get_array(), np.corrcoef(rows.T), atol=1e-4)
 

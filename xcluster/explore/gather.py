@@ -14,10 +14,12 @@ from xcluster import matrix
 from xcluster.checks import complaint
 from xcluster.explore.panels import Panel, panels_of, stored_width
 from xcluster.explore.raster import Raster, raster_of
+from xcluster.fitted import bound
 from xcluster.layout import COLUMN, LABEL, Layout
 from xcluster.matching import check_same_grid
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.text import facet_title
+from xcluster.question import layout_of
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -94,7 +96,7 @@ class Content:
 def gather(clusterings: Sequence[Clustering], sel: Mapping[Hashable, Any]) -> Content:
     """Collect what the page of one or two clusterings shows."""
     first = clusterings[0]
-    layouts = [each.bound("explore").layout for each in clusterings]
+    layouts = [layout_of(bound(each, "explore")) for each in clusterings]
     for layout in layouts[1:]:
         check_same_grid("other", layout, first.labels)
     indexers, notes = _choose(layouts[0], sel)

@@ -10,9 +10,12 @@ import numpy as np
 import xarray as xr
 
 from xcluster import matrix
+from xcluster.centers import by_label
 from xcluster.checks import check_choice, complaint
+from xcluster.fitted import bound
 from xcluster.layout import COLUMN, Layout
 from xcluster.plot.methods import MethodPlots
+from xcluster.question import layout_of
 from xcluster.reduction import feature_names
 from xcluster.windows import Patches
 
@@ -136,10 +139,10 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.profiles import profiles as draw
 
-        samples = self.clustering.bound("plot.profiles")
+        samples = bound(self.clustering, "plot.profiles")
         var = self._curve(var)
         labels = self.clustering.labels
-        data = samples.layout.variables[var].array
+        data = layout_of(samples).variables[var].array
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
         return draw(data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords)
 
@@ -285,7 +288,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.scatter import parallel as draw
 
-        layout = self.clustering.bound("plot.parallel").layout
+        layout = layout_of(bound(self.clustering, "plot.parallel"))
         return draw(feature_values(layout), self.clustering.labels, **keywords)
 
     def silhouette(self, **keywords: Any) -> Any:
@@ -342,7 +345,7 @@ class ClusteringPlot(MethodPlots):
 
     def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""
-        rows = self.clustering._by_label(np.asarray(self.clustering.assign.centers, dtype=float))
+        rows = by_label(self.clustering, np.asarray(self.clustering.assign.centers, float))
         return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
 
     def _curve(self, var: Hashable | None) -> Hashable:

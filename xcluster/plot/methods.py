@@ -10,8 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
+from xcluster.centers import raw_centers
 from xcluster.checks import check_choice, check_integer, complaint
 from xcluster.plot.flags import flags_of_centers
+from xcluster.results import clusterer_with
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
@@ -54,7 +56,7 @@ class MethodPlots:
         from xcluster.plot.dendrogram import ABOVE
         from xcluster.plot.dendrogram import dendrogram as draw
 
-        clusterer = self.clustering._clusterer("linkage_matrix_", "tree", "hac")
+        clusterer = clusterer_with(self.clustering, "linkage_matrix_", "tree", "hac")
         colors = np.array([*self.clustering.partition.label_colors(), ABOVE])
         labels = self.clustering.partition(clusterer.leaf_labels_).astype(int)
         sizes = np.bincount(clusterer.leaf_, minlength=clusterer.n_leaves_)
@@ -94,8 +96,8 @@ class MethodPlots:
         """
         from xcluster.plot import nodes as draw
 
-        clusterer = self.clustering._clusterer("grid_", "nodes", "som")
-        chosen = self._of_lattice(self.clustering.raw_centers, clusterer.grid_, var)
+        clusterer = clusterer_with(self.clustering, "grid_", "nodes", "som")
+        chosen = self._of_lattice(raw_centers(self.clustering), clusterer.grid_, var)
         if isinstance(chosen, xr.Dataset):
             return draw.planes(chosen, **keywords)
         counts = np.rint(clusterer.counts_).astype(int).reshape(clusterer.grid_)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from xcluster.checks import check_choice, complaint, did_you_mean
+from xcluster.question import layout_of
 from xcluster.windows import Patches
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class SamplesPlot:
         return draw(self.samples.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
-        variables = self.samples.layout.variables
+        variables = layout_of(self.samples).variables
         name = next(iter(variables)) if var is None else var
         if name not in variables:
             rule = "is no variable of the samples"
