@@ -1,10 +1,12 @@
 """The gap statistic and the knee."""
 
 import warnings
+from itertools import count
 
 import numpy as np
 import pytest
 from kneed import KneeLocator
+from sklearn.cluster import KMeans
 
 from xcluster.knee import knee
 from xcluster.scores import GapStatistic, gap_statistic, kmeans_inertias
@@ -62,6 +64,69 @@ def test_the_references_fill_the_box_along_the_principal_axes():
     assert len(seen) == 4
     assert max(across) < 0.1
     assert all(rows.shape == X.shape for rows in seen)
+
+
+def test_the_gap_and_its_error_follow_tibshirani():
+    """Mean log inertia of references less that of the data; sd * sqrt(1 + 1/n)."""
+    number, own, n = count(), np.array([5.0, 0.5]), 7
+
+    def fit(rows, ks):
+        i = next(number)
+        return own if i == n else np.exp(np.array([1.0 + i, 3.0 * i]))
+
+    found = gap_statistic(blobs(2), [1, 2], fit, n_references=n)
+    logs = np.array([[1.0 + i, 3.0 * i] for i in range(n)])
+    np.testing.assert_allclose(found.gap, logs.mean(axis=0) - np.log(own))
+    np.testing.assert_allclose(found.error, logs.std(axis=0) * np.sqrt(1 + 1 / n))
+
+
+def test_twenty_references_two_thousand_rows_and_seed_zero_are_the_default():
+    X, seen = blobs(3, n=667), []
+
+    def fit(rows, ks):
+        seen.append(rows)
+        return [float(np.abs(rows).sum())]
+
+    default, named, other = (
+        gap_statistic(X, [1], fit, **keywords).gap
+        for keywords in ({}, {"random_state": 0}, {"random_state": 1})
+    )
+    assert len(X) == 2_001
+    assert len(seen) == 63
+    assert {len(rows) for rows in seen} == {2_000}
+    assert len(np.unique(seen[20], axis=0)) == 2_000
+    assert default == named != other
+
+
+def test_the_box_follows_weights_and_lies_where_the_data_do():
+    """Heavy rows set the axes, all rows the extent; an offset moves the box along."""
+    rng = np.random.default_rng(5)
+    X = np.concatenate([rng.normal(size=(40, 1)) * [[3.0, 1.0]], rng.normal(size=(40, 2))])
+    X += rng.normal(size=X.shape) * 0.1 + [500.0, -900.0]
+    weight = np.where(np.arange(80) < 40, 50.0, 1.0)
+    axes = np.linalg.eigh(np.cov(X.T, aweights=weight))[1]
+    seen = []
+
+    def fit(rows, ks, sample_weight=None):
+        seen.append(rows)
+        return [1.0]
+
+    gap_statistic(X, [1], fit, sample_weight=weight, n_references=30)
+    own, drawn = X @ axes, np.concatenate(seen[:-1]) @ axes
+    assert (drawn.min(axis=0) >= own.min(axis=0) - 1e-9).all()
+    assert (drawn.max(axis=0) <= own.max(axis=0) + 1e-9).all()
+    np.testing.assert_allclose(np.ptp(drawn, axis=0), np.ptp(own, axis=0), rtol=0.02)
+
+
+def test_inertias_are_the_best_of_five_starts():
+    X = np.random.default_rng(0).uniform(size=(80, 2))
+    weight = np.arange(80) % 3
+    ks = [1, 7, 12]
+    for given in (None, weight):
+        expected = [
+            KMeans(k, n_init=5, random_state=0).fit(X, sample_weight=given).inertia_ for k in ks
+        ]
+        assert kmeans_inertias(X, ks, given) == pytest.approx(expected, rel=1e-12)
 
 
 def curve(gap):

@@ -83,6 +83,28 @@ def test_matching_numbers_labels_seen_only_where_the_other_has_noise():
     assert match_labels([-1, -1], [0, 1]) == {0: 0, 1: 1}
 
 
+def test_matching_goes_by_weight_where_given():
+    a, b = [0, 1, 1, 1], [5, 5, 5, 6]
+    assert match_labels(a, b) == {5: 0, 6: 1} or match_labels(a, b) == {5: 1, 6: 0}
+    assert match_labels(a, b, [9, 1, 1, 1]) == {5: 0, 6: 1}
+    assert match_labels(a, b, [1, 9, 1, 1]) == {5: 1, 6: 0}
+
+
+def test_labels_are_numbered_from_zero_where_there_are_none_to_match():
+    assert match_labels([], []) == {}
+    assert match_labels([-5, -5], [3, 1]) == {1: 0, 3: 1}
+
+
+def test_relabelling_leaves_every_negative_label_alone():
+    found = relabel([2, -7, 0, 2], {0: 5, 2: 0})
+    assert found.tolist() == [0, -7, 5, 0]
+    assert found.dtype == np.int64
+    assert relabel([-2, 0], {0: 1, -2: 8}).tolist() == [-2, 1]
+    assert relabel([], {}).dtype == np.int64
+    with pytest.raises(KeyError):
+        relabel([0, 1], {0: 1})
+
+
 def test_agreement_equals_scikit_learns_on_rows_labelled_in_both(pair):
     a, b = pair[0].astype(float), pair[1].copy()
     a[:30], b[20:50] = np.nan, -1
@@ -151,6 +173,71 @@ def test_fits_receive_weights_only_where_given():
     stability(X, labels, fit, sample_weight=np.full(180, 2.0), n_refits=1)
     assert seen[0] is None
     assert (seen[1] == 2).all()
+
+
+def drawn_by(**keywords):
+    """The rows that each refit got, by their only feature."""
+    X = np.arange(40.0)[:, None]
+    labels = (X[:, 0] >= 20).astype(int)
+    drawn = []
+
+    def fit(rows, sample_weight):
+        drawn.append(rows[:, 0].astype(int).tolist())
+        return lambda X: (X[:, 0] >= 20).astype(int)
+
+    stability(X, labels, fit, **keywords)
+    return drawn
+
+
+def test_a_bootstrap_draws_as_many_rows_with_replacement():
+    drawn = drawn_by()
+    assert len(drawn) == 20
+    assert all(len(rows) == 40 for rows in drawn)
+    assert all(15 < len(set(rows)) < 35 for rows in drawn)
+    assert drawn[0] != drawn[1]
+    assert drawn == drawn_by(random_state=0)
+    assert drawn != drawn_by(random_state=1)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "n"), [(None, 20), (0.25, 10), (1.0, 40), (7.0, 40), (1e-9, 1)]
+)
+def test_a_subsample_draws_a_share_of_the_rows_once_each(fraction, n):
+    keywords = {} if fraction is None else {"fraction": fraction}
+    drawn = drawn_by(resampling="subsample", n_refits=3, **keywords)
+    assert len(drawn) == 3
+    assert all(len(rows) == len(set(rows)) == n for rows in drawn)
+
+
+def test_drawn_rows_keep_their_weights_and_stay_in_order():
+    X = np.arange(40.0)[:, None]
+
+    def fit(rows, sample_weight):
+        np.testing.assert_array_equal(sample_weight, rows[:, 0] + 1)
+        assert (np.diff(rows[:, 0]) >= 0).all()
+        return lambda X: (X[:, 0] >= 20).astype(int)
+
+    stability(X, np.arange(40) // 20, fit, sample_weight=np.arange(40.0) + 1, n_refits=3)
+
+
+def test_refits_are_matched_by_weight():
+    """Rows of the first label are few but heavy: the refit's label is theirs."""
+    X, labels = np.zeros((10, 1)), np.array([0] * 2 + [1] * 8)
+    merged = np.array([5] * 6 + [6] * 4)
+    heavy = np.where(labels == 0, 10.0, 1.0)
+    found = stability(X, labels, lambda *_: lambda X: merged, sample_weight=heavy, n_refits=1)
+    assert found.refits[0].mapping == {5: 0, 6: 1}
+    np.testing.assert_allclose(found.jaccard, [20 / 24, 4 / 8])
+    assert found.labels.tolist() == [0, 1]
+    assert found.mean_agreement == pytest.approx(24 / 28)
+
+
+def test_a_refit_labels_other_rows_with_the_given_numbers():
+    X, labels = np.arange(6.0)[:, None], np.array([7, 7, 7, 3, 3, 3])
+    found = stability(X, labels, lambda *_: lambda X: (X[:, 0] > 2).astype(int) - 2 * (X[:, 0] > 9))
+    assert len(found.refits) == 20
+    assert found.refits[0](np.array([[1.0], [4.0], [11.0]])).tolist() == [7, 3, -1]
+    assert found.labels.tolist() == [3, 7]
 
 
 def test_noise_has_no_stability():

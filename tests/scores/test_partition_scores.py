@@ -52,6 +52,7 @@ def test_inertia_and_distortion_equal_those_of_k_means(blobs):
 
 def test_inertia_takes_the_centre_at_the_position_of_the_label():
     assert inertia([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0], [3.0]]) == 8.0
+    assert distortion([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0], [3.0]]) == 4.0
     with pytest.raises(ValueError, match="up to 2"):
         inertia([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0]])
 
@@ -103,6 +104,35 @@ def test_perfect_and_hopeless_separations_are_infinite():
     assert davies_bouldin(X, [0, 1, 0, 1]) == math.inf
 
 
+def test_scores_do_not_depend_on_the_unit(blobs):
+    X, labels = blobs
+    for score in (calinski_harabasz, davies_bouldin):
+        assert score(X * 1e-6, labels) == pytest.approx(score(X, labels))
+
+
+def test_two_constant_clusters_of_one_place_are_not_apart_and_scatter_nothing():
+    X = np.array([[0.0], [0.0], [0.0], [4.0], [6.0]])
+    assert davies_bouldin(X, [0, 1, 1, 2, 2]) == pytest.approx(0.2)
+
+
+def test_single_precision_is_summed_in_double():
+    X = np.repeat(np.float32([[1e4], [1e4 + 1]]), 2_000, axis=0)
+    assert inertia(X, np.zeros(4_000)) == pytest.approx(1_000, rel=1e-9)
+    centers = np.float32([[1e4 + 0.5]])
+    assert inertia(X, np.zeros(4_000), centers=centers) == pytest.approx(1_000, rel=1e-9)
+
+
+def test_ten_bins_and_nats_are_the_default(blobs):
+    assert cluster_entropy(*blobs) == cluster_entropy(*blobs, bins=10, base=math.e)
+    assert float(cluster_entropy(*blobs)) == cluster_entropy(*blobs).value
+
+
+def test_the_value_on_an_edge_belongs_to_the_bin_above_and_the_highest_to_the_last():
+    X = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
+    two = cluster_entropy(X, np.zeros(5), bins=2, base=2)
+    assert two.value == pytest.approx(stats.entropy([2, 3], base=2))
+
+
 @pytest.mark.parametrize(("bins", "base"), [(10, math.e), (4, 2)])
 def test_cluster_entropy_follows_the_formula(blobs, bins, base):
     X, labels = blobs
@@ -128,6 +158,21 @@ def test_partition_coefficient_and_entropy_follow_bezdek(memberships):
     P = memberships
     assert scores.partition_coefficient(P) == pytest.approx((P**2).sum() / 300)
     assert scores.partition_entropy(P) == pytest.approx(-(P * np.log(P)).sum() / 300)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+def test_xie_beni_takes_any_number_of_centres_and_any_unit(blobs, memberships, k):
+    X, P = blobs[0], memberships[:, :k]
+    expected = scores.xie_beni(X, P, X[:k])
+    assert expected > 0
+    assert scores.xie_beni(X * 1e-3, P, X[:k] * 1e-3) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("m", [0.5, 1.5, 3.0])
+def test_xie_beni_raises_memberships_to_the_fuzzifier(m):
+    X, P, centers = [[1.0]], [[0.25, 0.5]], [[0.0], [4.0]]
+    expected = (0.25**m * 1 + 0.5**m * 9) / 16
+    assert scores.xie_beni(X, P, centers, m=m) == pytest.approx(expected)
 
 
 def test_xie_beni_follows_the_formula(blobs, memberships):
@@ -176,6 +221,20 @@ def test_robustness_classes_part_at_the_edges_of_pyxpcm():
     )
     assert scores.robustness_classes(P).tolist() == [0, 0, 1, 1, 2, 3, 3, 4, 4]
     assert len(scores.ROBUSTNESS_CLASSES) == len(scores.ROBUSTNESS_EDGES) - 1
+
+
+def test_memberships_in_single_precision_are_summed_in_double(memberships):
+    P = memberships.astype(np.float32)
+    for measure in (scores.membership_entropy, scores.membership_margin, scores.robustness):
+        assert measure(P).dtype == np.float64
+        np.testing.assert_array_equal(measure(P), measure(P.astype(np.float64)))
+
+
+def test_rows_without_weight_are_no_rows():
+    P = [[1.0, 0.0], [0.5, 0.5]]
+    assert scores.partition_coefficient(P, [0.0, 2.0]) == 0.5
+    with pytest.raises(ValueError, match="complete row of weight above 0"):
+        scores.partition_coefficient(P, [0.0, 0.0])
 
 
 def test_missing_memberships_stay_missing():

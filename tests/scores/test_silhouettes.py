@@ -10,9 +10,13 @@ from xcluster import parallel
 from xcluster.scores import (
     silhouette_samples,
     silhouette_score,
+    silhouette_scores,
+    simplified,
     simplified_silhouette_samples,
     simplified_silhouette_score,
 )
+from xcluster.scores.labelled import labelled_rows
+from xcluster.scores.silhouette import _estimate, _stratified_rows
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -132,15 +136,118 @@ def test_the_interval_covers_the_exact_value(weighted):
     ]
     assert sum(score.low <= exact <= score.high for score in scores) >= 90
     assert np.mean([score.value for score in scores]) == pytest.approx(exact, abs=0.003)
+    spread = np.std([score.value for score in scores])
+    half = np.mean([score.high - score.low for score in scores]) / 2
+    assert half == pytest.approx(1.96 * spread, rel=0.25)
     assert scores[0].n_evaluated < 1_100
 
 
-def test_the_same_seed_gives_the_same_estimate(blobs):
-    first, again, other = (
-        silhouette_score(*blobs, limit=10, random_state=seed).low for seed in (1, 1, 2)
+def labelled(sizes, weighted=True, seed=0):
+    """Rows of clusters of these sizes, with weights, as the estimate takes them."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    weight = rng.uniform(0.2, 2, len(labels)) if weighted else None
+    return labelled_rows(rng.normal(size=(len(labels), 2)), labels, weight)
+
+
+def test_the_estimate_is_cochrans_stratified_ratio():
+    data, rng = labelled([90, 40, 5]), np.random.default_rng(1)
+    strata = [np.flatnonzero(data.cluster == c) for c in range(3)]
+    drawn = [
+        rng.choice(rows, n, replace=False) for rows, n in zip(strata, (20, 10, 3), strict=True)
+    ]
+    values = rng.uniform(-1, 1, 135)
+    value = variance = 0.0
+    for rows, own in zip(strata, drawn, strict=True):
+        share = data.weight[rows].sum() / data.weight.sum()
+        w, s, n = data.weight[own], values[own], len(own)
+        ratio = (w * s).sum() / w.sum()
+        residual = ((w * (s - ratio)) ** 2).sum() / (n - 1)
+        value += share * ratio
+        variance += share**2 * (1 - n / len(rows)) / n * residual / w.mean() ** 2
+    every = np.concatenate(drawn)
+    found = _estimate(data, every, values[every])
+    assert found.value == pytest.approx(value)
+    assert found.high - found.value == pytest.approx(1.959964 * np.sqrt(variance))
+    assert found.value - found.low == pytest.approx(1.959964 * np.sqrt(variance))
+    assert found.n_evaluated == 33
+
+
+def test_an_interval_stays_between_minus_one_and_one():
+    data = labelled([50, 50], weighted=False)
+    rows = np.concatenate([np.flatnonzero(data.cluster == c)[:2] for c in (0, 1)])
+    assert _estimate(data, rows, np.array([1.0, 0.9, 1.0, 0.8])).high == 1
+    assert _estimate(data, rows, np.array([-1.0, -0.9, -1.0, -0.8])).low == -1
+
+
+def test_rows_are_drawn_from_each_cluster_by_weight_and_once_each():
+    data = labelled([400, 300, 100, 20])
+    rows = _stratified_rows(data, 400, np.random.default_rng(0))
+    shares = np.ceil(400 * data.totals / data.weight.sum()).astype(int)
+    assert len(set(rows)) == len(rows)
+    assert np.bincount(data.cluster[rows]).tolist() == [*shares[:3], 20]
+    few = _stratified_rows(data, 10, np.random.default_rng(0))
+    assert np.bincount(data.cluster[few]).tolist() == [30, 30, 30, 20]
+
+
+def test_a_larger_limit_evaluates_its_square_over_the_number_of_rows(blobs):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=4_000)
+    X = rng.normal(size=(4_000, 1)) + labels[:, None]
+    assert 2_250 <= silhouette_score(X, labels, limit=3_000).n_evaluated <= 2_252
+    assert 1_000 <= silhouette_score(X, labels, limit=300).n_evaluated <= 1_002
+    weight = rng.uniform(0.1, 5, 4_000)
+    whole = silhouette_score(X, labels, sample_weight=weight, limit=4_000)
+    assert whole.n_evaluated == 4_000
+    assert whole.low == whole.value == whole.high == float(whole)
+
+
+def test_the_same_seed_gives_the_same_estimate():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=3_000)
+    X = rng.normal(size=(3_000, 1)) + labels[:, None]
+    default, first, again, other = (
+        silhouette_score(X, labels, limit=10, **seed).low
+        for seed in ({}, {"random_state": 0}, {"random_state": 0}, {"random_state": 1})
     )
-    assert first == again
-    assert first == other or abs(first - other) < 0.05
+    assert default == first == again
+    assert first != other
+    assert abs(first - other) < 0.05
+    several = silhouette_scores(X, [labels, 1 - labels], limit=10)
+    assert several[0].low == pytest.approx(first)
+    assert several[1].low == pytest.approx(first)
+
+
+def test_several_labellings_are_each_scored_without_the_noise_of_any(blobs):
+    X, labels = blobs
+    coarse, fine = labels // 2, labels * 2 + np.arange(len(X)) % 2
+    coarse[:9], fine[5:30] = -1, -4
+    one = np.full(len(X), 3)
+    weight = np.arange(len(X)) % 4
+    kept = np.arange(len(X)) >= 30
+    found = silhouette_scores(X, [coarse, fine + 20 * (fine >= 0), one], sample_weight=weight)
+    for each, own in zip(found[:2], (coarse, fine), strict=True):
+        expected = silhouette_score(X[kept], own[kept], sample_weight=weight[kept])
+        assert each.value == pytest.approx(expected.value, abs=1e-12)
+        assert each.n_evaluated == expected.n_evaluated
+    assert np.isnan(found[2].value)
+
+
+def test_sampled_rows_are_stratified_by_the_labelling_of_most_labels():
+    rng = np.random.default_rng(0)
+    fine = np.concatenate([np.arange(20).repeat(10), rng.integers(20, 22, 2_800)])
+    X = rng.normal(size=(3_000, 1)) + fine[:, None] % 7
+    coarse = (fine > 20).astype(int)
+    exact = silhouette_scores(X, [coarse, fine])
+    for labellings in ([coarse, fine], [fine, coarse]):
+        found = silhouette_scores(X, labellings, limit=100)
+        assert found[0].n_evaluated > 1_100  # all of the small ones, and a third of the others
+        for each, whole in zip(
+            found, exact if labellings[0] is coarse else exact[::-1], strict=True
+        ):
+            assert each.low - 0.05 <= whole.value <= each.high + 0.05
+            assert each.n_evaluated == found[0].n_evaluated
+    assert np.isnan(silhouette_scores(X, [fine, fine * 0], limit=100)[1].value)
 
 
 def test_simplified_silhouettes_follow_the_definition(blobs):
@@ -154,6 +261,14 @@ def test_simplified_silhouettes_follow_the_definition(blobs):
     weight = np.arange(len(X)) % 3
     score = simplified_silhouette_score(X, labels, centers, weight)
     assert score == pytest.approx(np.repeat(expected, weight).mean())
+
+
+def test_simplified_silhouettes_do_not_depend_on_blocks(blobs, monkeypatch):
+    X, labels = blobs
+    centers = np.array([X[labels == c].mean(axis=0) for c in range(5)])
+    expected = simplified_silhouette_samples(X, labels, centers)
+    monkeypatch.setattr(simplified, "BLOCK_ROWS", 100)
+    np.testing.assert_array_equal(simplified_silhouette_samples(X, labels, centers), expected)
 
 
 def test_simplified_silhouettes_leave_noise_out_and_count_empty_centres():
