@@ -132,7 +132,7 @@ def match_labels(
     mapping = dict(
         zip(shared.labels_b[columns].tolist(), shared.labels_a[rows].tolist(), strict=True)
     )
-    free = max(0, int(a.max(initial=-1)) + 1)
+    free = int(a.max(initial=-1)) + 1
     for label in np.unique(b[b >= 0]).tolist():
         if label not in mapping:
             mapping[label] = free

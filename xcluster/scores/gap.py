@@ -205,4 +205,4 @@ def _uniform_box(X: Array, weight: Array) -> Callable[[np.random.Generator], Arr
 
 def _log_dispersion(inertias: ArrayLike) -> Array:
     # As many clusters as distinct rows leave none, and its logarithm no number to compare.
-    return np.log(np.maximum(np.asarray(inertias, dtype=np.float64), np.finfo(np.float64).tiny))
+    return np.log(np.maximum(inertias, np.finfo(np.float64).tiny))
