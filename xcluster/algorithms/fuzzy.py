@@ -8,15 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClusterMixin, clone
-from sklearn.cluster import kmeans_plusplus
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms import fuzzy_sums
+from xcluster.algorithms.fuzzy_checks import check_parameters, check_size, warn_of_outcome
+from xcluster.algorithms.fuzzy_start import start
 from xcluster.algorithms.weights import check_weight
-from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
 
@@ -25,9 +23,6 @@ Array = NDArray[Any]
 FLOATS = [np.float64, np.float32]
 TILE_ROWS = 4096
 """Rows measured at once: their distances and memberships stay in cache."""
-START_ROWS = 8192
-START_PASSES = 50
-START_TOLERANCE = 1e-3
 COINCIDENT = 0.1
 """Centres nearer than this share of the smaller cluster's radius count as one."""
 
@@ -185,12 +180,12 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         ConvergenceWarning
             Where `max_iter` was reached.
         """
-        self._check_parameters()
+        check_parameters(self)
         X = validate_data(self, X, dtype=FLOATS, order="C")
         blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
-        self._check_size(len(X))
+        check_size(self, len(X))
         with single_threaded_blas():
-            self._begin(*self._start(blocks))
+            self._begin(*start(self, blocks))
             settled = self._run(blocks)
             if self.kind == "possibilistic":
                 self.eta_ = _squared_radii(blocks.reduce(self.partial_statistics).sums)
@@ -198,7 +193,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
                 settled = self._run(blocks)
             self._measure(blocks.reduce(self.partial_statistics))
             self.labels_ = self._by_tile(X, lambda u: u.argmax(axis=0))
-        self._warn_of_outcome(settled)
+        warn_of_outcome(self, settled)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -339,77 +334,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self.eta_, self.objective_history_ = None, []
         self.objective_, self.weight_sum_, self.n_iter_ = math.inf, 0.0, 0
 
-    def _start(self, blocks: ArrayBlocks) -> tuple[Array, Array | None]:
-        """Return the centres and covariances of the best of several short fits to a sample."""
-        if not isinstance(self.init, str):
-            return self._given_centers(blocks.X.shape[1]), None
-        random = check_random_state(self.random_state)
-        sample = _sample(blocks, random)
-        short = clone(self).set_params(max_iter=START_PASSES, tol=START_TOLERANCE)
-        best: tuple[float, Array, Array | None] = math.inf, np.empty(0), None
-        for _ in range(self.n_init):
-            centers, _ = kmeans_plusplus(
-                sample.X, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
-            )
-            short._begin(np.asarray(centers, np.float64), None)
-            short._run(sample)
-            if short.objective_ < best[0]:
-                best = short.objective_, short.cluster_centers_, short.covariances_
-        return best[1:]
-
-    def _given_centers(self, n_features: int) -> Array:
-        centers = np.array(self.init, dtype=np.float64)
-        if centers.shape != (self.n_clusters, n_features):
-            rule = f"must have the shape ({self.n_clusters}, {n_features})"
-            remedy = "give one row for each cluster"
-            raise ValueError(complaint("init", f"array of shape {centers.shape}", rule, remedy))
-        return centers
-
     def _validated(self, X: Any) -> Array:
         check_is_fitted(self)
         return np.asarray(validate_data(self, X, dtype=FLOATS, reset=False))
-
-    def _check_parameters(self) -> None:
-        check_integer("n_clusters", self.n_clusters, minimum=1)
-        check_integer("n_init", self.n_init, minimum=1)
-        check_integer("max_iter", self.max_iter, minimum=1)
-        check_number("m", self.m, above=1)
-        check_number("tol", self.tol, minimum=0)
-        check_choice("kind", self.kind, ("probabilistic", "possibilistic"))
-        check_choice("shape", self.shape, ("spherical", "gustafson-kessel"))
-        if isinstance(self.init, str):
-            check_choice("init", self.init, ("k-means++",))
-
-    def _check_size(self, n_samples: int) -> None:
-        if n_samples < self.n_clusters:
-            rule = f"there are fewer samples, n_samples={n_samples}"
-            raise ValueError(complaint("n_clusters", self.n_clusters, rule, "ask for fewer"))
-
-    def _warn_of_outcome(self, settled: bool) -> None:
-        if not settled:
-            message = complaint("max_iter", self.max_iter, "the clusters still move", "raise it")
-            warn(message, ConvergenceWarning)
-        if len(self.coincident_):
-            pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
-            rule = f"the centres of {pairs} coincide"
-            message = complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
-            warn(message)
-        if self.covariances_ is not None and self.regularized_.any():
-            found = ", ".join(map(str, np.flatnonzero(self.regularized_)))
-            rule = f"the covariances of {found} are singular and were regularised"
-            message = complaint("shape", self.shape, rule, "use pca first or fewer clusters")
-            warn(message)
 
 
 def _squared_radii(sums: Mapping[str, Array]) -> Array:
     """Return the mean squared distance within each cluster, weighted by u^m."""
     return np.asarray(sums["spread"] / np.maximum(sums["weight"], fuzzy_sums.TINY))
-
-
-def _sample(blocks: ArrayBlocks, random: np.random.RandomState) -> ArrayBlocks:
-    """Return at most `START_ROWS` of the rows that weigh anything, drawn at random."""
-    X, weight = blocks.X, blocks.sample_weight
-    rows = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-    if len(rows) > START_ROWS:
-        rows = np.sort(random.choice(rows, START_ROWS, replace=False))
-    return ArrayBlocks(X[rows], None if weight is None else weight[rows], rows=TILE_ROWS)

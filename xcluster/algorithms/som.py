@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any, Self
 
 import numpy as np
@@ -15,9 +14,9 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.som_checks import check_parameters, checked_weight, warn_of_empty_nodes
 from xcluster.algorithms.som_grid import (
     Grid,
     are_neighbours,
@@ -27,8 +26,8 @@ from xcluster.algorithms.som_grid import (
     squared_distances,
 )
 from xcluster.algorithms.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
-from xcluster.algorithms.weights import check_weight
-from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
+from xcluster.algorithms.som_schedule import BATCH_PASSES, n_steps, online_nodes, radius
+from xcluster.checks import check_integer, complaint
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import ArrayBlocks, Statistics, iterate
 
@@ -37,12 +36,6 @@ Array = NDArray[Any]
 FLOATS = [np.float64, np.float32]
 TILE_ROWS = 4096
 """Rows measured at once: their distances to the nodes of a common grid stay in cache."""
-BATCH_PASSES = 30
-ONLINE_STEPS = 50_000
-LAST_SIGMA = 0.3
-"""Radius that ends the batch schedule: a neighbour's samples weigh 0.4 % of a node's own."""
-SHRINKING_SHARE = 2 / 3
-"""Share of the passes in which the radius shrinks; the others let the nodes settle."""
 SETTLED = 1e-3
 """Refinement is done when the quantisation error falls by a smaller share."""
 
@@ -174,11 +167,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         UserWarning
             Where there are more nodes than samples.
         """
-        self._check_parameters()
+        check_parameters(self)
         X = validate_data(self, X, dtype=FLOATS, order="C")
-        weight = self._checked_weight(sample_weight, X)
+        weight = checked_weight(self, sample_weight, X)
         self.grid_ = default_grid(len(X)) if self.grid is None else check_grid(self.grid)
-        self._warn_of_empty_nodes(len(X))
+        warn_of_empty_nodes(self, len(X))
         blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
         with single_threaded_blas():
             if self.training == "online":
@@ -300,7 +293,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _move_nodes(self, statistics: Statistics) -> None:
         """Put each node at the mean of the samples, weighted by closeness in the grid."""
-        closeness = np.exp(-squared_distances(self.grid_) / (2 * self._radius() ** 2))
+        closeness = np.exp(-squared_distances(self.grid_) / (2 * radius(self) ** 2))
         with single_threaded_blas():
             weight = closeness @ statistics.sums["weight"]
             first = closeness @ statistics.sums["first"]
@@ -309,13 +302,6 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.cluster_centers_ = self.cluster_centers_.copy()
         self.cluster_centers_[reached] = first[reached] / weight[reached, None]
         self.n_iter_ += 1
-
-    def _radius(self) -> float:
-        """Return the radius of the neighbourhood for the pass under way."""
-        start = self._first_sigma()
-        shrinking = max(SHRINKING_SHARE * self._n_steps() - 1, 1)
-        done = min(self.n_iter_ / shrinking, 1.0) if self.training == "batch" else 1.0
-        return float(start * (min(LAST_SIGMA, start) / start) ** done)
 
     def _sums(self, X: Array, weight: Array) -> dict[str, Array]:
         nodes = ranks_of_nodes(X, self.cluster_centers_, np.float32).argmin(axis=1)
@@ -345,22 +331,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _train_batch(self, blocks: ArrayBlocks) -> None:
         self.cluster_centers_ = plane(blocks.X, blocks.sample_weight, self.grid_)
         self.n_iter_ = 0
-        iterate(self, blocks, self._n_steps())
+        iterate(self, blocks, n_steps(self))
 
     def _train_online(self, X: Array) -> None:
-        from minisom import MiniSom
-
-        som = MiniSom(
-            *self.grid_,
-            X.shape[1],
-            sigma=self._first_sigma(),
-            learning_rate=0.5 if self.learning_rate is None else self.learning_rate,
-            random_seed=_as_seed(self.random_state),
-        )
-        som.random_weights_init(X)
-        som.train(X, self._n_steps())
-        self.cluster_centers_ = som.get_weights().reshape(-1, X.shape[1])
-        self.n_iter_ = self._n_steps()
+        self.cluster_centers_ = online_nodes(self, X)
+        self.n_iter_ = n_steps(self)
 
     def _nearest(self, X: Array) -> Array:
         def of_tile(start: int) -> Array:
@@ -375,43 +350,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return np.asarray(validate_data(self, X, dtype=FLOATS, reset=False))
 
     def _is_trained(self) -> bool:
-        return self.n_iter_ >= self._n_steps()
-
-    def _n_steps(self) -> int:
-        if self.n_iter is not None:
-            return self.n_iter
-        return ONLINE_STEPS if self.training == "online" else BATCH_PASSES
-
-    def _first_sigma(self) -> float:
-        return max(max(self.grid_) / 4, 1.0) if self.sigma is None else self.sigma
+        return self.n_iter_ >= n_steps(self)
 
     @property
     def _n_features_out(self) -> int:
         return len(self.cluster_centers_)
-
-    def _check_parameters(self) -> None:
-        check_choice("training", self.training, ("batch", "online"))
-        for name in ("sigma", "learning_rate"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), above=0)
-        if self.n_iter is not None:
-            check_integer("n_iter", self.n_iter, minimum=1)
-
-    def _checked_weight(self, sample_weight: Any, X: Array) -> Array | None:
-        if sample_weight is not None and self.training == "online":
-            rule = "online training shows one sample a step and takes no weights"
-            raise ValueError(complaint("sample_weight", "...", rule, 'use training="batch"'))
-        return check_weight(sample_weight, X)
-
-    def _warn_of_empty_nodes(self, n_samples: int) -> None:
-        if math.prod(self.grid_) > n_samples:
-            rule = f"has more nodes than there are samples ({n_samples}), so some stay empty"
-            message = complaint("grid", self.grid_, rule, "take a smaller grid")
-            warn(message)
-
-
-def _as_seed(random_state: Any) -> int:
-    """Return an int seed as it is, or one drawn from another random state."""
-    if isinstance(random_state, numbers.Integral):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
