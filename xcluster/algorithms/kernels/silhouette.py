@@ -16,7 +16,7 @@ LANES = 128
 @njit(nogil=True, cache=True)
 def distance_sums(
     queries: Array, rows: Array, weights: Array, starts: Array, clusters: Array, n_clusters: int
-) -> Array:  # pragma: no cover - compiled
+) -> Array:
     """Return the weighted sums of distances from each query to the rows of each cluster.
 
     A cell holds the rows that share a cluster in every labelling: each distance is taken once,
