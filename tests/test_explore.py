@@ -13,7 +13,10 @@ import pytest
 import xarray as xr
 from chromium import PROGRAM, Chromium
 
+from xcluster import datasets
+from xcluster.explore import excerpt
 from xcluster.explore import gather as gathering
+from xcluster.explore.backdrop import in_greys
 from xcluster.explore.gather import gather
 from xcluster.explore.panels import in_steps
 from xcluster.explore.raster import raster_of
@@ -36,7 +39,7 @@ def columns(tomography):
 @pytest.fixture
 def small(monkeypatch):
     """Limits that a small grid exceeds."""
-    monkeypatch.setattr(gathering, "MAX_BYTES", 4200)
+    monkeypatch.setattr(excerpt, "MAX_BYTES", 4200)
     monkeypatch.setattr(gathering, "MAX_POINTS", 50)
 
 
@@ -127,8 +130,9 @@ def test_each_pixel_of_the_map_shows_the_sample_that_lies_there(waters):
 
 def test_curves_come_back_from_their_steps(columns, tomography):
     content = gather([columns], {})
-    (panel,) = content.panels
+    (panel,) = content.results[0].panels
     found = panel.low + panel.step * panel.steps
+    assert any("255 steps" in note for note in content.notes)
     values = tomography.vs.transpose("latitude", "longitude", "depth").values.reshape(-1, 41)
     assert panel.steps.dtype == np.uint8
     assert np.abs(found - values).max() <= panel.step.max() * 0.501
@@ -176,14 +180,15 @@ def test_snapshots_are_bars_along_their_dim_with_fields(bands):
     clustering = bands.cluster.snapshots("band").kmeans(2)
     content = gather([clustering], {})
     assert content.cells.tolist() == [[0, 1, 2, 3, 4, 5]]
-    (panel,) = content.panels
+    (panel,) = content.results[0].panels
     assert (panel.kind, panel.shape) == ("field", (9, 7))
     assert clustering.explore().text
 
 
 def test_fields_have_the_north_at_the_top(ocean):
     stack = xr.concat([ocean.sst.fillna(0) + i for i in range(4)], "time").sortby("latitude")
-    (panel,) = gather([stack.cluster.snapshots("time").kmeans(2)], {}).panels
+    content = gather([stack.cluster.snapshots("time").kmeans(2)], {})
+    (panel,) = content.results[0].panels
     first = (panel.low + panel.step * panel.steps)[0].reshape(panel.shape)
     north_first = stack[0].sortby("latitude", ascending=False).values
     np.testing.assert_allclose(first, north_first, atol=0.02)
@@ -208,9 +213,150 @@ def test_stations_are_discs_and_curvilinear_grids_have_no_holes():
     assert (inner >= 0).all()
 
 
+def test_curvilinear_grids_are_whole_at_the_date_line_and_around_the_pole():
+    """Rings around a pole that is none of the grid's points; the grid ends at 179 degrees east."""
+    lon, colatitude = np.meshgrid(np.arange(-179, 181, 4.0), np.arange(1, 30, 2.0))
+    rings = xr.DataArray(
+        np.zeros(lon.shape),
+        {"lat": (("j", "i"), 90 - colatitude), "lon": (("j", "i"), lon)},
+        ("j", "i"),
+    )
+    raster = raster_of(rings)
+    assert raster.box[0] == -180
+    assert raster.box[2] == 360
+    _, south, _, height = raster.box
+    rows = south + (np.arange(len(raster.points)) + 0.5) * height / len(raster.points)
+    assert rows.max() > 89.5
+    assert (raster.points[rows > 60] >= 0).all()
+
+
+def test_one_step_of_stations_over_time_is_shown():
+    """The dims of a map are those of longitude and latitude, wherever they stand."""
+    random = np.random.default_rng(0)
+    values = random.normal(size=(3, 12, 2))
+    ds = xr.Dataset(
+        {name: (("time", "station"), values[..., i]) for i, name in enumerate("ab")},
+        {"lat": ("station", np.linspace(40, 50, 12)), "lon": ("station", np.linspace(0, 30, 12))},
+    )
+    clustering = ds.cluster.pixels().kmeans(2)
+    content = gather([clustering], {"time": 2})
+    np.testing.assert_array_equal(content.results[0].position, clustering.labels[2])
+    assert "time = 2 only" in content.notes
+
+
 def test_labels_that_are_all_missing_make_an_empty_page(ocean, waters):
     empty = waters.samples.where(ocean.sst > 1e9)
-    assert replace(waters, samples=empty).explore().text
+    page = replace(waters, samples=empty).explore()
+    assert "no sample has a label" in models_of(page)["notes"]["text"]
+
+
+# --------------------------------------------------------------------------- two results
+
+
+def test_results_of_the_same_values_carry_them_once(ocean, waters):
+    other = ocean.cluster.pixels().kmeans(4)
+    first, second = gather([waters, other], {}).results
+    assert first.panels is second.panels
+    assert [
+        name for name in data_of(models_of(waters.explore(other))["samples"]) if "panel" in name
+    ] == ["panel0_0"]
+
+
+def test_results_of_other_values_show_their_own(ocean):
+    warm = ocean[["sst", "air_temperature"]].cluster.pixels().kmeans(3)
+    wind = ocean[["wind_speed", "u_wind", "v_wind"]].cluster.pixels().kmeans(4)
+    first, second = gather([warm, wind], {}).results
+    assert first.panels[0].names == ["sst", "air_temperature"]
+    assert second.panels[0].names == ["wind_speed", "u_wind", "v_wind"]
+    assert second.centers.sizes["label"] == 4
+    assert (first.axes, second.axes[0]) == (("sst", "air_temperature"), "principal component 1")
+    data = data_of(models_of(warm.explore(wind))["samples"])
+    assert {"panel0_0", "panel1_0"} <= set(data)
+
+
+def test_a_result_whose_axes_run_the_other_way_is_turned(ocean, waters):
+    turned = ocean.isel(latitude=slice(None, None, -1)).transpose("longitude", "latitude")
+    other = turned.cluster.pixels().pca(3).gmm(4)
+    first, second = gather([waters, other], {}).results
+    np.testing.assert_array_equal(first.position, second.position)
+    np.testing.assert_array_equal(first.membership, second.membership)
+    np.testing.assert_allclose(first.components, second.components, atol=1e-4)
+    assert first.panels is second.panels
+
+
+def test_samples_of_either_result_are_shown_and_have_no_label_in_the_other(ocean):
+    north, south = (ocean.cluster.pixels().where(half).kmeans(2)
+                    for half in (ocean.latitude > 0, ocean.latitude < 0))  # fmt: skip
+    content = gather([north, south], {})
+    first, second = content.results
+    assert (first.position == 2).sum() == (content.y < 0).sum() > 0
+    assert (second.position == 2).sum() == (content.y > 0).sum() > 0
+    assert (first.panels[0].steps < 255).all()
+
+
+def test_titles_name_the_steps_that_were_stated(ocean, waters):
+    assert gather([waters], {}).results[0].title == "pca(3) → gmm, 4 labels"
+    assert gather([ocean.cluster.pixels().kmeans(1)], {}).results[0].title == "kmeans, 1 label"
+
+
+# --------------------------------------------------------------------------- windows
+
+
+@pytest.fixture(scope="module")
+def image():
+    return datasets.stem().isel(y=slice(60), x=slice(80))
+
+
+@pytest.fixture(scope="module")
+def picked(image):
+    """Windows at 30 positions."""
+    random = np.random.default_rng(0)
+    at = {dim: random.choice(image[dim].values[6:-6], 30) for dim in ("y", "x")}
+    return image.cluster.patches(8, at=at).pca(2).kmeans(3)
+
+
+def test_windows_at_positions_lie_over_their_image(image, picked):
+    content = gather([picked], {})
+    assert content.raster.box == pytest.approx(raster_of(next(iter(image.data_vars.values()))).box)
+    np.testing.assert_array_equal(content.x, picked.labels.x)
+    np.testing.assert_array_equal(content.y, picked.labels.y)
+    x0, y0, width, height = content.raster.box
+    rows, columns = content.cells.shape
+    for number, (x, y) in enumerate(zip(content.x, content.y, strict=True)):
+        pixel = int((y - y0) / height * rows), int((x - x0) / width * columns)
+        shown = content.cells[pixel]
+        assert (content.x[shown], content.y[shown]) == (x, y) or shown == number
+    half = 4 * float(image.x[1] - image.x[0])
+    row, column = np.nonzero(content.cells < 0)
+    empty = x0 + (column + 0.5) * width / columns, y0 + (row + 0.5) * height / rows
+    away = np.maximum(
+        *(np.abs(a[:, None] - b) for a, b in zip(empty, (content.x, content.y), strict=True))
+    )
+    assert away.min() >= half - 1e-9
+
+
+def test_each_window_at_a_position_is_a_mark(picked):
+    models = models_of(picked.explore())
+    marks = data_of(models["marks0"])
+    np.testing.assert_array_equal(marks["x"], picked.labels.x)
+    np.testing.assert_array_equal(marks["label"], picked.labels)
+    assert "backdrop" in models
+    assert "shade0" not in models
+
+
+def test_windows_of_a_lattice_let_their_image_through(image):
+    content = gather([image.cluster.patches(8, every=4).kmeans(2)], {})
+    assert content.cells.shape == (14, 19)
+    assert content.backdrop.grey.shape == (60, 80)
+    step = float(image.x[1] - image.x[0])
+    assert content.backdrop.window == pytest.approx((8 * step, 8 * step))
+
+
+def test_greys_leave_extremes_out():
+    greys = in_greys(np.r_[np.linspace(0, 1, 1001), 100, np.nan])
+    assert greys[-2:].tolist() == [255, 0]
+    assert abs(int(greys[500]) - 127) <= 2
+    assert in_greys(np.full(3, np.nan)).tolist() == [0, 0, 0]
 
 
 def test_the_page_is_saved_and_shown_in_a_frame(columns, tmp_path):
@@ -242,9 +388,26 @@ def test_another_grid_is_refused(columns, waters):
         columns.explore(waters)
 
 
+def test_what_is_no_result_is_refused(columns, tomography):
+    with pytest.raises(TypeError, match=r"other='Dataset'.*must be a Clustering"):
+        columns.explore(tomography)
+
+
+def test_windows_at_other_positions_are_refused(image, picked):
+    at = {dim: picked.labels[dim].values[::-1] for dim in ("y", "x")}
+    with pytest.raises(ValueError, match=r"other=.*other values of '[xy]'"):
+        picked.explore(image.cluster.patches(8, at=at).kmeans(3))
+
+
 def test_an_unknown_dim_is_refused(columns):
     with pytest.raises(ValueError, match=r"sel=.*names 'time'"):
         columns.explore(sel={"time": 0})
+
+
+def test_an_entry_beyond_a_dim_is_refused(bands):
+    clustering = bands.drop_vars("band").cluster.pixels().kmeans(2)
+    with pytest.raises(ValueError, match=r"sel=6: is not along 'band'"):
+        clustering.explore(sel={"band": 6})
 
 
 def test_a_result_without_its_data_says_so(columns, tmp_path):
@@ -253,6 +416,8 @@ def test_a_result_without_its_data_says_so(columns, tmp_path):
     columns.save(tmp_path / "fit.nc")
     with pytest.raises(ValueError, match="explore needs the original values"):
         xcluster.open(tmp_path / "fit.nc").explore()
+    with pytest.raises(ValueError, match="explore needs the original values"):
+        columns.explore(xcluster.open(tmp_path / "fit.nc"))
 
 
 # --------------------------------------------------------------------------- what it does

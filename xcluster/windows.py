@@ -37,7 +37,7 @@ class Patches:
         """Return the layout of ``data``: views of the image, nothing is copied."""
         dims = image_dims(data, self.vars, self.dims)
         names, left_out = choose_variables(data, self.vars, dims)
-        image = _with_coordinates(data[names], dims)
+        image = with_coordinates(data[names], dims)
         fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(image, dim)}
         image = image.isel(fallen)
         sizes = per_dim("size", self.size, dims)
@@ -113,7 +113,7 @@ def _check_sizes(size: Size, sizes: Mapping[Hashable, int], image: xr.Dataset) -
             raise ValueError(complaint("size", size, rule, "choose smaller windows"))
 
 
-def _with_coordinates(image: xr.Dataset, dims: Sequence[Hashable]) -> xr.Dataset:
+def with_coordinates(image: xr.Dataset, dims: Sequence[Hashable]) -> xr.Dataset:
     """Give the pixels numbers along dims without coordinates, lest centres lose their place."""
     lacking = [dim for dim in dims if dim not in image.coords]
     return image.assign_coords({dim: np.arange(image.sizes[dim]) for dim in lacking})
@@ -179,7 +179,7 @@ def upsample(
 ) -> xr.DataArray:
     """Paint labels of windows on the pixels; see `Clustering.upsample`."""
     dims = image_dims(data, sampler.vars, sampler.dims)
-    image = _with_coordinates(data, dims)
+    image = with_coordinates(data, dims)
     sizes = per_dim("size", sampler.size, dims)
     if sampler.at is not None:
         return _paint_points(labels, image, sizes, beyond)

@@ -9,18 +9,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
 from xcluster.plot.lattice import Lattice, edges, is_even, lattice_of, longitude_range, unrolled
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
 
 Array = NDArray[Any]
-Box = tuple[float, float, float, float]
-
-# On the longer side, where cells are not those of an even grid.
-PIXELS = 700
-
-# A point without neighbours is drawn as a disc of this share of the map's diagonal.
-DISC = 0.006
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +73,11 @@ def raster_of(labels: xr.DataArray) -> Raster:
     if lattice.kind == "grid":
         points, box, x, y = _grid(lattice, flat)
     else:
-        points, box, x, y = _scattered(lattice, flat)
-    view = view_of(lattice, None, None, None)
+        points, box, x, y = scattered(lattice, flat)
+    stretch = view_of(lattice, None, None, None).stretch
+    shape = float(np.clip(box[2] / (box[3] * stretch), 0.25, 4.0))
     names = with_units(lattice.x), with_units(lattice.y)
-    return Raster(points, box, x, y, names, ("number",) * 2, view.shape, lattice.upward, lattice)
+    return Raster(points, box, x, y, names, ("number",) * 2, shape, lattice.upward, lattice)
 
 
 def _has_place(labels: xr.DataArray) -> bool:
@@ -130,48 +125,4 @@ def _grid(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     shown_x, (west, width) = _resampled(along_x)
     shown_y, (south, height) = _resampled(y[rows])
     points = flat[np.ix_(rows[shown_y], columns[shown_x])]
-    return points, (west, south, width, height), *_by_point(np.meshgrid(x, y), flat)
-
-
-def _scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
-    """Give each pixel the nearest grid point that is near enough."""
-    from scipy.spatial import cKDTree
-
-    x = lattice.x.transpose(*lattice.dims).values.astype(float)
-    y = lattice.y.transpose(*lattice.dims).values.astype(float)
-    if lattice.is_lonlat:
-        west = longitude_range(x)[0]
-        x = west + (x - west) % 360
-    known = np.isfinite(x) & np.isfinite(y)
-    places = np.column_stack([x[known], y[known]])
-    low, high = places.min(axis=0), places.max(axis=0)
-    reach = _reach(cKDTree(places), places, high - low, lattice.kind == "points")
-    low, high = low - reach.max(), high + reach.max()
-    columns, rows = np.maximum(PIXELS * (high - low) / (high - low).max(), 2).astype(int)
-    steps = (high - low) / (columns, rows)
-    pixels = np.meshgrid(
-        low[0] + (np.arange(columns) + 0.5) * steps[0], low[1] + (np.arange(rows) + 0.5) * steps[1]
-    )
-    distance, nearest = cKDTree(places).query(np.stack(pixels, axis=-1))
-    points = np.where(distance <= reach[nearest], flat[known][nearest], -1)
-    width, height = map(float, high - low)
-    return points, (float(low[0]), float(low[1]), width, height), *_by_point([x, y], flat)
-
-
-def _reach(tree: Any, places: Array, size: Array, separate: bool) -> Array:
-    """Return how far from each point pixels still show it."""
-    disc = DISC * float(np.hypot(*size)) or 0.5
-    if len(places) < 5:
-        return np.full(len(places), disc)
-    spacing: Array = tree.query(places, k=5)[0][:, -1]
-    if separate:
-        return np.asarray(np.clip(spacing, disc, 2 * disc))
-    return np.asarray(np.minimum(spacing, 3 * np.median(spacing)))
-
-
-def _by_point(coordinates: Any, flat: Array) -> tuple[Array, Array]:
-    """Return coordinates in the order of the labels' own grid points."""
-    out = np.empty((2, flat.size))
-    for row, values in zip(out, coordinates, strict=True):
-        row[flat.ravel()] = np.asarray(values).ravel()
-    return out[0], out[1]
+    return points, (west, south, width, height), *by_point(np.meshgrid(x, y), flat)

@@ -1,9 +1,10 @@
 // Coordinates, labels, memberships and values of the sample, in words.
 const i = hovered.data.sample[0];
 const data = samples.data;
+const time = (value) => (isNaN(value) ? "no time" : new Date(value).toISOString().slice(0, 16));
 const parts = places.map(([text, column, kind]) => {
   const value = data[column][i];
-  return `${text} ${kind === "time" ? new Date(value).toISOString().slice(0, 16) : +value.toPrecision(6)}`;
+  return `${text} ${kind === "time" ? time(value) : +value.toPrecision(6)}`;
 });
 for (const { column, membership, names, colors, title } of results) {
   const label = data[column][i];
@@ -11,11 +12,11 @@ for (const { column, membership, names, colors, title } of results) {
   const share = membership ? `, membership ${(data[membership][i] / 254).toFixed(2)}` : "";
   parts.push(`${title} ${chip} <b>${names[label] ?? "no label"}</b>${share}`);
 }
-if (values) {
-  const { low, step } = values.scale.data;
+for (const { scale, column, names } of values) {
+  const { low, step } = scale.data;
   const n = low.length;
-  values.names.slice(0, 12).forEach((name, j) => {
-    const stored = data[values.column][i * n + j];
+  names.slice(0, 12).forEach((name, j) => {
+    const stored = data[column][i * n + j];
     parts.push(stored === 255 ? `${name}: none` : `${name}: ${+(low[j] + step[j] * stored).toPrecision(3)}`);
   });
 }

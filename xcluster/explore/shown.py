@@ -1,0 +1,153 @@
+"""What a page shows of one result, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix, reduction
+from xcluster.explore.excerpt import Excerpt, Indexers, cut
+from xcluster.explore.panels import Panel
+from xcluster.fitted import bound
+from xcluster.layout import COLUMN, LABEL, Layout
+from xcluster.plot.flags import Flags, flags_of
+from xcluster.question import layout_of
+
+if TYPE_CHECKING:
+    from xcluster.clustering import Clustering
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One clustering on the samples of the page.
+
+    Parameters
+    ----------
+    title
+        Steps, method and number of labels.
+    flags
+        Names and colours of the labels.
+    position : array of shape (n,)
+        Place of each sample's label in ``flags``; their number where it has none.
+    membership : uint8 array of shape (n,), optional
+        Greatest membership, 0 to 254.
+    components : float32 array of shape (n, 2)
+    axes
+        What the two components are.
+    panels
+        What is drawn of the sample under the pointer; those of the first result again, where
+        both compare the same values.
+    centers : Dataset
+        Over ``label``, in data units.
+    """
+
+    title: str
+    flags: Flags
+    position: Array
+    membership: Array | None
+    components: Array
+    axes: tuple[str, str]
+    panels: Sequence[Panel]
+    centers: xr.Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One clustering before anything is read, turned as the axes of the page run.
+
+    Parameters
+    ----------
+    clustering
+        Bound to its data.
+    labels
+        On the page's grid.
+    turn
+        How its other arrays are brought there.
+    """
+
+    clustering: Clustering
+    labels: xr.DataArray
+    turn: Indexers
+
+    @property
+    def features(self) -> xr.Dataset:
+        """One sample without values."""
+        return layout_of(bound(self.clustering, "explore")).features
+
+    def layout(self, excerpt: Excerpt) -> Layout:
+        """Return where samples and features of the shown grid points lie."""
+        return cut(cut(layout_of(bound(self.clustering, "explore")), self.turn), excerpt.indexers)
+
+    def rows(self, excerpt: Excerpt, kept: Array) -> Array:
+        """Return the features in data units, shape (n, n_features)."""
+        layout = self.layout(excerpt)
+        values = matrix.apply(layout, np.asarray, width=layout.n_features, dtype=np.float32)
+        return excerpt.rows(values, COLUMN)[kept]
+
+    def show(self, excerpt: Excerpt, kept: Array, panels: Sequence[Panel]) -> Result:
+        """Return what the page shows of the samples ``kept``."""
+        clustering, labels = self.clustering, excerpt.labels(self.labels)
+        flags = flags_of(labels)
+        positions = flags.positions(labels.values.ravel()[kept])
+        small = np.uint8 if len(flags.values) < 255 else np.uint16
+        components, axes = self._components(excerpt, kept)
+        return Result(
+            title=_title(clustering),
+            flags=flags,
+            position=np.where(np.isfinite(positions), positions, len(flags.values)).astype(small),
+            membership=self._membership(excerpt, kept),
+            components=components,
+            axes=axes,
+            panels=panels,
+            centers=clustering.centers,
+        )
+
+    def _membership(self, excerpt: Excerpt, kept: Array) -> Array | None:
+        if not self.clustering.is_soft:
+            return None
+        greatest = self.clustering.memberships.isel(self.turn).max(LABEL)
+        return np.asarray(
+            np.rint(254 * np.nan_to_num(excerpt.flat(greatest)[kept])).astype(np.uint8)
+        )
+
+    def _components(self, excerpt: Excerpt, kept: Array) -> tuple[Array, tuple[str, str]]:
+        """Return two columns: the first of the reduced space, else principal components."""
+        chain = self.clustering.assign.chain
+        space = reduction.transform(self.layout(excerpt), chain, self.clustering.template)
+        rows = excerpt.rows(space, "component")[kept].astype(float)
+        names = [f"component {number}" for number in space["component"].values]
+        if "feature" in space.coords:
+            names = [str(name) for name in space["feature"].values]
+        if chain.keeps_columns and rows.shape[1] > 2:
+            rows, names = _principal(rows), ["principal component 1", "principal component 2"]
+        if rows.shape[1] == 1:
+            # A single component is spread upwards, evenly and without a pattern, so that points
+            # show.
+            spread = (np.arange(len(rows)) * 0.618034) % 1
+            rows, names = np.column_stack([rows, spread]), [names[0], ""]
+        return rows[:, :2].astype(np.float32), (names[0], names[1])
+
+
+def _title(clustering: Clustering) -> str:
+    """Say by which steps and method the labels were found."""
+    stated = [str(step) for step in bound(clustering, "explore").steps if not step.assumed]
+    count = f"{clustering.k} label{'s' if clustering.k != 1 else ''}"
+    return f"{' → '.join([*stated, clustering.method])}, {count}"
+
+
+def _principal(rows: Array) -> Array:
+    from sklearn.utils.extmath import randomized_svd
+
+    complete = np.isfinite(rows).all(axis=1)
+    if complete.sum() < 2:
+        return rows[:, :2]
+    centered = rows - rows[complete].mean(axis=0)
+    _, _, axes = randomized_svd(centered[complete], 2, random_state=0)
+    return np.asarray(centered @ axes.T)
