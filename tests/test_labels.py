@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
+import xcluster
 from xcluster import rows
 from xcluster.question import layout_of
 
@@ -281,3 +282,26 @@ def test_one_label_is_a_clustering_too(ocean):
     one = ocean.cluster.pixels().kmeans(1)
     assert (one.labels.fillna(0) == 0).all()
     assert len(one.labels.attrs["flag_values"]) == 2
+
+
+# ------------------------------------------------------------------------------- noise alone
+
+SPARSE = {
+    "eps": lambda samples: samples.dbscan(eps=1e-6, min_samples=40),
+    "min_cluster_size": lambda samples: samples.hdbscan(min_cluster_size=200),
+}
+
+
+@pytest.mark.parametrize("parameter", SPARSE)
+def test_where_every_sample_is_noise_a_warning_says_so_and_the_result_is_empty(parameter):
+    ds = xcluster.datasets.ocean()[["sst", "wind_speed"]]
+    ds = ds.isel(latitude=slice(10, 80, 4), longitude=slice(0, 180, 7))
+    with pytest.warns(UserWarning, match=rf"{parameter}.* every sample is noise"):
+        fit = SPARSE[parameter](ds.cluster.pixels().scale())
+    assert fit.k == 0
+    assert (fit.labels == -1).equals(ds.to_dataarray().notnull().all("variable"))
+    assert fit.centers.sizes["label"] == fit.distances.sizes["label"] == 0
+    assert list(fit.report().name) == ["unclassified"]
+    xr.testing.assert_equal(fit.predict(ds), fit.labels)
+    with pytest.raises(ValueError, match="every sample is noise"):
+        fit.members(0)

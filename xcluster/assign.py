@@ -94,10 +94,12 @@ class Assign:
     def _distances(self, Z: Array) -> Array:
         if hasattr(self.clusterer, "transform"):
             raw = np.asarray(self.clusterer.transform(Z))
-        else:
+        elif len(self.centers):
             from sklearn.metrics import pairwise_distances
 
             raw = pairwise_distances(Z, self.centers.astype(Z.dtype))
+        else:
+            raw = np.empty((len(Z), 0), Z.dtype)
         nearest = np.full((len(Z), self.partition.n_labels), np.inf, raw.dtype)
         for number, label in enumerate(self.partition.codes):
             np.minimum(nearest[:, label], raw[:, number], out=nearest[:, label])

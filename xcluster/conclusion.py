@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster import connection, fitting, matrix, question
 from xcluster.assign import Assign
-from xcluster.checks import complaint
+from xcluster.checks import complaint, warn
 from xcluster.clustering import Clustering
 from xcluster.labels import Partition, canonical_order
 from xcluster.latent import latent_dims
@@ -52,6 +52,8 @@ def conclude(
         estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
     fitting.forget_rows(estimator)
     record = replace(record, notes=(*record.notes, *notes(estimator)))
+    if not len(centers):
+        warn(nothing_found(method, estimator))
     answer: Clustering = question.answer(
         samples,
         Clustering(
@@ -80,6 +82,17 @@ def recut(clustering: Clustering, k: int | None, height: float | None) -> Cluste
     record = replace(clustering.record, counts=tuple(float(each) for each in counts))
     assign = replace(clustering.assign, clusterer=estimator, partition=partition, centers=centers)
     return replace(clustering, assign=assign, record=record, sweep=None, means=None, stored=None)
+
+
+DENSITY = ("eps", "min_cluster_size", "min_samples")
+
+
+def nothing_found(method: Method, estimator: Any) -> str:
+    """Say that every sample is noise, and what decided that."""
+    parameters = estimator.get_params(deep=False)
+    decisive = {name: parameters[name] for name in DENSITY if parameters.get(name) is not None}
+    rule = f"no group is dense enough with {decisive}, so that every sample is noise"
+    return complaint("method", method.name, rule, "raise eps, or lower the others")
 
 
 def notes(estimator: Any) -> list[str]:

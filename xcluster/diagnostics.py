@@ -120,7 +120,7 @@ class Diagnostics(GridArrays):
     def _silhouette(self) -> xr.DataArray:
         samples = bound(self, "silhouette")
         if self.k < 2:
-            rule = "a silhouette compares the own label with the next, and there is one only"
+            rule = "a silhouette compares the own label with the next, which takes two at least"
             raise ValueError(complaint("k", self.k, rule, "cluster into more labels"))
         if self.record.complete > EXACT_ROWS:
             return _simplified(self)

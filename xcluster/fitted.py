@@ -136,6 +136,9 @@ def number_of(fitted: Fitted, label: int | str) -> int:
         number = check_integer("label", label, minimum=0)
         if number < fitted.k:
             return number
+    if not names:
+        rule = "this result has no labels: every sample is noise"
+        raise ValueError(complaint("label", label, rule, "cluster with other parameters"))
     rule = f"is no label; they are 0 to {fitted.k - 1}, named {', '.join(names)}"
     raise ValueError(complaint("label", label, rule, "choose one of these"))
 

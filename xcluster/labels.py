@@ -47,7 +47,7 @@ class Partition:
     @property
     def n_labels(self) -> int:
         """Number of labels."""
-        return int(self.codes.max()) + 1
+        return int(self.codes.max(initial=UNCLASSIFIED)) + 1
 
     def __call__(self, raw: Array) -> Array:
         """Return labels as float32; the clusterer's negative numbers are unclassified."""

@@ -43,7 +43,8 @@ class Chain:
             inverse = getattr(transformer, "inverse_transform", None)
             if inverse is None:
                 return None
-            Z = np.asarray(inverse(Z))
+            # scikit-learn refuses no rows: a result of noise alone has no centres.
+            Z = np.asarray(inverse(Z)) if len(Z) else np.empty((0, transformer.n_features_in_))
         return Z
 
     @property
