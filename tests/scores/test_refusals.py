@@ -27,6 +27,7 @@ KS = "must be numbers of clusters up to the 2 rows used. Pass smaller ks or rais
         (lambda: scores.silhouette_samples([0.0, 1.0], [0, 1]), "X=(2,)", TWO_DIMS),
         (lambda: scores.silhouette_samples(PAIR, [0, 1, 1]), "labels=(3,)", ONE_EACH),
         (lambda: scores.silhouette_samples(PAIR, [0.5, 1.0]), "labels=dtype('float64')", WHOLE),
+        (lambda: scores.silhouette_samples(PAIR, [np.inf, 1.0]), "labels=dtype('float64')", WHOLE),
         (
             lambda: scores.silhouette_samples(PAIR, [0, 1], [1.0, -1.0]),
             "sample_weight=array([ 1., -1.])",
@@ -200,6 +201,33 @@ def test_a_refusal_names_parameter_value_rule_and_remedy(call, value, rule):
 def test_a_wrong_type_is_named(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+NUMBERS = "must be an array of real numbers. Convert it to numbers."
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [
+        (lambda: scores.inertia([["a"], ["b"]], [0, 1]), "X='list of <U1'"),
+        (lambda: scores.inertia([[1j], [1]], [0, 1]), "X='list of complex128'"),
+        (lambda: scores.inertia([[0.0], [1.0, 2.0]], [0, 1]), "X='list of object'"),
+        (lambda: scores.inertia(None, [0, 1]), "X='NoneType of object'"),
+        (lambda: scores.inertia(PAIR, np.array(["a", "b"])), "labels='ndarray of <U1'"),
+        (lambda: scores.inertia(PAIR, [None, 1]), "labels='list of object'"),
+        (lambda: scores.inertia(PAIR, [0, 1], ["x", "y"]), "sample_weight='list of <U1'"),
+        (lambda: scores.inertia(PAIR, [0, 1], centers="ab"), "centers='str of <U2'"),
+    ],
+)
+def test_what_holds_no_numbers_is_named(call, value):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == f"{value}: {NUMBERS}"
+
+
+def test_booleans_and_whole_floats_are_labels():
+    assert scores.inertia(PAIR, [True, False]) == scores.inertia(PAIR, [1.0, 0.0]) == 0
+    assert scores.inertia(PAIR, [True, np.nan, 5][:2]) == 0
 
 
 def test_the_bounds_themselves_are_allowed():

@@ -92,9 +92,22 @@ def labelled_rows(
     return LabelledRows(X, cluster.reshape(-1), weight[kept], names, kept)
 
 
+def real_numbers(parameter: str, value: ArrayLike) -> Array:
+    """Return ``value`` as an array of integers or floats."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of several lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf":
+        kind = f"{type(value).__name__} of {array.dtype}"
+        rule = "must be an array of real numbers"
+        raise TypeError(complaint(parameter, kind, rule, "convert it to numbers"))
+    return array
+
+
 def as_matrix(parameter: str, value: ArrayLike) -> Array:
     """Return ``value`` as a 2-D float array; float32 stays, all else becomes float64."""
-    array = np.asarray(value)
+    array = real_numbers(parameter, value)
     if array.ndim != 2:
         rule = "must have two dimensions, rows and columns"
         raise ValueError(complaint(parameter, array.shape, rule, "reshape it"))
@@ -103,23 +116,23 @@ def as_matrix(parameter: str, value: ArrayLike) -> Array:
 
 def check_labels(parameter: str, labels: ArrayLike, n_samples: int) -> Array:
     """Return one integer label a row; whole floats are accepted, NaN counts as noise."""
-    array = np.asarray(labels)
+    array = real_numbers(parameter, labels)
     if array.shape != (n_samples,):
         rule = f"must have one entry for each of the {n_samples} rows"
         raise ValueError(complaint(parameter, array.shape, rule, "pass the labels of these rows"))
     if array.dtype.kind == "f":
         array = np.where(np.isnan(array), -1.0, array)
-    whole = array.astype(np.int64)
-    if not np.array_equal(whole, array):
-        raise ValueError(complaint(parameter, array.dtype, "must be integers", "number the labels"))
-    return whole
+        if not np.isfinite(array).all() or (array % 1).any():
+            rule = "must be integers"
+            raise ValueError(complaint(parameter, array.dtype, rule, "number the labels"))
+    return array.astype(np.int64)
 
 
 def check_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     """Return one finite float64 weight of at least zero for each row; None = ones."""
     if sample_weight is None:
         return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = real_numbers("sample_weight", sample_weight).astype(np.float64)
     if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
         rule = f"must be {n_samples} finite numbers of at least 0, one a row"
         raise ValueError(complaint("sample_weight", weight, rule, "check shape and values"))
