@@ -33,6 +33,7 @@ def test_a_code_may_itself_be_unclassified():
 
 def test_labels_are_counted():
     assert partition([1, 0, 1]).n_labels == 2
+    assert partition([-1, -1]).n_labels == 0
 
 
 def test_memberships_of_merged_labels_add_up():
@@ -203,6 +204,7 @@ def test_what_cannot_name_or_colour_labels_is_said(names, colors, message):
 def test_labels_are_numbered_by_falling_counts():
     assert canonical_order(np.array([5, 9, 7]), None).tolist() == [2, 0, 1]
     assert canonical_order(np.array([5, 9, 7]), np.zeros((3, 2))).dtype == np.int64
+    assert canonical_order(np.array([0, 5, 9], np.uint8), None).tolist() == [2, 1, 0]
 
 
 def test_labels_are_numbered_by_rising_values_where_given():
