@@ -7,9 +7,10 @@ import pytest
 import xarray as xr
 from cartopy.mpl.feature_artist import FeatureArtist
 from cartopy.mpl.geoaxes import GeoAxes
+from cartopy.mpl.gridliner import Gridliner
 from label_maps import COLORS, flagged
 from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import ListedColormap, to_hex
+from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.image import AxesImage
 
 from xcluster.palette import UNCLASSIFIED
@@ -36,9 +37,13 @@ def legend_of(ax):
 def bare(da, **keywords):
     """A map without lines over the data."""
     artist = maps.map(da, coastlines=False, **keywords)
-    for lines in artist.axes._gridliners if hasattr(artist.axes, "_gridliners") else []:
+    for lines in graticules(artist.axes):
         lines.remove()
     return artist
+
+
+def graticules(ax):
+    return [child for child in ax.get_children() if isinstance(child, Gridliner)]
 
 
 PLACES = {(-150.5, 3): 0, (-2.5, 33): 1, (153, -42): 2}
@@ -243,6 +248,46 @@ def test_wrapped_facets_hide_the_empty_panel(globe):
     assert [ax.get_visible() for ax in grid.axs.flat] == [True, True, True, False]
 
 
+def test_a_hidden_panel_has_the_shape_of_the_others(globe):
+    many = xr.concat([globe] * 3, "level").drop_attrs()
+    *_, hidden = maps.map(many, col="level", col_wrap=2, extent=(0, 40, 0, 40)).axs.flat
+    assert (hidden.get_xlim(), hidden.get_ylim()) == ((0, 40), (0, 40))
+
+
+@pytest.mark.parametrize("extent", [(120, -120, -40, 40), (-20, 40, 30, 70)])
+def test_meridians_of_a_region_are_named_on_either_side_of_the_date_line(globe, extent):
+    ax = maps.map(globe, extent=extent).axes
+    ax.figure.canvas.draw()
+    (lines,) = graticules(ax)
+    names = [text.get_text() for text in lines.bottom_label_artists]
+    assert len([name for name in names if name]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("projection", "extent"),
+    [
+        (ccrs.Robinson(), (-60, 120, -30, 40)),
+        (ccrs.LambertConformal(10, 45), (-20, 40, 30, 70)),
+        (ccrs.SouthPolarStereo(), (-180, 180, -90, -50)),
+    ],
+)
+def test_a_new_figure_has_the_shape_of_what_it_shows(globe, projection, extent):
+    ax = maps.map(globe, projection=projection, extent=extent, legend=False).axes
+    width, height = ax.figure.get_size_inches()
+    west, east, south, north = *ax.get_xlim(), *ax.get_ylim()
+    assert (width - 2) / (height - 0.8) == pytest.approx((east - west) / (north - south))
+
+
+def test_a_half_transparent_mesh_has_no_seams():
+    y, x = np.mgrid[0:30, 0:40].astype(float)
+    coords = {"lat": (("j", "i"), 40 + y + 0.1 * x), "lon": (("j", "i"), 10 + x - 0.1 * y)}
+    da = flagged(np.zeros((30, 40)), j=np.arange(30), i=np.arange(40)).assign_coords(coords)
+    artist = bare(da, alpha=0.5, legend=False)
+    places = [(float(20 + step), 55.0) for step in np.linspace(0, 10, 50)]
+    colors = {drawn_color(artist, *place) for place in places}
+    assert colors == {to_hex(0.5 + 0.5 * np.array(to_rgb(COLORS[0])))}
+
+
 @pytest.mark.parametrize("background", ["satellite", "relief"])
 def test_labels_over_a_background_are_half_transparent(globe, background):
     artist = maps.map(globe, background=background)
@@ -314,6 +359,31 @@ def test_an_unknown_coordinate_is_named_with_the_nearest(globe):
 def test_a_projection_of_an_image_is_refused():
     with pytest.raises(ValueError, match=r"projection='Robinson'.*not geographic"):
         maps.map(flagged([[0, 1]], y=[0], x=[0, 1]), projection=ccrs.Robinson())
+
+
+def test_options_of_which_one_would_be_ignored_are_refused(globe):
+    _, ax = plt.subplots(subplot_kw={"projection": ccrs.PlateCarree()})
+    times = xr.concat([globe, globe], "time")
+    refused = {
+        "facets make axes": (times, {"ax": ax, "col": "time"}),
+        "axes are given": (globe, {"ax": ax, "figsize": (3, 3)}),
+        "axes are given, and they have one": (globe, {"ax": ax, "projection": ccrs.Robinson()}),
+        "there are no facets": (globe, {"col_wrap": 2}),
+    }
+    for rule, (da, keywords) in refused.items():
+        with pytest.raises(ValueError, match=rule):
+            maps.map(da, **keywords)
+
+
+@pytest.mark.parametrize("option", [{"background": "relief"}, {"borders": True}])
+def test_an_image_has_no_earth_behind_it(option):
+    with pytest.raises(ValueError, match="not geographic"):
+        maps.map(flagged([[0, 1]], y=[0], x=[0, 1]), **option)
+
+
+def test_an_unknown_keyword_is_refused(globe):
+    with pytest.raises(AttributeError, match="add_colorbar"):
+        maps.map(globe, add_colorbar=False)
 
 
 def test_an_empty_extent_is_refused(globe):

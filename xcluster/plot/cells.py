@@ -53,7 +53,7 @@ def _draw_grid(
     y = lattice.y.values[rows].astype(float)
     values = values[np.ix_(rows, columns)]
     if not (is_even(x) and is_even(y)):
-        return ax.pcolormesh(edges(x), edges(y), values, **keywords)
+        return _mesh(ax, edges(x), edges(y), values, keywords)
     extent = (*edges(x)[[0, -1]], *edges(y)[[0, -1]])
     # In data units of the axes: cartopy would warp an image that reaches beyond the date line.
     looks = {"origin": "lower", "interpolation": "nearest", "transform": ax.transData}
@@ -127,14 +127,12 @@ def _between(bounds: Floats, places: Floats, order: NDArray[np.intp]) -> NDArray
 def _draw_curvilinear(
     ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
 ) -> Any:
-    from matplotlib.axes import Axes
-
     y = lattice.y.transpose(*lattice.x.dims).values.astype(float)
     x = lattice.x.values.astype(float)
     values = np.ma.masked_where(~np.isfinite(x + y), np.ma.masked_invalid(values))
     if not (lattice.is_lonlat and hasattr(ax, "projection")):
         shading = {"shading": "auto", **_in_crs(ax, lattice)}
-        return ax.pcolormesh(x, y, values, **shading, **keywords)
+        return _mesh(ax, x, y, values, {**shading, **keywords})
     corner = ax.projection.transform_points(lattice.crs, *corners(x, y))[..., :2]
     broken = _is_broken(corner, ax.projection)
     split = broken & ~np.ma.getmaskarray(values)
@@ -142,8 +140,26 @@ def _draw_curvilinear(
         _draw_split_cells(ax, corner, values, split, keywords)
     corner = np.where(np.isfinite(corner), corner, 0.0)
     whole = np.ma.masked_where(broken, values)
-    # Already in the axes' units, so matplotlib's own mesh: cartopy would mend cells once more.
-    return Axes.pcolormesh(ax, *np.moveaxis(corner, -1, 0), whole, **keywords)
+    return _mesh(ax, *np.moveaxis(corner, -1, 0), whole, keywords, plain=True)
+
+
+def _mesh(
+    ax: Any, x: Floats, y: Floats, values: Any, keywords: Mapping[str, Any], plain: bool = False
+) -> Any:
+    """Draw a mesh whose cells show no seams where it is half transparent.
+
+    Neighbours overlap by a pixel, so that the mesh is drawn opaque first, and then as a whole.
+    One in the axes' units is ``plain``: cartopy would mend its cells once more.
+    """
+    from matplotlib.axes import Axes
+
+    looks = dict(keywords)
+    alpha = looks.pop("alpha", None)
+    drawn = (Axes if plain else type(ax)).pcolormesh(ax, x, y, values, **looks)
+    if alpha is not None:
+        opacity = np.array([1.0, 1.0, 1.0, alpha], dtype=np.float32)
+        drawn.set_agg_filter(lambda image, dpi: (image * opacity, 0, 0))
+    return drawn
 
 
 def _is_broken(corner: Floats, projection: Any) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.checks import check_choice
+from xcluster.plot.view import shape_of
 
 Background = Literal["satellite", "relief"] | None
 Scale = Literal["110m", "50m"]
@@ -75,8 +76,17 @@ def _blue_marble() -> NDArray[np.uint8]:
         return np.asarray(Image.open(path))
 
 
-def add_graticule(ax: Any, degrees: bool, left: bool = True, bottom: bool = True) -> None:
-    """Draw thin lines of longitude and latitude, with degrees on the sides where wanted."""
+def add_graticule(
+    ax: Any,
+    degrees: bool,
+    left: bool = True,
+    bottom: bool = True,
+    longitudes: tuple[float, float] | None = None,
+) -> None:
+    """Draw thin lines of longitude and latitude, with degrees on the sides where wanted.
+
+    The range of ``longitudes`` may reach across the date line.
+    """
     from cartopy.mpl.ticker import LatitudeLocator, LongitudeLocator
 
     lines = ax.gridlines(
@@ -93,8 +103,18 @@ def add_graticule(ax: Any, degrees: bool, left: bool = True, bottom: bool = True
     lines.left_labels, lines.bottom_labels = left and degrees, bottom and degrees
     lines.xlabel_style = lines.ylabel_style = {"size": "small"}
     width, height = _inches(ax)
-    lines.xlocator = LongitudeLocator(nbins=int(np.clip(width / 0.7, 2, 6)))
+    meridians = LongitudeLocator(nbins=int(np.clip(width / 0.7, 2, 6)))
+    lines.xlocator = meridians if longitudes is None else _around(meridians, *longitudes)
     lines.ylocator = LatitudeLocator(nbins=int(np.clip(height / 0.5, 2, 8)))
+
+
+def _around(meridians: Any, west: float, east: float) -> Any:
+    """Return a locator of the meridians from west to east, as -180 to 180."""
+    from matplotlib.ticker import FixedLocator
+
+    at = meridians.tick_values(west, east)
+    within = at[(at >= west - 1e-6) & (at <= east + 1e-6)]
+    return FixedLocator(np.unique((within + 180) % 360 - 180))
 
 
 def _inches(ax: Any) -> tuple[float, float]:
@@ -102,6 +122,5 @@ def _inches(ax: Any) -> tuple[float, float]:
     figure_width, figure_height = ax.get_figure(root=True).get_size_inches()
     box = ax.get_position()
     width, height = box.width * figure_width, box.height * figure_height
-    shape = abs(np.subtract(*ax.get_xlim()) / np.subtract(*ax.get_ylim()))
-    shape /= ax.get_aspect() if isinstance(ax.get_aspect(), float) else 1.0
+    shape = shape_of(ax)
     return min(width, height * shape), min(height, width / shape)

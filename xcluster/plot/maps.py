@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
+from xcluster.checks import complaint
 from xcluster.plot.cells import draw_cells
 from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
 from xcluster.plot.lattice import Lattice, lattice_of
+from xcluster.plot.panels import refuse_size
 from xcluster.plot.style import Style, style_of
 from xcluster.plot.text import facet_title, with_units
-from xcluster.plot.view import Extent, View, view_of
+from xcluster.plot.view import Extent, View, shape_of, view_of
 
 BACKGROUND_ALPHA = 0.6
 
@@ -90,8 +92,8 @@ def map(
     ------
     ValueError
         If ``da`` has not two spatial dims; if ``cmap`` has fewer colours than there are labels; if
-        ``extent`` is empty; or if a projection or a background is wanted for an image that has no
-        place on Earth.
+        ``extent`` is empty; if a projection, a background or borders are wanted for an image that
+        has no place on Earth; or if options exclude each other, as ``ax`` and facets.
 
     Warns
     -----
@@ -108,6 +110,7 @@ def map(
     <matplotlib.image.AxesImage object at ...>
     """
     facets = [dim for dim in (row, col) if dim is not None]
+    _check_axes(ax, facets, figsize, projection, col_wrap)
     da = _squeezed(da, facets).compute()
     lattice = lattice_of(da, facets, x, y, transform)
     limits = {key: kwargs.pop(key) for key in ("vmin", "vmax", "norm") if key in kwargs}
@@ -115,9 +118,10 @@ def map(
     if alpha is None and background is not None:
         alpha = BACKGROUND_ALPHA
     view = view_of(lattice, projection, extent, ax)
+    earth = Earth(background, coastlines, borders)
+    earth.check(view)
     if not bool(da.notnull().any()):
         warnings.warn("nothing to draw: all values are NaN", UserWarning, stacklevel=2)
-    earth = Earth(background, coastlines, borders)
     picture = Picture(lattice, view, style, earth, {"alpha": alpha, **kwargs})
     if facets:
         grid = _facet_grid(da, row, col, col_wrap, view)
@@ -133,6 +137,16 @@ class Earth:
     coastlines: bool
     borders: bool
 
+    def check(self, view: View) -> None:
+        """Refuse what an image without a place on Earth cannot have."""
+        if view.projection is not None:
+            return
+        for name, wanted in {"background": self.background, "borders": self.borders}.items():
+            if wanted:
+                rule = "the axes or the coordinates are not geographic"
+                remedy = "leave it out, or name x= and y= and pass transform= and a GeoAxes"
+                raise ValueError(complaint(name, wanted, rule, remedy))
+
     def add(self, ax: Any, view: View, left: bool, bottom: bool) -> None:
         """Draw it on a GeoAxes."""
         if self.background is not None:
@@ -143,7 +157,9 @@ class Earth:
             add_lines(ax, "coastline", "50m" if fine else "110m")
         if self.borders:
             add_lines(ax, "borders", "110m")
-        add_graticule(ax, view.is_plate_carree or not view.is_global, left, bottom)
+        degrees = view.is_plate_carree or not view.is_global
+        across = (west, east) if view.in_degrees and not view.is_global else None
+        add_graticule(ax, degrees, left, bottom, across)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +176,12 @@ class Picture:
         self, da: xr.DataArray, ax: Any, figsize: tuple[float, float] | None, legend: bool
     ) -> Any:
         """Draw one map, on new axes if there are none."""
+        made = ax is None and figsize is None
         ax = self._new_axes(figsize) if ax is None else ax
+        self.view.apply(ax)
+        if made:
+            width, height = _box(shape_of(ax), 8.0, 5.5)
+            ax.figure.set_size_inches(width + 2.0, height + 0.8)
         artist = self._draw_panel(ax, da)
         ax.set_title(self.style.title)
         if legend:
@@ -172,10 +193,13 @@ class Picture:
     ) -> Any:
         """Draw one map for each entry of the facets' dims, and one legend."""
         grid.fig.set_layout_engine("compressed")
-        grid.fig.set_size_inches(figsize or self._facet_size(*grid.axs.shape))
+        self.view.apply(grid.axs.flat[0])
+        shape = shape_of(grid.axs.flat[0])
+        grid.fig.set_size_inches(figsize or _facet_size(*grid.axs.shape, shape))
         places = dict(zip(grid.axs.flat, grid.name_dicts.flat, strict=True))
         panels = [ax for ax, place in places.items() if place is not None]
         for ax in places.keys() - panels:
+            self.view.apply(ax)  # a panel of another shape would hold the others apart
             ax.set_visible(False)
         for number, ax in enumerate(panels):
             left, bottom = (
@@ -206,17 +230,12 @@ class Picture:
     def _new_axes(self, figsize: tuple[float, float] | None) -> Any:
         import matplotlib.pyplot as plt
 
-        width, height = _box(self.view.shape, 8.0, 5.5)
         _, ax = plt.subplots(
-            figsize=figsize or (width + 2.0, height + 0.8),
+            figsize=figsize,
             subplot_kw={"projection": self.view.projection},
             layout="compressed",
         )
         return ax
-
-    def _facet_size(self, rows: int, columns: int) -> tuple[float, float]:
-        width, height = _box(self.view.shape, max(9.0 / columns, 2.0), 3.0)
-        return columns * (width + 0.2) + 1.6, rows * (height + 0.35) + 0.5
 
 
 def _facet_grid(
@@ -229,6 +248,32 @@ def _facet_grid(
         da, col=col, row=row, col_wrap=col_wrap, figsize=(6.0, 4.0), subplot_kws=subplots
     )
     return grid
+
+
+def _facet_size(rows: int, columns: int, shape: float) -> tuple[float, float]:
+    width, height = _box(shape, max(9.0 / columns, 2.0), 3.0)
+    return columns * (width + 0.2) + 1.6, rows * (height + 0.35) + 0.5
+
+
+def _check_axes(
+    ax: Any,
+    facets: Sequence[Hashable],
+    figsize: tuple[float, float] | None,
+    projection: Any,
+    col_wrap: int | None,
+) -> None:
+    """Refuse options of which one would be ignored."""
+    if ax is not None:
+        refuse_size(figsize)
+        if facets:
+            rule = "facets make axes of their own"
+            raise ValueError(complaint("ax", ax, rule, "leave out ax, or col and row"))
+        if projection is not None:
+            rule, remedy = "axes are given, and they have one", "pass either ax or projection"
+            raise ValueError(complaint("projection", type(projection).__name__, rule, remedy))
+    if col_wrap is not None and not facets:
+        rule = "there are no facets"
+        raise ValueError(complaint("col_wrap", col_wrap, rule, "name a dim as col="))
 
 
 def _box(shape: float, width: float, height: float) -> tuple[float, float]:

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.checks import complaint
+
 Figsize = tuple[float, float] | None
 
+# Width of a character of tick labels, in inches.
+CHARACTER = 0.083
 
-def single_axes(ax: Any, figsize: Figsize = None) -> Any:
-    """Return ``ax``, or the axes of a new figure."""
+# More names than this do not fit along one axis.
+NAMES_MAX = 40
+
+
+def single_axes(ax: Any, figsize: Figsize, size: tuple[float, float] = (6.0, 4.0)) -> Any:
+    """Return ``ax``, or the axes of a new figure, of ``size`` by default."""
     if ax is not None:
+        refuse_size(figsize)
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=figsize or (6.0, 4.0), layout="constrained")[1]
+    return plt.subplots(figsize=figsize or size, layout="constrained")[1]
+
+
+def refuse_size(figsize: Figsize) -> None:
+    """Refuse a size of the figure beside axes, which have one already."""
+    if figsize is not None:
+        rule = "axes are given, and they have the size of their figure"
+        raise ValueError(complaint("figsize", figsize, rule, "pass either ax or figsize"))
+
+
+def named_places(n: int) -> NDArray[np.intp]:
+    """Return which of ``n`` entries along an axis are named: evenly spaced ones of too many."""
+    return np.arange(0, n, -(-n // NAMES_MAX) or 1)
 
 
 def panel_columns(n: int, at_most: int = 6) -> int:
@@ -28,6 +52,7 @@ def panel_grid(
     col_wrap: int | None = None,
     figsize: Figsize = None,
     *,
+    ax: Any = None,
     sharex: bool = True,
     sharey: bool = True,
 ) -> list[Any]:
@@ -39,9 +64,13 @@ def panel_grid(
         Number of panels.
     panel
         Width and height of one, in inches.
+    ax
+        Axes to use instead, at least ``n``.
     """
     import matplotlib.pyplot as plt
 
+    if ax is not None:
+        return _given(ax, n, col_wrap, figsize)
     columns = col_wrap or panel_columns(n, 6 if panel[0] < panel[1] else 3)
     columns = min(columns, n)
     rows = -(-n // columns)
@@ -62,8 +91,23 @@ def panel_grid(
     return list(axes.flat[:n])
 
 
-def outer_labels(axes: list[Any], x: str, y: str) -> None:
-    """Write what the axes of a grid of panels are, once for all of them."""
+def _given(ax: Any, n: int, col_wrap: int | None, figsize: Figsize) -> list[Any]:
+    refuse_size(figsize)
+    axes = list(np.ravel(np.asarray(ax, dtype=object)))
+    if len(axes) < n:
+        remedy = "pass as many, as from plt.subplots"
+        raise ValueError(complaint("ax", len(axes), f"there are {n} panels", remedy))
+    if col_wrap is not None:
+        raise ValueError(complaint("col_wrap", col_wrap, "axes are given", "pass either of them"))
+    return axes[:n]
+
+
+def outer_labels(axes: list[Any], x: str, y: str, *, given: bool = False) -> None:
+    """Write what the axes of a grid of panels are: once for all, on each where they are given."""
+    if given:
+        for ax in axes:
+            ax.set(xlabel=x, ylabel=y)
+        return
     figure = axes[0].figure
     figure.supxlabel(x, fontsize="medium")
     figure.supylabel(y, fontsize="medium")

@@ -68,19 +68,6 @@ class View:
         middle = np.deg2rad((self.extent[2] + self.extent[3]) / 2)
         return float(1 / max(np.cos(middle), 0.1))
 
-    @property
-    def shape(self) -> float:
-        """Width over height of the axes."""
-        west, east, south, north = self.extent
-        if self.is_world and not self.is_plate_carree:
-            (west, east), (south, north) = self.projection.x_limits, self.projection.y_limits
-        width, height = abs(east - west), abs(north - south) * self.stretch
-        if self.is_global and not (self.is_world or self.is_plate_carree):
-            return 1.0
-        if self.in_degrees and not self.is_plate_carree and not self.is_global:
-            width *= np.cos(np.deg2rad((south + north) / 2))
-        return float(np.clip(width / (height or 1.0), 0.25, 4.0))
-
     def apply(self, ax: Any) -> None:
         """Set the limits of ``ax``, and true shapes."""
         west, east, south, north = self.extent
@@ -99,6 +86,13 @@ class View:
             ax.set_global()
         else:
             ax.set_extent(self.extent, crs=ccrs.PlateCarree())
+
+
+def shape_of(ax: Any) -> float:
+    """Return width over height of axes whose limits are set."""
+    width, height = abs(np.subtract(*ax.get_xlim())), abs(np.subtract(*ax.get_ylim()))
+    stretch = ax.get_aspect() if isinstance(ax.get_aspect(), float) else 1.0
+    return float(np.clip(width / (height * stretch or 1.0), 0.25, 4.0))
 
 
 def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -> View:
