@@ -56,7 +56,7 @@ def weather():
 
 
 def legend_colors(ax):
-    legend = ax.get_legend()
+    (legend,) = [ax.get_legend()] if ax.get_legend() else ax.figure.legends
     return [to_hex(patch.get_facecolor()) for patch in legend.get_patches()]
 
 

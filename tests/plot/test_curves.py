@@ -39,6 +39,14 @@ def test_each_criterion_has_a_panel_and_errors_become_bars(distortion):
     assert axes[0].get_legend() is None
 
 
+def test_a_long_name_of_a_criterion_fits_beside_its_panel(distortion):
+    distortion.attrs["long_name"] = "mean squared distance to the centre of the nearest label"
+    ax = curves.criteria(xr.Dataset({"distortion": distortion}))[0]
+    ax.figure.canvas.draw()
+    text = ax.yaxis.label.get_window_extent()
+    assert 0 <= text.y0 < text.y1 <= ax.figure.bbox.height
+
+
 def test_scree_shows_shares_and_their_sum():
     bars = curves.scree(xr.DataArray([0.6, 0.3, 0.1], dims="component"))
     assert [bar.get_height() for bar in bars] == pytest.approx([60, 30, 10])

@@ -1,5 +1,6 @@
 """Profiles by label: members, bands, centres, and which way the axis goes."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -109,6 +110,30 @@ def test_names_of_channels_stand_below_them(data, labels):
 @pytest.mark.parametrize(("n", "columns"), [(1, 1), (5, 5), (6, 6), (7, 4), (10, 5), (20, 5)])
 def test_panels_stand_in_one_to_six_columns(n, columns):
     assert panel_columns(n) == columns
+
+
+def test_panels_may_be_given(data, labels):
+    figure, given = plt.subplots(2, 2)
+    axes = profiles.profiles(data, labels, ax=given)
+    assert axes == list(given.flat[:3])
+    assert {ax.get_xlabel() for ax in axes} == {"velocity [km s-1]"}
+    assert {ax.get_ylim() for ax in axes} == {(30, 0)}
+    assert given[1, 1].get_title() == ""
+    assert figure.get_supxlabel() == ""
+    with pytest.raises(ValueError, match="there are 3 panels"):
+        profiles.profiles(data, labels, ax=given[0])
+    with pytest.raises(ValueError, match="either ax or figsize"):
+        profiles.profiles(data, labels, ax=given, figsize=(3, 3))
+    with pytest.raises(ValueError, match="col_wrap"):
+        profiles.profiles(data, labels, ax=given, col_wrap=2)
+
+
+def test_very_many_curves_are_named_by_a_bar():
+    centers = xr.DataArray(np.ones((60, 2)), dims=("label", "depth"))
+    ax = profiles.centers(centers.assign_coords(label=range(60)))[0].axes
+    assert ax.get_legend() is None
+    (bar,) = ax.child_axes
+    assert bar.get_yticklabels()[-1].get_text() == "59"
 
 
 def test_curves_with_dims_that_do_not_fit_the_labels_are_refused(data, labels):

@@ -65,6 +65,43 @@ def test_circles_reach_the_farthest_member_of_each_label(components, labels):
     assert [to_hex(circle.get_edgecolor()) for circle in circles] == [COLORS[0], COLORS[2]]
 
 
+def test_options_of_the_other_way_to_color_points_are_refused(components, labels):
+    with pytest.raises(ValueError, match=r"log=True.*those of labels"):
+        scatter.scatter(components, labels, log=True)
+    with pytest.raises(ValueError, match=r"circles=.*there are none"):
+        scatter.scatter(components, circles=True)
+
+
+def test_points_may_be_drawn_without_an_explanation(components, labels):
+    assert scatter.scatter(components, labels, legend=False).axes.get_legend() is None
+    assert scatter.scatter(components, legend=False).colorbar is None
+    assert scatter.scatter3d(components, labels, legend=False).figure.legends == []
+
+
+def test_names_of_labels_stand_clear_of_three_axes(components, labels):
+    artist = scatter.scatter3d(components, labels)
+    artist.figure.canvas.draw()
+    (legend,) = artist.figure.legends
+    box = legend.get_window_extent()
+    assert not box.overlaps(artist.axes.zaxis.label.get_window_extent())
+    assert box.x1 <= artist.figure.bbox.width
+
+
+def test_points_far_back_have_the_colors_of_their_labels_too(components, labels):
+    artist = scatter.scatter3d(components, labels)
+    artist.figure.canvas.draw()
+    assert {to_hex(color, True) for color in artist.get_facecolors()} == {
+        COLORS[0] + "ff", COLORS[2] + "ff"
+    }  # fmt: skip
+
+
+def test_a_figure_of_very_many_features_stays_narrow():
+    values = xr.DataArray(np.random.default_rng(0).random((90, 5)), dims=("feature", "x"))
+    ax = scatter.parallel(values, xr.DataArray(np.zeros(5), dims="x"))[0].axes
+    assert ax.figure.get_size_inches()[0] <= 13
+    assert len(ax.get_xticks()) == 30
+
+
 def test_other_components_can_be_chosen(components):
     ax = scatter.scatter(components, x=1, y=2, density=False).axes
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("component 1", "component 2")

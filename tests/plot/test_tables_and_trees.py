@@ -44,6 +44,31 @@ def test_numbers_are_left_out_where_they_would_not_fit(table):
     assert numbers(matrices.correlation(table, annotate=False)) == []
 
 
+@pytest.mark.parametrize("rows", [1, 2, 20])
+def test_names_cells_and_color_bar_of_a_table_have_room(rows):
+    names = [f"sea surface temperature anomaly {i} [degC]" for i in range(3)]
+    da = xr.DataArray(np.ones((rows, 3)), {"label": range(rows), "v": names}, ("label", "v"))
+    image = matrices.features(da.assign_coords(label=[f"label {i}" for i in range(rows)]))
+    figure = image.figure
+    figure.canvas.draw()
+    assert image.axes.get_window_extent().height > 0.4 * rows * figure.dpi
+    bar = image.colorbar.ax.yaxis.label.get_window_extent()
+    assert 0 <= bar.y0 < bar.y1 <= figure.bbox.height
+
+
+def test_of_very_many_rows_evenly_spaced_ones_are_named():
+    names = [f"label_{i}" for i in range(120)]
+    da = xr.DataArray(np.eye(120), {"a": names, "b": names}, ("a", "b"))
+    axes = matrices.correlation(da).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == names[::3]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == names[::3]
+    np.testing.assert_array_equal(axes.get_yticks(), np.arange(0, 120, 3))
+
+
+def test_a_table_may_have_no_color_bar(table):
+    assert matrices.confusion(table, legend=False).colorbar is None
+
+
 def test_a_table_of_three_dims_is_refused(table):
     with pytest.raises(ValueError, match="a table needs two dims"):
         matrices.correlation(table.expand_dims("time"))
@@ -119,3 +144,10 @@ def test_silhouettes_are_sorted_and_as_thick_as_there_are_samples():
         "deep ocean (0.40)", "shelf", "coast (0.30)"
     ]  # fmt: skip
     assert ax.get_legend().get_texts()[0].get_text() == "mean 0.37"
+
+
+def test_the_mean_silhouette_stands_beside_the_data_not_over_it():
+    labels = flagged([[0, 0, 0, 2]], y=[0], x=range(4))
+    ax = silhouette.silhouette(xr.zeros_like(labels).drop_attrs() + 0.9, labels)[0].axes
+    ax.figure.canvas.draw()
+    assert not ax.get_legend().get_window_extent().overlaps(ax.patch.get_window_extent())

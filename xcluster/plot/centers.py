@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xcluster.plot.flags import flags_of_centers
-from xcluster.plot.panels import panel_columns
+from xcluster.plot.panels import named_places, panel_columns
 from xcluster.plot.profiles import centers as curves
 from xcluster.plot.text import with_units
 
@@ -48,7 +48,7 @@ def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
     columns = col_wrap or panel_columns(len(flags.names), 3)
     grid = draw_map(plain, col="label", col_wrap=columns, **kwargs)
     for ax, name, color in zip(grid.axs.flat, flags.names, flags.colors, strict=False):
-        ax.set_title(name, fontsize="medium", **_chip(color))
+        ax.set_title(name, fontsize="medium", pad=9, **_chip(color))
     return grid
 
 
@@ -83,7 +83,8 @@ def table(centers: xr.Dataset, **kwargs: Any) -> Any:
     values = np.stack([array.values for array in single], axis=1)
     coords = {"label": list(flags.names), "variable": [with_units(array) for array in single]}
     image = features(xr.DataArray(values, coords, ("label", "variable")), **kwargs)
-    for text, color in zip(image.axes.get_yticklabels(), flags.colors, strict=True):
+    colors = [flags.colors[place] for place in named_places(len(flags.colors))]
+    for text, color in zip(image.axes.get_yticklabels(), colors, strict=True):
         text.set(**_chip(color))
     return image
 

@@ -64,7 +64,7 @@ class ClusteringPlot(MethodPlots):
 
         over = self._over_image(keywords)
         upright = over["ax"].get_ylim() if "ax" in over else None
-        artist = draw(self.clustering.labels, **{**over, **keywords})
+        artist = drawn(draw, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
         if not {"col", "row"} & set(keywords):
@@ -111,7 +111,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.memberships import memberships as draw
 
-        return draw(self.clustering.memberships, **keywords)
+        return drawn(draw, self.clustering.memberships, **keywords)
 
     def profiles(self, var: Hashable | None = None, **keywords: Any) -> Any:
         """Draw members and centre of each label along the feature dim.
@@ -144,7 +144,7 @@ class ClusteringPlot(MethodPlots):
         labels = self.clustering.labels
         data = layout_of(samples).variables[var].array
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
-        return draw(data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords)
+        return drawn(draw, data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords)
 
     def centers(self, var: Hashable | None = None, **keywords: Any) -> Any:
         """Draw the centres of all labels: curves in one panel, fields, or a table.
@@ -179,8 +179,9 @@ class ClusteringPlot(MethodPlots):
         widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
         chosen = widest if var is None else check_choice("var", var, tuple(ndim))
         if ndim[chosen] == 0:
-            return table(centers if var is None else centers[[var]], **keywords)
-        return (curves if ndim[chosen] == 1 else fields)(centers[chosen], **keywords)
+            return drawn(table, centers if var is None else centers[[var]], **keywords)
+        draw = curves if ndim[chosen] == 1 else fields
+        return drawn(draw, centers[chosen], **keywords)
 
     def scatter(self, x: int = 0, y: int = 1, *, circles: bool = False, **keywords: Any) -> Any:
         """Draw two components of the clustered space against each other, coloured by label.
@@ -212,7 +213,7 @@ class ClusteringPlot(MethodPlots):
 
         components = self.clustering.features.compute()
         about = self._reduced_centers(components) if circles else False
-        return draw(components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
+        return drawn(draw, components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
 
     def scatter3d(self, x: int = 0, y: int = 1, z: int = 2, **keywords: Any) -> Any:
         """Draw three components of the clustered space against each other, coloured by label.
@@ -241,7 +242,7 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.scatter import scatter3d as draw
 
         components = self.clustering.features.compute()
-        return draw(components, self.clustering.labels, x=x, y=y, z=z, **keywords)
+        return drawn(draw, components, self.clustering.labels, x=x, y=y, z=z, **keywords)
 
     def histogram(self, **keywords: Any) -> Any:
         """Draw one histogram a component of the clustered space.
@@ -262,7 +263,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.scatter import histogram as draw
 
-        return draw(self.clustering.features.compute(), **keywords)
+        return drawn(draw, self.clustering.features.compute(), **keywords)
 
     def parallel(self, **keywords: Any) -> Any:
         """Draw each sample as a line across its features, in data units.
@@ -289,7 +290,7 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.scatter import parallel as draw
 
         layout = layout_of(bound(self.clustering, "plot.parallel"))
-        return draw(feature_values(layout), self.clustering.labels, **keywords)
+        return drawn(draw, feature_values(layout), self.clustering.labels, **keywords)
 
     def silhouette(self, **keywords: Any) -> Any:
         """Draw how much nearer each sample is to its own label than to the next.
@@ -315,7 +316,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.silhouette import silhouette as draw
 
-        return draw(self.clustering.silhouette.compute(), self.clustering.labels, **keywords)
+        return drawn(draw, self.clustering.silhouette.compute(), self.clustering.labels, **keywords)
 
     def confusion(self, other: Clustering | xr.DataArray, **keywords: Any) -> Any:
         """Draw how many samples have one label here and another in ``other``.
@@ -341,7 +342,7 @@ class ClusteringPlot(MethodPlots):
 
         theirs = other if isinstance(other, xr.DataArray) else other.labels
         titles = f"this result ({self.clustering.method})", _title(other)
-        return draw(confusion_table(self.clustering.labels, theirs, titles), **keywords)
+        return drawn(draw, confusion_table(self.clustering.labels, theirs, titles), **keywords)
 
     def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""

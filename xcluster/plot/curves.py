@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import xarray as xr
@@ -12,6 +13,9 @@ from xcluster.plot.text import dim_text, with_units
 
 LINE = "#0072b2"
 CHOICE = "#d55e00"
+
+# Characters beside one panel of several.
+PANEL_TEXT = 28
 
 
 def criterion(
@@ -73,6 +77,7 @@ def criteria(
     ds: xr.Dataset,
     chosen: Mapping[str, int] | None = None,
     *,
+    ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
@@ -84,6 +89,8 @@ def criteria(
         Criteria over ``k``. A variable ``<name>_error`` becomes error bars of ``<name>``.
     chosen : mapping, optional
         By name of the criterion, the k to mark.
+    ax : sequence of matplotlib Axes, optional
+        One a panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default at most 3.
     figsize : tuple of float, optional
@@ -106,10 +113,11 @@ def criteria(
     chosen = chosen or {}
     errors = {str(name) for name in ds if str(name).removesuffix("_error") in set(ds) - {name}}
     names = [str(name) for name in ds if ds[name].dims == ("k",) and str(name) not in errors]
-    axes = panel_grid(len(names), (3.4, 2.4), col_wrap, figsize, sharey=False)
-    for ax, name in zip(axes, names, strict=True):
+    axes = panel_grid(len(names), (3.4, 2.4), col_wrap, figsize, ax=ax, sharey=False)
+    for panel, name in zip(axes, names, strict=True):
         error = ds.get(f"{name}_error")
-        criterion(ds[name], chosen.get(name), error=error, ax=ax)
+        criterion(ds[name], chosen.get(name), error=error, ax=panel)
+        panel.set_ylabel(fill(panel.get_ylabel(), PANEL_TEXT))
     return axes
 
 

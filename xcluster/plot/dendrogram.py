@@ -84,7 +84,7 @@ def dendrogram(
         raise ValueError(complaint("linkage", np.shape(linkage), rule, remedy))
     check_integer("p", p, minimum=2)
     merges[:, 2] = _rising(merges[:, 2])
-    ax = single_axes(ax, figsize or (9.0, 4.5))
+    ax = single_axes(ax, figsize, (9.0, 4.5))
     paint = _by_cut(merges, cut, colors) if leaf_colors is None else _by_leaf(merges, leaf_colors)
     looks = {"link_color_func": paint, "leaf_rotation": 90, "leaf_font_size": 8}
     if leaf_sizes is not None:

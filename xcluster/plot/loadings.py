@@ -6,17 +6,20 @@ from typing import Any
 
 import xarray as xr
 
+from xcluster.checks import complaint
 from xcluster.palette import label_colors
 from xcluster.plot.matrices import features
 from xcluster.plot.panels import panel_grid
 from xcluster.plot.profiles import centers as draw_curves
 from xcluster.plot.style import legend as draw_legend
+from xcluster.plot.text import is_vertical, name_of
 
 
 def loadings(
     ds: xr.Dataset,
     *,
     at_most: int = 10,
+    ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
     **kwargs: Any,
@@ -29,12 +32,15 @@ def loadings(
         Over ``component`` and the feature dims.
     at_most : int, default 10
         The most components drawn.
+    ax : matplotlib Axes or sequence of them, optional
+        For a table, or one for each variable with curves; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row.
     figsize : tuple of float, optional
         In inches.
     **kwargs
-        To `xcluster.plot.maps.map`, or to ``Axes.imshow`` for a table.
+        To ``Axes.plot`` for curves, `xcluster.plot.maps.map` for maps, ``Axes.imshow`` for a
+        table.
 
     Returns
     -------
@@ -56,45 +62,44 @@ def loadings(
     2
     """
     ds = ds.isel(component=slice(at_most))
+    of_panels = {"col_wrap": col_wrap, "ax": ax, "figsize": figsize}
     curves = [array for array in ds.data_vars.values() if array.ndim == 2]
     if curves:
-        return _curves(curves, col_wrap, figsize)
+        return _curves(curves, of_panels, kwargs)
     fields = [array for array in ds.data_vars.values() if array.ndim == 3]
     if fields:
-        return _fields(fields[0], col_wrap, figsize, kwargs)
+        return _fields(fields[0], of_panels, kwargs)
+    if col_wrap is not None:
+        rule = "no variable has a feature dim, and the loadings are one table"
+        raise ValueError(complaint("col_wrap", col_wrap, rule, "leave it out"))
     table = ds.to_array("variable").transpose("component", "variable")
     limit = float(abs(table).max()) or 1.0
     looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "scaled": False, **kwargs}
-    image = features(table.rename("loading"), figsize=figsize, **looks)
+    image = features(table.rename("loading"), ax=ax, figsize=figsize, **looks)
     image.axes.set_ylabel("component")
     return image
 
 
 def _curves(
-    curves: list[xr.DataArray], col_wrap: int | None, figsize: tuple[float, float] | None
+    curves: list[xr.DataArray], of_panels: dict[str, Any], kwargs: dict[str, Any]
 ) -> list[Any]:
-    axes = panel_grid(len(curves), (3.6, 4.2), col_wrap, figsize, sharex=False, sharey=False)
+    (dim,) = [dim for dim in curves[0].dims if dim != "component"]
+    size = (3.6, 4.2) if is_vertical(curves[0], dim) else (4.8, 2.8)
+    axes = panel_grid(len(curves), size, **of_panels, sharex=False, sharey=False)
     for ax, array in zip(axes, curves, strict=True):
         named = array.rename(component="label")
-        named.attrs = {**array.attrs, "units": "1"}
-        draw_curves(named, ax=ax, legend=False)
+        named.attrs = {"long_name": f"loading of {name_of(array)}"}
+        draw_curves(named, ax=ax, legend=False, **kwargs)
     names = [f"component {number}" for number in curves[0]["component"].values]
-    draw_legend(axes, names, label_colors(len(names)))
+    draw_legend(axes[-1:], names, label_colors(len(names)))
     return axes
 
 
-def _fields(
-    field: xr.DataArray,
-    col_wrap: int | None,
-    figsize: tuple[float, float] | None,
-    kwargs: dict[str, Any],
-) -> Any:
+def _fields(field: xr.DataArray, of_panels: dict[str, Any], kwargs: dict[str, Any]) -> Any:
     from xcluster.plot.maps import map as draw_map
 
     named = field.assign_attrs(long_name="loading", units="1")
     limit = float(abs(named).max()) or 1.0
-    looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, **kwargs}
-    return draw_map(
-        named, col="component", col_wrap=col_wrap or min(3, field.sizes["component"]),
-        figsize=figsize, **looks,
-    )  # fmt: skip
+    looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, **of_panels, **kwargs}
+    looks["col_wrap"] = looks["col_wrap"] or min(3, field.sizes["component"])
+    return draw_map(named, col="component", **looks)

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.checks import complaint
-from xcluster.plot.panels import single_axes
+from xcluster.plot.panels import CHARACTER, named_places, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.text import dim_text, with_units
 
@@ -26,7 +26,8 @@ def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
     da : DataArray
         Square, over two dims whose coordinates name rows and columns.
     **kwargs
-        ``ax``, ``figsize``, ``cmap``, ``annotate``, and others to ``Axes.imshow``.
+        ``ax``, ``figsize``, ``annotate`` (numbers in the cells; by default where they fit),
+        ``legend`` (the colour bar), and others to ``Axes.imshow``: ``cmap``, ``vmin``, ``vmax``.
 
     Returns
     -------
@@ -148,6 +149,7 @@ def _table(
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     annotate: bool | None = None,
+    legend: bool = True,
     axis_names: bool = True,
     numbers: NDArray[Any] | None = None,
     **kwargs: Any,
@@ -155,24 +157,33 @@ def _table(
     if da.ndim != 2:
         rule = "a table needs two dims"
         raise ValueError(complaint("dims", da.dims, rule, "choose along the others with .isel()"))
-    rows, columns = da.shape
-    size = figsize or (min(2.2 + 0.55 * columns, 10.0), min(1.2 + 0.5 * rows, 9.0))
-    ax = single_axes(ax, size)
+    ax = single_axes(ax, figsize, _size(da))
     image = ax.imshow(da.values, **{"aspect": "auto", **kwargs})
     _name_cells(ax, da, axis_names)
     if annotate if annotate is not None else da.size <= CELLS_WITH_NUMBERS:
         _write_numbers(image, da.values, da.values if numbers is None else numbers, form)
-    color_bar(image, [ax], with_units(da))
+    if legend:
+        color_bar(image, [ax], with_units(da))
     return image
+
+
+def _size(da: xr.DataArray) -> tuple[float, float]:
+    """Return a size in which the cells, their names and the text of the colour bar have room."""
+    beside, below = (CHARACTER * max(map(len, _names(da, dim)), default=0) for dim in da.dims)
+    rows, columns = da.shape
+    high = max(0.5 * rows, CHARACTER * len(with_units(da)), 1.2)
+    wide = max(0.55 * columns, 1.2)
+    return min(wide, 8.0) + beside + 1.6, min(high, 8.0) + 0.7 * below + 0.7
 
 
 def _name_cells(ax: Any, da: xr.DataArray, axis_names: bool) -> None:
     rows, columns = da.dims
-    names = _names(da, columns)
+    names, places = _names(da, columns), named_places(da.sizes[columns])
     long = max(map(len, names), default=0) > 4
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
-    ax.set_xticks(range(len(names)), names, **turned)
-    ax.set_yticks(range(da.sizes[rows]), _names(da, rows))
+    ax.set_xticks(places, [names[place] for place in places], **turned)
+    names, places = _names(da, rows), named_places(da.sizes[rows])
+    ax.set_yticks(places, [names[place] for place in places])
     ax.tick_params(length=0)
     if axis_names:
         ax.set(xlabel=dim_text(da, columns), ylabel=dim_text(da, rows))

@@ -66,7 +66,7 @@ class MethodPlots:
             "leaf_sizes": sizes.tolist(),
         }
         p = max(check_integer("p", p, minimum=2), clusterer.n_clusters)
-        return draw(clusterer.linkage_matrix_, p, **{**given, **keywords})
+        return drawn(draw, clusterer.linkage_matrix_, p, **{**given, **keywords})
 
     def nodes(self, var: Hashable | None = None, **keywords: Any) -> list[Any]:
         """Draw the centre of each node of `som` where it stands in the map.
@@ -99,14 +99,14 @@ class MethodPlots:
         clusterer = clusterer_with(self.clustering, "grid_", "nodes", "som")
         chosen = self._of_lattice(raw_centers(self.clustering), clusterer.grid_, var)
         if isinstance(chosen, xr.Dataset):
-            return draw.planes(chosen, **keywords)
+            return drawn(draw.planes, chosen, **keywords)
         counts = np.rint(clusterer.counts_).astype(int).reshape(clusterer.grid_)
         colors = np.array(self.clustering.partition.label_colors())
         given = {
             "counts": xr.DataArray(counts, dims=("row", "col")),
             "color": colors[self.clustering.partition.codes].tolist(),
         }
-        return draw.nodes(chosen, **{**given, **keywords})
+        return drawn(draw.nodes, chosen, **{**given, **keywords})
 
     def u_matrix(self, **keywords: Any) -> Any:
         """Draw how far each node of `som` is from its neighbours.
@@ -127,7 +127,7 @@ class MethodPlots:
         """
         from xcluster.plot.nodes import u_matrix as draw
 
-        return draw(self.clustering.u_matrix().rename(som_row="row", som_col="col"), **keywords)
+        return drawn(draw, self.clustering.u_matrix().rename(som_row="row", som_col="col"), **keywords)
 
     def scree(self, **keywords: Any) -> Any:
         """Draw the share of variance of each principal component.
@@ -153,7 +153,7 @@ class MethodPlots:
         """
         from xcluster.plot.curves import scree as draw
 
-        return draw(explained_variance(self._step("explained_variance_ratio_", "pca")), **keywords)
+        return drawn(draw, explained_variance(self._step("explained_variance_ratio_", "pca")), **keywords)
 
     def training(self, **keywords: Any) -> list[Any]:
         """Draw how the variational auto-encoder learned.
@@ -180,7 +180,7 @@ class MethodPlots:
         from xcluster.plot.training import training as draw
 
         step = self._step("history_", "vae")
-        return draw(step.history_, step.best_epoch_, **keywords)
+        return drawn(draw, step.history_, step.best_epoch_, **keywords)
 
     def latent(
         self, var: Hashable | None = None, *, x: int = 0, y: int = 1, n: int = 7, **keywords: Any
@@ -224,10 +224,10 @@ class MethodPlots:
             raise ValueError(complaint("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)"))
         chosen = self._of_lattice(np.asarray(rows), (n, n), var)
         if isinstance(chosen, xr.Dataset):
-            return draw.planes(chosen.assign_coords(at), **keywords)
+            return drawn(draw.planes, chosen.assign_coords(at), **keywords)
         # The first row of panels is at the top, and the greatest value belongs there.
         upside = chosen.isel(row=slice(None, None, -1))
-        axes = draw.nodes(upside, **keywords)
+        axes = drawn(draw.nodes, upside, **keywords)
         axes[0].figure.suptitle(
             f"component {x} rightwards, component {y} upwards", fontsize="medium"
         )
@@ -259,7 +259,7 @@ class MethodPlots:
         """
         from xcluster.plot.maps import map as draw
 
-        artist = draw(self.clustering.threshold(u).labels, **keywords)
+        artist = drawn(draw, self.clustering.threshold(u).labels, **keywords)
         if not {"col", "row"} & set(keywords):
             artist.axes.set_title(f"{self.clustering.method}, membership above {u:g}")
         return artist
@@ -298,7 +298,7 @@ class MethodPlots:
             next_label_name=("next_label", names),
         )
         table["next_label"].attrs["long_name"] = "next label"
-        return draw(table, **keywords)
+        return drawn(draw, table, **keywords)
 
     def _lattice(self, x: int, y: int, n: int) -> tuple[Array, dict[str, Any]]:
         """Return points (n * n, n_components), rows first, and the coordinates of the lattice."""

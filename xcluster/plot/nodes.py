@@ -51,7 +51,7 @@ def u_matrix(
     'col'
     """
     _check_grid(da)
-    ax = single_axes(ax, figsize or (5.5, 4.5))
+    ax = single_axes(ax, figsize, (5.5, 4.5))
     image = ax.imshow(da.transpose("row", "col").values, **{"cmap": "bone_r", **kwargs})
     _whole_ticks(ax)
     ax.set(xlabel=dim_text(da, "col"), ylabel=dim_text(da, "row"))
@@ -63,6 +63,7 @@ def nodes(
     centers: xr.DataArray,
     counts: xr.DataArray | None = None,
     *,
+    ax: Any = None,
     figsize: tuple[float, float] | None = None,
     color: str | Sequence[str] = "#0072b2",
 ) -> list[Any]:
@@ -75,6 +76,8 @@ def nodes(
     counts : DataArray, optional
         Over ``row`` and ``col``: the number of samples of each node, which is written in its
         panel; nodes without samples are drawn in grey.
+    ax : sequence of matplotlib Axes, optional
+        One a panel; by default a new figure is made.
     figsize : tuple of float, optional
         In inches.
     color : str or sequence of str, default blue
@@ -100,28 +103,30 @@ def nodes(
     upright = is_vertical(centers, dim)
     rows, columns = centers.sizes["row"], centers.sizes["col"]
     size = min(1.2, 13 / columns), min(1.6 if upright else 1.1, 11 / rows)
-    axes = panel_grid(rows * columns, size, columns, figsize)
+    wrap = columns if ax is None else None
+    axes = panel_grid(rows * columns, size, wrap, figsize, ax=ax)
     levels = centers[dim].values
     levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
     values = centers.transpose("row", "col", dim).values.reshape(-1, len(levels))
     numbers = [None] * len(axes) if counts is None else _numbers(counts)
     colors = [color] * len(axes) if isinstance(color, str) else color
-    for ax, curve, number, own in zip(axes, values, numbers, colors, strict=True):
+    ends = (levels.max(), levels.min()) if is_depth(centers, dim) else (levels.min(), levels.max())
+    for panel, curve, number, own in zip(axes, values, numbers, colors, strict=True):
         xy = (curve, levels) if upright else (levels, curve)
-        ax.plot(*xy, color=own if number != 0 else EMPTY, linewidth=1.8)
+        panel.plot(*xy, color=own if number != 0 else EMPTY, linewidth=1.8)
         if number is not None:
-            _write_in_corner(ax, f"{number:,}")
-    if upright:
-        ends = (levels.max(), levels.min())
-        axes[0].set_ylim(*(ends if is_depth(centers, dim) else ends[::-1]))
+            _write_in_corner(panel, f"{number:,}")
+        if upright:
+            panel.set_ylim(*ends)
     sides = with_units(centers), dim_text(centers, dim)
-    outer_labels(axes, *(sides if upright else sides[::-1]))
+    outer_labels(axes, *(sides if upright else sides[::-1]), given=ax is not None)
     return axes
 
 
 def planes(
     ds: xr.Dataset,
     *,
+    ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
     **kwargs: Any,
@@ -132,6 +137,8 @@ def planes(
     ----------
     ds : Dataset
         Variables over ``row`` and ``col``; numeric coordinates of these become the axes.
+    ax : sequence of matplotlib Axes, optional
+        One a panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default at most 3.
     figsize : tuple of float, optional
@@ -154,19 +161,20 @@ def planes(
     1
     """
     names = list(ds.data_vars)
-    axes = panel_grid(len(names), (3.6, 2.9), col_wrap, figsize)
+    axes = panel_grid(len(names), (3.6, 2.9), col_wrap, figsize, ax=ax)
     at = [
         ds[dim].values if dim in ds.coords else np.arange(ds.sizes[dim]) for dim in ("col", "row")
     ]
-    for ax, name in zip(axes, names, strict=True):
+    for panel, name in zip(axes, names, strict=True):
         _check_grid(ds[name])
         values = ds[name].transpose("row", "col").values
-        mesh = ax.pcolormesh(*at, values, **{"shading": "nearest", **kwargs})
-        color_bar(mesh, [ax], with_units(ds[name]))
+        mesh = panel.pcolormesh(*at, values, **{"shading": "nearest", **kwargs})
+        color_bar(mesh, [panel], with_units(ds[name]))
     if "row" not in ds.coords:
-        axes[0].invert_yaxis()
-        _whole_ticks(axes[0])
-    outer_labels(axes, dim_text(ds, "col"), dim_text(ds, "row"))
+        for panel in axes if ax is not None else axes[:1]:  # those of a new figure share theirs
+            panel.invert_yaxis()
+            _whole_ticks(panel)
+    outer_labels(axes, dim_text(ds, "col"), dim_text(ds, "row"), given=ax is not None)
     return axes
 
 

@@ -25,6 +25,7 @@ def profiles(
     *,
     members: int = MEMBERS,
     quantiles: tuple[float, float] | None = (0.05, 0.95),
+    ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
@@ -44,6 +45,8 @@ def profiles(
         always of all members.
     quantiles : tuple of float, optional
         Limits of the band; None leaves it out.
+    ax : sequence of matplotlib Axes, optional
+        One a panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default 1 to 6, by the number of labels.
     figsize : tuple of float, optional
@@ -77,17 +80,19 @@ def profiles(
     flags = flags_of(labels)
     upright = is_vertical(data, dim)
     panel = (1.9, 3.2) if upright else (3.0, 2.0)
-    axes = panel_grid(max(len(flags.values), 1), panel, col_wrap, figsize)
+    axes = panel_grid(max(len(flags.values), 1), panel, col_wrap, figsize, ax=ax)
     levels = _levels(data, dim)
-    for ax, label, name, color in zip(axes, flags.values, flags.names, flags.colors, strict=False):
+    for own, label, name, color in zip(axes, flags.values, flags.names, flags.colors, strict=False):
         chosen = values[of_sample == label]
-        drawing = _Curves(ax, upright, color)
+        drawing = _Curves(own, upright, color)
         drawing.members(levels, chosen[_spread(len(chosen), members)])
         if quantiles is not None:
             drawing.band(levels, chosen, quantiles)
         drawing.center(*_center(centers, int(label), levels, chosen, dim))
-        ax.set_title(f"{name} (n = {len(chosen):,})", fontsize="medium")
-    _name_axes(axes, data, dim, upright)
+        own.set_title(f"{name} (n = {len(chosen):,})", fontsize="medium")
+    _direct(axes, data, dim, upright)
+    sides = with_units(data), dim_text(data, dim)
+    outer_labels(axes, *(sides if upright else sides[::-1]), given=ax is not None)
     return axes
 
 
@@ -97,6 +102,7 @@ def centers(
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     legend: bool = True,
+    **kwargs: Any,
 ) -> list[Any]:
     """Draw all centres in one panel, one curve a label.
 
@@ -111,6 +117,8 @@ def centers(
         In inches.
     legend : bool, default True
         Whether to name the labels beside the curves.
+    **kwargs
+        To ``Axes.plot``.
 
     Returns
     -------
@@ -134,13 +142,14 @@ def centers(
     dim = _curve_dim(centers, centers["label"])
     flags = flags_of_centers(centers)
     upright = is_vertical(centers, dim)
-    ax = single_axes(ax, figsize or ((4.5, 5.0) if upright else (7.0, 4.0)))
+    size = (4.5, 5.0) if upright else (7.0, 4.0)
+    ax = single_axes(ax, figsize, size)
     levels = _levels(centers, dim)
     rows = centers.transpose("label", dim).values
     lines = []
     for values, name, color in zip(rows, flags.names, flags.colors, strict=True):
         xy = (values, levels) if upright else (levels, values)
-        lines += ax.plot(*xy, color=color, linewidth=2.0, label=name)
+        lines += ax.plot(*xy, **{"color": color, "linewidth": 2.0, "label": name, **kwargs})
     _direct([ax], centers, dim, upright)
     sides = with_units(centers), dim_text(centers, dim)
     ax.set(**dict(zip(("xlabel", "ylabel"), sides if upright else sides[::-1], strict=True)))
@@ -220,20 +229,14 @@ def _center(
     return levels, np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _name_axes(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: bool) -> None:
-    _direct(axes, data, dim, upright)
-    sides = with_units(data), dim_text(data, dim)
-    outer_labels(list(axes), *(sides if upright else sides[::-1]))
-
-
 def _direct(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: bool) -> None:
     """Fit the axis along the curves to its levels, downwards for depth, and write names on it."""
     levels = _levels(data, dim)
     ends = (levels.min(), levels.max())
-    if upright:
-        axes[0].set_ylim(*(ends[::-1] if is_depth(data, dim) else ends))
-    elif len(levels) > 1:
-        axes[0].set_xlim(*ends)
-    if data[dim].dtype.kind not in "iufM":
-        for ax in axes:
+    for ax in axes:
+        if upright:
+            ax.set_ylim(*(ends[::-1] if is_depth(data, dim) else ends))
+        elif len(levels) > 1:
+            ax.set_xlim(*ends)
+        if data[dim].dtype.kind not in "iufM":
             ax.set_xticks(levels, [str(value) for value in data[dim].values], rotation=90)

@@ -60,7 +60,7 @@ class SamplesPlot:
 
         selection = keywords.pop("sel", {})
         chosen = self._component(var) if isinstance(var, int) else self._variable(var)
-        return draw(chosen.sel(selection, method="nearest") if selection else chosen, **keywords)
+        return drawn(draw, chosen.sel(selection, method="nearest") if selection else chosen, **keywords)
 
     def correlation(self, **keywords: Any) -> Any:
         """Draw the correlation matrix of the features.
@@ -84,7 +84,7 @@ class SamplesPlot:
         """
         from xcluster.plot.matrices import correlation as draw
 
-        return draw(self.samples.correlation(), **keywords)
+        return drawn(draw, self.samples.correlation(), **keywords)
 
     def scree(self, **keywords: Any) -> Any:
         """Draw the share of variance of each principal component.
@@ -109,7 +109,7 @@ class SamplesPlot:
         """
         from xcluster.plot.curves import scree as draw
 
-        return draw(self.samples.explained_variance(), **keywords)
+        return drawn(draw, self.samples.explained_variance(), **keywords)
 
     def loadings(self, var: Hashable | None = None, **keywords: Any) -> Any:
         """Draw the axes of the reduced space in data coordinates: curves, maps or a table.
@@ -139,7 +139,7 @@ class SamplesPlot:
         found = self.samples.loadings()
         if var is not None:
             found = found[[check_choice("var", var, tuple(found.data_vars))]]
-        return draw(found, **keywords)
+        return drawn(draw, found, **keywords)
 
     def scatter(self, x: int = 0, y: int = 1, **keywords: Any) -> Any:
         """Draw two components against each other, coloured by their density.
@@ -166,7 +166,7 @@ class SamplesPlot:
         """
         from xcluster.plot.scatter import scatter as draw
 
-        return draw(self.samples.transform().compute(), x=x, y=y, **keywords)
+        return drawn(draw, self.samples.transform().compute(), x=x, y=y, **keywords)
 
     def histogram(self, **keywords: Any) -> list[Any]:
         """Draw one histogram a component.
@@ -191,7 +191,7 @@ class SamplesPlot:
         """
         from xcluster.plot.scatter import histogram as draw
 
-        return draw(self.samples.transform().compute(), **keywords)
+        return drawn(draw, self.samples.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
         variables = layout_of(self.samples).variables

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from xcluster.checks import complaint
 from xcluster.plot.flags import Flags, flags_of
-from xcluster.plot.panels import panel_grid, single_axes
+from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.style import legend as draw_legend
-from xcluster.plot.text import dim_text
 
 BINS = 100
 CURVES_MAX = 500
 POINTS_3D_MAX = 20_000
+
+# Of a figure, in inches.
+WIDTH_MAX = 13.0
 
 
 def scatter(
@@ -29,6 +31,7 @@ def scatter(
     density: bool = True,
     log: bool = False,
     circles: xr.DataArray | bool = False,
+    legend: bool = True,
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     **kwargs: Any,
@@ -51,6 +54,8 @@ def scatter(
     circles : bool or DataArray, default False
         With labels: a circle about each centre out to its farthest member, in these two
         components. Centres are given over ``label`` and ``component``; by default the means.
+    legend : bool, default True
+        Whether to explain the colours beside the axes.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -78,19 +83,25 @@ def scatter(
     'component 0'
     """
     _check_components(components, x, y)
-    ax = single_axes(ax, figsize or (6.0, 5.0))
+    _check_colored(labels, log, circles)
+    ax = single_axes(ax, figsize, (6.0, 5.0))
     points = _points(components.isel(component=[x, y]))
     of_sample = None if labels is None else _flat(labels, components)
     keep = np.isfinite(points).all(axis=1)
     look = {"s": float(np.clip(20_000 / max(keep.sum(), 1), 1, 25)), "linewidths": 0, **kwargs}
     if labels is not None and of_sample is not None:
         keep &= np.isfinite(of_sample)
-        artist = _by_label(ax, points[keep], of_sample[keep], flags_of(labels), look)
+        flags = flags_of(labels)
+        artist = _by_label(ax, points[keep], of_sample[keep], flags, look)
+        if legend:
+            draw_legend([ax], flags.names, flags.colors)
         if circles is not False:
             given = circles.isel(component=[x, y]) if isinstance(circles, xr.DataArray) else None
-            _draw_circles(ax, points[keep], of_sample[keep], flags_of(labels).classified, given)
+            _draw_circles(ax, points[keep], of_sample[keep], flags.classified, given)
     elif density:
         artist = _by_density(ax, points[keep], log, look)
+        if legend:
+            color_bar(artist, [ax], "samples in a bin")
     else:
         artist = ax.scatter(*points[keep].T, **look)
     ax.set(xlabel=_component_text(components, x), ylabel=_component_text(components, y))
@@ -105,6 +116,7 @@ def scatter3d(
     y: int = 1,
     z: int = 2,
     at_most: int = POINTS_3D_MAX,
+    legend: bool = True,
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     **kwargs: Any,
@@ -121,6 +133,8 @@ def scatter3d(
         Numbers of the components, from 0.
     at_most : int, default 20,000
         The most points drawn, chosen at random.
+    legend : bool, default True
+        Whether to name the labels beside the axes.
     ax : mpl_toolkits.mplot3d.Axes3D, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -155,11 +169,16 @@ def scatter3d(
     if ax is None:
         import matplotlib.pyplot as plt
 
-        ax = plt.figure(figsize=figsize or (7.0, 5.5)).add_subplot(projection="3d")
+        figure = plt.figure(figsize=figsize or (7.0, 5.5), layout="constrained")
+        ax = figure.add_subplot(projection="3d")
+    else:
+        refuse_size(figsize)
     flags = flags_of(labels)
-    look = {"s": float(np.clip(20_000 / max(len(keep), 1), 2, 25)), "linewidths": 0, **kwargs}
+    size = float(np.clip(20_000 / max(len(keep), 1), 2, 25))
+    look = {"s": size, "linewidths": 0, "depthshade": False, **kwargs}
     artist = ax.scatter(*points[keep].T, c=flags.color_of(of_sample[keep]), **look)
-    draw_legend([ax], flags.names, flags.colors)
+    if legend:
+        draw_legend([ax], flags.names, flags.colors)
     names = [_component_text(components, number) for number in (x, y, z)]
     ax.set(xlabel=names[0], ylabel=names[1], zlabel=names[2])
     ax.set_box_aspect(None, zoom=0.85)
@@ -170,6 +189,7 @@ def histogram(
     components: xr.DataArray,
     *,
     bins: int = 100,
+    ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
@@ -181,6 +201,8 @@ def histogram(
         Over ``component`` and the dims of the samples.
     bins : int, default 100
         Number of bins between the least and the greatest value.
+    ax : sequence of matplotlib Axes, optional
+        One a panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default at most 3.
     figsize : tuple of float, optional
@@ -202,11 +224,11 @@ def histogram(
     """
     values = _points(components)
     size = values.shape[1]
-    axes = panel_grid(size, (3.2, 2.2), col_wrap, figsize, sharex=False, sharey=False)
-    for number, ax in enumerate(axes):
+    axes = panel_grid(size, (3.2, 2.2), col_wrap, figsize, ax=ax, sharex=False, sharey=False)
+    for number, panel in enumerate(axes):
         column = values[:, number]
-        ax.hist(column[np.isfinite(column)], bins=bins, color="#0072b2", histtype="stepfilled")
-        ax.set(xlabel=_component_text(components, number), ylabel="samples")
+        panel.hist(column[np.isfinite(column)], bins=bins, color="#0072b2", histtype="stepfilled")
+        panel.set(xlabel=_component_text(components, number), ylabel="samples")
     return axes
 
 
@@ -260,7 +282,8 @@ def parallel(
     of_sample = labels.values.ravel()
     flags = flags_of(labels)
     at = np.arange(rows.shape[1])
-    ax = single_axes(ax, figsize or (max(6.0, 0.9 * len(at)), 4.0))
+    size = float(np.clip(0.9 * len(at), 6.0, WIDTH_MAX)), 4.0
+    ax = single_axes(ax, figsize, size)
     drawn = []
     for label, color in zip(flags.values, flags.colors, strict=True):
         own = rows[of_sample == label]
@@ -271,7 +294,7 @@ def parallel(
         drawn.append(ax.add_collection(thin))
         if len(own):
             _bold(ax, at, np.nanmedian(own, axis=0), color)
-    _name_features(ax, [str(name) for name in values[dim].values], dim_text(values, dim))
+    _name_features(ax, [str(name) for name in values[dim].values])
     if legend:
         draw_legend([ax], flags.names, flags.colors)
     return drawn
@@ -282,6 +305,16 @@ def _check_components(components: xr.DataArray, *numbers: int) -> None:
     if not all(0 <= number < size for number in numbers):
         rule = f"needs {len(numbers)} components, and there are {size}, numbered from 0"
         raise ValueError(complaint("components", numbers, rule, "name others, or draw a histogram"))
+
+
+def _check_colored(labels: xr.DataArray | None, log: bool, circles: Any) -> None:
+    """Refuse options of the other of the two ways to colour points."""
+    if labels is not None and log:
+        rule, remedy = "is of the density, and colours are those of labels", "leave it out"
+        raise ValueError(complaint("log", log, rule, remedy))
+    if labels is None and circles is not False:
+        rule, remedy = "stand about the centres of labels, and there are none", "leave them out"
+        raise ValueError(complaint("circles", "...", rule, remedy))
 
 
 def _points(components: xr.DataArray) -> NDArray[np.float64]:
@@ -309,9 +342,7 @@ def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) 
     order = np.argsort(counts, kind="stable")
     norm = (LogNorm if log else Normalize)(1, max(float(counts.max(initial=1)), 2.0))
     look = {"cmap": "viridis", "norm": norm, **look}
-    artist = ax.scatter(*points[order].T, c=counts[order], **look)
-    color_bar(artist, [ax], "samples in a bin")
-    return artist
+    return ax.scatter(*points[order].T, c=counts[order], **look)
 
 
 def _counts(points: NDArray[Any]) -> NDArray[Any]:
@@ -329,9 +360,7 @@ def _by_label(
 ) -> Any:
     """Draw points in an order that hides no label behind another."""
     order = np.random.default_rng(0).permutation(len(points))
-    artist = ax.scatter(*points[order].T, c=flags.color_of(of_sample[order]), **look)
-    draw_legend([ax], flags.names, flags.colors)
-    return artist
+    return ax.scatter(*points[order].T, c=flags.color_of(of_sample[order]), **look)
 
 
 def _draw_circles(
@@ -369,9 +398,11 @@ def _bold(ax: Any, at: NDArray[Any], values: NDArray[Any], color: str) -> None:
     ax.plot(at, values, color=color, linewidth=2.2, path_effects=outline, zorder=3)
 
 
-def _name_features(ax: Any, names: list[str], title: str) -> None:
-    turned = {"rotation": 30, "ha": "right"} if max(map(len, names), default=0) > 8 else {}
-    ax.set_xticks(range(len(names)), names, **turned)
-    ax.set(xlim=(0, max(len(names) - 1, 1)), ylim=(-0.02, 1.02), xlabel=title)
+def _name_features(ax: Any, names: list[str]) -> None:
+    places = named_places(len(names))
+    long = max(map(len, names), default=0) > 8 or len(names) * CHARACTER * 8 > WIDTH_MAX
+    turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    ax.set_xticks(places, [names[place] for place in places], **turned)
+    ax.set(xlim=(0, max(len(names) - 1, 1)), ylim=(-0.02, 1.02))
     ax.set_ylabel("value, from least (0) to greatest (1)")
     ax.grid(axis="x", linewidth=0.8, color="0.6")

@@ -9,10 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.plot.flags import flags_of
-from xcluster.plot.panels import single_axes
+from xcluster.plot.panels import named_places, single_axes
 
 GAP = 0.02
 BARS_MAX = 2000
+HEIGHT_MAX = 11.0
 
 
 def silhouette(
@@ -55,7 +56,7 @@ def silhouette(
     2
     """
     flags = flags_of(labels).classified
-    ax = single_axes(ax, figsize or (6.5, max(4.0, 1.5 + 0.25 * len(flags.values))))
+    ax = single_axes(ax, figsize, _size(len(flags.values)))
     scores = values.transpose(*labels.dims).values.ravel()
     of_sample = np.where(np.isfinite(scores), labels.values.ravel(), np.nan)
     total = max(int(np.isfinite(of_sample).sum()), 1)
@@ -75,11 +76,16 @@ def silhouette(
     return shapes
 
 
+def _size(n: int) -> tuple[float, float]:
+    return 6.5, min(max(4.0, 1.5 + 0.25 * n), HEIGHT_MAX)
+
+
 def _mark_mean(ax: Any, scores: NDArray[Any]) -> None:
     if len(scores):
         mean = float(scores.mean())
         ax.axvline(mean, color="0.1", linestyle="--", linewidth=1.0, label=f"mean {mean:.2f}")
-        ax.legend(frameon=False, loc="lower right")
+        above = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
+        ax.legend(frameon=False, **above)
 
 
 def _side_text(names: Any, values: Any, scores: Any, of_sample: Any) -> list[str]:
@@ -92,6 +98,7 @@ def _side_text(names: Any, values: Any, scores: Any, of_sample: Any) -> list[str
 
 def _finish(ax: Any, height: float, middles: list[float], texts: list[str]) -> None:
     ax.set(ylim=(height - GAP, 0), xlabel="silhouette")
-    ax.set_yticks(middles, texts)
+    places = named_places(len(texts))
+    ax.set_yticks([middles[place] for place in places], [texts[place] for place in places])
     ax.tick_params(axis="y", length=0)
     ax.axvline(0, color="0.1", linewidth=0.8)

@@ -86,15 +86,7 @@ class LabelStyle:
 
     def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
         """Draw the names outside the axes; a bar where there are very many."""
-        if len(self.flags.values) > LEGEND_MAX:
-            return self._bar(artist, axes)
-        return legend(axes, self.flags.names, self.colors)
-
-    def _bar(self, artist: Any, axes: Sequence[Axes]) -> Any:
-        bar = color_bar(artist, axes, self.title)
-        ticks = np.unique(np.linspace(0, len(self.flags.values) - 1, 11).astype(int))
-        bar.set_ticks(ticks, labels=[self.flags.names[tick] for tick in ticks])
-        return bar
+        return legend(axes, self.flags.names, self.colors, artist)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,19 +143,41 @@ def _take_colors(cmap: Any, n: int) -> list[Any]:
     return list(found(np.arange(n) if is_list else np.linspace(0, 1, max(n, 2))[:n]))
 
 
-def legend(axes: Sequence[Axes], names: Sequence[str], colors: Sequence[Any]) -> Any:
-    """Draw names beside colours, to the right of one axes or of a figure of several."""
+def legend(
+    axes: Sequence[Axes], names: Sequence[str], colors: Sequence[Any], artist: Any = None
+) -> Any:
+    """Draw names beside colours, to the right of one axes or of a figure of several.
+
+    Very many become a bar, of ``artist`` where one maps places in the list to colours.
+    """
     from matplotlib.patches import Patch
 
+    if len(names) > LEGEND_MAX:
+        return _name_bar(axes, names, artist or _places(colors))
     handles = [
         Patch(facecolor=color, edgecolor="0.3", linewidth=0.4, label=name)
         for name, color in zip(names, colors, strict=True)
     ]
     columns = -(-len(handles) // LEGEND_ROWS) or 1
     looks = {"handles": handles, "frameon": False, "ncols": columns, "handlelength": 1.2}
-    if len(axes) > 1:
+    if len(axes) > 1 or hasattr(axes[0], "zaxis"):  # names of three axes stand out from their box
         return axes[0].figure.legend(loc="outside right upper", **looks)
     return axes[0].legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0, **looks)
+
+
+def _name_bar(axes: Sequence[Axes], names: Sequence[str], artist: Any) -> Any:
+    bar = color_bar(artist, axes, "label")
+    ticks = np.unique(np.linspace(0, len(names) - 1, 11).astype(int))
+    bar.set_ticks(ticks, labels=[names[tick] for tick in ticks])
+    return bar
+
+
+def _places(colors: Sequence[Any]) -> Any:
+    """Return what maps places in a list to its colours."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, NoNorm
+
+    return ScalarMappable(NoNorm(0, len(colors) - 1), ListedColormap(list(colors)))
 
 
 def color_bar(artist: Any, axes: Sequence[Axes], label: str) -> Any:
@@ -171,4 +185,6 @@ def color_bar(artist: Any, axes: Sequence[Axes], label: str) -> Any:
     figure = axes[0].figure
     if len(axes) > 1:
         return figure.colorbar(artist, ax=list(axes), label=label, shrink=0.8, pad=0.02)
+    if hasattr(axes[0], "zaxis"):
+        return figure.colorbar(artist, ax=axes[0], label=label, shrink=0.8, pad=0.12)
     return figure.colorbar(artist, cax=axes[0].inset_axes((1.03, 0.0, 0.035, 1.0)), label=label)

@@ -47,4 +47,4 @@ class SweepPlot:
 
         chosen = self.sweep.agreement()["chosen"]
         marked = {str(each.criterion.item()): int(each) for each in chosen if int(each)}
-        return draw(self.sweep.table, marked, **keywords)
+        return drawn(draw, self.sweep.table, marked, **keywords)

@@ -25,7 +25,8 @@ def training(
     history: Mapping[str, NDArray[Any]],
     kept: int | None = None,
     *,
-    col_wrap: int | None = 2,
+    ax: Any = None,
+    col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
     """Draw one panel a quantity over the epochs, and mark the epoch that was kept.
@@ -37,8 +38,10 @@ def training(
         positive is drawn on a logarithmic scale, R2 on a linear one.
     kept : int, optional
         The epoch, from 1, whose weights were kept.
-    col_wrap : int, default 2
-        Number of panels in a row.
+    ax : sequence of matplotlib Axes, optional
+        One a panel; by default a new figure is made.
+    col_wrap : int, optional
+        Number of panels in a row; by default 2.
     figsize : tuple of float, optional
         In inches.
 
@@ -55,7 +58,8 @@ def training(
     ['loss', 'R² of the reconstruction']
     """
     names = [name for name in TITLES if name in history]
-    axes = panel_grid(len(names), (3.8, 2.4), col_wrap, figsize, sharey=False)
+    columns = 2 if ax is None and col_wrap is None else col_wrap
+    axes = panel_grid(len(names), (3.8, 2.4), columns, figsize, ax=ax, sharey=False)
     for ax, name in zip(axes, names, strict=True):
         values = np.asarray(history[name], dtype=float)
         ax.plot(np.arange(1, len(values) + 1), values, color=LINE)
