@@ -85,6 +85,11 @@ class Chromium:
     def move(self, x, y):
         self._mouse("mouseMoved", x, y, button="none")
 
+    def scroll(self, x, y, delta):
+        """Turn the wheel, upwards where ``delta`` is below zero."""
+        place = {"x": float(x), "y": float(y), "deltaX": 0, "deltaY": delta}
+        self.call("Input.dispatchMouseEvent", type="mouseWheel", **place)
+
     def screenshot(self, path):
         data = self.call("Page.captureScreenshot")["data"]
         Path(path).write_bytes(base64.b64decode(data))

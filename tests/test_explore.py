@@ -433,15 +433,29 @@ def tab():
 
 
 @pytest.fixture
-def opened(tab, waters, tmp_path):
-    """The page of the waters in a browser; nothing may be logged as an error, nothing fetched."""
-    waters.explore().save(tmp_path / "page.html")
-    tab.errors.clear()
-    tab.requests.clear()
-    tab.open(tmp_path / "page.html")
-    yield tab
+def show(tab, tmp_path):
+    """Opens a page in a browser; nothing may be logged as an error, nothing fetched."""
+
+    def open_page(text):
+        (tmp_path / "page.html").write_text(text, encoding="utf-8")
+        tab.errors.clear()
+        tab.requests.clear()
+        tab.open(tmp_path / "page.html")
+        return tab
+
+    yield open_page
     assert tab.errors == []
     assert [url for url in tab.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.fixture(scope="module")
+def page_of_waters(waters):
+    return waters.explore().text
+
+
+@pytest.fixture
+def opened(show, page_of_waters):
+    return show(page_of_waters)
 
 
 def frame(tab, name):
@@ -508,17 +522,142 @@ def test_a_box_among_the_components_marks_the_samples_on_the_map(opened):
     assert veiled == len(inside) - sum(inside)
 
 
-def test_a_click_on_a_name_hides_its_label_and_another_shows_it(opened, waters):
-    palette = (
+def palette(tab):
+    return tab.run(
         f"{DOCUMENT}('map0').renderers.find((each) => each.name === 'labels')"
         ".glyph.color_mapper.palette"
     )
-    colors = opened.run(palette)
+
+
+def first_name(tab):
+    """The place of the first name of the legend, on the screen."""
+    box = frame(tab, "map0")
+    return box[0] + box[2] + 30, box[1] + 25
+
+
+def test_a_click_on_a_name_hides_its_label_and_another_shows_it(opened, waters):
+    colors = palette(opened)
     assert colors == list(waters.partition.label_colors())
+    opened.click(*first_name(opened))
+    assert palette(opened) == ["rgba(0,0,0,0)", *colors[1:]]
+    opened.click(*first_name(opened))
+    assert palette(opened) == colors
+
+
+def test_a_label_that_is_hidden_leaves_no_veil_and_its_return_brings_it_back(opened):
+    veiled = (
+        f"(() => {{ const cells = {DOCUMENT}('raster').data.cell[0];"
+        f"const label = {DOCUMENT}('samples').data.label0;"
+        f"const veil = {DOCUMENT}('shade0').data.image[0];"
+        "let first = 0, others = 0; veil.forEach((each, j) => {"
+        "if (label[cells[j]] === 0) first += each; else others += each; });"
+        "return [first, others]; })()"
+    )
+    brush(opened, "map0", (0.2, 0.2), (0.6, 0.6))
+    opened.wait(f"{DOCUMENT}('chosen').data.inside.length > 0")
+    first, others = opened.run(veiled)
+    assert first > 0
+    assert others > 0
+    opened.click(*first_name(opened))
+    assert opened.run(veiled) == [0, others]
+    opened.click(*first_name(opened))
+    assert opened.run(veiled) == [first, others]
+
+
+def test_pointing_among_the_components_marks_the_sample_on_the_map(opened):
+    place = opened.run(
+        f"(() => {{ const view = Bokeh.index.find_one({DOCUMENT}('scatter0'));"
+        "const canvas = view.canvas_view.el.getBoundingClientRect();"
+        f"const points = {DOCUMENT}('points0').data;"
+        "return [canvas.left + view.frame.x_scale.compute(points.x[9]),"
+        "canvas.top + view.frame.y_scale.compute(points.y[9])]; })()"
+    )
+    opened.move(*place)
+    opened.wait(f"{DOCUMENT}('hovered').data.sample[0] >= 0")
+    number = opened.run(f"{DOCUMENT}('hovered').data.sample[0]")
+    shown = opened.run(f"[{DOCUMENT}('here').data.x[0], {DOCUMENT}('here').data.y[0]]")
+    samples = f"{DOCUMENT}('samples').data"
+    assert shown == opened.run(f"[{samples}.x[{number}], {samples}.y[{number}]]")
+
+
+def test_the_map_pans_and_zooms(opened):
+    limits = f"(() => {{ const r = {DOCUMENT}('map0').x_range; return [r.start, r.end]; }})()"
     box = frame(opened, "map0")
-    place = box[0] + box[2] + 30, box[1] + 25
-    opened.click(*place)
-    opened.wait(f"{palette}[0] !== '{colors[0]}'")
-    assert opened.run(palette) == ["rgba(0,0,0,0)", *colors[1:]]
-    opened.click(*place)
-    opened.wait(f"{palette}[0] === '{colors[0]}'")
+    opened.drag(at(box, 0.5, 0.5), at(box, 0.55, 0.5), at(box, 0.6, 0.5))
+    west, east = opened.run(limits)
+    assert (west, east) == pytest.approx((-180 - 36, 180 - 36), abs=2)
+    opened.scroll(*at(box, 0.5, 0.5), -240)
+    opened.wait(f"{limits}[1] - {limits}[0] < 350")
+
+
+TEXTS = """(() => {
+  const texts = [];
+  const walk = (root) => root.querySelectorAll("*").forEach((each) => {
+    if (!each.shadowRoot) return;
+    if (/tooltip/i.test(each.className)) texts.push(each.shadowRoot.textContent);
+    walk(each.shadowRoot);
+  });
+  walk(document);
+  return texts.join(" ");
+})()"""
+
+
+def test_pointing_at_either_map_says_the_labels_of_both(show, ocean, waters):
+    other = ocean.cluster.pixels().kmeans(5)
+    tab = show(waters.explore(other).text)
+    for name in ("map0", "map1"):
+        tab.move(*at(frame(tab, name), 0.1, 0.1))
+        tab.move(*at(frame(tab, name), 0.5 + 3 / 120, 0.5))
+        tab.wait(f"/left label.*right label/s.test({TEXTS})")
+        number = tab.run(f"{DOCUMENT}('hovered').data.sample[0]")
+        samples = f"{DOCUMENT}('samples').data"
+        mine, theirs = tab.run(f"[{samples}.label0[{number}], {samples}.label1[{number}]]")
+        text = tab.run(f"{DOCUMENT}('info').text")
+        assert re.search(rf"left .*label {mine}</b>.*right .*label {theirs}</b>", text)
+        tip = tab.run(TEXTS)
+        assert re.search(rf"left label: *label {mine}.*right label: *label {theirs}", tip, re.S)
+
+
+def test_pointing_at_a_window_shows_it_beside_its_centre(show, image, picked):
+    tab = show(picked.explore().text)
+    place = tab.run(
+        f"(() => {{ const view = Bokeh.index.find_one({DOCUMENT}('map0'));"
+        "const canvas = view.canvas_view.el.getBoundingClientRect();"
+        f"const marks = {DOCUMENT}('marks0').data;"
+        "return [canvas.left + view.frame.x_scale.compute(marks.x[4]),"
+        "canvas.top + view.frame.y_scale.compute(marks.y[4])]; })()"
+    )
+    tab.move(*place)
+    tab.wait(f"{DOCUMENT}('hovered').data.sample[0] === 4")
+    values = next(iter(image.data_vars.values()))
+    row, column = (
+        int(np.abs(image[dim].values - float(picked.labels[dim][4])).argmin()) for dim in ("y", "x")
+    )
+    window = values[row - 4 : row + 4, column - 4 : column + 4].values
+    own = tab.run(f"Array.from({DOCUMENT}('panel0_0_own').data.image[0])")
+    np.testing.assert_allclose(np.reshape(own, (8, 8)), window, atol=0.01)
+    middle = tab.run(f"Array.from({DOCUMENT}('panel0_0_middle').data.image[0])")
+    center = picked.centers.isel(label=int(picked.labels[4])).to_dataarray()[0]
+    np.testing.assert_allclose(np.reshape(middle, (8, 8)), center, atol=0.01)
+
+
+def test_a_box_on_the_image_marks_the_windows_inside(show, picked):
+    tab = show(picked.explore().text)
+    brush(tab, "map0", (0.02, 0.02), (0.5, 0.98))
+    tab.wait(f"{DOCUMENT}('chosen').data.inside.length > 0")
+    inside = tab.run(f"Array.from({DOCUMENT}('chosen').data.inside)")
+    marked = tab.run(f"{DOCUMENT}('marks0').selected.indices")
+    left = picked.labels.x < float(picked.samples.data.x.mean())
+    assert 0 < len(marked) == sum(inside) <= int(left.sum())
+    assert sorted(marked) == [i for i, each in enumerate(inside) if each]
+
+
+def test_the_page_is_live_within_a_notebook(tab, columns, tmp_path):
+    """A notebook puts the text into its own page, as is done here."""
+    cell = f"<!doctype html><body>{columns.explore()._repr_html_()}</body>"
+    (tmp_path / "notebook.html").write_text(cell, encoding="utf-8")
+    tab.errors.clear()
+    tab.call("Page.navigate", url=(tmp_path / "notebook.html").as_uri())
+    inner = "document.querySelector('iframe')?.contentWindow?.Bokeh?.documents"
+    tab.wait(f"{inner}?.[0]?.get_model_by_name('samples')?.data.x.length === 392")
+    assert tab.errors == []
