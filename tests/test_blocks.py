@@ -125,14 +125,14 @@ def test_a_small_block_is_its_own_only_part():
     assert one.parts() == [one]
 
 
-@pytest.mark.parametrize(("n_bytes", "n_parts"), [(12 * 80, 1), (12 * 80 - 1, 2), (240, 4), (1, 4)])
+@pytest.mark.parametrize(("n_bytes", "n_parts"), [(12 * 40, 1), (12 * 40 - 1, 2), (120, 4), (1, 4)])
 def test_parts_cover_a_block_and_hold_at_most_so_many_bytes_where_one_place_does(
     monkeypatch, n_bytes, n_parts
 ):
     monkeypatch.setattr(blocks, "PART_BYTES", n_bytes)
     weight = np.arange(12.0)
     extra = {"key": np.arange(12).reshape(SHAPE), "row": np.arange(4)[:, None], "one": np.array(7)}
-    whole = block(pieces(), weight=weight, inside=weight % 5 > 0, extra=extra)
+    whole = block(pieces(), np.float32, weight % 5 > 0, weight, extra)
     parts = whole.parts()
     assert len(parts) == n_parts
     assert sum(part.shape[0] for part in parts) == 4
