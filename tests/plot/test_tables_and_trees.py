@@ -1,5 +1,6 @@
 """Tables with numbers, dendrograms, nodes, silhouettes."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -96,6 +97,13 @@ def test_branches_below_the_cut_have_one_color_a_label(merges):
     assert list(dict.fromkeys(below)) == [c for c in colors if c in below]
     above = [c for c, d in zip(tree["color_list"], tree["dcoord"], strict=True) if d[1] > cut]
     assert set(above) == {dendrogram.ABOVE}
+
+
+def test_colors_of_branches_may_be_explained(merges):
+    dendrogram.dendrogram(merges, legend={"shelf": "#ff0000"})
+    legend = plt.gca().get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["shelf"]
+    assert to_hex(legend.get_patches()[0].get_facecolor()) == "#ff0000"
 
 
 def test_fewer_colors_than_branches_are_refused(merges):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xcluster.checks import check_integer, complaint
 from xcluster.palette import label_colors
 from xcluster.plot.panels import single_axes
+from xcluster.plot.style import legend as draw_legend
 
 ABOVE = "0.35"
 
@@ -23,6 +24,7 @@ def dendrogram(
     colors: Sequence[str] | None = None,
     leaf_colors: Sequence[str] | None = None,
     leaf_sizes: Sequence[float] | None = None,
+    legend: Mapping[str, str] | None = None,
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     ylabel: str = "distance",
@@ -44,6 +46,8 @@ def dendrogram(
         leaves have.
     leaf_sizes : sequence of float, optional
         How many samples each leaf stands for; by default one.
+    legend : mapping of str to str, optional
+        Colours by name, to explain beside the tree.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -92,6 +96,8 @@ def dendrogram(
     tree: dict[str, Any] = draw(merges, p=p, truncate_mode="lastp", ax=ax, **looks)
     if cut is not None:
         ax.axhline(cut, color="0.1", linestyle="--", linewidth=1.0)
+    if legend:
+        draw_legend([ax], list(legend), list(legend.values()))
     alone = "sample, or " if leaf_sizes is None else ""
     ax.set(ylabel=ylabel, xlabel=f"{alone}number of samples in brackets")
     ax.spines[["top", "right", "bottom"]].set_visible(False)
