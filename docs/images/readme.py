@@ -20,17 +20,12 @@ def main():
     ax = left.subplots(subplot_kw={"projection": ccrs.PlateCarree()})
     fit.plot.map(ax=ax, legend=False, borders=True)
     ax.set_title("provinces")
-    panels = right.subplots(2, 4, sharex=True, sharey=True).ravel()
-    depth = fit.centers["depth"]
-    for label, panel in enumerate(panels[: fit.k]):
-        members = fit.members(label)["vs"].stack(place=("latitude", "longitude")).dropna("place")
-        color = fit.partition.label_colors()[label]
-        panel.plot(members[:, ::7].values, depth, color=color, alpha=0.08, linewidth=0.6)
-        panel.plot(fit.centers["vs"].sel(label=label), depth, color="black", linewidth=2.6)
-        panel.plot(fit.centers["vs"].sel(label=label), depth, color=color, linewidth=1.4)
-        panel.set_title(f"{label} ({members.sizes['place']:,} profiles)", fontsize="medium")
-    panels[0].set(ylim=(100, 0))
-    panels[fit.k].axis("off")
+    panels = right.subplots(2, 4, sharex=True, sharey=True)
+    fit.plot.profiles(ax=panels)
+    for panel in panels.flat:
+        panel.set(xlabel="", ylabel="")
+    panels.flat[fit.k].set_visible(False)
+    panels.flat[fit.k - 4].tick_params(labelbottom=True)
     right.supxlabel("shear velocity [km/s]")
     right.supylabel("depth [km]")
     figure.savefig(HERE / "provinces.png", dpi=110)
