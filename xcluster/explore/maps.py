@@ -113,7 +113,10 @@ def add_coast(figure: Any, raster: Raster) -> None:
     line = np.where(near[:, None], points, np.nan).astype(np.float32)
     # One gap is as good as many.
     line = line[near | np.append(near[1:], False)]
-    figure.line(*line.T, color="#222222", line_width=0.8, name="coast")
+    source = ColumnDataSource({"x": line[:, 0], "y": line[:, 1]}, name="coast")
+    # Seen on dark and on light.
+    for color, thickness in (("rgba(255,255,255,0.5)", 1.8), ("#222222", 0.8)):
+        figure.line("x", "y", source=source, color=color, line_width=thickness)
 
 
 def add_backdrop(figure: Any, backdrop: Backdrop) -> None:
