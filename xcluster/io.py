@@ -12,12 +12,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import storage
+from xcluster import storage, validity
 from xcluster.assign import Assign
 from xcluster.centers import raw_centers
 from xcluster.checks import complaint
 from xcluster.clustering import Clustering
 from xcluster.failures import named_failures
+from xcluster.integrity import checked_manifest, unreadable
 from xcluster.labels import Partition
 from xcluster.layout import LABEL
 from xcluster.methods import Method, Options
@@ -25,8 +26,9 @@ from xcluster.question import layout_of
 from xcluster.record import Record
 from xcluster.reduction import Chain
 from xcluster.relabelling import with_partition
+from xcluster.replacing import kept_aside
 from xcluster.samplers import Pixels, Profiles, Snapshots
-from xcluster.serial import decode, encode_estimator
+from xcluster.serial import RefusedError, decode, encode_estimator
 from xcluster.steps import Step
 from xcluster.windows import Patches
 
@@ -37,6 +39,8 @@ Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 
 FORMAT = 1
+"""Of the files, whatever the package's version; raised when older versions could not read them."""
+
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
 
@@ -193,16 +197,20 @@ def open(
     True
     """
     source = Path(path)
-    storage.engine(source)  # refuses other suffixes
+    _, read = storage.engine(source)  # refuses other suffixes
     if not source.exists():
-        raise FileNotFoundError(complaint("path", str(path), "there is no such file", "check it"))
-    manifest = storage.checked_manifest(source, FORMAT)
+        aside = kept_aside(source)
+        remedy = f"rename {str(aside)!r}, which was being replaced" if aside else "check it"
+        raise FileNotFoundError(complaint("path", str(path), "there is no such file", remedy))
+    manifest = checked_manifest(source, read, FORMAT)
     try:
         clustering = _rebuilt(manifest, storage.arrays(source), source, trusted)
-    except (KeyError, TypeError, AttributeError, ImportError) as error:
-        raise ValueError(
-            storage.unreadable(source, f"its manifest does not fit ({error})")
-        ) from error
+        validity.check(clustering)
+    except RefusedError as error:
+        raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None
+    except Exception as error:  # a manifest that somebody has sealed again
+        reason = f"its parts do not fit together ({type(error).__name__}: {error})"
+        raise ValueError(unreadable(source, reason)) from error
     return clustering if data is None else _bound(clustering, manifest, source, data)
 
 

@@ -26,8 +26,23 @@ CONSTRUCTION = {"__new__", "__reduce__", "__reduce_ex__", "__setstate__", "__slo
 PLAIN = (bool, int, float, str, type(None))
 
 
+FIT_ONLY = {
+    "sklearn.cluster._birch:Birch": {"root_", "dummy_leaf_"},
+    "sklearn.cluster._bisect_k_means:BisectingKMeans": {"_kmeans_single"},
+}
+"""What an estimator keeps only to go on fitting, and that arrays cannot hold."""
+
+
 class ForeignError(TypeError):
     """A value that cannot be written as parameters and arrays."""
+
+
+class RefusedError(ValueError):
+    """A type that is not loaded: which rule it breaks, and what to do."""
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        super().__init__(f"{rule}. {remedy[:1].upper()}{remedy[1:]}.")
+        self.rule, self.remedy = rule, remedy
 
 
 def encode_estimator(estimator: Any, arrays: Arrays) -> Any:
@@ -82,18 +97,22 @@ def _keep(value: Array, arrays: Arrays, start: int) -> str:
 
 def _estimator_state(estimator: Any) -> dict[str, Any]:
     params = estimator.get_params(deep=False)
-    fitted = {name: each for name, each in vars(estimator).items() if name not in params}
+    left_out = {*params, *FIT_ONLY.get(_full_name(type(estimator)), ())}
+    fitted = {name: each for name, each in vars(estimator).items() if name not in left_out}
     return {"params": params, "fitted": fitted}
 
 
 def _encode_object(
     tag: str, value: Any, state: Mapping[str, Any], arrays: Arrays, start: int
 ) -> Any:
-    cls = type(value)
-    name = f"{cls.__module__}:{cls.__qualname__}"
+    name = _full_name(type(value))
     if not name.startswith(OWN_PACKAGES):
         raise ForeignError(name)
     return {tag: name, "state": {key: encode(each, arrays, start) for key, each in state.items()}}
+
+
+def _full_name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] = ()) -> Any:
@@ -132,13 +151,14 @@ def _own_class(name: str, base: type) -> Any:
     """Return a class of scikit-learn or of this package; nothing else is looked up."""
     module, _, qualname = name.partition(":")
     if not name.startswith(OWN_PACKAGES) or not qualname.isidentifier():
-        raise ValueError(complaint("type", name, "is not one that may be loaded", REFUSED))
+        raise RefusedError(f"names the type {name!r}, which may not be loaded", REFUSED)
     found = getattr(import_module(module), qualname, None)
-    allowed = isinstance(found, type) and issubclass(found, base)
-    if not allowed or not (
-        base is BaseEstimator or dataclasses.is_dataclass(found) or _is_plain(found)
-    ):
-        raise ValueError(complaint("type", name, "is no estimator", REFUSED))
+    # What a module of ours imports is not ours.
+    ours = isinstance(found, type) and _full_name(found).startswith(OWN_PACKAGES)
+    if not ours or not issubclass(found, base):  # type: ignore[arg-type]
+        raise RefusedError(f"names {name!r}, which is no estimator", REFUSED)
+    if base is not BaseEstimator and not dataclasses.is_dataclass(found) and not _is_plain(found):
+        raise RefusedError(f"names {name!r}, which is no part of an estimator", REFUSED)
     return found
 
 
@@ -147,12 +167,11 @@ REFUSED = "do not open the file if you do not know where it comes from"
 
 def _encode_foreign(estimator: Any, arrays: Arrays) -> Any:
     from skops.io import dumps
-    from skops.io.exceptions import UnsupportedTypeException
 
     cls, name = type(estimator), f"array_{len(arrays)}"
     try:
         arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
-    except UnsupportedTypeException as error:
+    except Exception as error:  # UnsupportedTypeException, and what pickling some objects raises
         rule = "holds what cannot be written without running code when it is read"
         remedy = "keep .to_dataset() instead, or use another clusterer"
         raise TypeError(complaint("clusterer", cls.__name__, rule, remedy)) from error
@@ -167,7 +186,6 @@ def _decode_foreign(
     data = np.asarray(arrays[encoded["skops"]], np.uint8).tobytes()
     needed = sorted({str(encoded["type"]), *get_untrusted_types(data=data)} - set(trusted))
     if needed:
-        rule = f"the file holds types of others: {', '.join(needed)}"
-        remedy = f"if you trust them, pass trusted={needed}"
-        raise ValueError(complaint("trusted", tuple(trusted), rule, remedy))
+        rule = f"holds types of others: {', '.join(needed)}"
+        raise RefusedError(rule, f"if you trust them, pass trusted={needed}")
     return loads(data, trusted=list(trusted))

@@ -56,6 +56,8 @@ class DynamicTimeWarping:
         """Return squared DTW distances, of shape (n_samples, n_clusters)."""
         from xcluster.algorithms.kernels.dtw import squared_distances
 
+        if centers.shape[1:] != X.shape[1:]:
+            raise ValueError("rows and centres differ in their number of features")
         squared = np.empty((len(X), len(centers)))
         series = self._series(centers)
 

@@ -41,6 +41,8 @@ def nearest(X: Array, frame: Frame, centers: Array) -> tuple[Array, Array]:
     squared : array of shape (n_samples,), float32
         In squared units of the frame.
     """
+    if not centers.shape[1:] == frame.origin.shape == X.shape[1:]:
+        raise ValueError("rows, frame and centres differ in their number of features")
     rows = _arguments(X, frame)
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)

@@ -1,0 +1,129 @@
+"""Files written beside their place, and moved there once they are whole."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xcluster.checks import complaint
+
+AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
+"""Of renameat2 (Linux) and renamex_np (macOS)."""
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[Path]:
+    """Give a place beside ``path`` to write to, and move it there once it is whole.
+
+    Whatever happens, either the old file is there or the new one. What a killed process leaves is
+    a hidden file ``.<name>.<host>-<process>-<token>.unfinished``, which the next save removes.
+    """
+    target = Path(os.path.realpath(path))  # a link stays one
+    _check_folder(path)
+    _clear(target)
+    token = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+    unfinished = target.with_name(f".{target.name}.{token}.unfinished")
+    try:
+        yield unfinished
+        _flush(unfinished)
+        _replace(unfinished, target)
+    except (OSError, RuntimeError) as error:
+        if not _is_of_the_disk(error):
+            raise
+        kind = type(error) if isinstance(error, OSError) else OSError
+        rule = f"cannot be written ({getattr(error, 'strerror', None) or error})"
+        remedy = "check space and permissions, or choose another folder"
+        raise kind(complaint("path", str(path), rule, remedy)) from error
+    finally:
+        _remove(unfinished)
+
+
+def kept_aside(path: Path) -> Path | None:
+    """Return what was moved away to make place, where a process was killed just then."""
+    return next(path.parent.glob(f".{path.name}.*.old"), None) if path.parent.is_dir() else None
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        rule = f"the folder {str(path.parent)!r} does not exist"
+        raise FileNotFoundError(complaint("path", str(path), rule, "create it first"))
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether writing failed, and not what computes the values."""
+    if isinstance(error, OSError):
+        return error.errno is not None
+    return str(error).startswith("NetCDF: ")
+
+
+def _replace(source: Path, target: Path) -> None:
+    if source.is_file() or not target.exists():
+        os.replace(source, target)
+    elif not _exchange(source, target):
+        old = source.with_suffix(".old")
+        target.rename(old)
+        try:
+            source.rename(target)
+        except BaseException:
+            old.rename(target)
+            raise
+        _remove(old)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step; return whether the system could."""
+    import ctypes
+
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, RENAME_SWAP) == 0)
+        places = AT_FDCWD, names[0], AT_FDCWD, names[1]
+        return bool(library.renameat2(*places, RENAME_EXCHANGE) == 0)
+    except (AttributeError, OSError, TypeError):  # another system, or an old one
+        return False
+
+
+def _flush(path: Path) -> None:
+    """Make sure that a file is on the disk before it replaces another."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _clear(target: Path) -> None:
+    """Remove what processes of this machine that are no more have left unfinished."""
+    pattern = re.compile(
+        rf"\.{re.escape(target.name)}\.{re.escape(platform.node())}-(\d+)-[0-9a-f]+\.unfinished"
+    )
+    for path in target.parent.glob(".*.unfinished"):
+        found = pattern.fullmatch(path.name)
+        if found and not _is_running(int(found[1])):
+            _remove(path)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # elsewhere asking might end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
