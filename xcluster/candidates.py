@@ -96,7 +96,9 @@ def fit_all(
         except KeyboardInterrupt:
             if not done:
                 raise
-            warn(f"interrupted: {len(done)} of {len(ks)} candidates were fitted")
+            missing = [str(k) for k in ks if k not in done]
+            rest = f"k={', '.join(missing)}" if missing else "what compares all of them"
+            warn(f"interrupted: {len(done)} of {len(ks)} candidates were fitted, without {rest}")
     return _table(done, together, names), {k: (c.estimator, c.record) for k, c in done.items()}
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
@@ -79,6 +79,10 @@ def _limit_blas() -> Any:
     return _loaded(len(sys.modules)).limit(limits=1, user_api="blas").__enter__()
 
 
+def _lift(limiter: Future[Any]) -> None:
+    limiter.result().__exit__(None, None, None)
+
+
 @cache
 def _limiting_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="xcluster-blas")
@@ -89,28 +93,35 @@ if hasattr(os, "register_at_fork"):
 
 
 class _BlasLimit:
-    """A limit that several threads may hold: set by the first, lifted by the last.
+    """A limit that several may hold: set by the first, lifted by the last.
 
     threadpoolctl alone restores what it found, so two overlapping holders would leave the limit
-    behind for good. And only the thread that set a limit may lift it, so one thread does both.
+    behind for good. And only the thread that set a limit may lift it, so one thread does both, in
+    the order in which it was asked: whoever is interrupted while waiting for it loses nothing.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holders = 0
-        self._limiter: Any = None
+        self._holders: set[object] = set()
+        self._limiter: Future[Any] | None = None
 
-    def acquire(self) -> None:
+    def hold(self, holder: object) -> None:
         with self._lock:
-            if self._holders == 0:
-                self._limiter = _limiting_thread().submit(_limit_blas).result()
-            self._holders += 1
+            self._holders.add(holder)
+            if self._limiter is None:
+                self._limiter = _limiting_thread().submit(_limit_blas)
+            limiter = self._limiter
+        limiter.result()
 
-    def release(self) -> None:
+    def drop(self, holder: object) -> None:
+        """Let go, whether or not ``holder`` came to hold it."""
         with self._lock:
-            self._holders -= 1
-            if self._holders == 0:
-                _limiting_thread().submit(self._limiter.__exit__, None, None, None).result()
+            self._holders.discard(holder)
+            if self._holders or self._limiter is None:
+                return
+            limiter, self._limiter = self._limiter, None
+            lifted = _limiting_thread().submit(_lift, limiter)
+        lifted.result()
 
 
 _blas_limit = _BlasLimit()
@@ -119,8 +130,9 @@ _blas_limit = _BlasLimit()
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Limit BLAS to one thread, so that sums do not depend on how many there are."""
-    _blas_limit.acquire()
+    holder = object()
     try:
+        _blas_limit.hold(holder)
         yield
     finally:
-        _blas_limit.release()
+        _blas_limit.drop(holder)
