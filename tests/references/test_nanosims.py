@@ -23,10 +23,6 @@ def grain():
     return datasets.nanosims().counts
 
 
-def grain_by_frames():
-    return opened("microscopy/nanosims_grain_6species.nc").counts.sum("frame")
-
-
 def tissue():
     return opened("microscopy/nanosims_tissue_256.nc").counts.sum("frame")
 
@@ -38,7 +34,7 @@ def coral():
     return named.where(ds["mask"] > 0).isel(y=slice(None, None, 2), x=slice(None, None, 2))
 
 
-@pytest.fixture(scope="module", params=[grain, grain_by_frames, tissue, coral])
+@pytest.fixture(scope="module", params=[grain, tissue, coral])
 def case(request):
     """An image over (species, y, x), thinned out, and its pixels as rows."""
     image = request.param().isel(y=slice(None, None, 3), x=slice(None, None, 3))
