@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import question
+from xcluster import matrix, question
 from xcluster.blocks import OURS
 from xcluster.failures import named_failures
 
@@ -89,6 +89,11 @@ def test_our_own_errors_and_lost_workers_do_not_read_the_data_again():
     noted = ValueError("with another note")
     noted.add_note("of the user")
     assert type(failed(layout, noted)) is OSError
+
+
+def test_a_pass_over_the_data_says_which_block_it_could_not_read():
+    with pytest.raises(OSError, match=r"\[y 2:4, x 4:6\] of 'a' cannot be read"):
+        matrix.reduce(layout_of(lazy((1, 1))), lambda block: 1, sum)
 
 
 def test_nothing_is_read_where_nothing_failed():

@@ -195,6 +195,12 @@ def test_arrays_in_memory_are_cut_along_their_longest_dim_into_blocks_of_rows(im
     assert shapes_seen(layout_of(image)) == [(7, 5)]
 
 
+def test_a_grid_of_one_dim_is_cut_into_blocks_of_rows(monkeypatch):
+    monkeypatch.setattr(matrix, "BLOCK_ROWS", 10)
+    track = xr.DataArray(np.arange(25.0), dims="time", name="v")
+    assert shapes_seen(question.layout_of(track.cluster.pixels())) == [(5,), (10,), (10,)]
+
+
 @pytest.mark.parametrize("n", [1, 3, 5, 11, 35, 1_000])
 @pytest.mark.parametrize("order", [("y", "x"), ("x", "y")])
 def test_results_do_not_depend_on_how_arrays_are_cut(image, monkeypatch, n, order):
@@ -245,6 +251,8 @@ def test_blocks_are_merged_in_their_order(image, monkeypatch, n, whole):
     X = stacked(image)
     assert values_of(found) == X[np.isfinite(X).all(axis=1), 0].tolist()
     assert len(found) == (1 if whole else {5: 7, 11: 4, 10_000: 1}[n])
+    if not whole:
+        assert matrix.reduce(layout_of(image), first_column, joined) == found
 
 
 def test_chunks_are_merged_in_their_order_in_a_tree():
@@ -271,6 +279,7 @@ def test_one_chunk_is_merged_too(image):
 def test_a_block_is_taken_in_parts_unless_it_is_asked_for_whole(image, monkeypatch, arrange, whole):
     monkeypatch.setattr(blocks, "PART_BYTES", 240)  # ten rows of three columns
     layout = layout_of(arrange(image))
+    assert matrix.reduce(layout, lambda block: len(block.inside), sum, whole=whole) == 35
     largest = matrix.reduce(layout, lambda block: len(block.inside), max, whole=whole)
     of_memory = 35 if whole else 5
     assert largest == (of_memory if layout.chunks == {} else 12 if whole else 8)

@@ -64,7 +64,10 @@ def test_blocks_hold_65536_rows_by_default():
     assert sorted(lengths) == [1, 65_536, 65_536]
 
 
-def test_no_rows_are_one_empty_block():
+def test_a_single_row_is_one_block_and_no_row_an_empty_one(X):
+    assert ArrayBlocks(X[:1], rows=1).reduce(
+        lambda X, weight: Statistics({"blocks": np.array(1), "n": np.array(len(X))})
+    ).sums == {"blocks": 1, "n": 1}
     assert ArrayBlocks(np.zeros((0, 3))).reduce(statistics).sums["n"] == 0
 
 
