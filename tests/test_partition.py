@@ -109,6 +109,15 @@ def test_merged_labels_take_the_name_and_colour_of_the_first():
     assert merged.label_colors() == ("#00000a", "#00000b")
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_label_with_a_name_keeps_its_default_color_when_others_merge(ordered):
+    of = partition([0, 1, 2, 3], names=("a", "b", "c", "d"), ordered=ordered)
+    merged = of.recoded([0, 1, 0, 2])
+    kept = dict(zip(of.label_names(), of.label_colors(), strict=True))
+    found = dict(zip(merged.label_names(), merged.label_colors(), strict=True))
+    assert found == {name: kept[name] for name in "abd"}
+
+
 def test_labels_without_names_get_those_of_their_new_numbers():
     moved = partition(floor=0.5, has_noise=True, ordered=True).recoded([2, 0, 1])
     assert moved.names is None

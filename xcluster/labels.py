@@ -91,13 +91,18 @@ class Partition:
         }
 
     def recoded(self, mapping: Sequence[int] | Array) -> Partition:
-        """Return the partition whose labels are ``mapping[label]``; names and colours move too."""
+        """Return the partition whose labels are ``mapping[label]``; names and colours move too.
+
+        A colour belongs to a name: labels with names keep theirs, those without have the colours
+        of their new numbers.
+        """
         mapping = np.asarray(mapping)
+        colors = self.colors if self.names is None else self.label_colors()
         moved = replace(self, codes=mapping[self.codes], names=None, colors=None)
         return replace(
             moved,
             names=_moved(self.names, mapping, moved.label_names()),
-            colors=_moved(self.colors, mapping, moved.label_colors()),
+            colors=_moved(colors, mapping, moved.label_colors()),
         )
 
     def relabelled(self, names: Any, colors: Any) -> Partition:

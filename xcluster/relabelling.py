@@ -141,10 +141,14 @@ class Relabelling(GridArrays):
         """
         theirs = other.labels if isinstance(other, Relabelling) else other
         matched = recoded(self, matching.mapping(self.labels, theirs, self.k))
-        if isinstance(other, Relabelling) and matched.k == other.k:
-            names, colors = other.partition.names, other.partition.label_colors()
-            return matched.relabel(names, colors=colors)
-        return matched
+        if not isinstance(other, Relabelling):
+            return matched
+        lent = range(min(matched.k, other.k))
+        names, colors = other.partition.names, other.partition.label_colors()
+        return matched.relabel(
+            None if names is None else dict(zip(lent, names, strict=False)),
+            colors=dict(zip(lent, colors, strict=False)),
+        )
 
 
 def with_partition(fitted: AnyFitted, partition: Partition, stored: xr.Dataset | None) -> AnyFitted:

@@ -92,6 +92,32 @@ def test_all_figures_of_a_result_agree_on_the_color_of_a_label(soft, pixels, cha
     assert colors_of_figures(result) == dict.fromkeys(colors_of_figures(result), expected)
 
 
+def colors_by_name(result):
+    return dict(zip(result.partition.label_names(), result.partition.label_colors(), strict=True))
+
+
+def test_a_name_has_one_color_in_all_that_comes_from_a_result(soft, pixels, tmp_path):
+    import xcluster
+
+    named = soft.relabel(["gyre", "shelf", "polar", "coast"])
+    expected = colors_by_name(named)
+    named.save(tmp_path / "fit.nc")
+    relatives = {
+        "merge": named.merge([(0, 2)]),
+        "threshold": named.threshold(0.9),
+        "open": xcluster.open(tmp_path / "fit.nc"),
+        "match": pixels.pca(3).kmeans(4).match(named),
+        "match of fewer": pixels.kmeans(3).match(named),
+        "match of more": pixels.kmeans(6).match(named),
+    }
+    for relation, result in relatives.items():
+        found = colors_by_name(result)
+        shared = found.keys() & expected.keys()
+        assert len(shared) >= 3, relation
+        assert {name: found[name] for name in shared} == {name: expected[name] for name in shared}
+        assert len(set(found.values())) == len(found), relation
+
+
 def test_points_have_the_color_of_their_label_on_the_map(soft):
     artist = soft.plot.scatter()
     features, labels = soft.features, soft.labels
