@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix, prediction, summary
-from xcluster.checks import check_number, complaint
+from xcluster.checks import check_flag, check_number, complaint
 from xcluster.fitted import Fitted, bound, named
 from xcluster.labels import Partition
 from xcluster.layout import LABEL
@@ -66,7 +66,7 @@ class Centers(Fitted):
         ['air_temperature', 'air_temperature_error']
         """
         u = check_number("u", u, minimum=0)
-        if weighted and not self.is_soft:
+        if check_flag("weighted", weighted) and not self.is_soft:
             rule = f"{self.method} gives no memberships to weigh by"
             raise ValueError(complaint("weighted", weighted, rule, "gmm and fuzzy have them"))
         shift = np.nan_to_num(self._raw_centers).mean(axis=0)

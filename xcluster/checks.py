@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import difflib
+import math
 import numbers
+import os
 import sys
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 
-def complaint(parameter: str, value: object, rule: str, remedy: str) -> str:
+SHOWN = 160
+"""Characters of a value in a message."""
+
+LARGEST_INTEGER = 2**31 - 1
+LARGEST_SEED = 2**32 - 1
+
+
+class Complaint(str):
+    """A message in our own form, which tells our errors from those of others."""
+
+    __slots__ = ()
+
+
+def complaint(parameter: str, value: object, rule: str, remedy: str) -> Complaint:
     """Say which parameter, what it was, which rule it broke and what to do."""
-    return f"{parameter}={value!r}: {rule}. {remedy[:1].upper()}{remedy[1:]}."
+    return Complaint(f"{parameter}={_shown(value)}: {rule}. {remedy[:1].upper()}{remedy[1:]}.")
+
+
+def _shown(value: object) -> str:
+    """Return a value as text: of large ones the beginning, on one line."""
+    text = repr(value)
+    if len(text) <= SHOWN:
+        return text
+    return " ".join(text[: 4 * SHOWN].split())[:SHOWN] + "..."
+
+
+def is_complaint(error: BaseException) -> bool:
+    """Whether an error is one of ours."""
+    return bool(error.args) and isinstance(error.args[0], Complaint)
 
 
 @contextmanager
@@ -25,7 +56,20 @@ def as_typed(names: Mapping[str, str]) -> Iterator[None]:
         name, _, rest = str(error).partition("=")
         if name not in names:
             raise
-        raise ValueError(f"{names[name]}={rest}") from error
+        raise ValueError(Complaint(f"{names[name]}={rest}")) from error
+
+
+@contextmanager
+def blamed(parameter: str, value: object, remedy: str) -> Iterator[None]:
+    """Say which parameter is why other software failed; the error is raised from theirs."""
+    try:
+        yield
+    except Exception as error:
+        if is_complaint(error):
+            raise
+        said = " ".join(str(error).split())[: 2 * SHOWN].rstrip(".")
+        rule = f"failed with {type(error).__name__}" + (f", {said}" if said else "")
+        raise ValueError(complaint(parameter, value, rule, remedy)) from error
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -36,33 +80,142 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-def check_integer(parameter: str, value: Any, *, minimum: int, remedy: str = "") -> int:
-    """Return ``value`` as an int of at least ``minimum``; bools and floats are refused."""
+def check_integer(
+    parameter: str,
+    value: Any,
+    *,
+    minimum: int,
+    maximum: int = LARGEST_INTEGER,
+    remedy: str = "",
+) -> int:
+    """Return ``value`` as an int from ``minimum`` on; bools and floats are refused."""
     rule = f"must be an integer of at least {minimum}"
     remedy = remedy or f"pass {parameter}={minimum} or more"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if not _is_a(numbers.Integral, value):
         raise TypeError(complaint(parameter, value, rule, remedy))
     if value < minimum:
         raise ValueError(complaint(parameter, value, rule, remedy))
+    if value > maximum:
+        rule = f"must be an integer of at most {maximum}"
+        raise ValueError(complaint(parameter, value, rule, f"pass {parameter}={maximum} or less"))
     return int(value)
 
 
+def check_seed(parameter: str, value: Any) -> int:
+    """Return ``value`` as a seed of random numbers."""
+    remedy = f"pass {parameter}=0, for example"
+    return check_integer(parameter, value, minimum=0, maximum=LARGEST_SEED, remedy=remedy)
+
+
 def check_number(
-    parameter: str, value: Any, *, above: float | None = None, minimum: float | None = None
+    parameter: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    minimum: float | None = None,
+    maximum: float = math.inf,
 ) -> float:
     """Return ``value`` as a finite float above (or at least) the bound."""
     bound = f" above {above}" if above is not None else f" of at least {minimum}"
     rule = "must be a finite number" + (bound if (above, minimum) != (None, None) else "")
     remedy = f"pass a number, for example {parameter}={1.0 + max(above or 0.0, minimum or 0.0)}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if not _is_a(numbers.Real, value):
         raise TypeError(complaint(parameter, value, rule, remedy))
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
     too_small = (above is not None and not number > above) or (
         minimum is not None and not number >= minimum
     )
-    if too_small or number != number or number in (float("inf"), float("-inf")):
+    if too_small or not math.isfinite(number):
         raise ValueError(complaint(parameter, value, rule, remedy))
+    if number > maximum:
+        raise ValueError(complaint(parameter, value, f"must be at most {maximum:g}", remedy))
     return number
+
+
+def _is_a(kind: type, value: Any) -> bool:
+    """Whether a value is such a number; numpy counts its time spans as integers."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
+
+
+def check_numbers(parameter: str, value: Any, remedy: str) -> NDArray[np.float64]:
+    """Return ``value`` as an array of finite float64."""
+    rule = "must be finite numbers"
+    try:
+        array = np.array(value, dtype=np.float64)
+    except Exception as error:  # whatever the object's own conversion says
+        raise TypeError(complaint(parameter, value, rule, remedy)) from error
+    if not np.isfinite(array).all():
+        raise ValueError(complaint(parameter, value, rule, remedy))
+    return array
+
+
+def check_flag(parameter: str, value: Any) -> bool:
+    """Return ``value`` where it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        rule = "must be True or False"
+        raise TypeError(complaint(parameter, value, rule, f"pass {parameter}=True"))
+    return bool(value)
+
+
+def check_path(parameter: str, value: Any) -> Path:
+    """Return ``value`` as a path; it need not exist."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        rule = "must be text or a pathlib.Path"
+        raise TypeError(complaint(parameter, value, rule, f"pass {parameter}='result.nc'"))
+    if "\0" in os.fspath(value) or not os.fspath(value):
+        rule = "names no file"
+        raise ValueError(complaint(parameter, value, rule, f"pass {parameter}='result.nc'"))
+    return Path(value)
+
+
+@contextmanager
+def blamed_path(parameter: str, value: object) -> Iterator[None]:
+    """Say which path cannot be read or written."""
+    try:
+        yield
+    except OSError as error:
+        if is_complaint(error):
+            raise
+        rule = f"cannot be used: {error.strerror or error}"
+        remedy = "pass the path of a file in a folder that exists and may be written"
+        raise type(error)(complaint(parameter, str(value), rule, remedy)) from error
+
+
+def several(parameter: str, value: Any, rule: str, remedy: str) -> list[Any]:
+    """Return ``value`` as a list; text, mappings and what cannot be iterated are refused."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise TypeError(complaint(parameter, value, rule, remedy))
+    try:
+        return list(value)
+    except TypeError as error:  # an array without dims
+        raise TypeError(complaint(parameter, value, rule, remedy)) from error
+
+
+def is_text(value: Any, text: str) -> bool:
+    """Whether a value is this text; arrays would compare their entries."""
+    return isinstance(value, str) and value == text
+
+
+def is_one_of(value: Any, names: Collection[Hashable]) -> bool:
+    """Whether a value is one of these names; False for what has no hash."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return value in names
+
+
+def check_hashable(parameter: str, names: Iterable[Any]) -> None:
+    """Refuse names that cannot be names."""
+    for name in names:
+        try:
+            hash(name)
+        except TypeError as error:
+            rule = "cannot be a name"
+            raise TypeError(complaint(parameter, name, rule, "pass names, as text")) from error
 
 
 def check_choice(parameter: str, value: Any, choices: Iterable[Any]) -> Any:

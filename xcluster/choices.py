@@ -11,7 +11,7 @@ import xarray as xr
 
 from xcluster import geography
 from xcluster.anomaly import Climatology
-from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.checks import check_choice, check_seed, complaint
 from xcluster.layout import Layout
 from xcluster.question import Question
 from xcluster.samplers import Sampler, Snapshots
@@ -31,7 +31,7 @@ class Choices(Question):
     climatology: Climatology | None = None
 
     def __post_init__(self) -> None:
-        check_integer("random_state", self.random_state, minimum=0)
+        check_seed("random_state", self.random_state)
         # Arranged now, so that a wrong name is an error where it was written.
         self._layout  # noqa: B018
 

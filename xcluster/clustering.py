@@ -8,6 +8,7 @@ import xarray as xr
 
 from xcluster import prediction
 from xcluster.centers import Centers
+from xcluster.checks import check_flag
 from xcluster.diagnostics import Diagnostics
 from xcluster.fitted import named, need_soft
 from xcluster.output import Output
@@ -83,7 +84,7 @@ class Clustering(Relabelling, Centers, MethodResults, Diagnostics, Output):
         >>> fit.predict(north).sizes == north.sst.sizes
         True
         """
-        if memberships:
+        if check_flag("memberships", memberships):
             need_soft(self, "memberships")
         layout = prediction.new_layout(self, new)
         if not memberships:

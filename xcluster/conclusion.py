@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster import connection, fitting, matrix, question
 from xcluster.assign import Assign
-from xcluster.checks import complaint, warn
+from xcluster.checks import blamed, complaint, is_one_of, is_text, warn
 from xcluster.clustering import Clustering
 from xcluster.labels import Partition, canonical_order
 from xcluster.latent import latent_dims
@@ -114,30 +114,31 @@ def numbered(
 ) -> Partition:
     """Return the partition with labels in the order that the user asked for."""
     if not method.reorders:
-        if order not in (None, "size"):
+        if not (order is None or is_text(order, "size")):
             rule = f"labels of {method.name}() are node numbers and keep their order"
             raise ValueError(complaint("order", order, rule, "leave it out, or merge_nodes(k)"))
         return Partition(np.arange(len(centers)))
     if order is None:
         order = "center" if latent_dims(reduction.chain) == 1 else "size"
-    values = None if order == "size" else order_values(order, centers, reduction)
+    values = None if is_text(order, "size") else order_values(order, centers, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
     return Partition(codes, ordered=values is not None, has_noise=record.unclassified > 0)
 
 
 def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
     """Return the value that each of the clusterer's numbers is ordered by."""
-    if order == "center":
+    if is_text(order, "center"):
         return np.asarray(centers.mean(axis=1))
     rows = reduction.chain.inverse(centers)
     names = list(reduction.layout.features.data_vars)
-    if rows is None or not (callable(order) or order in names):
+    if rows is None or not (callable(order) or is_one_of(order, names)):
         rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
         if rows is None:
             rule = "needs centres in data units, and a step of this chain has no inverse"
         raise ValueError(complaint("order", order, rule, "pass order='size'"))
     found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
-    values = order(found) if callable(order) else found[order].mean(_others(found[order]))
+    with blamed("order", order, "let it take a Dataset of centres over 'label'"):
+        values = order(found) if callable(order) else found[order].mean(_others(found[order]))
     rule = f"must give one number for each of the {len(rows)} labels"
     try:
         values = np.asarray(values, float)

@@ -21,6 +21,9 @@ FULL_CIRCLE = 360.0
 
 def check_neighbours(layout: Layout) -> None:
     """Refuse samples that lie on no grid: a single dim without coordinates."""
+    if layout.others:
+        rule = "pooled scenes lie on several grids, and neighbours on one"
+        raise ValueError(complaint("contiguous", True, rule, "leave contiguous out"))
     if len(layout.sample_dims) == 1 and layout.sample_dims[0] not in layout.coords:
         rule = f"samples along {layout.sample_dims[0]!r} without coordinates have no neighbours"
         raise ValueError(complaint("contiguous", True, rule, "leave contiguous out"))

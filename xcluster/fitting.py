@@ -332,8 +332,6 @@ def forget_rows(estimator: Any) -> None:
 
 def check_fits(prepared_layout: Layout, method: Method, options: Options) -> None:
     """Refuse what cannot be fitted before anything is read."""
-    if options.random_state is not None:
-        check_integer("random_state", options.random_state, minimum=0)
     _, streams = plan(prepared_layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
         rule = f"cannot stream {method.name}() over {prepared_layout.n_pooled:,} grid points"

@@ -12,6 +12,8 @@ from xcluster.checks import check_choice, check_number, complaint
 
 Array = NDArray[Any]
 
+INTERPOLATIONS = ("interp1d", "polynomial")
+
 
 def knee(
     ks: ArrayLike,
@@ -67,7 +69,7 @@ def knee(
         "curve": check_choice("curve", curve, ("convex", "concave")),
         "direction": check_choice("direction", direction, ("decreasing", "increasing")),
         "S": check_number("S", S, minimum=0.0),
-        "interp_method": check_choice("interp_method", interp_method, ("interp1d", "polynomial")),
+        "interp_method": check_choice("interp_method", interp_method, INTERPOLATIONS),
     }
     x, y = _finite_in_order(ks, values)
     if len(x) < 3:

@@ -10,12 +10,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
-from xcluster.checks import check_integer, complaint
+from xcluster.checks import check_integer, check_numbers, check_seed, complaint
 
 if TYPE_CHECKING:
     from xcluster.reduction import Chain
 
 Array = NDArray[Any]
+
+
+LARGEST_LATTICE = 10_000_000
+"""Points that are decoded at once."""
 
 
 class LatentSpace(ABC):
@@ -90,13 +94,16 @@ class LatentSpace(ABC):
         >>> dict(samples.latent_gradient(n=10).sizes)
         {'z_0': 10, 'z_1': 10}
         """
-        n = check_integer("n", n, minimum=2)
+        n = check_integer("n", n, minimum=2, maximum=LARGEST_LATTICE)
         # Computed once: each end of each axis would be a pass over lazy data.
         vae, latent = _vae(self._latent_parts()[0], "latent_gradient"), self._latent().compute()
         n_dims = latent.sizes["component"]
         if n_dims > 3:
             rule = f"a lattice over {n_dims} latent dimensions is too large"
             raise ValueError(complaint("n", n, rule, "use vae(2), or latent_distances()"))
+        if n**n_dims > LARGEST_LATTICE:
+            rule = f"gives {n**n_dims:,} points of {n_dims} latent dimensions"
+            raise ValueError(complaint("n", n, rule, "pass fewer"))
         others = [dim for dim in latent.dims if dim != "component"]
         low, high = (each.values for each in (latent.min(others), latent.max(others)))
         axes = [np.linspace(*ends, n) for ends in zip(low, high, strict=True)]
@@ -136,6 +143,8 @@ class LatentSpace(ABC):
         ['latent', 'decoded']
         """
         vae, latent = _vae(self._latent_parts()[0], "latent_distances"), self._latent()
+        n = check_integer("n", n, minimum=1, maximum=LARGEST_LATTICE)
+        random_state = check_seed("random_state", random_state)
         points = latent.transpose(..., "component").values.reshape(-1, latent.sizes["component"])
         points = points[np.isfinite(points).all(axis=1)]
         pairs = zip(("latent", "decoded"), vae.latent_pairs(points, n, random_state), strict=True)
@@ -163,7 +172,7 @@ def _vae(chain: Chain, what: str) -> Any:
 def _points(z: Any, vae: Any) -> Array:
     if isinstance(z, xr.DataArray) and "component" in z.dims:
         z = z.transpose(..., "component").values.reshape(-1, z.sizes["component"])
-    points = np.atleast_2d(np.asarray(z, np.float64))
+    points = np.atleast_2d(check_numbers("z", z, "pass an array of shape (n, L)"))
     if points.ndim != 2 or points.shape[1] != vae.n_components:
         rule = f"must have {vae.n_components} numbers a point"
         raise ValueError(complaint("z", points.shape, rule, "pass an array of shape (n, L)"))

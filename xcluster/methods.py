@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sklearn.base import clone
 
 from xcluster import connection
-from xcluster.checks import check_choice, check_integer, check_number, complaint, did_you_mean
+from xcluster.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_seed,
+    complaint,
+    did_you_mean,
+)
+from xcluster.knee import INTERPOLATIONS
 from xcluster.layout import Layout
 
 
@@ -66,6 +75,15 @@ class Options:
     interp_method: str = "interp1d"
     random_state: int | None = None
 
+    def checked(self) -> Options:
+        """Return the same; refuse what can be told without the data."""
+        check_flag("progress", self.progress)
+        check_flag("smooth", self.smooth)
+        check_choice("interp_method", self.interp_method, INTERPOLATIONS)
+        if self.random_state is not None:
+            check_seed("random_state", self.random_state)
+        return self
+
 
 def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method, Options]:
     """Return the method with its own keywords set, and the options among ``keywords``."""
@@ -80,9 +98,17 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
             rule = f"{method.name}() has no such keyword"
             remedy = did_you_mean(name, sorted(shared | own))
             raise TypeError(complaint(name, keywords[name], rule, remedy))
-    params = {name: value for name, value in keywords.items() if name in own}
-    options = {name: value for name, value in keywords.items() if name in shared}
-    return method.with_params(params), Options(**options)
+    params = {name: _reusable(name, keywords[name]) for name in keywords if name in own}
+    options = Options(**{name: value for name, value in keywords.items() if name in shared})
+    return method.with_params(params), options.checked()
+
+
+def _reusable(parameter: str, value: Any) -> Any:
+    """Return a value; refuse what is spent after the first fit."""
+    if isinstance(value, Iterator):
+        rule = "can be read once only, and each fit needs it"
+        raise TypeError(complaint(parameter, value, rule, "pass a list or an array"))
+    return value
 
 
 def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
@@ -159,8 +185,10 @@ def fuzzy(
 def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "batch") -> Method:
     """Return a self-organising map."""
     from xcluster.algorithms.som import SOM
+    from xcluster.algorithms.som_grid import check_grid
 
     check_choice("training", training, ("batch", "online"))
+    grid = None if grid is None else check_grid(grid)
     return Method("som", SOM(grid, training=training), reorders=False)
 
 

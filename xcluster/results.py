@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xcluster import prediction
 from xcluster.arrays import GridArrays
-from xcluster.checks import complaint
+from xcluster.checks import check_flag, complaint
 from xcluster.fitted import Fitted, bound
 from xcluster.latent import LatentSpace
 from xcluster.relabelling import recoded
@@ -157,6 +157,7 @@ class MethodResults(GridArrays, LatentSpace):
         from xcluster import windows
 
         sampler = self.sampler
+        check_flag("beyond", beyond)
         if not isinstance(sampler, windows.Patches):
             name = type(sampler).__name__.lower()
             rule = "has labels on its own grid already; only those of patches() are coarser"

@@ -10,7 +10,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import xarray as xr
 
-from xcluster.checks import check_integer, check_number, complaint, did_you_mean
+from xcluster.checks import (
+    check_hashable,
+    check_integer,
+    check_number,
+    complaint,
+    did_you_mean,
+    is_one_of,
+)
 from xcluster.layout import LABEL, Cells, Layout, Variable, is_descending
 from xcluster.levels import Levels, regular_levels
 
@@ -216,6 +223,7 @@ def choose_variables(
 
 def _listed(names: Names) -> list[Hashable]:
     wanted = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
+    check_hashable("vars", wanted)
     repeated = [name for name, count in Counter(wanted).items() if count > 1]
     if not wanted or repeated:
         rule = f"names {repeated[0]!r} twice" if repeated else "names no variable"
@@ -270,7 +278,7 @@ def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
 
 def known_dim(data: xr.Dataset, dim: Hashable) -> Hashable:
     """Return ``dim`` where ``data`` has it; the error names the nearest."""
-    if isinstance(dim, Hashable) and dim in data.dims:
+    if is_one_of(dim, data.dims):
         return dim
     raise ValueError(complaint("dim", dim, "is no dim of the data", did_you_mean(dim, data.dims)))
 

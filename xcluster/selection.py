@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster import candidates, conclusion, fitting
 from xcluster.algorithms.hierarchical import Hierarchical
-from xcluster.checks import as_typed, check_choice, check_integer, complaint, warn
+from xcluster.checks import as_typed, check_choice, check_integer, complaint, several, warn
 from xcluster.criteria import CRITERIA, available
 from xcluster.methods import Method, Options, split_keywords
 from xcluster.question import layout_of
@@ -103,7 +103,8 @@ class Sweep:
         """Return k and, where it is not plainly the criterion's, a note why."""
         choosing = self._choosing
         own = str(self.method.criterion)
-        criterion = criterion or (own if own in choosing else choosing[0])
+        if criterion is None:
+            criterion = own if own in choosing else choosing[0]
         check_choice("criterion", criterion, tuple(choosing))
         chosen = CRITERIA[criterion].choose(self.table, criterion, self.options)
         if chosen is not None:
@@ -287,9 +288,8 @@ def check_ks(ks: Iterable[int]) -> list[int]:
     """Return the candidates, each once and rising."""
     if isinstance(ks, int) and not isinstance(ks, bool):
         ks = [ks]
-    if isinstance(ks, str | Mapping) or not isinstance(ks, Iterable):
-        raise TypeError(complaint("ks", ks, "must be several integers", "pass range(2, 21)"))
-    wanted = sorted({check_integer("k", k, minimum=1) for k in ks})
+    listed = several("ks", ks, "must be several integers", "pass range(2, 21)")
+    wanted = sorted({check_integer("k", k, minimum=1) for k in listed})
     if not wanted:
         raise ValueError(complaint("ks", ks, "holds no candidate", "pass range(2, 21)"))
     return wanted
@@ -299,7 +299,12 @@ def check_criteria(criteria: Any, method: Method) -> list[str] | None:
     """Return the names of the criteria that are wanted; refuse what the method cannot give."""
     if criteria is None:
         return None
-    names = [criteria] if isinstance(criteria, str) else list(criteria)
+    remedy = "pass criteria=['silhouette'], for example"
+    names = (
+        [criteria]
+        if isinstance(criteria, str)
+        else several("criteria", criteria, "must be one name or several", remedy)
+    )
     for name in names:
         check_choice("criteria", name, tuple(CRITERIA))
         if not CRITERIA[name].suits(method):

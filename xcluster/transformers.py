@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import Any, Self
 
 from xcluster.anomaly import Climatology
-from xcluster.checks import check_choice, check_integer, complaint, did_you_mean
+from xcluster.checks import check_choice, check_integer, check_seed, complaint, did_you_mean
 from xcluster.choices import Choices
 from xcluster.steps import Over, Step, check_over
+
+LARGEST_LATENT = 1000
+"""Latent dimensions of a VAE; more are a mistake, and would fill the memory."""
 
 SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscombe")
 
@@ -127,7 +130,7 @@ class Transformers(Choices):
         """
         from xcluster.algorithms.vae import VAE
 
-        n = check_integer("n", n, minimum=1)
+        n = check_integer("n", n, minimum=1, maximum=LARGEST_LATENT)
         known = set(VAE().get_params()) - {"n_components", "progress"}
         for name in keywords:
             if name not in known:
@@ -135,7 +138,9 @@ class Transformers(Choices):
                 raise TypeError(
                     complaint(name, keywords[name], "vae() has no such keyword", remedy)
                 )
-        vae = VAE(n, **{"random_state": self.random_state, **keywords})
+        keywords = {"random_state": self.random_state, **keywords}
+        check_seed("random_state", keywords["random_state"])
+        vae = VAE(n, **keywords)
         vae.check_parameters()
         return self._with(Step("vae", vae))
 

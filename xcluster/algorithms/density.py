@@ -14,13 +14,22 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.inductive import NOISE, nearest
-from xcluster.checks import check_integer, check_number
+from xcluster.checks import (
+    blamed,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    complaint,
+)
 from xcluster.parallel import map_threads
 
 Array = NDArray[Any]
 
 # Rows whose neighbourhoods are held at once: each may be as long as the data.
 BLOCK_QUERIES = 2048
+
+METRICS = "choose a metric that sklearn.neighbors.NearestNeighbors knows"
 
 
 class DBSCAN(ClusterMixin, BaseEstimator):
@@ -85,9 +94,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         check_number("eps", self.eps, above=0)
         check_integer("min_samples", self.min_samples, minimum=1)
         X = validate_data(self, X, dtype=np.float64)
-        search = self._search(X)
-        counts = map_threads(lambda start: _count(search, X, start), _starts(X))
-        self.core_sample_indices_ = np.flatnonzero(np.concatenate(counts) >= self.min_samples)
+        with blamed("metric", self.metric, METRICS):
+            self.core_sample_indices_ = self._cores(X)
         self.components_ = X[self.core_sample_indices_]
         self.component_labels_ = self._join_cores()
         self.labels_ = self._assign(X)
@@ -110,6 +118,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     def _search(self, samples: Array) -> NearestNeighbors:
         return NearestNeighbors(radius=self.eps, metric=self.metric).fit(samples)
+
+    def _cores(self, X: Array) -> Array:
+        search = self._search(X)
+        counts = map_threads(lambda start: _count(search, X, start), _starts(X))
+        return np.flatnonzero(np.concatenate(counts) >= self.min_samples)
 
     def predict(self, X: Any) -> Array:
         """Return the label of the nearest core sample within ``eps``, else -1.
@@ -215,12 +228,30 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
         y : ignored
         """
-        check_integer("min_cluster_size", self.min_cluster_size, minimum=2)
+        self._check_parameters()
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
+        self._check_size(len(X))
+        with blamed("metric", self.metric, METRICS):
+            inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
         self.samples_, self.sample_labels_ = X, inner.labels_
         self.labels_, self.probabilities_ = inner.labels_, inner.probabilities_
         return self
+
+    def _check_parameters(self) -> None:
+        check_integer("min_cluster_size", self.min_cluster_size, minimum=2)
+        if self.min_samples is not None:
+            check_integer("min_samples", self.min_samples, minimum=1)
+        check_number("cluster_selection_epsilon", self.cluster_selection_epsilon, minimum=0)
+        methods = ("eom", "leaf")
+        check_choice("cluster_selection_method", self.cluster_selection_method, methods)
+        check_flag("allow_single_cluster", self.allow_single_cluster)
+
+    def _check_size(self, n_samples: int) -> None:
+        """Refuse a neighbourhood of more rows than there are."""
+        name = "min_cluster_size" if self.min_samples is None else "min_samples"
+        if getattr(self, name) > n_samples:
+            rule = f"is more than the {n_samples} samples"
+            raise ValueError(complaint(name, getattr(self, name), rule, "pass a smaller one"))
 
     def predict(self, X: Any) -> Array:
         """Return the label of the nearest fitted row, noise included.

@@ -278,7 +278,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         steps = centers - self.cluster_centers_
         square = float((steps**2).sum(axis=1).max())
         mean_square = float(sums["spread"].sum() / weight.sum())
-        if square <= self.tol**2 * mean_square and gain <= self.tol * self.objective_:
+        if square <= self.tol * (self.tol * mean_square) and gain <= self.tol * self.objective_:
             return True
         self._before = self.cluster_centers_, self.covariances_
         self.cluster_centers_ = centers

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_random_state
 
-from xcluster.checks import complaint
+from xcluster.checks import check_numbers, complaint
 from xcluster.streaming import ArrayBlocks
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def start(fuzzy: FuzzyCMeans, blocks: ArrayBlocks) -> tuple[Array, Array | None]
 
 
 def _given_centers(fuzzy: FuzzyCMeans, n_features: int) -> Array:
-    centers = np.array(fuzzy.init, dtype=np.float64)
+    centers = check_numbers("init", fuzzy.init, "give one row for each cluster")
     if centers.shape != (fuzzy.n_clusters, n_features):
         rule = f"must have the shape ({fuzzy.n_clusters}, {n_features})"
         remedy = "give one row for each cluster"

@@ -23,7 +23,7 @@ from xcluster.algorithms.frame import Frame
 from xcluster.algorithms.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.seeding import grow, kmeans_plusplus
 from xcluster.algorithms.weights import check_weight
-from xcluster.checks import check_integer, check_number, complaint
+from xcluster.checks import check_integer, check_number, check_numbers, complaint
 from xcluster.parallel import map_threads, single_threaded_blas
 from xcluster.streaming import Statistics
 
@@ -326,7 +326,12 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def _check_init(self) -> None:
         shape = (self.n_clusters, self.n_features_in_)
-        given = self.init if isinstance(self.init, str) else np.shape(self.init)
+        remedy = "pass 'k-means++' or an array of centres"
+        given = (
+            self.init
+            if isinstance(self.init, str)
+            else check_numbers("init", self.init, remedy).shape
+        )
         if given not in ("k-means++", shape):
             rule = f"must be 'k-means++' or centres of shape {shape}"
             raise ValueError(complaint("init", given, rule, "pass one of these"))

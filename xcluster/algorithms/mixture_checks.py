@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from xcluster.algorithms.covariances import COVARIANCE_TYPES, from_precisions, shape
-from xcluster.checks import check_choice, check_integer, check_number, complaint, warn
+from xcluster.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_numbers,
+    complaint,
+    warn,
+)
 
 if TYPE_CHECKING:
     from xcluster.algorithms.mixture import GaussianMixture
@@ -93,8 +100,8 @@ def given_start(mixture: GaussianMixture, p: int) -> dict[str, Array]:
 
 
 def _check_finite(parameter: str, value: Any, expected: tuple[int, ...]) -> Array:
-    array = np.array(value, dtype=np.float64)
-    if array.shape != expected or not np.isfinite(array).all():
+    array = check_numbers(parameter, value, f"pass an array of shape {expected}")
+    if array.shape != expected:
         rule = f"must be finite numbers of shape {expected}"
         raise ValueError(complaint(parameter, value, rule, f"pass an array of shape {expected}"))
     return array

@@ -54,9 +54,9 @@ class NMF(decomposition.NMF):
         """Fit and return the components of each row, shape (n_samples, n_components)."""
         X = validate_data(self, X, dtype=[np.float64, np.float32])
         if X.min() < 0:
-            lowest, rule = float(X.min()), "Negative values in data passed to NMF are refused"
+            rule = f"Negative values in data passed to NMF are refused; the lowest is {X.min():g}"
             remedy = "leave out what is negative with .where(), or scale('minmax') first"
-            raise ValueError(complaint("X.min()", lowest, rule, remedy))
+            raise ValueError(complaint("vars", "data", rule, remedy))
         if self.n_components > min(X.shape):
             rule = f"must be at most {min(X.shape)}, the smaller of rows and features"
             raise ValueError(complaint("n_components", self.n_components, rule, "ask for fewer"))

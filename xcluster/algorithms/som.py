@@ -39,6 +39,9 @@ TILE_ROWS = 4096
 SETTLED = 1e-3
 """Refinement is done when the quantisation error falls by a smaller share."""
 
+LEAST_RADIUS = 1e-6
+"""Steps of the grid; its square still counts beside one step."""
+
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """A self-organising map on a rectangular grid.
@@ -293,7 +296,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _move_nodes(self, statistics: Statistics) -> None:
         """Put each node at the mean of the samples, weighted by closeness in the grid."""
-        closeness = np.exp(-squared_distances(self.grid_) / (2 * radius(self) ** 2))
+        reach = max(radius(self), LEAST_RADIUS)
+        closeness = np.exp(-squared_distances(self.grid_) / (2 * reach * reach))
         with single_threaded_blas():
             weight = closeness @ statistics.sums["weight"]
             first = closeness @ statistics.sums["first"]

@@ -12,11 +12,14 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.vae_network import forward, r_squared, train, variance
-from xcluster.checks import check_integer, check_number, complaint
+from xcluster.checks import check_flag, check_integer, check_number, complaint
 from xcluster.parallel import map_threads
 from xcluster.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
+
+LARGEST_HIDDEN = 10_000
+LARGEST_RATE = 1e35
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -208,10 +211,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def check_parameters(self) -> None:
         """Refuse parameters that are out of range."""
-        for name in ("n_components", "hidden", "epochs", "batch_size", "patience"):
+        for name in ("n_components", "epochs", "batch_size", "patience"):
             check_integer(name, getattr(self, name), minimum=1)
-        check_number("alpha", self.alpha, minimum=0.0)
-        check_number("learning_rate", self.learning_rate, above=0.0)
+        check_integer("hidden", self.hidden, minimum=1, maximum=LARGEST_HIDDEN)
+        check_number("alpha", self.alpha, minimum=0.0, maximum=LARGEST_RATE)
+        check_number("learning_rate", self.learning_rate, above=0.0, maximum=LARGEST_RATE)
+        check_flag("progress", self.progress)
+        if not isinstance(self.device, str) and type(self.device).__module__ != "torch":
+            rule = "must be text or a torch.device"
+            raise TypeError(complaint("device", self.device, rule, 'pass "auto" or "cpu"'))
 
     def _latent(self, Z: Any) -> Array:
         check_is_fitted(self)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
+
+from xcluster.checks import blamed_path, check_path
 
 FRAME_HEIGHT = 820
 
@@ -44,7 +45,9 @@ class Page:
         >>> fit = ds.cluster.pixels().kmeans(3)
         >>> fit.explore().save("page.html")  # doctest: +SKIP
         """
-        Path(path).write_text(self.text, encoding="utf-8")
+        target = check_path("path", path)
+        with blamed_path("path", target):
+            target.write_text(self.text, encoding="utf-8")
 
     def _repr_html_(self) -> str:
         # A frame keeps scripts and styles of the page and of the notebook apart.

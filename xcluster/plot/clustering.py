@@ -11,9 +11,10 @@ import xarray as xr
 
 from xcluster import matrix
 from xcluster.centers import by_label
-from xcluster.checks import check_choice, complaint
+from xcluster.checks import check_choice, check_flag, complaint
 from xcluster.fitted import bound
 from xcluster.layout import COLUMN, Layout
+from xcluster.plot.looks import drawn
 from xcluster.plot.methods import MethodPlots
 from xcluster.question import layout_of
 from xcluster.reduction import feature_names
@@ -144,7 +145,9 @@ class ClusteringPlot(MethodPlots):
         labels = self.clustering.labels
         data = layout_of(samples).variables[var].array
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
-        return drawn(draw, data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords)
+        return drawn(
+            draw, data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords
+        )
 
     def centers(self, var: Hashable | None = None, **keywords: Any) -> Any:
         """Draw the centres of all labels: curves in one panel, fields, or a table.
@@ -212,7 +215,7 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.scatter import scatter as draw
 
         components = self.clustering.features.compute()
-        about = self._reduced_centers(components) if circles else False
+        about = self._reduced_centers(components) if check_flag("circles", circles) else False
         return drawn(draw, components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
 
     def scatter3d(self, x: int = 0, y: int = 1, z: int = 2, **keywords: Any) -> Any:

@@ -13,6 +13,7 @@ from xcluster import matrix
 from xcluster.centers import raw_centers
 from xcluster.checks import check_choice, check_integer, complaint
 from xcluster.plot.flags import flags_of_centers
+from xcluster.plot.looks import drawn
 from xcluster.results import clusterer_with
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ class MethodPlots:
         """
         from xcluster.plot.nodes import u_matrix as draw
 
-        return drawn(draw, self.clustering.u_matrix().rename(som_row="row", som_col="col"), **keywords)
+        return drawn(
+            draw, self.clustering.u_matrix().rename(som_row="row", som_col="col"), **keywords
+        )
 
     def scree(self, **keywords: Any) -> Any:
         """Draw the share of variance of each principal component.
@@ -153,7 +156,9 @@ class MethodPlots:
         """
         from xcluster.plot.curves import scree as draw
 
-        return drawn(draw, explained_variance(self._step("explained_variance_ratio_", "pca")), **keywords)
+        return drawn(
+            draw, explained_variance(self._step("explained_variance_ratio_", "pca")), **keywords
+        )
 
     def training(self, **keywords: Any) -> list[Any]:
         """Draw how the variational auto-encoder learned.

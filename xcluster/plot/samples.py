@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xcluster.checks import check_choice, complaint, did_you_mean
+from xcluster.checks import blamed, check_choice, complaint, did_you_mean
+from xcluster.plot.looks import drawn
 from xcluster.question import layout_of
 from xcluster.windows import Patches
 
@@ -60,7 +61,12 @@ class SamplesPlot:
 
         selection = keywords.pop("sel", {})
         chosen = self._component(var) if isinstance(var, int) else self._variable(var)
-        return drawn(draw, chosen.sel(selection, method="nearest") if selection else chosen, **keywords)
+        if not isinstance(selection, Mapping):
+            remedy = 'pass sel={"depth": 50}, for example'
+            raise TypeError(complaint("sel", selection, "must be a mapping of dims", remedy))
+        with blamed("sel", selection, f"choose along {list(chosen.dims)}"):
+            chosen = chosen.sel(selection, method="nearest") if selection else chosen
+        return drawn(draw, chosen, **keywords)
 
     def correlation(self, **keywords: Any) -> Any:
         """Draw the correlation matrix of the features.

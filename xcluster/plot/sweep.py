@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xcluster.plot.looks import drawn
+
 if TYPE_CHECKING:
     from xcluster.selection import Sweep
 

@@ -1,0 +1,165 @@
+"""Keywords of figures, checked before anything is drawn."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from xcluster.checks import (
+    blamed,
+    check_flag,
+    check_integer,
+    check_number,
+    check_numbers,
+    complaint,
+    did_you_mean,
+    is_one_of,
+)
+
+T = TypeVar("T")
+
+LARGEST_FIGURE = 500.0
+"""Inches; a larger figure does not fit into memory."""
+
+
+def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
+    """Return what ``draw`` draws; refuse its keywords by name, and leave no half-drawn figure.
+
+    Parameters
+    ----------
+    draw
+        A function of this package.
+    *data
+        What to draw.
+    **keywords
+        The user's. Those that ``draw`` does not name go to matplotlib, whose errors name them.
+    """
+    import matplotlib.pyplot as plt
+
+    _check_names(draw, keywords)
+    for name, value in keywords.items():
+        if name in LOOKS and value is not None:
+            LOOKS[name](name, value)
+    before = set(plt.get_fignums())
+    try:
+        with _blamed_on(draw, keywords):
+            return draw(*data, **keywords)
+    except Exception:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
+        raise
+
+
+def _check_names(draw: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
+    """Refuse what neither a function nor matplotlib takes."""
+    parameters = inspect.signature(draw).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return
+    known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    for name in keywords:
+        if name not in known:
+            rule = f"{draw.__name__}() has no such keyword"
+            raise TypeError(complaint(name, keywords[name], rule, did_you_mean(name, known)))
+
+
+def _blamed_on(draw: Callable[..., Any], keywords: Mapping[str, Any]) -> Any:
+    """Blame matplotlib's errors on the keywords that only it knows, or on all that there are."""
+    known = set(inspect.signature(draw).parameters)
+    unchecked = {name: value for name, value in keywords.items() if name not in LOOKS}
+    foreign = {name: value for name, value in unchecked.items() if name not in known}
+    named = foreign or unchecked or keywords or {"data": "the result"}
+    values = next(iter(named.values())) if len(named) == 1 else named
+    return blamed(", ".join(named), values, "pass what matplotlib takes, or leave it out")
+
+
+def _check_size(parameter: str, value: Any) -> None:
+    remedy = f"pass {parameter}=(8, 5), in inches"
+    size = check_numbers(parameter, value, remedy)
+    if size.shape != (2,) or not ((size > 0) & (size <= LARGEST_FIGURE)).all():
+        rule = f"must be width and height, above 0 and at most {LARGEST_FIGURE:g}"
+        raise ValueError(complaint(parameter, value, rule, remedy))
+
+
+def _check_axes(parameter: str, value: Any) -> None:
+    from matplotlib.axes import Axes
+
+    several = isinstance(value, list | tuple | np.ndarray) and np.size(value) > 0
+    listed = np.ravel(np.asarray(value, dtype=object)) if several else [value]
+    if not all(isinstance(each, Axes) for each in listed):
+        rule = "must be matplotlib Axes, or several for several panels"
+        raise TypeError(complaint(parameter, value, rule, "pass those of plt.subplots()"))
+
+
+def _check_colormap(parameter: str, value: Any) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import Colormap
+
+    if isinstance(value, Colormap) or is_one_of(value, colormaps):
+        return
+    rule = "is no colour map that matplotlib knows"
+    remedy = did_you_mean(value, colormaps) if isinstance(value, str) else "pass cmap='viridis'"
+    raise ValueError(complaint(parameter, value, rule, remedy))
+
+
+def _check_share(parameter: str, value: Any) -> None:
+    if check_number(parameter, value, minimum=0) > 1:
+        raise ValueError(complaint(parameter, value, "must be at most 1", f"pass {parameter}=0.5"))
+
+
+def _check_quantiles(parameter: str, value: Any) -> None:
+    remedy = f"pass {parameter}=(0.05, 0.95)"
+    pair = check_numbers(parameter, value, remedy)
+    if pair.shape != (2,) or not 0 <= pair[0] <= pair[1] <= 1:
+        rule = "must be two rising numbers from 0 to 1"
+        raise ValueError(complaint(parameter, value, rule, remedy))
+
+
+def _check_extent(parameter: str, value: Any) -> None:
+    remedy = f"pass {parameter}=(west, east, south, north)"
+    if check_numbers(parameter, value, remedy).shape != (4,):
+        rule = "must be west, east, south and north"
+        raise ValueError(complaint(parameter, value, rule, remedy))
+
+
+def _check_projection(parameter: str, value: Any) -> None:
+    import cartopy.crs as ccrs
+
+    if not isinstance(value, ccrs.CRS):
+        rule = "must be one of cartopy.crs"
+        raise TypeError(complaint(parameter, value, rule, "pass ccrs.PlateCarree(), for example"))
+
+
+def _check_text(parameter: str, value: Any) -> None:
+    if not isinstance(value, str):
+        rule = "must be text"
+        raise TypeError(complaint(parameter, value, rule, f"pass {parameter}='...'"))
+
+
+def _check_number(parameter: str, value: Any) -> None:
+    check_number(parameter, value)
+
+
+def _check_count(parameter: str, value: Any) -> None:
+    check_integer(parameter, value, minimum=1, maximum=LARGEST_COUNT)
+
+
+LARGEST_COUNT = 10_000_000
+"""Things drawn side by side."""
+
+LOOKS: Mapping[str, Callable[[str, Any], object]] = {
+    **dict.fromkeys(("legend", "coastlines", "borders", "density", "log"), check_flag),
+    **dict.fromkeys(("col_wrap", "bins", "members", "at_most"), _check_count),
+    **dict.fromkeys(("projection", "transform"), _check_projection),
+    "figsize": _check_size,
+    "ax": _check_axes,
+    "cmap": _check_colormap,
+    "alpha": _check_share,
+    "quantiles": _check_quantiles,
+    "extent": _check_extent,
+    "ylabel": _check_text,
+    "cut": _check_number,
+}
+"""The check of each keyword that several figures share; None means the default everywhere."""
