@@ -293,7 +293,7 @@ SPARSE = {
 
 
 @pytest.mark.parametrize("parameter", SPARSE)
-def test_where_every_sample_is_noise_a_warning_says_so_and_the_result_is_empty(parameter):
+def test_where_every_sample_is_noise_a_warning_says_so_and_the_result_is_empty(parameter, tmp_path):
     ds = xcluster.datasets.ocean()[["sst", "wind_speed"]]
     ds = ds.isel(latitude=slice(10, 80, 4), longitude=slice(0, 180, 7))
     with pytest.warns(UserWarning, match=rf"{parameter}.* every sample is noise"):
@@ -305,3 +305,5 @@ def test_where_every_sample_is_noise_a_warning_says_so_and_the_result_is_empty(p
     xr.testing.assert_equal(fit.predict(ds), fit.labels)
     with pytest.raises(ValueError, match="every sample is noise"):
         fit.members(0)
+    fit.save(tmp_path / "noise.nc")
+    xr.testing.assert_equal(xcluster.open(tmp_path / "noise.nc").predict(ds), fit.labels)

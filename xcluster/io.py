@@ -273,7 +273,9 @@ def _stored(root: xr.Dataset) -> xr.Dataset:
 
 def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) -> xr.Dataset:
     names = [name for name, _ in features]
-    has_data = centers.notnull().any(LABEL).drop_vars("label_name", errors="ignore").compute()
+    # A result of noise alone has no centre that could lack a feature.
+    has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
+    has_data = has_data.drop_vars("label_name", errors="ignore").compute()
     one = xr.zeros_like(has_data[names], np.float32).where(has_data[names])
     # Files may give variables in another order; that of the features must come back.
     return xr.Dataset(
