@@ -13,7 +13,7 @@ import sys
 import zipfile
 from contextlib import nullcontext
 
-import mutants
+import damage
 import netCDF4
 import numcodecs
 import numpy as np
@@ -30,7 +30,7 @@ SUFFIXES = (".nc", ".zarr")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("originals")
-    mutants.write_originals(folder)
+    damage.write_originals(folder)
     return folder
 
 
@@ -55,7 +55,7 @@ MUTANTS = {"netcdf": 120, "zarr": 60, "forged netcdf": 30, "forged zarr": 20}
 
 @pytest.mark.parametrize("kind", MUTANTS)
 def test_a_damaged_or_forged_file_gives_an_error_of_ours_or_the_right_answer(folder, kind):
-    counts, bad = mutants.run(folder, kind, 0, MUTANTS[kind])
+    counts, bad = damage.run(folder, kind, 0, MUTANTS[kind])
     assert not bad
     assert counts["refused"] > sum(counts.values()) / 4
 
@@ -209,7 +209,7 @@ def forged(path, fit, change, arrays=()):
     storage.write(path, {**groups, "/model": io._model_arrays(kept)}, manifest, nullcontext())
 
 
-@pytest.mark.parametrize("name", mutants.DANGEROUS)
+@pytest.mark.parametrize("name", damage.DANGEROUS)
 @pytest.mark.parametrize("tag", ["estimator", "object", "dataclass"])
 def test_a_class_that_is_no_estimator_of_ours_is_never_built(tmp_path, ocean, name, tag):
     command = {"command": f"touch {tmp_path / 'ran'}", "args": f"touch {tmp_path / 'ran'}"}
@@ -251,7 +251,7 @@ def test_arrays_of_another_shape_are_refused_before_compiled_code_sees_them(fold
         if name == "centers":
             assert "fit together" in refusal(path)
         # What only a further fit would use may have any shape.
-        assert mutants.outcome(path, mutants.data())[0] in ("refused", "other")
+        assert damage.outcome(path, damage.data())[0] in ("refused", "other")
 
 
 def test_labels_that_there_are_not_are_refused(tmp_path, ocean, monkeypatch):
@@ -358,7 +358,7 @@ def test_a_netcdf_file_that_another_program_wrote_anew_still_opens(folder, tmp_p
         file.setncattr("tag", "1")
         file.delncattr("tag")
     assert b"xcluster sha256" not in path.read_bytes()[-100:]
-    assert mutants.answers(path, mutants.data())[0].k == 3
+    assert damage.answers(path, damage.data())[0].k == 3
 
 
 def test_a_flipped_bit_in_a_block_is_found_by_the_format_itself(folder, zarr_folder):

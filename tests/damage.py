@@ -1,7 +1,7 @@
 """Saved results made worse in many ways, and what `xcluster.open` makes of each.
 
 Run as a script it is the worker that opens them, since a crash would end the process:
-``python tests/mutants.py FOLDER KIND FIRST STOP`` prints two lines a mutant. Mutant number i of a
+``python tests/damage.py FOLDER KIND FIRST STOP`` prints two lines a mutant. Mutant number i of a
 kind is the same in every run.
 """
 
