@@ -482,13 +482,15 @@ def brush(tab, name, low, high):
 
 
 def test_pointing_at_the_map_shows_the_sample_there(opened, waters):
+    before = frame(opened, "map0")
     opened.move(*at(frame(opened, "map0"), 0.5 + 3 / 120, 0.5))
     opened.wait(f"{DOCUMENT}('hovered').data.sample[0] >= 0")
-    label = waters.labels.sel(latitude=0, longitude=9, method="nearest")
     text = opened.run(f"{DOCUMENT}('info').text")
     x, y = (float(each) for each in re.findall(r"tude \[\w+\] (-?[\d.]+)", text))
     label = waters.labels.sel(latitude=y, longitude=x)
     assert f"label {int(label)}</b>, membership" in text
+    # What is said takes room that was there before.
+    assert frame(opened, "map0") == before
     value = float(re.search(r"air temperature \[degC\]: (-?[\d.]+)", text)[1])
     place = waters.samples.data.air_temperature.sel(latitude=y, longitude=x)
     assert value == pytest.approx(float(place), rel=0.02)

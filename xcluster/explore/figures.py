@@ -25,7 +25,8 @@ from xcluster.explore.panels import Panel
 
 Array = NDArray[Any]
 
-SIDE = {1: 300, 2: 260}
+# Two figures of this side, with their axes and tools, fit below a map.
+SIDE = 270
 COMMON = {"tools": "pan,wheel_zoom,box_zoom,reset,save", "toolbar_location": "above"}
 ASIDE = {"tools": "pan,wheel_zoom,reset,save", "toolbar_location": "right", "min_border_bottom": 55}
 CLEAR = "rgba(0,0,0,0)"
@@ -48,11 +49,10 @@ def scatter_figure(
     mapper: LinearColorMapper,
     axes: tuple[str, str],
     name: str,
-    halves: int,
 ) -> tuple[Any, Any]:
     """Return the components of the samples, coloured by label, and their points."""
     figure = new_figure(
-        name=name, frame_width=SIDE[halves], frame_height=SIDE[halves], title="components",
+        name=name, frame_width=SIDE, frame_height=SIDE, title="components",
         x_axis_label=axes[0], y_axis_label=axes[1], active_scroll="wheel_zoom", **COMMON,
     )  # fmt: skip
     brushable(figure)
@@ -74,15 +74,15 @@ def add_pointer(figure: Any, drawn: Any, names: CustomJSHover, point: CustomJS) 
 
 
 def curve_figure(
-    panel: Panel, centers: ColumnDataSource, mapper: LinearColorMapper, name: str, halves: int
+    panel: Panel, centers: ColumnDataSource, mapper: LinearColorMapper, name: str
 ) -> tuple[Any, dict[str, Any]]:
     """Return a figure of the sample's curve against its centre, and what a script changes."""
     values = panel.kind == "values"
     along, across = ("from least to greatest", "") if values else panel.titles[::-1]
     sides = (along, across) if panel.upright else (across, along)
     figure = new_figure(
-        name=name, frame_width=int((0.75 if panel.upright else 1.0) * SIDE[halves]),
-        frame_height=SIDE[halves], x_axis_label=sides[0], y_axis_label=sides[1],
+        name=name, frame_width=int((0.75 if panel.upright else 1.0) * SIDE),
+        frame_height=SIDE, x_axis_label=sides[0], y_axis_label=sides[1],
         title="sample (black), centres", **ASIDE,
     )  # fmt: skip
     figure.toolbar.logo = None
@@ -127,7 +127,7 @@ def shown_values(panel: Panel, values: Array) -> Array:
     return np.asarray((values - panel.low) / np.where(panel.step > 0, 254 * panel.step, 1.0))
 
 
-def field_figure(panel: Panel, name: str, halves: int) -> tuple[Any, dict[str, Any]]:
+def field_figure(panel: Panel, name: str) -> tuple[Any, dict[str, Any]]:
     """Return a figure of the sample's field beside or above that of its centre."""
     rows, columns = panel.shape
     wide = columns > WIDE * rows
@@ -135,9 +135,8 @@ def field_figure(panel: Panel, name: str, halves: int) -> tuple[Any, dict[str, A
     size = across + columns, down + rows
     ends = float(panel.low.min()), float((panel.low + 254 * panel.step).max())
     mapper = LinearColorMapper(palette="Viridis256", low=ends[0], high=ends[1], nan_color=CLEAR)
-    width = SIDE[halves]
     figure = new_figure(
-        name=name, frame_width=width, frame_height=max(int(width * size[1] / size[0]), 40),
+        name=name, frame_width=SIDE, frame_height=max(int(SIDE * size[1] / size[0]), 40),
         x_range=Range1d(0, size[0]), y_range=Range1d(size[1], 0),
         title=f"sample ({'above' if wide else 'left'}) and its centre", **ASIDE,
     )  # fmt: skip

@@ -118,7 +118,7 @@ class Half:
         x, y = self.result.components.T
         points = self._dots(x, y, self.name("points"))
         figure, drawn = figures.scatter_figure(
-            points, self.mapper, self.result.axes, self.name("scatter"), self.halves
+            points, self.mapper, self.result.axes, self.name("scatter")
         )
         point = page.callback("point", points=points)
         figures.add_pointer(figure, drawn, maps.name_of_label(self.result.flags), point)
@@ -160,12 +160,10 @@ class Half:
         }
         name = f"{self.name('panel')}_{place}"
         if panel.kind == "field":
-            figure, shown = figures.field_figure(panel, name, self.halves)
+            figure, shown = figures.field_figure(panel, name)
             page.hovered.js_on_change("data", page.callback("field", **arguments, **shown))
             return figure
-        figure, shown = figures.curve_figure(
-            panel, self._curves(panel, centers), self.mapper, name, self.halves
-        )
+        figure, shown = figures.curve_figure(panel, self._curves(panel, centers), self.mapper, name)
         arguments |= {
             "colors": list(self.result.flags.colors),
             "level_names": list(panel.level_names),

@@ -13,7 +13,7 @@ from bokeh.resources import INLINE
 from xcluster.explore import maps
 from xcluster.explore.gather import Content
 from xcluster.explore.half import Half
-from xcluster.explore.wiring import Wiring
+from xcluster.explore.wiring import HELP, Wiring
 
 TITLE = "xcluster: explore"
 
@@ -29,7 +29,7 @@ def document(content: Content) -> str:
     page.hovered.js_on_change("data", page.callback("info", **_info_arguments(page, halves)))
     notes = "; ".join(html.escape(str(note)) for note in content.notes)
     head = Div(
-        text=f"<b>{page.title}</b><br><small>{notes}</small>",
+        text=f"<b>{page.title}</b><br><small>{HELP}<br>{notes}</small>",
         name="notes",
         sizing_mode="stretch_width",
     )
@@ -65,6 +65,7 @@ def _info_arguments(page: Wiring, halves: list[Half]) -> dict[str, Any]:
     return {
         "samples": page.samples,
         "info": page.info,
+        "room": page.room,
         "places": [[html.escape(name), column, kind] for name, column, kind in axes if name],
         "results": results,
         "values": values,

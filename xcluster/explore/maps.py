@@ -115,7 +115,7 @@ def add_coast(figure: Any, raster: Raster) -> None:
     line = line[near | np.append(near[1:], False)]
     source = ColumnDataSource({"x": line[:, 0], "y": line[:, 1]}, name="coast")
     # Seen on dark and on light.
-    for color, thickness in (("rgba(255,255,255,0.5)", 1.8), ("#222222", 0.8)):
+    for color, thickness in (("rgba(255,255,255,0.4)", 1.6), ("#222222", 0.8)):
         figure.line("x", "y", source=source, color=color, line_width=thickness)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -14,9 +15,6 @@ from xcluster.explore.panels import Panel
 
 HELP = """Point at the map or among the components; draw a box or an outline on either to mark
 the same samples in both; click names to hide labels; the reset tool shows everything again."""
-
-# Of one line of words, in pixels and in letters.
-LINE, LETTERS = 18, 190
 
 
 def script(name: str) -> str:
@@ -41,9 +39,7 @@ class Wiring:
         self.chosen = ColumnDataSource({"inside": []}, name="chosen")
         self.ranges = maps.ranges_of(content.raster)
         self.here = ColumnDataSource({"x": [], "y": []}, name="here")
-        # Room for all that will be said, lest the map should move under the pointer.
-        height = LINE * (1 + self._letters() // LETTERS)
-        self.info = Div(text=HELP, name="info", min_height=height, sizing_mode="stretch_width")
+        self.info = Div(text=self.room, name="info", sizing_mode="stretch_width")
         self.hovered.js_on_change(
             "data", self.callback("mark", mark=self.here, samples=self.samples, x="x", y="y")
         )
@@ -52,6 +48,18 @@ class Wiring:
     def title(self) -> str:
         """Say what is explored."""
         return html.escape(" | ".join(result.title for result in self.content.results))
+
+    @property
+    def room(self) -> str:
+        """Take as much room as what will be said, lest the map should move under the pointer."""
+        names = [name for _, panel in self.singles() for name in panel.titles[:12]]
+        parts = [
+            *self.content.raster.names,
+            *names,
+            *["membership label"] * len(self.content.results),
+        ]
+        letters = re.sub(r"\S", "n", " ".join(f"{part}: -0.0000" for part in parts))
+        return f'<span style="grid-area: 1/1; visibility: hidden">{letters}</span>'
 
     def owner(self, number: int) -> int:
         """Return the result whose panels show the values of a result."""
@@ -70,10 +78,6 @@ class Wiring:
     def callback(self, name: str, **arguments: Any) -> CustomJS:
         """Return a script of the package that sees the page's sources and these arguments."""
         return CustomJS(args={"hovered": self.hovered, **arguments}, code=script(name))
-
-    def _letters(self) -> int:
-        names = [name for _, panel in self.singles() for name in panel.titles[:12]]
-        return 100 * len(self.content.results) + sum(len(name) + 9 for name in names)
 
     def _columns(self) -> dict[str, Any]:
         content = self.content

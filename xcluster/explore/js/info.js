@@ -20,4 +20,5 @@ for (const { scale, column, names } of values) {
     parts.push(stored === 255 ? `${name}: none` : `${name}: ${+(low[j] + step[j] * stored).toPrecision(3)}`);
   });
 }
-info.text = parts.join(" &nbsp;·&nbsp; ");
+const said = parts.join(" &nbsp;·&nbsp; ");
+info.text = `<div style="display: grid">${room}<span style="grid-area: 1/1">${said}</span></div>`;
