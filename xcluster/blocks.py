@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +86,7 @@ class Block:
     def _flat(self, piece: Array, where: tuple[Array, ...] | None) -> Array:
         """Return a variable as (n_points, columns), or its columns at some points."""
         tail = piece.shape[len(self.shape) :]
-        n_columns = int(np.prod(tail, dtype=np.int64))
+        n_columns = math.prod(tail)
         whole = np.broadcast_to(piece, (*self.shape, *tail))
         if where is None:
             return whole.reshape(-1, n_columns)
@@ -99,8 +100,8 @@ class Block:
 
     def parts(self) -> list[Block]:
         """Cut into blocks whose rows, put together, take at most `PART_BYTES`."""
-        n_columns = sum(int(np.prod(each.shape[len(self.shape) :])) for each in self.pieces)
-        n_points = int(np.prod(self.shape, dtype=np.int64))
+        n_columns = sum(math.prod(each.shape[len(self.shape) :]) for each in self.pieces)
+        n_points = math.prod(self.shape)
         n_parts = -(-n_points * n_columns * self.dtype.itemsize // PART_BYTES)
         if n_parts < 2:
             return [self]
@@ -190,7 +191,7 @@ def _as_block(
         np.broadcast_to(spread.pop(name), shape).ravel() if name in spread else None
         for name in ("mask", "weight")
     )
-    inside = np.ones(int(np.prod(shape, dtype=np.int64)), bool) if mask is None else mask
+    inside = np.ones(math.prod(shape), bool) if mask is None else mask
     if weight is not None:
         weight = weight.astype(np.float64)
         wrong = weight[inside & ~((weight >= 0) & np.isfinite(weight))]
@@ -218,7 +219,7 @@ def _columns(array: Array, part: _Part) -> Array:
         rows = part.levels(array.reshape(-1, array.shape[-1]))
         array = rows.reshape(*array.shape[:-1], rows.shape[-1])
     if part.kept is not None:
-        width = int(np.prod(array.shape[n_axes:], dtype=np.int64))
+        width = math.prod(array.shape[n_axes:])
         array = array.reshape(*array.shape[:n_axes], width)[..., part.kept]
     return np.expand_dims(array, tuple(i for i, present in enumerate(part.axes) if not present))
 

@@ -7,6 +7,7 @@ threads share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -100,7 +101,7 @@ def run(
 def _slabs(shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
     """Cut a grid along its longest dim into slabs of about one block of rows."""
     longest = int(np.argmax(shape))
-    rows_each = max(int(np.prod(shape, dtype=np.int64)) // shape[longest], 1)
+    rows_each = max(math.prod(shape) // shape[longest], 1)
     thickness = max(BLOCK_ROWS // rows_each, 1)
     whole = [slice(None)] * len(shape)
     return [
