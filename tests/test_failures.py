@@ -1,5 +1,6 @@
 """Where a computation over all blocks failed: which block of the user's data cannot be read."""
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -72,6 +73,16 @@ def test_a_mask_that_cannot_be_read_is_named_too():
 def test_an_error_stays_where_all_blocks_can_be_read(arrange):
     error = ValueError("of the user's scheduler")
     assert failed(layout_of(arrange(lazy())), error) is error
+
+
+def test_blocks_are_looked_through_without_the_users_scheduler():
+    """It may be the one that failed."""
+
+    def lost(*_, **__):
+        raise RuntimeError("no worker is left")
+
+    with dask.config.set(scheduler=lost):
+        assert "[y 0:2, x 4:6] of 'a'" in str(failed(layout_of(lazy((0, 1)))))
 
 
 def test_an_error_stays_where_there_are_no_data_to_look_at():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import xarray as xr
 
 from xcluster.blocks import OURS, inputs_of
@@ -30,18 +29,17 @@ def named_failures(layout: Layout | None) -> Iterator[None]:
 
 def _source_blocks(layout: Layout) -> Iterator[xr.DataArray]:
     """Yield each block of each chunked array, to be read on its own."""
+    from dask.array.core import slices_from_chunks
+
     for array in (array for scene in layout.scenes for array in inputs_of(scene).arrays):
-        if (chunks := array.chunks) is None:
+        if array.chunks is None:
             continue
-        ends = [np.cumsum([0, *sizes]) for sizes in chunks]
-        for place in np.ndindex(*(len(each) - 1 for each in ends)):
-            where = [slice(each[i], each[i + 1]) for i, each in zip(place, ends, strict=True)]
-            yield array[tuple(where)].assign_attrs(
-                block=", ".join(
-                    f"{dim} {each.start}:{each.stop}"
-                    for dim, each in zip(array.dims, where, strict=True)
-                )
-            )
+        for where in slices_from_chunks(array.chunks):
+            ranges = [
+                f"{dim} {each.start}:{each.stop}"
+                for dim, each in zip(array.dims, where, strict=True)
+            ]
+            yield array[where].assign_attrs(block=", ".join(ranges))
 
 
 def _unreadable(block: xr.DataArray) -> str | None:
