@@ -114,9 +114,17 @@ def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArra
     reduced = reduced.rename({COLUMN: "component"}).transpose("component", ...)
     reduced = reduced.assign_coords(component=np.arange(width))
     if chain.keeps_columns:
-        names = ("component", feature_names(features))
+        names = ("component", feature_names(features), _feature_attrs(chain, features))
         reduced = reduced.assign_coords(feature=names)
     return reduced.rename("features").assign_attrs(long_name="features")
+
+
+def _feature_attrs(chain: Chain, features: xr.Dataset) -> dict[str, str]:
+    """Return what figures say of the values of features: scaled, or in their common units."""
+    if chain.steps:
+        return {"long_name": "feature, scaled"}
+    units = {str(template.attrs.get("units", "")) for template in features.data_vars.values()}
+    return {"long_name": "feature", **({"units": units.pop()} if len(units) == 1 else {})}
 
 
 def n_components(chain: Chain, n_features: int) -> int:

@@ -178,7 +178,12 @@ def test_circles_of_kmeans_stand_about_its_centres(pixels):
 
 def test_features_that_nothing_reduces_have_their_own_names(pixels):
     ax = pixels.kmeans(3).plot.scatter(1, 3).axes
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("air_temperature", "wind_speed")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("air_temperature, scaled", "wind_speed, scaled")
+
+
+def test_features_that_nothing_scales_have_their_units(tomography):
+    ax = tomography.cluster.profiles("depth").kmeans(2).plot.scatter().axes
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("vs 0.0 [km s-1]", "vs 2.5 [km s-1]")
 
 
 def test_centres_of_pixels_are_a_table_in_data_units(soft):
@@ -210,6 +215,16 @@ def test_the_tree_has_the_colors_of_the_labels_and_a_line_at_the_cut(tree):
 
 def fcluster_sizes(merges, cut):
     return np.bincount(fcluster(merges, cut, "distance"))[1:]
+
+
+def test_the_tree_names_the_labels_of_its_colors(tree):
+    named = tree.relabel(["deep ocean", "b", "c", "d", "e"])
+    named.plot.dendrogram()
+    texts = [text.get_text() for text in plt.gca().get_legend().get_texts()]
+    assert texts == ["deep ocean", "b", "c", "d", "e"]
+    assert legend_colors(plt.gca()) == list(tree.partition.label_colors())
+    named.plot.dendrogram(legend=False)
+    assert plt.gca().get_legend() is None
 
 
 def test_the_tree_counts_samples_below_its_branches(tree):
@@ -318,6 +333,24 @@ def test_training_of_a_result_is_that_of_its_vae(ocean):
 
 
 # ------------------------------------------------------------------------------------ of samples
+
+
+def test_a_selected_entry_is_said_above_its_map(tomography, bands):
+    samples = tomography.cluster.profiles("depth")
+    assert samples.plot.map(sel={"depth": 49.0}).axes.get_title() == "depth = 50 km"
+    named = bands.assign_coords(band=list("abcdef")).cluster.pixels(dim="band")
+    artist = named.plot.map(sel={"band": "c"})
+    assert artist.axes.get_title() == "band = c"
+    np.testing.assert_array_equal(artist.get_array(), bands[2])
+    grid = samples.plot.map(sel={"depth": [10, 50]}, col="depth")
+    assert [ax.get_title() for ax in grid.axs.flat] == ["depth = 10 km", "depth = 50 km"]
+
+
+def test_facets_of_labels_say_the_method(ocean):
+    both = xr.concat([ocean.sst, ocean.sst + 1], xr.DataArray([1, 7], dims="month"))
+    fit = both.to_dataset(name="sst").assign(wind=ocean.wind_speed).cluster.pixels().kmeans(3)
+    grid = fit.plot.map(col="month")
+    assert grid.fig.get_suptitle() == "kmeans, 3 labels"
 
 
 def test_correlations_are_those_of_the_complete_samples(pixels):

@@ -100,7 +100,7 @@ def test_branches_below_the_cut_have_one_color_a_label(merges):
 
 
 def test_colors_of_branches_may_be_explained(merges):
-    dendrogram.dendrogram(merges, legend={"shelf": "#ff0000"})
+    dendrogram.dendrogram(merges, names={"shelf": "#ff0000"})
     legend = plt.gca().get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["shelf"]
     assert to_hex(legend.get_patches()[0].get_facecolor()) == "#ff0000"

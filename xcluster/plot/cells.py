@@ -140,7 +140,7 @@ def _draw_curvilinear(
         _draw_split_cells(ax, corner, values, split, keywords)
     corner = np.where(np.isfinite(corner), corner, 0.0)
     whole = np.ma.masked_where(broken, values)
-    return _mesh(ax, *np.moveaxis(corner, -1, 0), whole, keywords, plain=True)
+    return _mesh(ax, corner[..., 0], corner[..., 1], whole, keywords, plain=True)
 
 
 def _mesh(
@@ -158,7 +158,7 @@ def _mesh(
     drawn = (Axes if plain else type(ax)).pcolormesh(ax, x, y, values, **looks)
     if alpha is not None:
         opacity = np.array([1.0, 1.0, 1.0, alpha], dtype=np.float32)
-        drawn.set_agg_filter(lambda image, dpi: (image * opacity, 0, 0))
+        drawn.set_agg_filter(lambda image, dpi: (np.asarray(image) * opacity, 0, 0))
     return drawn
 
 

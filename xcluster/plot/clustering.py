@@ -14,8 +14,9 @@ from xcluster.centers import by_label
 from xcluster.checks import check_choice, check_flag, complaint
 from xcluster.fitted import bound
 from xcluster.layout import COLUMN, Layout
-from xcluster.plot.looks import drawn
+from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.methods import MethodPlots
+from xcluster.plot.text import set_title
 from xcluster.question import layout_of
 from xcluster.reduction import feature_names
 from xcluster.windows import Patches
@@ -64,12 +65,13 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.maps import map as draw
 
         over = self._over_image(keywords)
+        if "ax" in over:  # the image has taken the size
+            keywords.pop("figsize", None)
         upright = over["ax"].get_ylim() if "ax" in over else None
         artist = drawn(draw, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
-        if not {"col", "row"} & set(keywords):
-            artist.axes.set_title(f"{self.clustering.method}, {self.clustering.k} labels")
+        set_title(artist, f"{self.clustering.method}, {self.clustering.k} labels")
         return artist
 
     def _over_image(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +83,8 @@ class ClusteringPlot(MethodPlots):
         (y, _), (x, _) = sampler.at
         if clustering.samples is None or "ax" in given:
             return {"x": x, "y": y}
-        image = clustering.samples.plot.map(cmap="gray", legend=False, x=x, y=y)
+        size = given.get("figsize")
+        image = clustering.samples.plot.map(cmap="gray", legend=False, x=x, y=y, figsize=size)
         return {"x": x, "y": y, "ax": image.axes}
 
     def memberships(self, **keywords: Any) -> Any:
@@ -214,6 +217,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.scatter import scatter as draw
 
+        check_components(x=x, y=y)
         components = self.clustering.features.compute()
         about = self._reduced_centers(components) if check_flag("circles", circles) else False
         return drawn(draw, components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
@@ -244,6 +248,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.scatter import scatter3d as draw
 
+        check_components(x=x, y=y, z=z)
         components = self.clustering.features.compute()
         return drawn(draw, components, self.clustering.labels, x=x, y=y, z=z, **keywords)
 
@@ -343,7 +348,7 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.confusion import confusion_table
         from xcluster.plot.matrices import confusion as draw
 
-        theirs = other if isinstance(other, xr.DataArray) else other.labels
+        theirs = getattr(other, "labels", other)
         titles = f"this result ({self.clustering.method})", _title(other)
         return drawn(draw, confusion_table(self.clustering.labels, theirs, titles), **keywords)
 

@@ -24,7 +24,8 @@ def dendrogram(
     colors: Sequence[str] | None = None,
     leaf_colors: Sequence[str] | None = None,
     leaf_sizes: Sequence[float] | None = None,
-    legend: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+    legend: bool = True,
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     ylabel: str = "distance",
@@ -46,8 +47,10 @@ def dendrogram(
         leaves have.
     leaf_sizes : sequence of float, optional
         How many samples each leaf stands for; by default one.
-    legend : mapping of str to str, optional
-        Colours by name, to explain beside the tree.
+    names : mapping of str to str, optional
+        Colours by the names of labels.
+    legend : bool, default True
+        Whether to explain the colours beside the tree, where names are given.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -96,8 +99,8 @@ def dendrogram(
     tree: dict[str, Any] = draw(merges, p=p, truncate_mode="lastp", ax=ax, **looks)
     if cut is not None:
         ax.axhline(cut, color="0.1", linestyle="--", linewidth=1.0)
-    if legend:
-        draw_legend([ax], list(legend), list(legend.values()))
+    if names and legend:
+        draw_legend([ax], list(names), list(names.values()))
     alone = "sample, or " if leaf_sizes is None else ""
     ax.set(ylabel=ylabel, xlabel=f"{alone}number of samples in brackets")
     ax.spines[["top", "right", "bottom"]].set_visible(False)

@@ -114,7 +114,7 @@ def _around(meridians: Any, west: float, east: float) -> Any:
 
     at = meridians.tick_values(west, east)
     within = at[(at >= west - 1e-6) & (at <= east + 1e-6)]
-    return FixedLocator(np.unique((within + 180) % 360 - 180))
+    return FixedLocator(np.unique((within + 180) % 360 - 180).tolist())
 
 
 def _inches(ax: Any) -> tuple[float, float]:

@@ -194,8 +194,9 @@ class Picture:
         """Draw one map for each entry of the facets' dims, and one legend."""
         grid.fig.set_layout_engine("compressed")
         self.view.apply(grid.axs.flat[0])
+        rows, columns = grid.axs.shape
         shape = shape_of(grid.axs.flat[0])
-        grid.fig.set_size_inches(figsize or _facet_size(*grid.axs.shape, shape))
+        grid.fig.set_size_inches(figsize or _facet_size(rows, columns, shape))
         places = dict(zip(grid.axs.flat, grid.name_dicts.flat, strict=True))
         panels = [ax for ax, place in places.items() if place is not None]
         for ax in places.keys() - panels:

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 from xcluster import matrix
 from xcluster.centers import raw_centers
 from xcluster.checks import check_choice, check_integer, complaint
-from xcluster.plot.flags import flags_of_centers
-from xcluster.plot.looks import drawn
+from xcluster.plot.flags import flags_of, flags_of_centers
+from xcluster.plot.looks import check_components, drawn
+from xcluster.plot.text import set_title
 from xcluster.results import clusterer_with
 
 if TYPE_CHECKING:
     from xcluster.clustering import Clustering
 
 Array = NDArray[Any]
+
+# Along each side of a lattice; more cannot be told apart.
+MOST_PANELS = 40
 
 # Of the samples, a lattice in the latent space leaves out this share on each side.
 TAIL = 0.02
@@ -58,6 +62,7 @@ class MethodPlots:
         from xcluster.plot.dendrogram import dendrogram as draw
 
         clusterer = clusterer_with(self.clustering, "linkage_matrix_", "tree", "hac")
+        flags = flags_of(self.clustering.labels).classified
         colors = np.array([*self.clustering.partition.label_colors(), ABOVE])
         labels = self.clustering.partition(clusterer.leaf_labels_).astype(int)
         sizes = np.bincount(clusterer.leaf_, minlength=clusterer.n_leaves_)
@@ -65,6 +70,7 @@ class MethodPlots:
             "cut": cut_height(clusterer.linkage_matrix_, clusterer.n_clusters),
             "leaf_colors": colors[labels].tolist(),
             "leaf_sizes": sizes.tolist(),
+            "names": dict(zip(flags.names, flags.colors, strict=True)),
         }
         p = max(check_integer("p", p, minimum=2), clusterer.n_clusters)
         return drawn(draw, clusterer.linkage_matrix_, p, **{**given, **keywords})
@@ -221,7 +227,8 @@ class MethodPlots:
         """
         from xcluster.plot import nodes as draw
 
-        n = check_integer("n", n, minimum=2)
+        n = check_integer("n", n, minimum=2, maximum=MOST_PANELS)
+        check_components(x=x, y=y)
         points, at = self._lattice(x, y, n)
         rows = self.clustering.assign.chain.inverse(points)
         if rows is None:
@@ -265,8 +272,7 @@ class MethodPlots:
         from xcluster.plot.maps import map as draw
 
         artist = drawn(draw, self.clustering.threshold(u).labels, **keywords)
-        if not {"col", "row"} & set(keywords):
-            artist.axes.set_title(f"{self.clustering.method}, membership above {u:g}")
+        set_title(artist, f"{self.clustering.method}, membership above {u:g}")
         return artist
 
     def transitions(self, min_duration: int = 1, **keywords: Any) -> Any:

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xcluster.checks import blamed, check_choice, complaint, did_you_mean
-from xcluster.plot.looks import drawn
+from xcluster.checks import blamed, check_choice, complaint, did_you_mean, is_one_of
+from xcluster.plot.looks import check_components, drawn
+from xcluster.plot.text import facet_title, set_title
 from xcluster.question import layout_of
 from xcluster.windows import Patches
 
 if TYPE_CHECKING:
     from xcluster.samples import Samples
+
+
+def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:
+    """Select along dims by value: the nearest of numbers and times, names as they are."""
+    ordered = {dim: at for dim, at in selection.items() if array[dim].dtype.kind in "iufMm"}
+    named = {dim: at for dim, at in selection.items() if dim not in ordered}
+    return array.sel(ordered, method="nearest").sel(named) if ordered else array.sel(named)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +46,7 @@ class SamplesPlot:
             Name of a variable, or number of a component; by default the first variable.
         **keywords
             To `xcluster.plot.maps.map`, ``background="satellite"`` among them. Select one entry
-            of further dims with ``sel={"depth": 50}``; the nearest is taken.
+            of further dims with ``sel={"depth": 50}``; of numbers and times the nearest is taken.
 
         Returns
         -------
@@ -60,13 +68,18 @@ class SamplesPlot:
         from xcluster.plot.maps import map as draw
 
         selection = keywords.pop("sel", {})
-        chosen = self._component(var) if isinstance(var, int) else self._variable(var)
+        number = isinstance(var, int) and not isinstance(var, bool)
+        chosen = self._component(var) if number else self._variable(var)
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'
             raise TypeError(complaint("sel", selection, "must be a mapping of dims", remedy))
         with blamed("sel", selection, f"choose along {list(chosen.dims)}"):
-            chosen = chosen.sel(selection, method="nearest") if selection else chosen
-        return drawn(draw, chosen, **keywords)
+            chosen = _selected(chosen, selection)
+        artist = drawn(draw, chosen, **keywords)
+        place = {dim: chosen[dim].values[()] for dim in selection if dim not in chosen.dims}
+        if place:
+            set_title(artist, facet_title(chosen, place))
+        return artist
 
     def correlation(self, **keywords: Any) -> Any:
         """Draw the correlation matrix of the features.
@@ -172,6 +185,7 @@ class SamplesPlot:
         """
         from xcluster.plot.scatter import scatter as draw
 
+        check_components(x=x, y=y)
         return drawn(draw, self.samples.transform().compute(), x=x, y=y, **keywords)
 
     def histogram(self, **keywords: Any) -> list[Any]:
@@ -202,7 +216,7 @@ class SamplesPlot:
     def _variable(self, var: Hashable | None) -> xr.DataArray:
         variables = layout_of(self.samples).variables
         name = next(iter(variables)) if var is None else var
-        if name not in variables:
+        if not is_one_of(name, variables):
             rule = "is no variable of the samples"
             raise ValueError(complaint("var", var, rule, did_you_mean(var, variables)))
         if isinstance(self.samples.sampler, Patches):  # the image, not every window of it

@@ -13,6 +13,7 @@ from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.style import legend as draw_legend
+from xcluster.plot.text import bracketed
 
 BINS = 100
 CURVES_MAX = 500
@@ -330,7 +331,9 @@ def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
 
 def _component_text(components: xr.DataArray, number: int) -> str:
     if "feature" in components.coords:
-        return str(components["feature"].values[number])
+        attrs = components["feature"].attrs
+        scaled = str(attrs.get("long_name", "")).removeprefix("feature")
+        return bracketed(f"{components['feature'].values[number]}{scaled}", attrs)
     name = components["component"].values[number]
     return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
 

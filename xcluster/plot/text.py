@@ -20,8 +20,13 @@ def name_of(da: xr.DataArray) -> str:
 
 def with_units(da: xr.DataArray) -> str:
     """Return the name with its units in brackets."""
-    units = str(da.attrs.get("units", ""))
-    return f"{name_of(da)} [{units}]" if units not in ("", "1") else name_of(da)
+    return bracketed(name_of(da), da.attrs)
+
+
+def bracketed(name: str, attrs: Mapping[Any, Any]) -> str:
+    """Return ``name`` with the units that ``attrs`` state, in brackets."""
+    units = str(attrs.get("units", ""))
+    return f"{name} [{units}]" if units not in ("", "1") else name
 
 
 def dim_text(da: xr.DataArray | xr.Dataset, dim: Hashable) -> str:
@@ -44,6 +49,14 @@ def is_vertical(da: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
     attrs: Mapping[Any, Any] = da[dim].attrs if dim in da.coords else {}
     stated = attrs.get("axis") == "Z" or str(attrs.get("positive", "")).lower() in ("up", "down")
     return stated or is_depth(da, dim)
+
+
+def set_title(drawn: Any, title: str) -> None:
+    """Write a title above one map, or above all of a FacetGrid."""
+    if hasattr(drawn, "axs"):
+        drawn.fig.suptitle(title)
+    else:
+        drawn.axes.set_title(title)
 
 
 def facet_title(da: xr.DataArray, place: Mapping[Hashable, Any]) -> str:
