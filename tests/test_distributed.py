@@ -1,6 +1,7 @@
 """The same calls on a dask.distributed cluster, with a worker lost on the way."""
 
 import os
+import signal
 import threading
 import time
 
@@ -100,6 +101,28 @@ def test_a_worker_killed_in_a_write_changes_nothing(client, tmp_path):
     assert timer.finished.is_set(), "all was written before the worker was killed"
     stored = xr.open_zarr(tmp_path / "labels.zarr", consolidated=False)["labels"]
     np.testing.assert_array_equal(stored.values, locally(fit.labels.compute))
+
+
+def test_an_interrupted_sweep_leaves_nothing_on_the_cluster(client):
+    slow = scene(slow=True).cluster.pixels().scale("standard")
+    handler = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.4)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            slow.sweep(range(2, 6), fit_on="all", progress=False)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    end = time.monotonic() + 30
+    while (left := client.run_on_scheduler(_tasks)) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not left
+    table = locally(lambda: scene().cluster.pixels().sweep([2, 3], progress=False).table)
+    xr.testing.assert_identical(scene().cluster.pixels().sweep([2, 3], progress=False).table, table)
+
+
+def _tasks(dask_scheduler):
+    return len(dask_scheduler.tasks)
 
 
 def test_the_graph_of_a_fit_travels_in_few_bytes():

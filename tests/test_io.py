@@ -93,6 +93,13 @@ def test_every_kind_of_fit_comes_back(tmp_path, ocean, method):
     assert again.method == fit.method
 
 
+def test_a_clusterer_of_scikit_learn_predicts_rows_of_any_precision(ocean):
+    fit = ocean.cluster.pixels().fit(KMeans(3, random_state=0))
+    expected = fit.predict(ocean)
+    for dtype in ("float32", "float64"):
+        xr.testing.assert_equal(fit.predict(ocean.astype(dtype)), expected)
+
+
 def grid(kind, random):
     """One object of each kind that the package clusters."""
     if kind == "profiles":

@@ -64,7 +64,7 @@ class Assign:
 
     def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
         """Apply ``function`` in the reduced space; a row that a step refuses has no data."""
-        Z = self.chain(X)
+        Z = self._in_its_precision(self.chain(X))
         finite = finite_rows(Z) if self.chain.steps else np.ones(len(Z), bool)
         if finite.all():
             return function(Z)
@@ -73,6 +73,12 @@ class Assign:
         if finite.any():
             out[finite] = function(Z[finite])
         return out
+
+    def _in_its_precision(self, Z: Array) -> Array:
+        """Return rows as the clusterer takes them: scikit-learn's compiled code takes one kind."""
+        theirs = type(self.clusterer).__module__.startswith("sklearn.")
+        centers = getattr(self.clusterer, "cluster_centers_", None) if theirs else None
+        return Z if centers is None else Z.astype(centers.dtype, copy=False)
 
     def _labels(self, Z: Array) -> Array:
         if self.partition.floor is not None:

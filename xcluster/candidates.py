@@ -70,11 +70,17 @@ Start = Callable[[Any, Array, Array | None], Any]
 
 
 def fit_all(
-    prepared: Prepared, method: Method, ks: Sequence[int], names: Sequence[str], progress: bool
+    prepared: Prepared,
+    method: Method,
+    ks: Sequence[int],
+    names: Sequence[str],
+    progress: bool,
+    partial: bool = True,
 ) -> tuple[xr.Dataset, Models]:
     """Return the table of criteria over ``k``, and the models.
 
-    An interrupt returns what was finished, with a warning.
+    An interrupt returns what was finished, with a warning; where ``partial`` results are not
+    wanted, as one k is to be chosen among all, it stays one.
     """
     prepared = replace(prepared, blocks=None)
     ks = within_rows(ks, len(prepared.X))
@@ -94,7 +100,7 @@ def fit_all(
             warn(f"candidates from k={ks[len(done)]} on were left out: {reason}")
             together |= _together(prepared, method, done, names)
         except KeyboardInterrupt:
-            if not done:
+            if not (done and partial):
                 raise
             missing = [str(k) for k in ks if k not in done]
             rest = f"k={', '.join(missing)}" if missing else "what compares all of them"

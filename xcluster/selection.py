@@ -227,8 +227,15 @@ def check_k(k: int, samples: Samples) -> None:
         raise ValueError(complaint("k", k, rule, "choose a smaller k"))
 
 
+def _check(samples: Samples, method: Method, options: Options) -> None:
+    """Refuse before anything is read what cannot be fitted, or answered afterwards."""
+    layout = layout_of(samples)
+    fitting.check_fits(layout, method, options)
+    conclusion.check_options(layout, method, options)
+
+
 def _single(samples: Samples, method: Method, k: int | None, options: Options) -> Clustering:
-    fitting.check_fits(layout_of(samples), method, options)
+    _check(samples, method, options)
     weighs = has_fit_parameter(method.estimator, "sample_weight")
     prepared = fitting.prepare(samples, options, k if k and weighs else 1)
     estimator = candidates.built(method, prepared, k)
@@ -239,9 +246,9 @@ def _single(samples: Samples, method: Method, k: int | None, options: Options) -
 
 
 def _chosen(samples: Samples, method: Method, ks: Iterable[int], options: Options) -> Clustering:
-    fitting.check_fits(layout_of(samples), method, options)
+    _check(samples, method, options)
     prepared = fitting.prepare(samples, options)
-    swept = run(samples, prepared, method, check_ks(ks), None, options)
+    swept = run(samples, prepared, method, check_ks(ks), None, options, partial=False)
     k, note = swept._choose(None)
     estimator, record = _best_start(prepared, swept, method, k, options)
     if note:
@@ -278,7 +285,7 @@ def sweep(
     method, options = split_keywords(method, keywords)
     wanted = check_ks(DEFAULT_KS if ks is None else ks)
     names = check_criteria(criteria, method)
-    fitting.check_fits(layout_of(samples), method, options)
+    _check(samples, method, options)
     prepared = replace(fitting.prepare(samples, options), blocks=None)
     with as_typed(SPEAKS_OF_K):
         return run(samples, prepared, method, wanted, names, options)
@@ -322,9 +329,10 @@ def run(
     ks: Sequence[int],
     criteria: Sequence[str] | None,
     options: Options,
+    partial: bool = True,
 ) -> Sweep:
-    """Fit each k to the same rows, and measure the criteria."""
+    """Fit each k to the same rows, and measure the criteria; some k only, if interrupted."""
     names = list(criteria or dict.fromkeys([str(method.criterion), FALLBACK]))
-    table, models = candidates.fit_all(prepared, method, ks, names, options.progress)
+    table, models = candidates.fit_all(prepared, method, ks, names, options.progress, partial)
     key = None if method.neighbours is None else prepared.key
     return Sweep(table, models, method, options, samples, prepared.reduction, key)
