@@ -11,7 +11,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -280,9 +279,18 @@ def make(kind, folder, number):
     return path, original
 
 
+def limit_memory():
+    """Let what asks for too much of it fail, where the system can."""
+    with contextlib.suppress(ImportError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (BYTES_EACH, BYTES_EACH))
+
+
 def work(folder, kind, first, stop):
     """Open mutants one after the other; say on a line what is next, and on one what it gave."""
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES_EACH, BYTES_EACH))
+
+    limit_memory()
     warnings.simplefilter("ignore")
     ds, expected = data(), {}
     for number in range(first, stop):

@@ -103,6 +103,7 @@ def test_a_worker_killed_in_a_write_changes_nothing(client, tmp_path):
     np.testing.assert_array_equal(stored.values, locally(fit.labels.compute))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an alarm of POSIX")
 def test_an_interrupted_sweep_leaves_nothing_on_the_cluster(client):
     slow = scene(slow=True).cluster.pixels().scale("standard")
     handler = signal.signal(signal.SIGALRM, signal.default_int_handler)

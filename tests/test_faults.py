@@ -15,6 +15,8 @@ import xarray as xr
 import xcluster
 from xcluster import replacing
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+
 SUFFIXES = (".nc", ".zarr")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="limits and signals are POSIX's")
 ROOT = Path(xcluster.__file__).parents[1]
@@ -219,6 +221,7 @@ KILLED = """
 
 
 @needs_posix
+@pytest.mark.skipif(sys.platform != "linux", reason="a fork of a process with threads")
 def test_a_process_killed_while_saving_leaves_a_whole_file(path, pixels):
     for name, k in {"1": 2, "2": 5}.items():
         pixels.gmm(k).save(path.with_name(f"{name}{path.suffix}"))

@@ -24,7 +24,10 @@ from sklearn.base import BaseEstimator
 import xcluster
 from xcluster import integrity, io, storage
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+
 SUFFIXES = (".nc", ".zarr")
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links are POSIX's")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,7 @@ def refusal(path):
 MUTANTS = {"netcdf": 120, "zarr": 60, "forged netcdf": 30, "forged zarr": 20}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")
 @pytest.mark.parametrize("kind", MUTANTS)
 def test_a_damaged_or_forged_file_gives_an_error_of_ours_or_the_right_answer(folder, kind):
     counts, bad = damage.run(folder, kind, 0, MUTANTS[kind])
@@ -123,7 +127,8 @@ def a_link_to_itself(path):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
     "write",
-    [text, nothing, a_pickle, a_zip, a_folder, other_data, a_pipe, a_device, a_link_to_itself],
+    [text, nothing, a_pickle, a_zip, a_folder, other_data]
+    + [pytest.param(each, marks=needs_posix) for each in (a_pipe, a_device, a_link_to_itself)],
 )
 def test_what_is_no_saved_clustering_is_refused_and_never_run(tmp_path, write, suffix):
     path = tmp_path / f"a{suffix}"
