@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
+from scipy.cluster.hierarchy import cut_tree, fcluster, is_valid_linkage, linkage
 from scipy.sparse import block_diag, csr_array
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
@@ -67,7 +67,8 @@ def test_the_tree_of_another_metric_is_scipys(method, metric):
 def test_cuts_into_k_are_scipys(k):
     X = rows()
     labels = Hierarchical().fit(X).cut(k)
-    assert same_partition(labels, fcluster(linkage(X, "ward"), k, "maxclust"))
+    # Not by `fcluster`: in SciPy 1.14 it never gives more than all rows but two.
+    assert same_partition(labels, cut_tree(linkage(X, "ward"), k).ravel())
     assert set(labels) == set(range(k))
 
 
