@@ -206,6 +206,7 @@ def test_points_are_coloured_by_their_hundred_by_hundred_bins_dense_ones_last(sa
 
 @pytest.fixture(scope="module", params=[1, 2])
 def latent(request):
+    pytest.importorskip("torch")
     return sea().cluster.pixels().vae(request.param, epochs=EPOCHS).kmeans(7)
 
 
