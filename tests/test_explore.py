@@ -185,6 +185,17 @@ def test_snapshots_are_bars_along_their_dim_with_fields(bands):
     assert clustering.explore().text
 
 
+def test_bars_of_named_samples_say_their_names(show, bands):
+    named = bands.assign_coords(band=list("abcdef"))
+    tab = show(named.cluster.snapshots("band").kmeans(2).explore().text)
+    tab.move(*at(frame(tab, "map0"), 3.5 / 6, 0.5))
+    tab.wait(f"{DOCUMENT}('hovered').data.sample[0] === 3")
+    assert "band d" in tab.run(f"{DOCUMENT}('info').text")
+    assert re.search(r"band: *d", tab.run(TEXTS))
+    axis = f"{DOCUMENT}('map0').below[0].major_label_overrides"
+    assert tab.run(f"{axis}.get(2) ?? {axis}[2]") == "c"
+
+
 def test_fields_have_the_north_at_the_top(ocean):
     stack = xr.concat([ocean.sst.fillna(0) + i for i in range(4)], "time").sortby("latitude")
     content = gather([stack.cluster.snapshots("time").kmeans(2)], {})

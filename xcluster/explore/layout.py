@@ -66,6 +66,7 @@ def _info_arguments(page: Wiring, halves: list[Half]) -> dict[str, Any]:
         "samples": page.samples,
         "info": page.info,
         "room": page.room,
+        "entries": escaped(raster.entries),
         "places": [[html.escape(name), column, kind] for name, column, kind in axes if name],
         "results": results,
         "values": values,

@@ -11,6 +11,7 @@ import numpy as np
 from bokeh.models import (
     ColumnDataSource,
     CustomJSHover,
+    FixedTicker,
     HoverTool,
     Legend,
     LegendItem,
@@ -32,6 +33,7 @@ Array = NDArray[Any]
 
 SIZE = {1: (540, 540), 2: (500, 420)}
 LEGEND_ROWS = 20
+MAX_NAMES = 40
 
 # Frames narrower than this have no room for tools above them.
 NARROW = 400
@@ -74,7 +76,17 @@ def map_figure(
         add_earth(figure, raster)
     if raster.lattice is None:
         figure.yaxis.visible = False
+    if raster.entries:
+        _name_entries(figure, raster.entries)
     return figure
+
+
+def _name_entries(figure: Any, entries: Sequence[str]) -> None:
+    """Put names along x, each where there is room for all."""
+    if len(entries) <= MAX_NAMES:
+        figure.xaxis.ticker = FixedTicker(ticks=list(range(len(entries))))
+    figure.xaxis.major_label_overrides = dict(enumerate(entries))
+    figure.xaxis.major_label_orientation = 1.0
 
 
 def add_earth(figure: Any, raster: Raster) -> None:
@@ -214,11 +226,20 @@ def add_hover(figure: Any, labels: Any, raster: Raster, results: Sequence[Result
                 code="return (value / 254).toFixed(2);"
             )
     for pointer, axis, kind in zip(("$x", "$y"), raster.names, raster.kinds, strict=True):
-        if axis:
+        if kind == "name":
+            tips.append((axis, f"{pointer}{{custom}}"))
+            formatters[pointer] = _nearest_name(raster.entries)
+        elif axis:
             # A name of a time would look like a format.
             tips.append((axis, f"{pointer}{{{'%F %H:%M' if kind == 'time' else '%.5g'}}}"))
             formatters[pointer] = "datetime" if kind == "time" else "printf"
     figure.add_tools(HoverTool(renderers=[labels], tooltips=tips, formatters=formatters))
+
+
+def _nearest_name(entries: Sequence[str]) -> CustomJSHover:
+    return CustomJSHover(
+        args={"entries": list(entries)}, code="return entries[Math.round(value)] ?? '';"
+    )
 
 
 def name_of_label(flags: Flags) -> CustomJSHover:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +33,15 @@ class Raster:
     names
         What the axes say.
     kinds
-        Of x and y: "number" or "time".
+        Of x and y: "number", "time" or "name".
     shape
         Width over height of the picture.
     upward
         Whether y rises upwards.
     lattice
         Where the labels lie; None for a single dim without a place.
+    entries
+        The names at 0, 1, ... along x, where its kind is "name".
     """
 
     points: Array
@@ -50,6 +53,7 @@ class Raster:
     shape: float
     upward: bool
     lattice: Lattice | None
+    entries: Sequence[str] = ()
 
     @property
     def is_geographic(self) -> bool:
@@ -90,18 +94,21 @@ def _strip(labels: xr.DataArray) -> Raster:
     """Lay samples along a single dim, as coloured bars."""
     dim = labels.dims[0]
     values = labels[dim].values
-    kind = "time" if values.dtype.kind == "M" else "number"
+    kind = (
+        "time" if values.dtype.kind == "M" else "number" if values.dtype.kind in "iuf" else "name"
+    )
     at = np.arange(labels.size, dtype=float)
     if kind == "time":
         at = values.astype("datetime64[ms]").astype(float)
-    elif values.dtype.kind in "iuf":
+    elif kind == "number":
         at = values.astype(float)
     order = np.argsort(at)
     points, (low, width) = _resampled(at[order])
     names = (dim_text(labels, dim), "")
     y = np.full(labels.size, 0.5)
     cells = order[points][None, :]
-    return Raster(cells, (low, 0.0, width, 1.0), at, y, names, (kind, "number"), 4.0, True, None)
+    box, entries = (low, 0.0, width, 1.0), [str(each) for each in values] if kind == "name" else []
+    return Raster(cells, box, at, y, names, (kind, "number"), 4.0, True, None, entries)
 
 
 def _resampled(centres: Array) -> tuple[Array, tuple[float, float]]:

@@ -2,10 +2,8 @@
 const i = hovered.data.sample[0];
 const data = samples.data;
 const time = (value) => (isNaN(value) ? "no time" : new Date(value).toISOString().slice(0, 16));
-const parts = places.map(([text, column, kind]) => {
-  const value = data[column][i];
-  return `${text} ${kind === "time" ? time(value) : +value.toPrecision(6)}`;
-});
+const said = { time, name: (value) => entries[value], number: (value) => +value.toPrecision(6) };
+const parts = places.map(([text, column, kind]) => `${text} ${said[kind](data[column][i])}`);
 for (const { column, membership, names, colors, title } of results) {
   const label = data[column][i];
   const chip = `<span style="background:${colors[label] ?? "#fff"};padding:0 0.5em">&nbsp;</span>`;
@@ -20,5 +18,5 @@ for (const { scale, column, names } of values) {
     parts.push(stored === 255 ? `${name}: none` : `${name}: ${+(low[j] + step[j] * stored).toPrecision(3)}`);
   });
 }
-const said = parts.join(" &nbsp;·&nbsp; ");
-info.text = `<div style="display: grid">${room}<span style="grid-area: 1/1">${said}</span></div>`;
+const words = parts.join(" &nbsp;·&nbsp; ");
+info.text = `<div style="display: grid">${room}<span style="grid-area: 1/1">${words}</span></div>`;
