@@ -152,6 +152,15 @@ def check_numbers(parameter: str, value: Any, remedy: str) -> NDArray[np.float64
     return array
 
 
+def check_object(parameter: str, value: Any, kinds: tuple[type, ...]) -> Any:
+    """Return ``value`` where it is a DataArray or Dataset, as ``kinds`` says."""
+    if not isinstance(value, kinds):
+        names = " or a ".join(kind.__name__ for kind in kinds)
+        remedy = f"pass a {kinds[0].__name__}, for example one variable of a Dataset"
+        raise TypeError(complaint(parameter, type(value), f"must be a {names}", remedy))
+    return value
+
+
 def check_flag(parameter: str, value: Any) -> bool:
     """Return ``value`` where it is True or False."""
     if not isinstance(value, bool | np.bool_):

@@ -16,7 +16,7 @@ from xcluster.checks import blamed, complaint, is_one_of, is_text, warn
 from xcluster.clustering import Clustering
 from xcluster.labels import Partition, canonical_order
 from xcluster.latent import latent_dims
-from xcluster.layout import LABEL
+from xcluster.layout import LABEL, Layout
 from xcluster.methods import Method, Options
 from xcluster.record import Record
 from xcluster.reduction import Reduction
@@ -109,14 +109,25 @@ def notes(estimator: Any) -> list[str]:
     return said
 
 
+def check_options(layout: Layout, method: Method, options: Options) -> None:
+    """Refuse what would otherwise be found out after the fit."""
+    check_attrs(options.attrs)
+    order, names = options.order, layout.variables
+    if order is None or is_text(order, "size"):
+        return
+    if not method.reorders:
+        rule = f"labels of {method.name}() are node numbers and keep their order"
+        raise ValueError(complaint("order", order, rule, "leave it out, or merge_nodes(k)"))
+    if not (is_text(order, "center") or callable(order) or is_one_of(order, names)):
+        rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
+        raise ValueError(complaint("order", order, rule, "pass order='size'"))
+
+
 def numbered(
     record: Record, centers: Array, reduction: Reduction, method: Method, order: Any
 ) -> Partition:
     """Return the partition with labels in the order that the user asked for."""
     if not method.reorders:
-        if not (order is None or is_text(order, "size")):
-            rule = f"labels of {method.name}() are node numbers and keep their order"
-            raise ValueError(complaint("order", order, rule, "leave it out, or merge_nodes(k)"))
         return Partition(np.arange(len(centers)))
     if order is None:
         order = "center" if latent_dims(reduction.chain) == 1 else "size"
@@ -130,11 +141,8 @@ def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
     if is_text(order, "center"):
         return np.asarray(centers.mean(axis=1))
     rows = reduction.chain.inverse(centers)
-    names = list(reduction.layout.features.data_vars)
-    if rows is None or not (callable(order) or is_one_of(order, names)):
-        rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
-        if rows is None:
-            rule = "needs centres in data units, and a step of this chain has no inverse"
+    if rows is None:
+        rule = "needs centres in data units, and a step of this chain has no inverse"
         raise ValueError(complaint("order", order, rule, "pass order='size'"))
     found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
     with blamed("order", order, "let it take a Dataset of centres over 'label'"):

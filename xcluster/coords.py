@@ -9,7 +9,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_number, complaint, did_you_mean
+from xcluster.checks import (
+    check_hashable,
+    check_number,
+    check_numbers,
+    check_object,
+    complaint,
+    did_you_mean,
+    is_one_of,
+    several,
+)
 
 Array = NDArray[Any]
 Object = TypeVar("Object", xr.DataArray, xr.Dataset)
@@ -122,16 +131,16 @@ def find_peaks(
     """
     from scipy.signal import find_peaks as find
 
-    if not isinstance(da, xr.DataArray):
-        rule = "must be a DataArray"
-        raise TypeError(complaint("da", type(da), rule, 'pass one variable, ds["name"]'))
+    check_object("da", da, (xr.DataArray,))
     _check_dim(da, dim)
     spectrum = _mean_spectrum(da, dim)
     indices, properties = find(
         spectrum,
         height=None if height is None else check_number("height", height),
         # Without any limit scipy does not measure prominences.
-        prominence=check_number("prominence", prominence or 0.0, minimum=0.0),
+        prominence=0.0
+        if prominence is None
+        else check_number("prominence", prominence, minimum=0.0),
         distance=None if distance is None else check_number("distance", distance, minimum=1.0),
     )
     units = {name: da.attrs[name] for name in ("units",) if name in da.attrs}
@@ -197,9 +206,14 @@ def pixel_size(
     if not -90 < tilt < 90:
         rule = "must lie between -90 and 90 degrees"
         raise ValueError(complaint("tilt", tilt, rule, "pass the angle in degrees"))
-    if isinstance(dims, str) or len(dims) != 2 or dims[0] == dims[1]:
-        rule = "must be two dims"
-        raise ValueError(complaint("dims", dims, rule, 'pass them as dims=("y", "x")'))
+    rule, remedy = "must be two dims", 'pass them as dims=("y", "x")'
+    dims = [dims] if isinstance(dims, str) else several("dims", dims, rule, remedy)
+    check_hashable("dims", dims)
+    if len(dims) != 2 or dims[0] == dims[1]:
+        raise ValueError(complaint("dims", dims, rule, remedy))
+    if not isinstance(unit, str):
+        raise TypeError(complaint("unit", unit, "must be text", "pass unit='nm', for example"))
+    check_object("da", da, (xr.DataArray, xr.Dataset))
     steps = size / np.cos(np.radians(tilt)), size
     return da.assign_coords(
         {dim: _axis(da, dim, step, unit) for dim, step in zip(dims, steps, strict=True)}
@@ -236,14 +250,11 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
 
 
 def _check_pairs(found: ArrayLike, known: ArrayLike) -> tuple[Array, Array]:
-    x, y = (np.asarray(values, dtype=float) for values in (found, known))
+    remedy = "pass one number for each peak, and leave unknown ones out"
+    x, y = check_numbers("found", found, remedy), check_numbers("known", known, remedy)
     if x.ndim != 1 or x.shape != y.shape:
         rule = f"must be a list as long as known, which has shape {y.shape}"
         raise ValueError(complaint("found", x.tolist(), rule, "pair each peak with its value"))
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        pairs = np.column_stack([x, y]).tolist()
-        rule = "must be finite numbers"
-        raise ValueError(complaint("found, known", pairs, rule, "leave these pairs out"))
     if len(np.unique(x)) < 2:
         rule = "a line needs two different positions"
         raise ValueError(complaint("found", x.tolist(), rule, "find another peak"))
@@ -251,6 +262,7 @@ def _check_pairs(found: ArrayLike, known: ArrayLike) -> tuple[Array, Array]:
 
 
 def _check_dim(da: xr.DataArray | xr.Dataset, dim: Hashable) -> None:
-    if dim not in da.dims:
+    check_object("da", da, (xr.DataArray, xr.Dataset))
+    if not is_one_of(dim, da.dims):
         remedy = did_you_mean(dim, da.dims)
         raise ValueError(complaint("dim", dim, "is not a dim of the data", remedy))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xcluster import doubt, labelled, matching, scores
 from xcluster.arrays import GridArrays
-from xcluster.checks import check_choice, complaint
+from xcluster.checks import check_choice, check_seed, complaint
 from xcluster.criteria import CRITERIA, Fit, measure
 from xcluster.fitted import bound
 from xcluster.layout import LABEL
@@ -195,7 +195,8 @@ class Diagnostics(GridArrays):
         ['agreement', 'jaccard', 'mean_agreement']
         """
         bound(self, "uncertainty")
-        seed = self.record.random_state if random_state is None else random_state
+        own = random_state is None
+        seed = self.record.random_state if own else check_seed("random_state", random_state)
         return doubt.uncertainty(
             self._whole,
             n_refits=n_refits,

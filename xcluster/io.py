@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xcluster import storage, validity
 from xcluster.assign import Assign
 from xcluster.centers import raw_centers
-from xcluster.checks import complaint
+from xcluster.checks import check_path, complaint
 from xcluster.clustering import Clustering
 from xcluster.failures import named_failures
 from xcluster.integrity import checked_manifest, unreadable
@@ -58,7 +58,7 @@ def save(clustering: Clustering, path: StrPath) -> None:
         "/model": _model_arrays(arrays),
     }
     layout = None if clustering.samples is None else layout_of(clustering.samples)
-    storage.write(Path(path), groups, manifest, named_failures(layout))
+    storage.write(check_path("path", path), groups, manifest, named_failures(layout))
 
 
 def _root(clustering: Clustering) -> xr.Dataset:
@@ -196,7 +196,7 @@ def open(
     >>> bool((again.labels == fit.labels).sum() == fit.labels.notnull().sum())
     True
     """
-    source = Path(path)
+    source = check_path("path", path)
     _, read = storage.engine(source)  # refuses other suffixes
     if not source.exists():
         aside = kept_aside(source)

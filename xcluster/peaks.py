@@ -65,7 +65,7 @@ def peaks(
     (array([1]), array([0.5]), array([9.]))
     """
     image = _two_dimensional(image)
-    sigma = check_number("sigma", sigma, minimum=0.0)
+    sigma = check_number("sigma", sigma, minimum=0.0, maximum=float(max(image.shape)))
     min_distance = check_integer("min_distance", min_distance, minimum=1)
     smooth = _smooth(image.values.astype(float), sigma)
     floor = np.median(smooth[smooth > -np.inf]) if threshold is None else threshold
@@ -83,6 +83,9 @@ def _two_dimensional(image: xr.DataArray) -> xr.DataArray:
     if image.ndim != 2:
         rule = "an image has two dims"
         raise ValueError(complaint("image.dims", image.dims, rule, "select or average the others"))
+    if image.dtype.kind not in "fiub":
+        rule = f"has dtype {image.dtype}, and an image holds real numbers"
+        raise TypeError(complaint("image", image.name, rule, "turn it into numbers"))
     image = image.transpose(*sorted(image.dims, key=str))
     if not np.isfinite(image.values).any():
         rule = "has no finite pixel"

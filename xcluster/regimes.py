@@ -35,7 +35,7 @@ def regimes(
     """Return the statistics of regimes; see `Clustering.regimes`."""
     min_duration = check_integer("min_duration", min_duration, minimum=1)
     if min_similarity is not None:
-        min_similarity = check_number("min_similarity", min_similarity, minimum=-1)
+        min_similarity = check_number("min_similarity", min_similarity, minimum=-1, maximum=1)
     if new is None:
         layout = layout_of(bound(clustering, "regimes"))
     else:
@@ -179,6 +179,9 @@ def _with_composites(
         if name in out:
             rule = "is the name of a result"
             raise ValueError(complaint("composites", name, rule, f"rename(z_{name}=...)"))
+    if dim not in data.dims:
+        rule = f"has no dim {dim!r}"
+        raise ValueError(complaint("composites", list(data), rule, "pass variables along it"))
     try:
         data, labels = xr.align(data, labels, join="exact")
     except ValueError:

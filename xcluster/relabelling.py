@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster import matching, prediction
 from xcluster.arrays import GridArrays
-from xcluster.checks import check_number, complaint
+from xcluster.checks import check_number, complaint, several
 from xcluster.fitted import Fitted, need_soft, number_of
 from xcluster.labels import Partition
 
@@ -102,12 +102,12 @@ class Relabelling(GridArrays):
         >>> fit.merge([[0, 2]]).k
         3
         """
-        groups = [groups] if isinstance(groups, str) else list(groups)
-        if any(isinstance(group, str) or not isinstance(group, Iterable) for group in groups):
-            rule = "must be sequences of labels"
-            raise TypeError(complaint("groups", groups, rule, f"pass {[groups]!r}"))
+        rule = "must be sequences of labels"
+        listed = several("groups", groups, rule, "pass [[0, 1]], for example")
+        if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
+            raise TypeError(complaint("groups", listed, rule, f"pass {[listed]!r}"))
         return recoded(
-            self, _merged(self.k, [[number_of(self, each) for each in group] for group in groups])
+            self, _merged(self.k, [[number_of(self, each) for each in group] for group in listed])
         )
 
     def match(self, other: Relabelling | xr.DataArray) -> Self:

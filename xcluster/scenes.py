@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from xcluster.centers import raw_centers
-from xcluster.checks import complaint
+from xcluster.checks import blamed, complaint, several
 from xcluster.clusterers import Clusterers
 from xcluster.layout import Layout
 from xcluster.prediction import as_dataset, check_features
@@ -64,7 +64,7 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
     >>> fit["north"].labels.dims
     ('latitude', 'longitude')
     """
-    asked = {name: question(scene) for name, scene in _scenes(objects).items()}
+    asked = {name: _asked(question, scene) for name, scene in _scenes(objects).items()}
     if not asked:
         rule = "holds no scene"
         raise ValueError(complaint("objects", objects, rule, "give a Dataset at least"))
@@ -84,8 +84,27 @@ def _scenes(objects: Objects) -> dict[str, xr.Dataset]:
         return {path.strip("/") or "root": node.to_dataset() for path, node in nodes.items()}
     if isinstance(objects, xr.Dataset | xr.DataArray):
         return {"0": as_dataset(objects)}
-    pairs = objects.items() if isinstance(objects, Mapping) else enumerate(objects)
+    rule, remedy = "must be several Datasets", "pass a mapping of names to Datasets"
+    pairs = (
+        objects.items()
+        if isinstance(objects, Mapping)
+        else enumerate(several("objects", objects, rule, remedy))
+    )
     return {str(name): as_dataset(scene) for name, scene in pairs}
+
+
+def _asked(question: Callable[[xr.Dataset], Samples], scene: xr.Dataset) -> Samples:
+    """Return the samples of one scene."""
+    remedy = "pass a function, for example lambda ds: ds.cluster.pixels()"
+    if not callable(question):
+        rule = "must be a function of one scene"
+        raise TypeError(complaint("question", question, rule, remedy))
+    with blamed("question", question, remedy):
+        samples = question(scene)
+    if not isinstance(samples, Samples):
+        rule = f"must return Samples, and returned {type(samples).__name__}"
+        raise TypeError(complaint("question", question, rule, remedy))
+    return samples
 
 
 @dataclass(frozen=True, eq=False)

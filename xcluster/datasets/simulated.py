@@ -13,9 +13,14 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from xcluster.checks import check_integer, check_number, check_seed
+
 __all__ = ["eds", "stem", "weather"]
 
 Array = NDArray[Any]
+
+# Pixels along each side, tenths of the days.
+LARGEST = 4096
 
 # X-ray lines of the elements in keV, and their share of the counts in each mineral.
 LINES = {
@@ -74,7 +79,8 @@ def eds(*, size: int = 64, random_state: int = 0) -> xr.Dataset:
     >>> dict(xcluster.datasets.eds(size=16).counts.sizes)
     {'y': 16, 'x': 16, 'channel': 500}
     """
-    rng = np.random.default_rng(random_state)
+    size = check_integer("size", size, minimum=2, maximum=LARGEST)
+    rng = np.random.default_rng(check_seed("random_state", random_state))
     truth = _grains(rng, size)
     share = np.stack([gaussian_filter((truth == i).astype(float), 1.2) for i in range(3)], axis=-1)
     energy = KEV_OFFSET + KEV_PER_CHANNEL * np.arange(500)
@@ -156,7 +162,9 @@ def stem(*, size: int = 320, noise: float = 0.08, random_state: int = 0) -> xr.D
     >>> ds.truth.attrs["flag_meanings"]
     'centred up right'
     """
-    rng = np.random.default_rng(random_state)
+    size = check_integer("size", size, minimum=2, maximum=LARGEST)
+    noise = check_number("noise", noise, minimum=0.0, maximum=LARGEST)
+    rng = np.random.default_rng(check_seed("random_state", random_state))
     truth = _domains(size)
     image = _columns(truth) + rng.normal(scale=noise, size=(size, size))
     flags = {"flag_values": np.arange(3, dtype=np.int8), "flag_meanings": " ".join(DOMAINS)}
@@ -238,7 +246,8 @@ def weather(*, days: int = 1500, random_state: int = 0) -> xr.Dataset:
     >>> xcluster.datasets.weather(days=10).z500.dims
     ('time', 'latitude', 'longitude')
     """
-    rng = np.random.default_rng(random_state)
+    days = check_integer("days", days, minimum=2, maximum=10 * LARGEST)
+    rng = np.random.default_rng(check_seed("random_state", random_state))
     time = np.datetime64("2001-01-01", "ns") + np.arange(days) * np.timedelta64(1, "D")
     latitude, longitude = np.arange(80.0, 29.0, -2.5), np.arange(-70.0, 31.0, 2.5)
     truth = _chain(rng, days)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from xcluster.checks import complaint
 from xcluster.explore.page import Page
 
 if TYPE_CHECKING:
@@ -31,4 +32,7 @@ def explore(
     from xcluster.explore.layout import document
 
     results = [clustering] if other is None else [clustering, other]
+    if not isinstance(sel, Mapping | None):
+        remedy = 'pass sel={"time": "2001-07"}, for example'
+        raise TypeError(complaint("sel", sel, "must be a mapping of dims", remedy))
     return Page(document(gather(results, dict(sel or {}))))

@@ -348,7 +348,7 @@ class ClusteringPlot(MethodPlots):
         from xcluster.plot.confusion import confusion_table
         from xcluster.plot.matrices import confusion as draw
 
-        theirs = getattr(other, "labels", other)
+        theirs: Any = getattr(other, "labels", other)
         titles = f"this result ({self.clustering.method})", _title(other)
         return drawn(draw, confusion_table(self.clustering.labels, theirs, titles), **keywords)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 
 from xcluster.checks import (
     blamed,
+    check_choice,
     check_flag,
     check_integer,
     check_number,
@@ -39,7 +41,7 @@ def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
     """
     import matplotlib.pyplot as plt
 
-    _check_names(draw, keywords)
+    _check_names(draw, len(data), keywords)
     for name, value in keywords.items():
         if name in LOOKS and value is not None:
             LOOKS[name](name, value)
@@ -53,12 +55,12 @@ def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
         raise
 
 
-def _check_names(draw: Callable[..., Any], keywords: Mapping[str, Any]) -> None:
+def _check_names(draw: Callable[..., Any], n_data: int, keywords: Mapping[str, Any]) -> None:
     """Refuse what neither a function nor matplotlib takes."""
-    parameters = inspect.signature(draw).parameters.values()
+    parameters = list(inspect.signature(draw).parameters.values())[n_data:]
     if any(each.kind is each.VAR_KEYWORD for each in parameters):
         return
-    known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY]
+    known = [each.name for each in parameters]
     for name in keywords:
         if name not in known:
             rule = f"{draw.__name__}() has no such keyword"
@@ -86,9 +88,9 @@ def _check_size(parameter: str, value: Any) -> None:
 def _check_axes(parameter: str, value: Any) -> None:
     from matplotlib.axes import Axes
 
-    several = isinstance(value, list | tuple | np.ndarray) and np.size(value) > 0
-    listed = np.ravel(np.asarray(value, dtype=object)) if several else [value]
-    if not all(isinstance(each, Axes) for each in listed):
+    listed = value.ravel() if isinstance(value, np.ndarray) else value
+    listed = listed if isinstance(listed, list | tuple | np.ndarray) else [value]
+    if not len(listed) or not all(isinstance(each, Axes) for each in listed):
         rule = "must be matplotlib Axes, or several for several panels"
         raise TypeError(complaint(parameter, value, rule, "pass those of plt.subplots()"))
 
@@ -99,9 +101,19 @@ def _check_colormap(parameter: str, value: Any) -> None:
 
     if isinstance(value, Colormap) or is_one_of(value, colormaps):
         return
+    near = difflib.get_close_matches(value, colormaps, n=1) if isinstance(value, str) else []
     rule = "is no colour map that matplotlib knows"
-    remedy = did_you_mean(value, colormaps) if isinstance(value, str) else "pass cmap='viridis'"
-    raise ValueError(complaint(parameter, value, rule, remedy))
+    raise ValueError(complaint(parameter, value, rule, f"pass cmap={(*near, 'viridis')[0]!r}"))
+
+
+def _check_colors(parameter: str, value: Any) -> None:
+    from matplotlib.colors import is_color_like
+
+    single = is_color_like(value)
+    listed = [value] if single or not isinstance(value, list | tuple | np.ndarray) else value
+    if not len(listed) or not all(is_color_like(each) for each in listed):
+        rule = "must be one colour that matplotlib knows, or a list of them"
+        raise ValueError(complaint(parameter, value, rule, f"pass {parameter}='#0072b2'"))
 
 
 def _check_share(parameter: str, value: Any) -> None:
@@ -132,6 +144,20 @@ def _check_projection(parameter: str, value: Any) -> None:
         raise TypeError(complaint(parameter, value, rule, "pass ccrs.PlateCarree(), for example"))
 
 
+def _check_background(parameter: str, value: Any) -> None:
+    check_choice(parameter, value, ("satellite", "relief"))
+
+
+def _check_sizes(parameter: str, value: Any) -> None:
+    check_numbers(parameter, value, "pass one number a leaf")
+
+
+def check_components(**numbers: Any) -> None:
+    """Refuse what cannot be the number of a component."""
+    for name, number in numbers.items():
+        check_integer(name, number, minimum=0)
+
+
 def _check_text(parameter: str, value: Any) -> None:
     if not isinstance(value, str):
         rule = "must be text"
@@ -153,6 +179,9 @@ LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("legend", "coastlines", "borders", "density", "log"), check_flag),
     **dict.fromkeys(("col_wrap", "bins", "members", "at_most"), _check_count),
     **dict.fromkeys(("projection", "transform"), _check_projection),
+    **dict.fromkeys(("color", "colors", "leaf_colors"), _check_colors),
+    "leaf_sizes": _check_sizes,
+    "background": _check_background,
     "figsize": _check_size,
     "ax": _check_axes,
     "cmap": _check_colormap,

@@ -68,8 +68,10 @@ class SamplesPlot:
         from xcluster.plot.maps import map as draw
 
         selection = keywords.pop("sel", {})
-        number = isinstance(var, int) and not isinstance(var, bool)
-        chosen = self._component(var) if number else self._variable(var)
+        if isinstance(var, int) and not isinstance(var, bool):
+            chosen = self._component(var)
+        else:
+            chosen = self._variable(var)
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'
             raise TypeError(complaint("sel", selection, "must be a mapping of dims", remedy))
