@@ -116,16 +116,17 @@ class Output(GridArrays):
     ) -> Page:
         """Return one HTML page to look into the result, alone or beside another (needs bokeh).
 
-        The label map, over the Earth where it is geographic; the profile, spectrum, field or
-        values of the sample under the pointer against the centre of its label; and the samples
-        among their components. A box or an outline drawn on the map or among the components
+        The label map, over the Earth where it is geographic, and over the image where samples
+        are windows of one; the profile, spectrum, window, field or values of the sample under
+        the pointer against the centre of its label; and the samples among their components. A box or an outline drawn on the map or among the components
         marks the same samples in both; a click on a name hides its label. All scripts and data
         are inside the page, which needs no server and no network.
 
         Parameters
         ----------
         other : Clustering, optional
-            A second result on the same grid, shown beside the first.
+            A second result on the same grid, shown beside the first with its own labels,
+            centres and components; the pointer says the labels of both.
         sel : mapping, optional
             Which entry of further dims to show, as ``{"time": "2001-07"}``; by default the first.
 
@@ -139,7 +140,10 @@ class Output(GridArrays):
         ImportError
             If bokeh is not installed.
         ValueError
-            If the result was opened without its data, or ``other`` lies on another grid.
+            If a result was opened without its data, ``other`` lies on another grid, or
+            ``sel`` names an entry that there is not.
+        TypeError
+            If ``other`` is no result.
 
         Notes
         -----
