@@ -118,9 +118,10 @@ class Output(GridArrays):
 
         The label map, over the Earth where it is geographic, and over the image where samples
         are windows of one; the profile, spectrum, window, field or values of the sample under
-        the pointer against the centre of its label; and the samples among their components. A box or an outline drawn on the map or among the components
-        marks the same samples in both; a click on a name hides its label. All scripts and data
-        are inside the page, which needs no server and no network.
+        the pointer against the centre of its label; and the samples among their components. A
+        box or an outline drawn on the map or among the components marks the same samples in
+        both; a click on a name hides its label. All scripts and data are inside the page, which
+        needs no server and no network.
 
         Parameters
         ----------
