@@ -52,7 +52,7 @@ def test_inertia_and_distortion_equal_those_of_k_means(blobs):
 
 def test_inertia_takes_the_centre_at_the_position_of_the_label():
     assert inertia([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0], [3.0]]) == 8.0
-    assert distortion([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0], [3.0]]) == 4.0
+    assert distortion([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0], [4.0]]) == 5.0
     with pytest.raises(ValueError, match="up to 2"):
         inertia([[1.0], [5.0]], [2, 2], centers=[[9.0], [9.0]])
 
@@ -248,4 +248,5 @@ def test_one_cluster_leaves_no_doubt():
     P = np.ones((3, 1))
     assert scores.membership_entropy(P).tolist() == [0, 0, 0]
     assert scores.membership_margin(P).tolist() == [1, 1, 1]
+    assert not np.shares_memory(scores.membership_margin(P), P)
     assert scores.robustness(P).tolist() == [1, 1, 1]

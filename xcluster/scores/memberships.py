@@ -194,10 +194,10 @@ def membership_margin(P: ArrayLike) -> Array:
     """
     P = _memberships(P)
     if P.shape[1] == 1:
-        return P[:, 0]
+        return P[:, 0].copy()
     ordered = np.partition(P, -2, axis=1)
-    # NaN sorts last, so a partly missing row would otherwise only lose its largest value.
-    return np.where(np.isnan(P).any(axis=1), np.nan, ordered[:, -1] - ordered[:, -2])
+    margin: Array = ordered[:, -1] - ordered[:, -2]  # NaN sorts last, so it takes its row
+    return margin
 
 
 def robustness(P: ArrayLike) -> Array:
