@@ -1,5 +1,6 @@
 """Figures of results and samples: what they take from them, and one colour a label everywhere."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -13,7 +14,20 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Circle
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from xcluster.plot import dendrogram, loadings, matrices, nodes, scatter, training
+from xcluster.plot import (
+    centers,
+    curves,
+    dendrogram,
+    loadings,
+    maps,
+    matrices,
+    memberships,
+    nodes,
+    profiles,
+    scatter,
+    silhouette,
+    training,
+)
 from xcluster.plot.dendrogram import ABOVE
 from xcluster.plot.methods import cut_height
 from xcluster.question import layout_of
@@ -400,6 +414,40 @@ def test_a_figure_that_makes_no_sense_says_which_results_have_it(soft, tree, wea
             getattr(result.plot, name)()
 
 
+def test_profiles_of_pixels_are_refused(pixels):
+    with pytest.raises(ValueError, match=r"no variable lies along.*profiles\(dim\)"):
+        pixels.kmeans(2).plot.profiles()
+
+
+FIGURES = [
+    *(centers.table, centers.fields, centers.curves, curves.criterion, curves.criteria),
+    *(curves.scree, dendrogram.dendrogram, loadings.loadings, maps.map, matrices.confusion),
+    *(matrices.correlation, matrices.features, matrices.transitions, memberships.memberships),
+    *(nodes.nodes, nodes.planes, nodes.u_matrix, profiles.profiles, scatter.histogram),
+    *(scatter.parallel, scatter.scatter, scatter.scatter3d, silhouette.silhouette),
+    training.training,
+]
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda each: each.__name__)
+def test_every_figure_takes_axes_and_a_size_after_its_data(figure):
+    """Those that name neither pass their keywords on to a figure that does."""
+    parameters = inspect.signature(figure).parameters
+    passes_on = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    for name in ("ax", "figsize"):
+        if name in parameters:
+            assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+            assert parameters[name].default is None
+        else:
+            assert passes_on
+
+
+def test_facets_refuse_axes_of_others(soft):
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match="facets make axes of their own"):
+        soft.plot.memberships(ax=ax)
+
+
 def test_too_few_components_are_refused(pixels):
     with pytest.raises(ValueError, match=r"needs 3 components, and there are 2"):
         pixels.pca(2).kmeans(2).plot.scatter3d()
@@ -425,6 +473,8 @@ def test_labels_that_are_all_missing_make_empty_figures(soft, ocean):
         empty.plot.map()
     assert len(empty.plot.scatter().get_offsets()) == 0
     assert empty.plot.parallel()
+    with pytest.raises(ValueError, match="no complete sample"):
+        empty.plot.latent()
     assert empty.plot.confusion(soft).get_array().sum() == 0
 
 

@@ -113,6 +113,14 @@ def test_each_component_has_a_histogram(components):
     assert axes[0].patches[0].get_xy()[:, 1].max() == 4
 
 
+def test_of_very_many_components_the_first_have_a_histogram():
+    values = xr.DataArray(np.arange(120.0).reshape(60, 2), dims=("component", "x"))
+    axes = scatter.histogram(values)
+    assert [ax.get_xlabel() for ax in axes] == [f"component {i}" for i in range(24)]
+    assert axes[0].figure.get_suptitle() == "the first 24 of 60"
+    assert len(scatter.histogram(values, at_most=2)) == 2
+
+
 def test_parallel_coordinates_run_from_least_to_greatest(labels):
     values = xr.concat([labels * 5 + 7, -labels], xr.DataArray(["a", "b"], dims="feature"))
     values = values.assign_coords(feature=["a", "b"])

@@ -321,6 +321,9 @@ class MethodPlots:
             raise ValueError(complaint("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)"))
         rows = space.transpose(..., "component").values.reshape(-1, size)
         rows = rows[np.isfinite(rows).all(axis=1)]
+        if not len(rows):
+            rule = "leave no complete sample to span a lattice"
+            raise ValueError(complaint("samples", "...", rule, "check the mask"))
         low, high = np.quantile(rows[:, [x, y]], [TAIL, 1 - TAIL], axis=0)
         along_x, along_y = np.linspace(low, high, n).T
         points = np.tile(np.median(rows, axis=0), (n * n, 1))

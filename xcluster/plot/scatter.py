@@ -18,6 +18,7 @@ from xcluster.plot.text import bracketed
 BINS = 100
 CURVES_MAX = 500
 POINTS_3D_MAX = 20_000
+HISTOGRAMS_MAX = 24
 
 # Of a figure, in inches.
 WIDTH_MAX = 13.0
@@ -190,6 +191,7 @@ def histogram(
     components: xr.DataArray,
     *,
     bins: int = 100,
+    at_most: int = HISTOGRAMS_MAX,
     ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
@@ -202,6 +204,8 @@ def histogram(
         Over ``component`` and the dims of the samples.
     bins : int, default 100
         Number of bins between the least and the greatest value.
+    at_most : int, default 24
+        The most components drawn, the first; the figure says of how many.
     ax : sequence of matplotlib Axes, optional
         One a panel; by default a new figure is made.
     col_wrap : int, optional
@@ -223,13 +227,17 @@ def histogram(
     >>> len(histogram(values, bins=5))
     2
     """
+    size = components.sizes["component"]
+    components = components.isel(component=slice(at_most))
     values = _points(components)
-    size = values.shape[1]
-    axes = panel_grid(size, (3.2, 2.2), col_wrap, figsize, ax=ax, sharex=False, sharey=False)
+    looks = {"ax": ax, "sharex": False, "sharey": False}
+    axes = panel_grid(values.shape[1], (3.2, 2.2), col_wrap, figsize, **looks)
     for number, panel in enumerate(axes):
         column = values[:, number]
         panel.hist(column[np.isfinite(column)], bins=bins, color="#0072b2", histtype="stepfilled")
         panel.set(xlabel=_component_text(components, number), ylabel="samples")
+    if size > at_most:
+        axes[0].figure.suptitle(f"the first {at_most} of {size:,}", fontsize="medium")
     return axes
 
 
