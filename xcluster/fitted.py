@@ -116,7 +116,8 @@ def bound(fitted: Fitted, what: str) -> Samples:
     """Return the samples; an error says that ``what`` needs the original values."""
     if fitted.samples is None:
         rule = "needs the original values, and the result was opened without them"
-        raise ValueError(complaint("data", None, f"{what} {rule}", "xcluster.open(path, data=ds)"))
+        remedy = "pass them: xcluster.open(path, data=ds)"
+        raise ValueError(complaint("data", None, f"{what} {rule}", remedy))
     return fitted.samples
 
 
