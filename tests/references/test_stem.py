@@ -96,10 +96,14 @@ def mixture(X, k, **keywords):
         return GaussianMixture(k, random_state=0, **keywords).fit(X)
 
 
-def test_two_components_and_a_mixture_are_theirs(case):
+@pytest.fixture(scope="module")
+def fit(case):
+    return case.samples.pca(2).gmm(case.k, tol=1e-6, max_iter=500)
+
+
+def test_two_components_and_a_mixture_are_theirs(case, fit):
     with threadpool_limits(1):
         flat = PCA(2, svd_solver="covariance_eigh").fit_transform(case.X)
-    fit = case.samples.pca(2).gmm(case.k, tol=1e-6, max_iter=500)
     ours = rows(fit.features)
     np.testing.assert_allclose(np.abs(ours), np.abs(flat), atol=1e-3 * np.abs(flat).max())
     peer = mixture(ours, case.k, n_init=10, tol=1e-6, max_iter=500)
@@ -112,15 +116,15 @@ def test_two_components_and_a_mixture_are_theirs(case):
 
 
 def test_a_mixture_from_their_start_has_their_likelihood_parameters_and_memberships(case):
-    X = rows(case.samples.pca(4).transform())
-    k = case.k
+    reduced, k = case.samples.pca(4), case.k
+    X = rows(reduced.transform())
     start = {
         "weights_init": np.full(k, 1 / k),
         "means_init": X[np.linspace(0, len(X) - 1, k).astype(int)],
         "precisions_init": np.tile(np.eye(4) / X.var(), (k, 1, 1)),
     }
     peer = mixture(X, k, tol=1e-7, max_iter=1_000, **start)
-    fit = case.samples.pca(4).gmm(k, tol=1e-7, max_iter=1_000, **start)
+    fit = reduced.gmm(k, tol=1e-7, max_iter=1_000, **start)
     model = fit.model[-1]
     np.testing.assert_allclose(model.means_, peer.means_, atol=1e-3 * np.abs(X).max())
     np.testing.assert_allclose(model.weights_, peer.weights_, atol=1e-3)
@@ -133,8 +137,7 @@ def test_a_mixture_from_their_start_has_their_likelihood_parameters_and_membersh
     assert float(found.bic) == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_the_class_means_are_the_mean_windows_and_lie_at_their_positions(case):
-    fit = case.samples.pca(2).gmm(case.k)
+def test_the_class_means_are_the_mean_windows_and_lie_at_their_positions(case, fit):
     labels = numbers(fit.labels)
     u = fit.memberships.values[:, np.isfinite(fit.labels.values)]
     ours = fit.back_projection(0.5)["intensity"].transpose("label", "window_x", "window_y")
