@@ -56,17 +56,20 @@ class Chromium:
         self.call("Page.navigate", url=Path(path).resolve().as_uri())
         ready = "window.Bokeh && Bokeh.documents.length > 0 && Bokeh.documents[0].is_idle"
         self.wait(ready)
+        # What was laid out last is drawn, and takes the mouse, two frames later.
+        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def run(self, script):
         """Return the value of an expression."""
-        found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        how = {"returnByValue": True, "awaitPromise": True}
+        found = self.call("Runtime.evaluate", expression=script, **how)
         if "exceptionDetails" in found:
             raise RuntimeError(found["exceptionDetails"]["exception"]["description"])
         return found["result"].get("value")
 
-    def wait(self, script):
+    def wait(self, script, seconds=SECONDS):
         """Wait until an expression is true."""
-        end = time.monotonic() + SECONDS
+        end = time.monotonic() + seconds
         while not self.run(f"Boolean({script})"):
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
@@ -77,6 +80,7 @@ class Chromium:
         self._mouse("mousePressed", *points[0])
         for point in points[1:]:
             self._mouse("mouseMoved", *point)
+            time.sleep(0.02)
         self._mouse("mouseReleased", *points[-1])
 
     def click(self, x, y):
