@@ -338,6 +338,8 @@ def test_training_curves_mark_the_epoch_that_was_kept():
     axes = training.training(history, kept=3)
     assert [ax.get_yscale() for ax in axes] == ["log", "linear", "linear"]
     assert axes[0].get_legend().get_texts()[0].get_text() == "epoch 3 kept"
+    (narrow,) = training.training({"loss": [1.009, 1.005]})
+    assert narrow.get_yscale() == "linear"
 
 
 def test_training_of_a_result_is_that_of_its_vae(ocean):

@@ -13,6 +13,9 @@ from xcluster.plot.panels import panel_grid
 LINE = "#0072b2"
 KEPT = "#d55e00"
 
+# Within a smaller factor, a logarithmic scale has no round numbers to show.
+LOG_SPAN = 3.0
+
 TITLES = {
     "loss": "loss",
     "reconstruction": "mean squared error",
@@ -35,7 +38,7 @@ def training(
     ----------
     history : mapping of str to array of shape (n_epochs,)
         ``loss``, ``reconstruction``, ``kl`` and ``r2``, those that there are. What is always
-        positive is drawn on a logarithmic scale, R2 on a linear one.
+        positive and falls or rises threefold is drawn on a logarithmic scale, R2 on a linear one.
     kept : int, optional
         The epoch, from 1, whose weights were kept.
     ax : sequence of matplotlib Axes, optional
@@ -63,7 +66,7 @@ def training(
     for ax, name in zip(axes, names, strict=True):
         values = np.asarray(history[name], dtype=float)
         ax.plot(np.arange(1, len(values) + 1), values, color=LINE)
-        if name != "r2" and (values > 0).all():
+        if name != "r2" and values.min() > 0 and values.max() >= LOG_SPAN * values.min():
             ax.set_yscale("log")
         if kept is not None:
             ax.axvline(kept, color=KEPT, linestyle="--", linewidth=1.0, label=f"epoch {kept} kept")
