@@ -144,6 +144,8 @@ def check_numbers(parameter: str, value: Any, remedy: str) -> NDArray[np.float64
     """Return ``value`` as an array of finite float64."""
     rule = "must be finite numbers"
     try:
+        if getattr(np.asarray(value), "dtype", np.dtype(float)).kind in "SU":
+            raise TypeError("text")
         array = np.array(value, dtype=np.float64)
     except Exception as error:  # whatever the object's own conversion says
         raise TypeError(complaint(parameter, value, rule, remedy)) from error
@@ -158,6 +160,13 @@ def check_object(parameter: str, value: Any, kinds: tuple[type, ...]) -> Any:
         names = " or a ".join(kind.__name__ for kind in kinds)
         remedy = f"pass a {kinds[0].__name__}, for example one variable of a Dataset"
         raise TypeError(complaint(parameter, type(value), f"must be a {names}", remedy))
+    return value
+
+
+def check_text(parameter: str, value: Any) -> str:
+    """Return ``value`` where it is text."""
+    if not isinstance(value, str):
+        raise TypeError(complaint(parameter, value, "must be text", f"pass {parameter}='...'"))
     return value
 
 

@@ -14,6 +14,7 @@ from xcluster.checks import (
     check_number,
     check_numbers,
     check_object,
+    check_text,
     complaint,
     did_you_mean,
     is_one_of,
@@ -72,6 +73,8 @@ def calibrate(
         rule = "must have a numeric coordinate"
         remedy = f"drop it first, da.drop_vars({dim!r})"
         raise TypeError(complaint("dim", dim, rule, remedy))
+    if units is not None:
+        check_text("units", units)
     x, y = _check_pairs(found, known)
     scale, offset = _line(x, y)
     attrs = {
@@ -211,8 +214,7 @@ def pixel_size(
     check_hashable("dims", dims)
     if len(dims) != 2 or dims[0] == dims[1]:
         raise ValueError(complaint("dims", dims, rule, remedy))
-    if not isinstance(unit, str):
-        raise TypeError(complaint("unit", unit, "must be text", "pass unit='nm', for example"))
+    check_text("unit", unit)
     check_object("da", da, (xr.DataArray, xr.Dataset))
     steps = size / np.cos(np.radians(tilt)), size
     return da.assign_coords(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint
+from xcluster.checks import check_text, complaint
 from xcluster.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
 from xcluster.palette import label_colors
 
@@ -138,7 +138,9 @@ def _for_each(parameter: str, given: Any, current: tuple[str, ...]) -> tuple[str
         if unknown:
             rule = f"names label {unknown[0]!r}, and labels run 0 to {len(current) - 1}"
             raise ValueError(complaint(parameter, given, rule, "use the labels as keys"))
-        return tuple(str(given.get(label, text)) for label, text in enumerate(current))
+        return tuple(
+            check_text(parameter, given.get(label, text)) for label, text in enumerate(current)
+        )
     if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(current):
         rule = f"must give one text for each of the {len(current)} labels"
         raise ValueError(complaint(parameter, given, rule, "or a mapping of some labels"))

@@ -99,6 +99,8 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
             remedy = did_you_mean(name, sorted(shared | own))
             raise TypeError(complaint(name, keywords[name], rule, remedy))
     params = {name: _reusable(name, keywords[name]) for name in keywords if name in own}
+    if "n_init" in params:  # a sweep takes its own number, and would not find out
+        check_integer("n_init", params["n_init"], minimum=1)
     options = Options(**{name: value for name, value in keywords.items() if name in shared})
     return method.with_params(params), options.checked()
 

@@ -16,6 +16,7 @@ from xcluster.checks import (
     check_integer,
     check_number,
     check_numbers,
+    check_text,
     complaint,
     did_you_mean,
     is_one_of,
@@ -158,12 +159,6 @@ def check_components(**numbers: Any) -> None:
         check_integer(name, number, minimum=0)
 
 
-def _check_text(parameter: str, value: Any) -> None:
-    if not isinstance(value, str):
-        rule = "must be text"
-        raise TypeError(complaint(parameter, value, rule, f"pass {parameter}='...'"))
-
-
 def _check_number(parameter: str, value: Any) -> None:
     check_number(parameter, value)
 
@@ -188,7 +183,7 @@ LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     "alpha": _check_share,
     "quantiles": _check_quantiles,
     "extent": _check_extent,
-    "ylabel": _check_text,
+    "ylabel": check_text,
     "cut": _check_number,
 }
 """The check of each keyword that several figures share; None means the default everywhere."""
