@@ -246,7 +246,7 @@ def outcome(path, ds, expected=None):
     """Open and use everything; return what came of it, in a word and a sentence."""
     try:
         fit, found = answers(path, ds)
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         # A forged sampler is refused when it meets new data, which the file cannot know of.
         names = r"\w+" if expected is None else "path"
         ours = re.match(rf"{names}=.*: .*\.$", str(error), re.DOTALL)

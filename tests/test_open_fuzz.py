@@ -3,6 +3,7 @@
 Never a crash, a hang, another answer, or code that a file brings along.
 """
 
+import contextlib
 import hashlib
 import importlib
 import json
@@ -11,7 +12,6 @@ import pickle
 import shutil
 import sys
 import zipfile
-from contextlib import nullcontext
 
 import damage
 import netCDF4
@@ -19,6 +19,7 @@ import numcodecs
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from sklearn.base import BaseEstimator
 
 import xcluster
@@ -37,6 +38,11 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def two(ocean):
+    return ocean.cluster.pixels().kmeans(2)
+
+
 @pytest.fixture
 def zarr_folder(folder, tmp_path):
     return shutil.copytree(folder / "kmeans.zarr", tmp_path / "a.zarr")
@@ -53,7 +59,7 @@ def refusal(path):
 # ------------------------------------------------------------------------------ files gone bad
 
 
-MUTANTS = {"netcdf": 120, "zarr": 60, "forged netcdf": 30, "forged zarr": 20}
+MUTANTS = {"netcdf": 100, "zarr": 30, "forged netcdf": 12, "forged zarr": 8}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited as on Linux")
@@ -163,6 +169,8 @@ def test_format_2_is_never_read_as_its_filters_may_run_code(tmp_path, zarr_folde
     attributes = {"manifest": (text := '{"format": 1}'), "sha256": sha256(text)}
     (zarr_folder / "manifest" / ".zattrs").write_text(json.dumps(attributes))
     evil = zarr_folder / "labels"
+    for coordinate in ("latitude", "longitude"):
+        shutil.rmtree(zarr_folder / coordinate)
     (evil / "zarr.json").unlink()
     array = {"shape": [1], "chunks": [1], "dtype": "|O", "order": "C", "fill_value": ""}
     codecs = {"compressor": {"id": "pickle"}, "filters": [{"id": "vlen-utf8"}]}
@@ -171,8 +179,8 @@ def test_format_2_is_never_read_as_its_filters_may_run_code(tmp_path, zarr_folde
     (evil / "0").write_bytes(pickle.dumps([Canary(tmp_path / "ran"), "|O", (1,)]))
     refusal(zarr_folder)
     assert not (tmp_path / "ran").exists()
-    with pytest.raises(Exception), xr.open_zarr(zarr_folder, consolidated=False) as ds:  # noqa: B017, PT011
-        ds.labels.load()
+    with contextlib.suppress(Exception):  # what it makes of what was run
+        zarr.open_array(evil, mode="r", zarr_format=2)[:]
     assert (tmp_path / "ran").exists(), "the danger was none"
 
 
@@ -211,17 +219,18 @@ def forged(path, fit, change, arrays=()):
     change(manifest)
     kept.update(arrays)
     groups = {"/": io._root(fit), "/centers": fit.centers, "/scores": xr.Dataset()}
-    storage.write(path, {**groups, "/model": io._model_arrays(kept)}, manifest, nullcontext())
+    storage.write(
+        path, {**groups, "/model": io._model_arrays(kept)}, manifest, contextlib.nullcontext()
+    )
 
 
 @pytest.mark.parametrize("name", damage.DANGEROUS)
 @pytest.mark.parametrize("tag", ["estimator", "object", "dataclass"])
-def test_a_class_that_is_no_estimator_of_ours_is_never_built(tmp_path, ocean, name, tag):
+def test_a_class_that_is_no_estimator_of_ours_is_never_built(tmp_path, two, name, tag):
     command = {"command": f"touch {tmp_path / 'ran'}", "args": f"touch {tmp_path / 'ran'}"}
     state = command if tag != "estimator" else {"params": {"dict": command}, "fitted": {"dict": {}}}
-    fit = ocean.cluster.pixels().kmeans(2)
     path = tmp_path / "a.zarr"
-    forged(path, fit, lambda each: each.update(clusterer={tag: name, "state": state}))
+    forged(path, two, lambda each: each.update(clusterer={tag: name, "state": state}))
     refusal(path)
     assert not (tmp_path / "ran").exists()
 
@@ -240,9 +249,9 @@ def test_a_class_that_is_no_estimator_of_ours_is_never_built(tmp_path, ocean, na
         (lambda each: each.pop("clusterer"), "KeyError"),
     ],
 )
-def test_a_manifest_whose_parts_do_not_fit_is_refused(tmp_path, ocean, change, said):
+def test_a_manifest_whose_parts_do_not_fit_is_refused(tmp_path, two, change, said):
     path = tmp_path / "a.zarr"
-    forged(path, ocean.cluster.pixels().kmeans(2), change)
+    forged(path, two, change)
     assert said in refusal(path)
 
 
