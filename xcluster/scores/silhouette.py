@@ -193,13 +193,12 @@ def silhouette_scores(
     finest = max(labels, key=lambda each: len(np.unique(each)))
     data = labelled_rows(X, np.where(noise, -1, finest), sample_weight, minimum=2)
     clusters = [np.unique(each[data.kept], return_inverse=True)[1] for each in labels]
-    sampled = len(data.X) > limit
     rows = np.arange(len(data.X))
-    if sampled:
+    if len(data.X) > limit:
         n_sampled = max(_FEWEST_SAMPLED, limit**2 // len(data.X))
         rows = _stratified_rows(data, n_sampled, np.random.default_rng(random_state))
     values = _silhouettes(data, clusters, rows)
-    return [_estimate(data, rows, each) if sampled else _exact(data, each) for each in values]
+    return [_estimate(data, rows, each) for each in values]
 
 
 def _silhouettes(data: LabelledRows, labellings: Sequence[Array], queries: Array) -> Array:
@@ -238,11 +237,6 @@ def _cells(labellings: Sequence[Array]) -> tuple[Array, Array, Array]:
     edges = np.cumsum([each.max() + 1 for each in labellings])
     shifted = [each[first] + edge for each, edge in zip(labellings, [0, *edges[:-1]], strict=True)]
     return cell, np.stack(shifted, axis=1), edges
-
-
-def _exact(data: LabelledRows, values: Array) -> SilhouetteScore:
-    value = float(np.average(values, weights=data.weight))
-    return SilhouetteScore(value, value, value, len(values))
 
 
 def _scaled_and_padded(X: Array) -> Array:
@@ -286,7 +280,10 @@ def _stratified_rows(data: LabelledRows, n_sampled: int, rng: np.random.Generato
 
 
 def _estimate(data: LabelledRows, rows: Array, values: Array) -> SilhouetteScore:
-    """Return the stratified ratio estimate: a weighted mean per cluster, then over clusters."""
+    """Return the stratified ratio estimate: a weighted mean per cluster, then over clusters.
+
+    Of all rows it is their weighted mean, and its variance none.
+    """
     cluster, weight = data.cluster[rows], data.weight[rows]
     drawn, present = np.bincount(cluster), np.bincount(data.cluster)
     weights = np.bincount(cluster, weight)
