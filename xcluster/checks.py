@@ -75,9 +75,14 @@ def blamed(parameter: str, value: object, remedy: str) -> Iterator[None]:
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line outside this package that led here, however deep the call."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("xcluster"):
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    """Whether a module is ours, or between two of ours as cached properties are."""
+    return module.startswith("xcluster") or module == "functools"
 
 
 def check_integer(

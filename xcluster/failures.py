@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import xarray as xr
 
 from xcluster.blocks import OURS, inputs_of
+from xcluster.checks import complaint
 from xcluster.layout import Layout
 
 
@@ -47,8 +48,9 @@ def _unreadable(block: xr.DataArray) -> str | None:
     try:
         block.data.persist(scheduler="sync")
     except Exception as error:  # whatever a reader says
-        return (
+        rule = (
             f"the block [{block.attrs['block']}] of {block.name!r} cannot be read "
-            f"({type(error).__name__}: {error}). Repair or replace it, or select what is whole."
+            f"({type(error).__name__}: {error})"
         )
+        return complaint("vars", block.name, rule, "repair or replace it, or select what is whole")
     return None

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.checks import complaint
+
 Array = NDArray[Any]
 
 
@@ -65,11 +67,19 @@ def interpolation_matrix(source: Array, target: Array) -> Array:
     return matrix
 
 
+MOST_LEVELS = 100_000
+"""Levels of a profile; more are a slip of units, and would fill the memory."""
+
+
 def regular_levels(source: Array, step: float) -> Array:
     """Return levels ``step`` apart from the first of ``source``, none beyond its last."""
     slack = 1e-9 * step
-    count = int(np.floor((source[-1] - source[0] + slack) / step)) + 1
-    return np.asarray(source[0] + step * np.arange(count))
+    count = float(np.floor((source[-1] - source[0] + slack) / step)) + 1
+    if count > MOST_LEVELS:
+        rule = f"gives {count:.3g} levels from {source[0]:g} to {source[-1]:g}"
+        remedy = f"pass a step that gives at most {MOST_LEVELS:,}"
+        raise ValueError(complaint("step", step, rule, remedy))
+    return np.asarray(source[0] + step * np.arange(int(count)))
 
 
 def fill_gaps(values: Array, levels: Array, coverage: float) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xcluster import fitting
+from xcluster.checks import complaint
 from xcluster.choices import Choices
 from xcluster.latent import LatentSpace
 from xcluster.methods import Options
@@ -118,6 +119,9 @@ class ReducedSpace(Choices, LatentSpace):
         1.0
         """
         prepared = fitting.prepare(replace(self, steps=()), Options())
+        if len(prepared.X) < 2:
+            rule = "a correlation needs two samples"
+            raise ValueError(complaint("samples", len(prepared.X), rule, "pass more data"))
         covariance = np.atleast_2d(np.cov(prepared.X.T, aweights=prepared.weight))
         spread = np.sqrt(np.diag(covariance))
         values = covariance / np.where(spread > 0, np.outer(spread, spread), np.nan)

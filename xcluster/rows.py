@@ -18,6 +18,8 @@ from xcluster.layout import Layout
 
 Array = NDArray[Any]
 
+LARGEST_VALUE = 1e150
+
 SPARE = 8
 """How many times more points than rows are looked at: enough where one in 8 is complete."""
 
@@ -222,7 +224,15 @@ def checked(rows: Rows, layout: Layout) -> Rows:
         raise ValueError(complaint(name, value, rule, "check the mask and the weights"))
     if not tally.complete:
         raise ValueError(_nothing_complete(tally, names))
+    _check_range(rows.X, names)
     return rows
+
+
+def _check_range(X: Array, names: Sequence[Hashable]) -> None:
+    """Refuse values whose squares overflow: distances between them would be infinite."""
+    if X.dtype == np.float64 and max(X.max(), -X.min()) > LARGEST_VALUE:
+        rule = f"hold values beyond {LARGEST_VALUE:g}, whose squares overflow"
+        raise ValueError(complaint("vars", list(names), rule, "divide them by a constant first"))
 
 
 def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> str:

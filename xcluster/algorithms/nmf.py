@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import decomposition
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.checks import complaint
@@ -60,7 +62,12 @@ class NMF(decomposition.NMF):
         if self.n_components > min(X.shape):
             rule = f"must be at most {min(X.shape)}, the smaller of rows and features"
             raise ValueError(complaint("n_components", self.n_components, rule, "ask for fewer"))
-        return np.asarray(super().fit_transform(X, W=W, H=H))
+        if not X.any():
+            rule = "are zero everywhere, and nothing is left to factorise"
+            raise ValueError(complaint("vars", "data", rule, "leave nmf() out"))
+        with warnings.catch_warnings():  # nobody can ask nmf() for more iterations
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return np.asarray(super().fit_transform(X, W=W, H=H))
 
     def transform(self, X: Array) -> Array:
         """Return the components of each row; NaN where a row holds a negative value."""
