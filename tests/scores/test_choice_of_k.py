@@ -146,6 +146,13 @@ def test_the_choice_is_the_published_one_unless_a_later_candidate_is_far_better(
     assert curve([0.1, 0.2, 0.3]).best is None
 
 
+def test_a_gap_on_the_bound_fulfils_the_rule():
+    quarter = np.full(4, 0.25)
+    assert GapStatistic(np.arange(1, 5), np.array([0.25, 0.5, 1, 2]), quarter).published == 1
+    far = GapStatistic(np.arange(1, 5), np.array([0.5, 0.25, 3, 0.25]), quarter)
+    assert far.best == 1  # ten errors, and not more
+
+
 def test_even_blobs_are_found_where_the_published_rule_stops_at_one():
     corners = np.vstack([np.eye(3), -np.eye(3)]) * 20
     X = np.repeat(corners, 30, axis=0) + np.random.default_rng(0).normal(size=(180, 3))

@@ -43,12 +43,12 @@ class LabelledRows:
     @property
     def totals(self) -> Array:
         """The total weight of each cluster, shape (n_clusters,)."""
-        return np.bincount(self.cluster, self.weight, self.n_clusters)
+        return np.bincount(self.cluster, self.weight)
 
     @property
     def means(self) -> Array:
         """The weighted mean of each cluster, shape (n_clusters, n_features)."""
-        columns = [np.bincount(self.cluster, self.weight * x, self.n_clusters) for x in self.X.T]
+        columns = [np.bincount(self.cluster, self.weight * x) for x in self.X.T]
         return np.stack(columns, axis=1) / self.totals[:, None]
 
     def spread(self, values: Array) -> Array:
