@@ -43,7 +43,7 @@ def test_the_block_its_variable_the_reason_and_a_remedy_are_named(place, block):
     error = failed(layout_of(lazy(), lazy(place, "b")))
     assert type(error) is OSError
     assert str(error) == (
-        f"the block [{block}] of 'b' cannot be read (OSError: the disk is gone). "
+        f"vars='b': the block [{block}] of 'b' cannot be read (OSError: the disk is gone). "
         "Repair or replace it, or select what is whole."
     )
     assert str(error.__cause__) == "somewhere"

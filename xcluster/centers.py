@@ -69,7 +69,8 @@ class Centers(Fitted):
         if check_flag("weighted", weighted) and not self.is_soft:
             rule = f"{self.method} gives no memberships to weigh by"
             raise ValueError(complaint("weighted", weighted, rule, "gmm and fuzzy have them"))
-        shift = np.nan_to_num(self._raw_centers).mean(axis=0)
+        shift = np.nan_to_num(self._raw_centers)
+        shift = shift.sum(axis=0) / max(len(shift), 1)  # noise alone has no centre
         floor = None if weighted else u
         mean, error = summary.back_projection(self._whole, floor, shift)
         return _as_features(self, mean, error)

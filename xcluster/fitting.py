@@ -14,7 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from xcluster import matrix, rows
 from xcluster.algorithms.ordering import data_order
 from xcluster.blocks import Block
-from xcluster.checks import as_typed, check_integer, complaint
+from xcluster.checks import as_typed, blamed, check_integer, complaint
 from xcluster.layout import Layout
 from xcluster.methods import Method, Options
 from xcluster.question import layout_of
@@ -205,11 +205,11 @@ def _unique(name: str, chain: Chain) -> str:
 def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
     """Fit, with weights where it takes them; return whether no weight was lost."""
     takes = has_fit_parameter(estimator, "sample_weight")
-    if weight is None or not takes:
-        estimator.fit(X)
-        return weight is None
-    estimator.fit(X, sample_weight=weight)
-    return bool(getattr(estimator, "uses_weight", True))
+    keywords = {} if weight is None or not takes else {"sample_weight": weight}
+    remedy = f"check its parameters, and whether these {len(X):,} samples suit it"
+    with blamed("estimator", estimator, remedy):
+        estimator.fit(X, **keywords)
+    return bool(getattr(estimator, "uses_weight", True)) if keywords else weight is None
 
 
 def refit(unfitted: Any, X: Array, weight: Array | None) -> Callable[[Array], Array]:

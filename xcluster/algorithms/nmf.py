@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xcluster.checks import complaint
 
 Array = NDArray[Any]
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Ignore that the last digits still move: nobody can ask nmf() for more iterations."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 class NMF(decomposition.NMF):
@@ -65,8 +75,7 @@ class NMF(decomposition.NMF):
         if not X.any():
             rule = "are zero everywhere, and nothing is left to factorise"
             raise ValueError(complaint("vars", "data", rule, "leave nmf() out"))
-        with warnings.catch_warnings():  # nobody can ask nmf() for more iterations
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with _unheard():
             return np.asarray(super().fit_transform(X, W=W, H=H))
 
     def transform(self, X: Array) -> Array:
@@ -74,6 +83,7 @@ class NMF(decomposition.NMF):
         check_is_fitted(self)
         X = validate_data(self, X, dtype=self.components_.dtype, reset=False)
         negative = np.asarray((X < 0).any(axis=1))
-        out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
+        with _unheard():
+            out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
         out[negative] = np.nan
         return out

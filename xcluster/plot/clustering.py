@@ -350,7 +350,11 @@ class ClusteringPlot(MethodPlots):
 
         theirs: Any = getattr(other, "labels", other)
         titles = f"this result ({self.clustering.method})", _title(other)
-        return drawn(draw, confusion_table(self.clustering.labels, theirs, titles), **keywords)
+        table = confusion_table(self.clustering.labels, theirs, titles)
+        if not table.size:
+            rule = "one of the two results holds no label"
+            raise ValueError(complaint("other", titles[1], rule, "compare results with labels"))
+        return drawn(draw, table, **keywords)
 
     def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""
