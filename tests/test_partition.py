@@ -140,8 +140,8 @@ def test_a_new_label_without_a_former_one_has_the_default_name():
 def test_all_or_some_names_and_colours_are_given():
     of = partition()
     assert of.relabelled(["x", "y", "z"], None).label_names() == ("x", "y", "z")
-    assert of.relabelled(("x", "y", 3), None).label_names() == ("x", "y", "3")
-    assert of.relabelled({2: "z", 0: 7}, None).label_names() == ("7", "label_1", "z")
+    assert of.relabelled(("x", "y", "3"), None).label_names() == ("x", "y", "3")
+    assert of.relabelled({2: "z", 0: "x"}, None).label_names() == ("x", "label_1", "z")
     assert of.relabelled(None, ["red", "#00FF00", "k"]).label_colors() == (
         "#ff0000",
         "#00ff00",
