@@ -16,6 +16,7 @@ from xcluster.scores import (
     distortion,
     inertia,
 )
+from xcluster.scores.labelled import as_matrix
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,15 @@ def test_scores_do_not_depend_on_the_unit(blobs):
 def test_two_constant_clusters_of_one_place_are_not_apart_and_scatter_nothing():
     X = np.array([[0.0], [0.0], [0.0], [4.0], [6.0]])
     assert davies_bouldin(X, [0, 1, 1, 2, 2]) == pytest.approx(0.2)
+
+
+def test_single_precision_stays_and_all_else_becomes_double():
+    small = np.ones((3, 2), np.float32)
+    assert as_matrix("X", small) is small
+    for kind in (bool, np.int8, np.uint64, np.float16, np.float64):
+        assert as_matrix("X", np.ones((3, 2), kind)).dtype == np.float64
+    double = np.ones((3, 2))
+    assert as_matrix("X", double) is double
 
 
 def test_single_precision_is_summed_in_double():

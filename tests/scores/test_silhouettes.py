@@ -233,6 +233,15 @@ def test_several_labellings_are_each_scored_without_the_noise_of_any(blobs):
     assert np.isnan(found[2].value)
 
 
+@pytest.mark.parametrize("numbers", [(10, 3), (3, 10), (2, 3, 5)])
+def test_labellings_that_cross_are_scored_as_each_alone(blobs, numbers):
+    rng = np.random.default_rng(0)
+    labellings = [rng.integers(n, size=1_003) for n in numbers]
+    found = silhouette_scores(blobs[0], labellings)
+    for each, own in zip(found, labellings, strict=True):
+        assert each.value == pytest.approx(metrics.silhouette_score(blobs[0], own), abs=1e-9)
+
+
 def test_sampled_rows_are_stratified_by_the_labelling_of_most_labels():
     rng = np.random.default_rng(0)
     fine = np.concatenate([np.arange(20).repeat(10), rng.integers(20, 22, 2_800)])

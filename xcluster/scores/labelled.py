@@ -89,7 +89,7 @@ def labelled_rows(
     if not np.isfinite(X).all():
         remedy = "give such rows a negative label, or drop them"
         raise ValueError(complaint("X", "NaN or infinity", "labelled rows must be finite", remedy))
-    return LabelledRows(X, cluster.reshape(-1), weight[kept], names, kept)
+    return LabelledRows(X, cluster, weight[kept], names, kept)
 
 
 def real_numbers(parameter: str, value: ArrayLike) -> Array:
