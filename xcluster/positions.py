@@ -43,6 +43,10 @@ def positions_of(at: Any, dims: Sequence[Hashable], image: xr.Dataset) -> Positi
     except (TypeError, ValueError):
         rule = "must be numbers"
         raise TypeError(complaint("at", type(at).__name__, rule, REMEDY)) from None
+    sizes = {dim: len(each) for dim, each in values.items()}
+    if len(set(sizes.values())) > 1:
+        rule = f"must have as many numbers along each dim, and has {sizes}"
+        raise ValueError(complaint("at", type(at).__name__, rule, "give one pair a position"))
     if not next(iter(values.values())).size:
         raise ValueError(complaint("at", [], "holds no position", "leave it out for a lattice"))
     return tuple((dim, tuple(map(float, each))) for dim, each in values.items())
@@ -56,7 +60,10 @@ def _columns(at: Any, dims: Sequence[Hashable]) -> dict[Hashable, Any]:
             rule = f"has no column {lacking[0]!r}, and the image lies over {list(dims)}"
             raise ValueError(complaint("at", list(map(str, names)), rule, "name columns as dims"))
         return {dim: at[dim] for dim in dims}
-    shape = np.shape(at)
+    try:
+        shape = np.shape(at)
+    except ValueError:  # lists of different lengths
+        raise TypeError(complaint("at", at, "must be pairs of numbers", REMEDY)) from None
     if len(shape) != 2 or shape[1] != len(dims):
         rule = f"must have shape (n, {len(dims)}), a column each for {', '.join(map(repr, dims))}"
         raise ValueError(

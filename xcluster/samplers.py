@@ -17,6 +17,7 @@ from xcluster.checks import (
     complaint,
     did_you_mean,
     is_one_of,
+    several,
 )
 from xcluster.layout import LABEL, Cells, Layout, Variable, is_descending
 from xcluster.levels import Levels, regular_levels
@@ -222,7 +223,9 @@ def choose_variables(
 
 
 def _listed(names: Names) -> list[Hashable]:
-    wanted = [names] if isinstance(names, str) or not isinstance(names, Iterable) else list(names)
+    single = isinstance(names, str) or not isinstance(names, Iterable)
+    rule, remedy = "must be one name or several", "pass names, as text"
+    wanted = [names] if single else several("vars", names, rule, remedy)
     check_hashable("vars", wanted)
     repeated = [name for name, count in Counter(wanted).items() if count > 1]
     if not wanted or repeated:
