@@ -83,6 +83,13 @@ def test_anomalies_are_the_data_less_the_mean_of_their_month(weather):
     np.testing.assert_allclose(layout_of(samples).variables["z"].array, expected, atol=1e-12)
 
 
+def test_correlations_of_anomalies_know_no_cycle(weather):
+    found = weather.cluster.snapshots("time").anomaly("time.month").correlation()
+    anomalies = weather.groupby("time.month") - weather.groupby("time.month").mean()
+    expected = anomalies.cluster.snapshots("time").correlation()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_a_smoothed_cycle_is_a_running_mean_around_the_year(weather):
     samples = ready(weather.cluster.snapshots("time").anomaly("time.month", smooth=3))
     groups = weather.groupby("time.month")

@@ -118,7 +118,7 @@ class ReducedSpace(Choices, LatentSpace):
         >>> round(float(found.sel(feature="sst", other="air_temperature")), 2)
         1.0
         """
-        prepared = fitting.prepare(replace(self, steps=()), Options())
+        prepared = fitting.prepare(replace(self._ready, steps=()), Options())
         if len(prepared.X) < 2:
             rule = "a correlation needs two samples"
             raise ValueError(complaint("samples", len(prepared.X), rule, "pass more data"))
