@@ -147,6 +147,7 @@ def test_all_or_some_names_and_colours_are_given():
         "#00ff00",
         "#000000",
     )
+    assert of.relabelled(None, {0: (0, 1, 0)}).label_colors()[0] == "#00ff00"
     colors = of.relabelled(["x", "y", "z"], {1: "red"})
     assert colors.label_colors() == (of.label_colors()[0], "#ff0000", of.label_colors()[2])
     assert colors.label_names() == ("x", "y", "z")

@@ -11,9 +11,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix, prediction, summary
-from xcluster.checks import check_flag, check_number, complaint
+from xcluster.checks import check_flag, complaint
 from xcluster.fitted import Fitted, bound, named
-from xcluster.labels import Partition
+from xcluster.labels import Partition, check_floor
 from xcluster.layout import LABEL
 from xcluster.question import layout_of
 
@@ -45,7 +45,8 @@ class Centers(Fitted):
         Parameters
         ----------
         u : float, default 0.5
-            For soft methods: only samples whose membership exceeds it are averaged.
+            For soft methods: only samples whose membership exceeds it are averaged; from 0 to
+            below 1.
         weighted : bool, default False
             For soft methods: weigh every sample by its membership instead.
 
@@ -65,7 +66,7 @@ class Centers(Fitted):
         >>> sorted(fit.back_projection())[:2]
         ['air_temperature', 'air_temperature_error']
         """
-        u = check_number("u", u, minimum=0)
+        u = check_floor(u)
         if check_flag("weighted", weighted) and not self.is_soft:
             rule = f"{self.method} gives no memberships to weigh by"
             raise ValueError(complaint("weighted", weighted, rule, "gmm and fuzzy have them"))

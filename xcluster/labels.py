@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.checks import check_text, complaint
+from xcluster.checks import check_number, check_text, complaint
 from xcluster.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
 from xcluster.palette import label_colors
 
@@ -109,15 +109,15 @@ class Partition:
         """Return the partition with names and colours; either may be None, or a mapping."""
         partition = self
         if names is not None:
-            new = _for_each("names", names, self.label_names())
+            new = _for_each("names", names, self.label_names(), check_text)
             duplicate = {name for name in new if new.count(name) > 1}
             if duplicate:
                 rule = f"gives {sorted(duplicate)} twice"
                 raise ValueError(complaint("names", names, rule, "use merge() to join labels"))
             partition = replace(partition, names=new)
         if colors is not None:
-            chosen = _for_each("colors", colors, self.label_colors())
-            partition = replace(partition, colors=tuple(_hexadecimal(each) for each in chosen))
+            chosen = _for_each("colors", colors, self.label_colors(), _hexadecimal)
+            partition = replace(partition, colors=chosen)
         return partition
 
 
@@ -131,7 +131,9 @@ def _moved(
     return tuple(first.get(new, text) for new, text in enumerate(default))
 
 
-def _for_each(parameter: str, given: Any, current: tuple[str, ...]) -> tuple[str, ...]:
+def _for_each(
+    parameter: str, given: Any, current: tuple[str, ...], checked: Callable[[str, Any], str]
+) -> tuple[str, ...]:
     """Return one text a label from a sequence, or from a mapping of some labels."""
     if isinstance(given, Mapping):
         unknown = [label for label in given if label not in range(len(current))]
@@ -139,21 +141,30 @@ def _for_each(parameter: str, given: Any, current: tuple[str, ...]) -> tuple[str
             rule = f"names label {unknown[0]!r}, and labels run 0 to {len(current) - 1}"
             raise ValueError(complaint(parameter, given, rule, "use the labels as keys"))
         return tuple(
-            check_text(parameter, given.get(label, text)) for label, text in enumerate(current)
+            checked(parameter, given.get(label, text)) for label, text in enumerate(current)
         )
     if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(current):
         rule = f"must give one text for each of the {len(current)} labels"
         raise ValueError(complaint(parameter, given, rule, "or a mapping of some labels"))
-    return tuple(str(each) for each in given)
+    return tuple(checked(parameter, each) for each in given)
 
 
-def _hexadecimal(color: str) -> str:
+def _hexadecimal(parameter: str, color: Any) -> str:
     from matplotlib.colors import is_color_like, to_hex
 
     if not is_color_like(color):
         rule = "is no colour that matplotlib knows"
-        raise ValueError(complaint("colors", color, rule, "use a name or '#rrggbb'"))
+        raise ValueError(complaint(parameter, color, rule, "use a name or '#rrggbb'"))
     return str(to_hex(color))
+
+
+def check_floor(u: Any) -> float:
+    """Return a membership that samples may have to exceed."""
+    floor = check_number("u", u, minimum=0)
+    if floor >= 1:
+        rule = "must be below 1, as no membership exceeds that"
+        raise ValueError(complaint("u", u, rule, "pass u=0.5, for example"))
+    return floor
 
 
 def canonical_order(counts: Array, centers: Array | None, values: Array | None = None) -> Array:

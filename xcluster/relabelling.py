@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from xcluster import matching, prediction
 from xcluster.arrays import GridArrays
-from xcluster.checks import check_number, complaint, several
+from xcluster.checks import complaint, several
 from xcluster.fitted import Fitted, need_soft, number_of
-from xcluster.labels import Partition
+from xcluster.labels import Partition, check_floor
 
 Array = NDArray[Any]
 AnyFitted = TypeVar("AnyFitted", bound=Fitted)
@@ -45,17 +45,13 @@ class Relabelling(GridArrays):
         True
         """
         need_soft(self, "threshold")
-        u = check_number("u", u, minimum=0)
-        if u >= 1:
-            rule = "must be below 1, as no membership exceeds that"
-            raise ValueError(complaint("u", u, rule, "pass u=0.5, for example"))
-        return with_partition(self, replace(self.partition, floor=u), self.stored)
+        return with_partition(self, replace(self.partition, floor=check_floor(u)), self.stored)
 
     def relabel(
         self,
         names: Sequence[str] | Mapping[int, str] | None = None,
         *,
-        colors: Sequence[str] | Mapping[int, str] | None = None,
+        colors: Sequence[Any] | Mapping[int, Any] | None = None,
     ) -> Self:
         """Return the clustering with other names or colours; numbers stay.
 
