@@ -195,6 +195,11 @@ CASES = {
     "fit_on": (lambda d: pixels(d).kmeans(2, fit_on="a"), V, ("fit_on='a'", "'all'", "Pass")),
     "attrs": (lambda d: pixels(d).kmeans(2, attrs={"a": {}}), T, ("attrs='a'", "text", "Turn")),
     "attrs text": (lambda d: pixels(d).kmeans(2, attrs="a"), T, ("attrs='a'", "mapping", "Pass")),
+    "no criterion": (
+        lambda d: pixels(d).sweep([2, 3], criteria=[]),
+        V,
+        ("criteria=[]", "holds no name", "Pass"),
+    ),
     "criterion": (
         lambda d: pixels(d).sweep([2, 3], criteria="silhouete"),
         V,
@@ -439,8 +444,9 @@ def test_predict_refuses_other_features(columns, image, change, parts):
 
 @pytest.mark.parametrize(("u", "error"), [(1, V), (-0.1, V), (np.nan, V), ("a", T), (True, T)])
 def test_a_threshold_lies_from_0_to_below_1(soft, u, error):
-    with pytest.raises(error, match="u="):
-        soft.threshold(u)
+    for ask in (soft.threshold, soft.back_projection):
+        with pytest.raises(error, match="u="):
+            ask(u)
 
 
 def test_units_that_are_missing_pass(fit, image):

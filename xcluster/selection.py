@@ -312,6 +312,8 @@ def check_criteria(criteria: Any, method: Method) -> list[str] | None:
         if isinstance(criteria, str)
         else several("criteria", criteria, "must be one name or several", remedy)
     )
+    if not names:
+        raise ValueError(complaint("criteria", criteria, "holds no name", remedy))
     for name in names:
         check_choice("criteria", name, tuple(CRITERIA))
         if not CRITERIA[name].suits(method):
