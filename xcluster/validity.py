@@ -88,8 +88,7 @@ def _check_record(record: Record, partition: Partition) -> None:
 def _check_model(assign: Assign, n_features: int) -> None:
     """Compare shapes first, as compiled code trusts them; then try the model on one row."""
     own = raw_centers(assign.clusterer)
-    # scikit-learn's compiled code takes rows only in the precision of its centres.
-    row = np.ones((1, n_features), np.float64 if own is None else own.dtype)
+    row = np.ones((1, n_features))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of one row nobody has asked for
         width = assign.chain(row).shape[1]
