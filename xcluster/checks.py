@@ -93,7 +93,7 @@ def check_integer(
     maximum: int = LARGEST_INTEGER,
     remedy: str = "",
 ) -> int:
-    """Return ``value`` as an int from ``minimum`` on; bools and floats are refused."""
+    """Return ``value`` as an int within bounds; bools and floats are refused."""
     rule = f"must be an integer of at least {minimum}"
     remedy = remedy or f"pass {parameter}={minimum} or more"
     if not _is_a(numbers.Integral, value):
@@ -120,7 +120,7 @@ def check_number(
     minimum: float | None = None,
     maximum: float = math.inf,
 ) -> float:
-    """Return ``value`` as a finite float above (or at least) the bound."""
+    """Return ``value`` as a finite float within bounds."""
     bound = f" above {above}" if above is not None else f" of at least {minimum}"
     rule = "must be a finite number" + (bound if (above, minimum) != (None, None) else "")
     remedy = f"pass a number, for example {parameter}={1.0 + max(above or 0.0, minimum or 0.0)}"
@@ -149,9 +149,10 @@ def check_numbers(parameter: str, value: Any, remedy: str) -> NDArray[np.float64
     """Return ``value`` as an array of finite float64."""
     rule = "must be finite numbers"
     try:
-        if getattr(np.asarray(value), "dtype", np.dtype(float)).kind in "SU":
-            raise TypeError("text")
-        array = np.array(value, dtype=np.float64)
+        array = np.asarray(value)
+        if array.dtype.kind not in "biufO":  # numpy turns text, dates and complex numbers into real
+            raise TypeError(array.dtype)
+        array = array.astype(np.float64)
     except Exception as error:  # whatever the object's own conversion says
         raise TypeError(complaint(parameter, value, rule, remedy)) from error
     if not np.isfinite(array).all():

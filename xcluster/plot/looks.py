@@ -118,8 +118,7 @@ def _check_colors(parameter: str, value: Any) -> None:
 
 
 def _check_share(parameter: str, value: Any) -> None:
-    if check_number(parameter, value, minimum=0) > 1:
-        raise ValueError(complaint(parameter, value, "must be at most 1", f"pass {parameter}=0.5"))
+    check_number(parameter, value, minimum=0, maximum=1)
 
 
 def _check_quantiles(parameter: str, value: Any) -> None:
