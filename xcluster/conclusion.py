@@ -84,15 +84,17 @@ def recut(clustering: Clustering, k: int | None, height: float | None) -> Cluste
     return replace(clustering, assign=assign, record=record, sweep=None, means=None, stored=None)
 
 
-DENSITY = ("eps", "min_cluster_size", "min_samples")
+DENSER = {"eps": "raise", "min_cluster_size": "lower", "min_samples": "lower"}
+"""What makes more of the samples dense."""
 
 
 def nothing_found(method: Method, estimator: Any) -> str:
-    """Say that every sample is noise, and what decided that."""
+    """Say that every sample is noise, and what would change that."""
     parameters = estimator.get_params(deep=False)
-    decisive = {name: parameters[name] for name in DENSITY if parameters.get(name) is not None}
-    rule = f"no group is dense enough with {decisive}, so that every sample is noise"
-    return complaint("method", method.name, rule, "raise eps, or lower the others")
+    given = {name: parameters[name] for name in DENSER if parameters.get(name) is not None}
+    remedies = [f"{DENSER[name]} {name}={value}" for name, value in given.items()]
+    remedy = " or ".join(remedies) or "cluster with other parameters"
+    return complaint("method", method.name, "found no group: every sample is noise", remedy)
 
 
 def notes(estimator: Any) -> list[str]:
