@@ -174,7 +174,7 @@ def _fit_of(prepared: Prepared, estimator: Any) -> Fit:
 
 
 def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
-    """Return an unfitted estimator that knows the seed, and the neighbours where it needs them."""
+    """Return an unfitted estimator: its random state set, and its neighbours where it has some."""
     estimator = method.build(k, random_state=prepared.record.random_state, **params)
     if method.neighbours is not None:
         layout = prepared.reduction.layout

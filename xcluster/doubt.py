@@ -70,12 +70,12 @@ def _unfitted(clusterer: Any) -> Any:
 def _maps(clustering: Clustering, refits: Sequence[scores.Refit]) -> dict[str, xr.DataArray]:
     """Return the maps of doubt, from one pass over the data."""
     layout = layout_of(bound(clustering, "uncertainty"))
-    named = (AGREEMENT, *OF_MEMBERSHIPS) if clustering.is_soft else (AGREEMENT,)
+    quantities = (AGREEMENT, *OF_MEMBERSHIPS) if clustering.is_soft else (AGREEMENT,)
     of_rows = _DoubtOfRows(clustering.assign, tuple(refits))
-    columns = matrix.apply(layout, of_rows, width=len(named))
+    columns = matrix.apply(layout, of_rows, width=len(quantities))
     maps = {
         name: columns.isel({COLUMN: column}).rename(name).assign_attrs(long_name=text, units="1")
-        for column, (name, text) in enumerate(named)
+        for column, (name, text) in enumerate(quantities)
     }
     if "robustness_class" in maps:
         maps["robustness_class"] = _flagged(maps["robustness_class"])

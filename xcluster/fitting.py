@@ -330,14 +330,14 @@ def forget_rows(estimator: Any) -> None:
             delattr(estimator, name)
 
 
-def check_fits(prepared_layout: Layout, method: Method, options: Options) -> None:
+def check_fits(layout: Layout, method: Method, options: Options) -> None:
     """Refuse what cannot be fitted before anything is read."""
-    _, streams = plan(prepared_layout, options.fit_on)
+    _, streams = plan(layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
-        rule = f"cannot stream {method.name}() over {prepared_layout.n_pooled:,} grid points"
+        rule = f"cannot stream {method.name}() over {layout.n_pooled:,} grid points"
         remedy = "fit on a sample, fit_on=200_000, or by kmeans, gmm, som or fuzzy, which stream"
         raise ValueError(complaint("fit_on", options.fit_on, rule, remedy))
-    weighted = prepared_layout.weight is not None
+    weighted = layout.weight is not None
     if weighted and not has_fit_parameter(method.estimator, "sample_weight"):
         rule = f"{method.name}() cannot take weights"
         remedy = "use kmeans, gmm, som, hac (Ward) or fuzzy, or leave weights() out"

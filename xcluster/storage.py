@@ -1,4 +1,4 @@
-"""Trees of Datasets on disk: written beside their place, sealed, and checked when read."""
+"""Trees of Datasets on disk, in netCDF or Zarr: how they are written, and how read."""
 
 from __future__ import annotations
 
