@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.explore.excerpt import Excerpt
+from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
 from xcluster.fitted import bound
 from xcluster.plot.text import with_units
@@ -67,7 +68,8 @@ class Backdrop:
         )
         half = np.array(self.window) / 2
         tree = cKDTree(np.column_stack([x, y]) / half)
-        distance, nearest = tree.query(_middles(self.place) / half, p=np.inf)
+        pixels = middles(self.place.box, *self.place.points.shape)
+        distance, nearest = tree.query(pixels / half, p=np.inf)
         return replace(self.place, points=np.where(distance < 1, nearest, -1), x=x, y=y)
 
 
@@ -118,13 +120,3 @@ def in_greys(values: Array) -> Array:
     low, high = np.quantile(finite, [DARK, BRIGHT])
     shares = (np.nan_to_num(values, nan=low) - low) / (high - low or 1.0)
     return np.asarray(np.rint(255 * shares.clip(0, 1)).astype(np.uint8))
-
-
-def _middles(raster: Raster) -> Array:
-    """Return the middle of each pixel, shape (rows, columns, 2)."""
-    rows, columns = raster.points.shape
-    x, y, width, height = raster.box
-    return np.stack(np.meshgrid(
-        x + (np.arange(columns) + 0.5) * width / columns,
-        y + (np.arange(rows) + 0.5) * height / rows,
-    ), axis=-1)  # fmt: skip

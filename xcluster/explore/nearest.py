@@ -41,7 +41,10 @@ def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
         reach = _half_diagonals(space(np.stack([x, y], axis=-1)))[known]
     margin = max(disc, float(reach.max(initial=0.0)) / unit)
     low, high = _limits(places, margin, lattice.is_lonlat)
-    pixels = _pixels(low, high)
+    width, height = map(float, high - low)
+    box = (float(low[0]), float(low[1]), width, height)
+    columns, rows = np.maximum(PIXELS * (high - low) / (high - low).max(), 2).astype(int)
+    pixels = middles(box, rows, columns)
     distance, nearest = tree.query(space(pixels))
     shown = distance <= reach[nearest] if len(reach) else np.zeros(distance.shape, bool)
     if lattice.kind == "points":
@@ -50,8 +53,6 @@ def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
         nearest, shown = np.where(distance <= disc, closest, nearest), shown | (distance <= disc)
     shown &= known.any()
     points = np.where(shown, np.append(flat[known], -1)[nearest], -1)
-    width, height = map(float, high - low)
-    box = (float(low[0]), float(low[1]), width, height)
     return points, box, *by_point([x, y], flat)
 
 
@@ -103,9 +104,9 @@ def _limits(places: Array, margin: float, is_lonlat: bool) -> tuple[Array, Array
     return low, high
 
 
-def _pixels(low: Array, high: Array) -> Array:
-    """Return the middle of each pixel, shape (rows, columns, 2)."""
-    columns, rows = np.maximum(PIXELS * (high - low) / (high - low).max(), 2).astype(int)
-    x = low[0] + (np.arange(columns) + 0.5) * (high[0] - low[0]) / columns
-    y = low[1] + (np.arange(rows) + 0.5) * (high[1] - low[1]) / rows
+def middles(box: Box, rows: int, columns: int) -> Array:
+    """Return the middle of each pixel of a raster, shape (rows, columns, 2)."""
+    left, bottom, width, height = box
+    x = left + (np.arange(columns) + 0.5) * width / columns
+    y = bottom + (np.arange(rows) + 0.5) * height / rows
     return np.stack(np.meshgrid(x, y), axis=-1)
