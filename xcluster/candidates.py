@@ -167,7 +167,7 @@ def _candidate(
 
 def _fit_of(prepared: Prepared, estimator: Any) -> Fit:
     labels = fitting.row_labels(estimator, prepared.X)
-    centers = fitting.raw_centers(estimator)
+    centers = fitting.reduced_centers(estimator)
     if centers is None:
         centers = fitting.mean_rows(prepared, estimator, int(labels.max()) + 1)
     return Fit(prepared.X, prepared.weight, estimator, labels, centers)

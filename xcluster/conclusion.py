@@ -40,7 +40,7 @@ def conclude(
     prepared: Prepared | None = None,
 ) -> Clustering:
     """Return the result with its labels numbered; the fitted rows are forgotten."""
-    centers = fitting.raw_centers(estimator)
+    centers = fitting.reduced_centers(estimator)
     if centers is None:
         assert prepared is not None, "only clusterers with centres are swept"
         centers = fitting.mean_rows(prepared, estimator, len(record.counts))

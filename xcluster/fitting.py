@@ -310,11 +310,11 @@ def row_labels(estimator: Any, X: Array) -> Array:
 
 def n_raw_labels(estimator: Any) -> int:
     """Return how many numbers a fitted clusterer can give, where it has centres."""
-    centers = raw_centers(estimator)
+    centers = reduced_centers(estimator)
     return 0 if centers is None else len(centers)
 
 
-def raw_centers(estimator: Any) -> Array | None:
+def reduced_centers(estimator: Any) -> Array | None:
     """Return the centres of a fitted clusterer in the reduced space, where it has them."""
     for name in ("cluster_centers_", "means_"):
         centers = getattr(estimator, name, None)

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.fitting import raw_centers
+from xcluster.fitting import reduced_centers
 from xcluster.labels import UNCLASSIFIED, Partition
 from xcluster.layout import LABEL, flat_features
 from xcluster.record import Record
@@ -87,7 +87,7 @@ def _check_record(record: Record, partition: Partition) -> None:
 
 def _check_model(assign: Assign, n_features: int) -> None:
     """Compare shapes first, as compiled code trusts them; then try the model on one row."""
-    own = raw_centers(assign.clusterer)
+    own = reduced_centers(assign.clusterer)
     row = np.ones((1, n_features))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of one row nobody has asked for
