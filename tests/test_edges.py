@@ -146,3 +146,51 @@ def test_a_loss_over_orders_of_magnitude_is_drawn_on_a_logarithmic_scale():
     assert (wide.get_yscale(), narrow.get_yscale()) == ("log", "linear")
     assert len(wide.lines) == 1
     assert len(training({"loss": [3.0, 2.0]}, kept=2)[0].lines) == 2
+
+
+def test_a_component_is_drawn_by_its_number(ocean):
+    samples = ocean.cluster.pixels().pca(2)
+    artist = samples.plot.map(1)
+    expected = samples.transform().isel(component=1)
+    assert np.nanmax(artist.get_array()) == pytest.approx(float(expected.max()), rel=1e-6)
+    with pytest.raises(ValueError, match=r"var=2: is no component; they are 0 to 1"):
+        samples.plot.map(2)
+
+
+def test_nodes_are_drawn_of_any_variable_and_not_of_fields(ocean, tomography):
+    values = ocean.cluster.pixels(["sst", "wind_speed"]).som((2, 3), n_iter=2)
+    assert values.plot.nodes("wind_speed") is not None
+    with pytest.raises(ValueError, match=r"var='salt'"):
+        values.plot.nodes("salt")
+    fields = tomography["vs"].rename(depth="time").cluster.snapshots("time").som((2, 2), n_iter=2)
+    with pytest.raises(ValueError, match="lies along two dims"):
+        fields.plot.nodes()
+
+
+# -------------------------------------------------------------------------------------- samplers
+
+
+def test_windows_may_have_a_size_for_each_dim(bands):
+    image = bands.isel(band=0, drop=True)
+    both = image.cluster.patches({"y": 3, "x": 3}).kmeans(2)
+    xr.testing.assert_equal(both.labels, image.cluster.patches(3).kmeans(2).labels)
+    with pytest.raises(ValueError, match="or name the dims"):
+        image.cluster.patches({"y": 3, "z": 3}).kmeans(2)
+
+
+def test_fields_on_another_grid_are_refused(ocean):
+    field = ocean["sst"].expand_dims(time=4) + xr.DataArray([0.0, 1.0, 10.0, 11.0], dims="time")
+    fit = field.cluster.snapshots("time").kmeans(2)
+    with pytest.raises(ValueError, match="longitude"):
+        fit.predict(field.isel(longitude=slice(5)))
+
+
+def test_a_step_that_would_give_millions_of_levels_is_refused(profiles):
+    with pytest.raises(ValueError, match=r"step=1e-06: gives .* levels from"):
+        profiles.cluster.profiles("depth", step=1e-6).kmeans(2)
+
+
+def test_a_sweep_of_which_nothing_can_be_fitted_says_why(ocean):
+    constant = ocean[["sst"]].fillna(0) * 0
+    with pytest.raises(ValueError, match="distinct"):
+        constant.cluster.pixels().sweep(range(2, 5))
