@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +27,9 @@ T = TypeVar("T")
 
 LARGEST_FIGURE = 500.0
 """Inches; a larger figure does not fit into memory."""
+
+LARGEST_COUNT = 10_000_000
+"""Things drawn side by side."""
 
 
 def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
@@ -117,10 +121,6 @@ def _check_colors(parameter: str, value: Any) -> None:
         raise ValueError(complaint(parameter, value, rule, f"pass {parameter}='#0072b2'"))
 
 
-def _check_share(parameter: str, value: Any) -> None:
-    check_number(parameter, value, minimum=0, maximum=1)
-
-
 def _check_quantiles(parameter: str, value: Any) -> None:
     remedy = f"pass {parameter}=(0.05, 0.95)"
     pair = check_numbers(parameter, value, remedy)
@@ -144,45 +144,29 @@ def _check_projection(parameter: str, value: Any) -> None:
         raise TypeError(complaint(parameter, value, rule, "pass ccrs.PlateCarree(), for example"))
 
 
-def _check_background(parameter: str, value: Any) -> None:
-    check_choice(parameter, value, ("satellite", "relief"))
-
-
-def _check_sizes(parameter: str, value: Any) -> None:
-    check_numbers(parameter, value, "pass one number a leaf")
-
-
 def check_components(**numbers: Any) -> None:
     """Refuse what cannot be the number of a component."""
     for name, number in numbers.items():
         check_integer(name, number, minimum=0)
 
 
-def _check_number(parameter: str, value: Any) -> None:
-    check_number(parameter, value)
-
-
-def _check_count(parameter: str, value: Any) -> None:
-    check_integer(parameter, value, minimum=1, maximum=LARGEST_COUNT)
-
-
-LARGEST_COUNT = 10_000_000
-"""Things drawn side by side."""
-
 LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("legend", "coastlines", "borders", "density", "log"), check_flag),
-    **dict.fromkeys(("col_wrap", "bins", "members", "at_most"), _check_count),
+    **dict.fromkeys(
+        ("col_wrap", "bins", "members", "at_most"),
+        partial(check_integer, minimum=1, maximum=LARGEST_COUNT),
+    ),
     **dict.fromkeys(("projection", "transform"), _check_projection),
     **dict.fromkeys(("color", "colors", "leaf_colors"), _check_colors),
-    "leaf_sizes": _check_sizes,
-    "background": _check_background,
+    "leaf_sizes": partial(check_numbers, remedy="pass one number a leaf"),
+    "background": partial(check_choice, choices=("satellite", "relief")),
     "figsize": _check_size,
     "ax": _check_axes,
     "cmap": _check_colormap,
-    "alpha": _check_share,
+    "alpha": partial(check_number, minimum=0, maximum=1),
     "quantiles": _check_quantiles,
     "extent": _check_extent,
     "ylabel": check_text,
-    "cut": _check_number,
+    "cut": check_number,
 }
 """The check of each keyword that several figures share; None means the default everywhere."""
