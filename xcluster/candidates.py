@@ -75,11 +75,11 @@ def fit_all(
     ks: Sequence[int],
     names: Sequence[str],
     progress: bool,
-    partial: bool = True,
+    unfinished: bool = True,
 ) -> tuple[xr.Dataset, Models]:
     """Return the table of criteria over ``k``, and the models.
 
-    An interrupt returns what was finished, with a warning; where ``partial`` results are not
+    An interrupt returns what was finished, with a warning; where ``unfinished`` ones are not
     wanted, as one k is to be chosen among all, it stays one.
     """
     prepared = replace(prepared, blocks=None)
@@ -96,11 +96,11 @@ def fit_all(
             if not done or len(done) == len(ks):
                 raise
             # Every further k would fail as well: rows that are equal cannot be told apart.
-            reason = str(error).partition(": ")[2]
+            reason = str(error).partition(": ")[2] or error
             warn(f"candidates from k={ks[len(done)]} on were left out: {reason}")
             together |= _together(prepared, method, done, names)
         except KeyboardInterrupt:
-            if not (done and partial):
+            if not (done and unfinished):
                 raise
             missing = [str(k) for k in ks if k not in done]
             rest = f"k={', '.join(missing)}" if missing else "what compares all of them"

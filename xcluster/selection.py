@@ -248,7 +248,7 @@ def _single(samples: Samples, method: Method, k: int | None, options: Options) -
 def _chosen(samples: Samples, method: Method, ks: Iterable[int], options: Options) -> Clustering:
     _check(samples, method, options)
     prepared = fitting.prepare(samples, options)
-    swept = run(samples, prepared, method, check_ks(ks), None, options, partial=False)
+    swept = run(samples, prepared, method, check_ks(ks), None, options, unfinished=False)
     k, note = swept._choose(None)
     estimator, record = _best_start(prepared, swept, method, k, options)
     if note:
@@ -331,10 +331,10 @@ def run(
     ks: Sequence[int],
     criteria: Sequence[str] | None,
     options: Options,
-    partial: bool = True,
+    unfinished: bool = True,
 ) -> Sweep:
     """Fit each k to the same rows, and measure the criteria; some k only, if interrupted."""
     names = list(criteria or dict.fromkeys([str(method.criterion), FALLBACK]))
-    table, models = candidates.fit_all(prepared, method, ks, names, options.progress, partial)
+    table, models = candidates.fit_all(prepared, method, ks, names, options.progress, unfinished)
     key = None if method.neighbours is None else prepared.key
     return Sweep(table, models, method, options, samples, prepared.reduction, key)
