@@ -208,6 +208,11 @@ def test_what_cannot_name_or_colour_labels_is_said(names, colors, message):
     assert str(caught.value) == message
 
 
+def test_names_and_colours_are_text():
+    with pytest.raises(TypeError, match=r"^names=7: must be text"):
+        partition().relabelled({0: 7}, None)
+
+
 # ----------------------------------------------------------------------------------------- order
 
 
