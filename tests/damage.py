@@ -22,7 +22,7 @@ import numpy as np
 import xarray as xr
 
 import xcluster
-from xcluster import io, storage
+from xcluster.files import io, storage
 
 KINDS = ("netcdf", "zarr", "forged netcdf", "forged zarr")
 HARMLESS = ("refused", "same", "other")
@@ -34,7 +34,7 @@ DANGEROUS = (
     "builtins:eval",
     "sklearn.os:system",
     "sklearn.utils:os",
-    "xcluster.io:Path",
+    "xcluster.files.io:Path",
     "xcluster.__main__:main",
     "sklearn.base:BaseEstimator",
     "sklearn.utils._bunch:Bunch",

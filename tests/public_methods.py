@@ -12,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 import xcluster
-from xcluster import methods
 from xcluster.accessor import ClusterAccessor
+from xcluster.chain import methods
 from xcluster.explore.page import Page
 from xcluster.plot.clustering import ClusteringPlot
 from xcluster.plot.samples import SamplesPlot

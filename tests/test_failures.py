@@ -7,8 +7,9 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import matrix, question
+from xcluster import matrix
 from xcluster.blocks import OURS
+from xcluster.chain import question
 from xcluster.failures import named_failures
 
 

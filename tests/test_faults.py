@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import replacing
+from xcluster.files import replacing
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
 

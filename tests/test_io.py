@@ -15,7 +15,7 @@ from sklearn.decomposition import FastICA
 from sklearn.mixture import BayesianGaussianMixture
 
 import xcluster
-from xcluster import serial, storage
+from xcluster.files import serial, storage
 
 SUFFIXES = (".nc", ".zarr")
 
@@ -374,7 +374,7 @@ def test_a_foreign_estimator_is_refused_unless_it_is_trusted(tmp_path, ocean):
 
 
 def test_a_manifest_that_names_any_other_type_is_refused(tmp_path, fit):
-    for name in ("os:system", "sklearn.utils:os", "xcluster.io:Path", "sklearn.os:getcwd"):
+    for name in ("os:system", "sklearn.utils:os", "xcluster.files.io:Path", "sklearn.os:getcwd"):
         encoded = {"estimator": name, "state": {"params": {"dict": {}}, "fitted": {"dict": {}}}}
         with pytest.raises((ValueError, ImportError), match=r"may not be|no estimator|No module"):
             serial.decode(encoded, {})

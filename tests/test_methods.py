@@ -9,7 +9,7 @@ from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ import zarr
 from sklearn.base import BaseEstimator
 
 import xcluster
-from xcluster import integrity, io, storage
+from xcluster.files import integrity, io, storage
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
 

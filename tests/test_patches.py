@@ -9,7 +9,7 @@ import xarray as xr
 
 import xcluster
 from xcluster import blocks, matrix
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 MICROSCOPY = Path(__file__).resolve().parents[2] / "shared" / "data" / "microscopy"
 

@@ -6,7 +6,7 @@ import xarray as xr
 
 import xcluster  # noqa: F401  (registers the accessor)
 from xcluster import matrix, rows
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 
 def matrix_of(samples):

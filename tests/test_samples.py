@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Stan
 
 import xcluster
 from xcluster import rows
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 
 def matrix_of(samples):

@@ -10,7 +10,7 @@ import pytest
 import save_results
 
 import xcluster
-from xcluster import integrity, io
+from xcluster.files import integrity, io
 
 ARCHIVES = sorted(save_results.HERE.glob("*.zip"))
 MOST_BYTES = 300 * 2**10

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 import xcluster  # noqa: F401  (registers the accessor)
-from xcluster import diagnostics
+from xcluster.result import diagnostics
 
 SIZES = {"y": 12, "x": 25}
 

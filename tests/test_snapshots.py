@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
-from xcluster.question import layout_of, ready
+from xcluster.chain.question import layout_of, ready
 
 COADS = Path(__file__).resolve().parents[2] / "shared" / "data/ocean_climate/coads_monthly.nc"
 SEQUENCE = np.repeat(np.random.default_rng(1).integers(0, 3, 80), 9)

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 import xcluster
 from xcluster import fitting
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 SHAPE = (60, 80)
 NAMES = ("a", "b", "c")

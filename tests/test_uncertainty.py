@@ -6,7 +6,7 @@ import xarray as xr
 from scipy.stats import entropy
 
 import xcluster
-from xcluster import doubt
+from xcluster.result import doubt
 
 SOFT = ["membership_entropy", "margin", "robustness", "robustness_class"]
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xcluster.accessor import ClusterAccessor
-from xcluster.clustering import Clustering
-from xcluster.comparison import compare
+from xcluster.chain.samples import Samples
 from xcluster.peaks import peaks
-from xcluster.samples import Samples
+from xcluster.result.clustering import Clustering
+from xcluster.result.comparison import compare
 from xcluster.scenes import pool
 from xcluster.selection import Sweep
 
 if TYPE_CHECKING:
     from xcluster import coords, datasets
-    from xcluster.io import open
+    from xcluster.files.io import open
 
 __version__ = "0.1.0"
 
@@ -44,5 +44,5 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         return import_module(f"xcluster.{name}")
     if name == "open":
-        return import_module("xcluster.io").open
+        return import_module("xcluster.files.io").open
     raise AttributeError(f"module 'xcluster' has no attribute {name!r}")

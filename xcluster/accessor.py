@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import xarray as xr
 
-from xcluster import windows
-from xcluster.positions import positions_of
-from xcluster.prediction import as_dataset
-from xcluster.samplers import Names, Pixels, Profiles, Snapshots
-from xcluster.samples import Samples
+from xcluster.chain import windows
+from xcluster.chain.positions import positions_of
+from xcluster.chain.samplers import Names, Pixels, Profiles, Snapshots
+from xcluster.chain.samples import Samples
+from xcluster.result.prediction import as_dataset
 
 
 @xr.register_dataset_accessor("cluster")

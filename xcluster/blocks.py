@@ -12,9 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.chain.layout import Layout, canonical_dims, upright
+from xcluster.chain.levels import Levels
 from xcluster.checks import complaint
-from xcluster.layout import Layout, canonical_dims, upright
-from xcluster.levels import Levels
 from xcluster.parallel import single_threaded_blas
 
 Array = NDArray[Any]

@@ -13,15 +13,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import connection, fitting, scores
+from xcluster import fitting, scores
 from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.seeding import grow
+from xcluster.chain.methods import Method
 from xcluster.checks import complaint, warn
 from xcluster.criteria import CRITERIA, Fit, measure
-from xcluster.methods import Method
 from xcluster.parallel import each_in_threads, map_threads
 from xcluster.progress import bar
+from xcluster.result import connection
 
 if TYPE_CHECKING:
     from xcluster.fitting import Prepared

@@ -10,20 +10,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import connection, fitting, matrix, question
-from xcluster.assign import Assign
+from xcluster import fitting, matrix
+from xcluster.chain import question
+from xcluster.chain.latent import latent_dims
+from xcluster.chain.layout import LABEL, Layout
+from xcluster.chain.methods import Method, Options
+from xcluster.chain.reduction import Reduction
 from xcluster.checks import blamed, complaint, is_one_of, is_text, warn
-from xcluster.clustering import Clustering
 from xcluster.labels import Partition, canonical_order
-from xcluster.latent import latent_dims
-from xcluster.layout import LABEL, Layout
-from xcluster.methods import Method, Options
 from xcluster.record import Record
-from xcluster.reduction import Reduction
+from xcluster.result import connection
+from xcluster.result.assign import Assign
+from xcluster.result.clustering import Clustering
 
 if TYPE_CHECKING:
+    from xcluster.chain.samples import Samples
     from xcluster.fitting import Prepared
-    from xcluster.samples import Samples
     from xcluster.selection import Sweep
 
 Array = NDArray[Any]

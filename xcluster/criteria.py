@@ -15,7 +15,7 @@ from xcluster import scores
 from xcluster.knee import knee
 
 if TYPE_CHECKING:
-    from xcluster.methods import Method, Options
+    from xcluster.chain.methods import Method, Options
 
 Array = NDArray[Any]
 Better = Literal["knee", "low", "high", "gap"]

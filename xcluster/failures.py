@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import xarray as xr
 
 from xcluster.blocks import OURS, inputs_of
+from xcluster.chain.layout import Layout
 from xcluster.checks import complaint
-from xcluster.layout import Layout
 
 
 @contextmanager

@@ -14,17 +14,17 @@ from sklearn.utils.validation import has_fit_parameter
 from xcluster import matrix, rows
 from xcluster.algorithms.ordering import data_order
 from xcluster.blocks import Block
+from xcluster.chain.layout import Layout
+from xcluster.chain.methods import Method, Options
+from xcluster.chain.question import layout_of
+from xcluster.chain.reduction import Chain, Reduction, finite_rows
+from xcluster.chain.steps import resolve
 from xcluster.checks import as_typed, blamed, check_integer, complaint
-from xcluster.layout import Layout
-from xcluster.methods import Method, Options
-from xcluster.question import layout_of
 from xcluster.record import Record
-from xcluster.reduction import Chain, Reduction, finite_rows
-from xcluster.steps import resolve
 from xcluster.streaming import BlockFunction, Statistics, iterate
 
 if TYPE_CHECKING:
-    from xcluster.choices import Choices
+    from xcluster.chain.choices import Choices
 
 Array = NDArray[Any]
 

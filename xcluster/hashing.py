@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.chain.layout import Layout, canonical_dims
 from xcluster.geography import find_axis
-from xcluster.layout import Layout, canonical_dims
 
 Array = NDArray[Any]
 

@@ -18,8 +18,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.blocks import Block, Inputs, inputs_of
+from xcluster.chain.layout import COLUMN, Layout, canonical_dims, flat_features, is_descending
 from xcluster.failures import named_failures
-from xcluster.layout import COLUMN, Layout, canonical_dims, flat_features, is_descending
 from xcluster.parallel import map_threads
 from xcluster.streaming import BLOCK_ROWS
 

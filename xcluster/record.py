@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xcluster.layout import Layout
+from xcluster.chain.layout import Layout
 from xcluster.rows import Tally
 
 

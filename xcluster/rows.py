@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from xcluster import matrix
 from xcluster.blocks import Block
+from xcluster.chain.layout import Layout
 from xcluster.checks import complaint
 from xcluster.hashing import canonical_positions, coordinate_keys, mix
-from xcluster.layout import Layout
 
 Array = NDArray[Any]
 

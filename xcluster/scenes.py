@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from xcluster.centers import raw_centers
+from xcluster.chain.clusterers import Clusterers
+from xcluster.chain.layout import Layout
+from xcluster.chain.question import layout_of
+from xcluster.chain.samples import Samples
 from xcluster.checks import blamed, complaint, several
-from xcluster.clusterers import Clusterers
-from xcluster.layout import Layout
-from xcluster.prediction import as_dataset, check_features
-from xcluster.question import layout_of
-from xcluster.samples import Samples
+from xcluster.result.centers import raw_centers
+from xcluster.result.prediction import as_dataset, check_features
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-    from xcluster.clustering import Clustering
-    from xcluster.samplers import Sampler
-    from xcluster.steps import Step
+    from xcluster.chain.samplers import Sampler
+    from xcluster.chain.steps import Step
+    from xcluster.result.clustering import Clustering
 
 Objects = xr.DataTree | Mapping[str, Any] | Iterable[Any]
 

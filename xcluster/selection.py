@@ -13,18 +13,18 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster import candidates, conclusion, fitting
 from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.chain.methods import Method, Options, split_keywords
+from xcluster.chain.question import layout_of
+from xcluster.chain.reduction import Reduction
 from xcluster.checks import as_typed, check_choice, check_integer, complaint, several, warn
 from xcluster.criteria import CRITERIA, available
-from xcluster.methods import Method, Options, split_keywords
-from xcluster.question import layout_of
-from xcluster.reduction import Reduction
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
+    from xcluster.chain.samples import Samples
     from xcluster.fitting import Prepared
     from xcluster.plot.sweep import SweepPlot
     from xcluster.record import Record
-    from xcluster.samples import Samples
+    from xcluster.result.clustering import Clustering
 
 Array = NDArray[Any]
 

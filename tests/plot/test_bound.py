@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Circle
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from xcluster.chain.question import layout_of
 from xcluster.plot import (
     centers,
     curves,
@@ -30,7 +31,6 @@ from xcluster.plot import (
 )
 from xcluster.plot.dendrogram import ABOVE
 from xcluster.plot.methods import cut_height
-from xcluster.question import layout_of
 
 
 @pytest.fixture(scope="module")

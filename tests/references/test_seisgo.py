@@ -15,7 +15,7 @@ from tslearn.clustering import TimeSeriesKMeans
 
 from xcluster import datasets
 from xcluster.algorithms.som import SOM
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 STEPS = 50_000
 KS = range(2, 21)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import xcluster
 from xcluster import datasets
-from xcluster.question import layout_of
+from xcluster.chain.question import layout_of
 
 SIZE = 40
 

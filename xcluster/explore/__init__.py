@@ -9,7 +9,7 @@ from xcluster.checks import complaint
 from xcluster.explore.page import Page
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
+    from xcluster.result.clustering import Clustering
 
 __all__ = ["Page", "explore"]
 

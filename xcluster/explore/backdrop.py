@@ -10,16 +10,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.chain.positions import POINT
+from xcluster.chain.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
-from xcluster.fitted import bound
 from xcluster.plot.text import with_units
-from xcluster.positions import POINT
-from xcluster.windows import Patches, image_dims, per_dim, with_coordinates
+from xcluster.result.fitted import bound
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
+    from xcluster.result.clustering import Clustering
 
 Array = NDArray[Any]
 

@@ -11,11 +11,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.chain.layout import Layout
+from xcluster.chain.positions import POINT
 from xcluster.checks import complaint
 from xcluster.geography import find_axis
-from xcluster.layout import Layout
 from xcluster.plot.text import facet_title
-from xcluster.positions import POINT
 
 Array = NDArray[Any]
 Indexers = dict[Hashable, slice]

@@ -10,18 +10,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.chain.question import layout_of
 from xcluster.checks import complaint
 from xcluster.explore.backdrop import Backdrop, backdrop_of
 from xcluster.explore.excerpt import Excerpt, Indexers, excerpt_of
 from xcluster.explore.panels import Panel, panels_of, stored_width
 from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
-from xcluster.fitted import Fitted, bound
-from xcluster.matching import aligned
-from xcluster.question import layout_of
+from xcluster.result.fitted import Fitted, bound
+from xcluster.result.matching import aligned
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
+    from xcluster.result.clustering import Clustering
 
 Array = NDArray[Any]
 

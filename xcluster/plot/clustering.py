@@ -10,19 +10,19 @@ import numpy as np
 import xarray as xr
 
 from xcluster import matrix
-from xcluster.centers import by_label
+from xcluster.chain.layout import COLUMN, Layout
+from xcluster.chain.question import layout_of
+from xcluster.chain.reduction import feature_names
+from xcluster.chain.windows import Patches
 from xcluster.checks import check_choice, check_flag, complaint
-from xcluster.fitted import bound
-from xcluster.layout import COLUMN, Layout
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.methods import MethodPlots
 from xcluster.plot.text import set_title
-from xcluster.question import layout_of
-from xcluster.reduction import feature_names
-from xcluster.windows import Patches
+from xcluster.result.centers import by_label
+from xcluster.result.fitted import bound
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
+    from xcluster.result.clustering import Clustering
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xcluster.matching import paired
 from xcluster.plot.flags import flags_of
+from xcluster.result.matching import paired
 
 
 def confusion_table(

@@ -10,15 +10,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
-from xcluster.centers import raw_centers
 from xcluster.checks import check_choice, check_integer, complaint
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import set_title
-from xcluster.results import clusterer_with
+from xcluster.result.centers import raw_centers
+from xcluster.result.results import clusterer_with
 
 if TYPE_CHECKING:
-    from xcluster.clustering import Clustering
+    from xcluster.result.clustering import Clustering
 
 Array = NDArray[Any]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xcluster.chain.question import layout_of
+from xcluster.chain.windows import Patches
 from xcluster.checks import blamed, check_choice, complaint, did_you_mean, is_one_of
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import facet_title, set_title
-from xcluster.question import layout_of
-from xcluster.windows import Patches
 
 if TYPE_CHECKING:
-    from xcluster.samples import Samples
+    from xcluster.chain.samples import Samples
 
 
 def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:

@@ -1,0 +1,1 @@
+"""From an object to a reduced space: samples, what they are, and the steps they go through."""

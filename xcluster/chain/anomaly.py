@@ -1,0 +1,264 @@
+"""Anomalies: the data less their mean cycle, which is learned once and kept with the result."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.blocks import Block
+from xcluster.chain.layout import COORDINATE_TOLERANCE, Layout
+from xcluster.chain.samplers import Snapshots, known_dim
+from xcluster.checks import check_choice, check_integer, complaint
+
+Array = NDArray[Any]
+Sums = Mapping[int, tuple[Array, Array]]
+
+CYCLES = {"dayofyear": (1, 366), "month": (1, 12), "quarter": (1, 4), "dayofweek": (0, 6)}
+CYCLES |= {"hour": (0, 23)}
+COMPONENTS = (*CYCLES, "season")
+SEASONS = ("DJF", "MAM", "JJA", "SON")
+
+SLAB_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Climatology:
+    """The mean of each group of time steps, smoothed around the cycle.
+
+    Parameters
+    ----------
+    groupby : str
+        Dim and component of its dates, "time.dayofyear" for example.
+    smooth : int, optional
+        Groups in the running mean around the cycle; an odd number.
+    means : mapping of str to array, optional
+        Of each variable, shape (n_groups, ...) over ``dims``; None before the fit.
+    dims : mapping of str to tuple of str
+        Of each variable's field.
+    coords : mapping of str to array
+        Where the field lies.
+    """
+
+    groupby: str
+    smooth: int | None = None
+    means: Mapping[str, Array] | None = None
+    dims: Mapping[str, tuple[str, ...]] | None = None
+    coords: Mapping[str, Array] | None = None
+
+    @property
+    def dim(self) -> str:
+        """The dim of time."""
+        return self.groupby.rpartition(".")[0]
+
+    @property
+    def component(self) -> str:
+        """The component of the dates."""
+        return self.groupby.rpartition(".")[2]
+
+    @property
+    def groups(self) -> list[Any]:
+        """What the component can be."""
+        if self.component == "season":
+            return list(SEASONS)
+        first, last = CYCLES[self.component]
+        return list(range(first, last + 1))
+
+    def __str__(self) -> str:
+        smooth = "" if self.smooth is None else f", smooth={self.smooth}"
+        return f"{self.groupby!r}{smooth}"
+
+    # ----------------------------------------------------------------------------- learning it
+
+    def checked(self, data: xr.Dataset, sample_dims: Sequence[Hashable]) -> Climatology:
+        """Return the same; refuse what cannot be grouped by, and an irregular time axis."""
+        if "." not in self.groupby:
+            rule = "must name a dim and a component of its dates"
+            raise ValueError(complaint("groupby", self.groupby, rule, "pass 'time.dayofyear'"))
+        known_dim(data, self.dim)
+        check_choice("groupby", self.component, COMPONENTS)
+        if self.dim not in sample_dims:
+            rule = f"the samples lie over {list(sample_dims)}, without {self.dim!r}"
+            raise ValueError(complaint("groupby", self.groupby, rule, "use snapshots()"))
+        if self.smooth is not None and check_integer("smooth", self.smooth, minimum=1) % 2 == 0:
+            rule = "must be odd, to have as many groups before as behind"
+            raise ValueError(complaint("smooth", self.smooth, rule, f"pass {self.smooth + 1}"))
+        if self.smooth is not None and self.smooth > len(self.groups):
+            rule = f"is more than the {len(self.groups)} groups"
+            raise ValueError(complaint("smooth", self.smooth, rule, "pass fewer"))
+        check_regular(data, self.dim)
+        return self
+
+    def fit(self, layout: Layout, data: xr.Dataset) -> Climatology:
+        """Return the climatology of the variables of ``layout``: one pass over the data."""
+        names = [name for name in layout.variables if self.dim in data[name].dims]
+        fields = Snapshots(self.dim, tuple(names)).arrange(data)
+        whole = {name: replace(each, cells=None) for name, each in fields.variables.items()}
+        fields = replace(fields, variables=whole)
+        codes = xr.DataArray(self._codes(data), dims=[self.dim])
+        found = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
+        rows = self._means(found, fields.n_features).astype(fields.dtype)
+        means = matrix.unpack(fields.features, rows, "_group", np.arange(len(rows)))
+        return replace(
+            self,
+            means={str(name): means[name].values for name in names},
+            dims={str(name): tuple(map(str, means[name].dims[1:])) for name in names},
+            coords={
+                str(dim): means[dim].values
+                for dim in means.dims
+                if dim in means.coords and means[dim].dtype.kind in "fiu"
+            },
+        )
+
+    def _codes(self, data: xr.Dataset) -> Array:
+        """Return the place of each time step among the groups."""
+        values = getattr(data[self.dim].dt, self.component).values
+        place = {group: number for number, group in enumerate(self.groups)}
+        return np.array([place[value] for value in values.tolist()], np.int64)
+
+    def _means(self, found: Sums, n_features: int) -> Array:
+        total, count = np.zeros((2, len(self.groups), n_features))
+        for group, (sums, counts) in found.items():
+            total[group], count[group] = sums, counts
+        if self.smooth is not None:
+            total, count = _around(total, self.smooth), _around(count, self.smooth)
+        if self.component == "dayofyear":  # where there is no leap year
+            lacking = count[-1] == 0
+            total[-1, lacking], count[-1, lacking] = total[-2, lacking], count[-2, lacking]
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+    # --------------------------------------------------------------------------- subtracting it
+
+    def __call__(self, data: xr.Dataset) -> xr.Dataset:
+        """Return the anomalies of any data on the same grid; lazy where they are.
+
+        Unchanged before the fit.
+        """
+        if self.means is None or self.dims is None:
+            return data
+        known_dim(data, self.dim)
+        codes = self._codes(data)
+        return data.assign({name: self._anomaly(data[name], name, codes) for name in self.means})
+
+    def _anomaly(self, array: xr.DataArray, name: str, codes: Array) -> xr.DataArray:
+        assert self.means is not None
+        assert self.dims is not None
+        means, dims = self.means[name], self.dims[name]
+        lacking = [self.groups[code] for code in np.unique(codes) if np.isnan(means[code]).all()]
+        if lacking:
+            rule = f"was fitted without {self.component} {lacking[0]!r}"
+            raise ValueError(complaint("anomaly", self.groupby, rule, "leave those samples out"))
+        ordered = array.transpose(self.dim, *dims)
+        means = self._at(means, dims, ordered)
+        less = _less_dask if ordered.chunks is not None else _less_numpy
+        return ordered.copy(data=less(ordered.data, codes, means)).transpose(*array.dims)
+
+    def _at(self, means: Array, dims: Sequence[str], array: xr.DataArray) -> Array:
+        """Return the means in the direction of ``array``, which lies where they do."""
+        for axis, dim in enumerate(dims, start=1):
+            ours = (self.coords or {}).get(dim)
+            if ours is None or dim not in array.coords or len(ours) < 2:
+                continue
+            slack = COORDINATE_TOLERANCE * float(np.abs(ours).max())
+            if np.allclose(array[dim].values, ours[::-1], rtol=0, atol=slack):
+                means = np.flip(means, axis)
+        return means
+
+
+def check_regular(data: xr.Dataset, dim: Hashable) -> None:
+    """Refuse a time axis without dates, or without an even step; whole seasons may be left out."""
+    index = data.indexes.get(dim)
+    if index is None or not hasattr(index, "year"):
+        rule = "has no dates along it"
+        raise ValueError(complaint("groupby", dim, rule, "decode times: xr.decode_cf(ds)"))
+    if len(index) < 3:
+        rule = f"has {len(index)} steps, too few for a cycle"
+        raise ValueError(complaint("groupby", dim, rule, "pass a longer series"))
+    steps = np.asarray((index[1:] - index[:-1]).total_seconds(), np.float64)
+    step = float(np.median(steps))
+    if steps.min() <= 0:
+        rule = "must rise, and holds a time twice or out of order"
+        raise ValueError(complaint("groupby", dim, rule, f"use ds.sortby({dim!r})"))
+    ratio = steps / step
+    whole = np.maximum(np.round(ratio), 1)
+    even = np.abs(ratio - whole) <= 0.11 * whole  # months have 28 to 31 days
+    if not even.all() or (whole == 1).mean() < 0.9:
+        days = f"{steps.min() / 86400:g} to {steps.max() / 86400:g} days"
+        rule = f"is irregular: its steps are {days}"
+        remedy = f"bring it to even steps: ds.resample({dim}='1D').mean()"
+        raise ValueError(complaint("groupby", dim, rule, remedy))
+
+
+def _group_sums(block: Block) -> Sums:
+    """Return sum and count of each group of one block, missing values left out."""
+    codes = block.extra["group"]
+    pieces = [each.reshape(len(each), -1) for each in block.pieces]
+    return {
+        int(group): tuple(np.concatenate(parts) for parts in zip(*sums, strict=True))  # type: ignore
+        for group in np.unique(codes)
+        for sums in [[_sum_and_count(each[codes == group]) for each in pieces]]
+    }
+
+
+def _sum_and_count(rows: Array) -> tuple[Array, Array]:
+    known = ~np.isnan(rows) if rows.dtype.kind == "f" else np.ones(rows.shape, bool)
+    total = np.asarray(np.sum(rows, axis=0, dtype=np.float64, where=known))
+    return total, np.asarray(known.sum(axis=0))
+
+
+def _merge(parts: Sequence[Sums]) -> Sums:
+    merged: dict[int, tuple[Array, Array]] = {}
+    for part in parts:
+        for group, (total, count) in part.items():
+            before = merged.get(group, (0, 0))
+            merged[group] = (before[0] + total, before[1] + count)
+    return merged
+
+
+def _around(values: Array, width: int) -> Array:
+    """Return sums over ``width`` groups around each, the last followed by the first."""
+    half = width // 2
+    shifted = (np.roll(values, shift, axis=0) for shift in range(-half, half + 1))
+    return np.asarray(sum(shifted))
+
+
+def _less(values: Array, codes: Array, means: Array) -> Array:
+    dtype = np.result_type(values, means.dtype)
+    return np.asarray(values - means[codes], dtype)
+
+
+def _less_numpy(values: Array, codes: Array, means: Array) -> Array:
+    """Subtract in slabs, so that the means of all time steps never stand side by side."""
+    out = np.empty(values.shape, np.result_type(values, means.dtype))
+    for start in range(0, len(values), SLAB_ROWS):
+        rows = slice(start, start + SLAB_ROWS)
+        np.subtract(values[rows], means[codes[rows]], out=out[rows])
+    return out
+
+
+def _less_dask(values: Any, codes: Array, means: Array) -> Any:
+    import dask.array as da
+
+    field = tuple(range(1, values.ndim))
+    groups = values.ndim
+    return da.blockwise(
+        _less_block,
+        tuple(range(values.ndim)),
+        values,
+        tuple(range(values.ndim)),
+        da.from_array(codes, chunks=(values.chunks[0],)),
+        (0,),
+        da.from_array(means, chunks=(len(means), *values.chunks[1:])),
+        (groups, *field),
+        dtype=np.result_type(values, means.dtype),
+        meta=np.empty((0,) * values.ndim, np.result_type(values, means.dtype)),
+    )
+
+
+def _less_block(values: Array, codes: Array, means: list[Array]) -> Array:
+    return _less(values, codes, means[0])

@@ -1,0 +1,153 @@
+"""Fitted steps: from rows of features to the space that is clustered, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.chain.layout import COLUMN, Layout, flat_features
+from xcluster.chain.steps import keeps_columns
+from xcluster.checks import complaint
+
+Array = NDArray[Any]
+NamedStep = tuple[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Fitted transformers in a row; travels to blocks, so it holds no data.
+
+    Parameters
+    ----------
+    steps
+        Pairs of name and fitted transformer.
+    """
+
+    steps: tuple[NamedStep, ...] = ()
+
+    def __call__(self, X: Array) -> Array:
+        """Return ``X`` of shape (n, n_features) as (n, n_components)."""
+        for _, transformer in self.steps:
+            X = np.asarray(transformer.transform(X))
+        return X
+
+    def inverse(self, Z: Array) -> Array | None:
+        """Return rows of the reduced space as features; None where a step has no inverse."""
+        for _, transformer in reversed(self.steps):
+            inverse = getattr(transformer, "inverse_transform", None)
+            if inverse is None:
+                return None
+            # scikit-learn refuses no rows: a result of noise alone has no centres.
+            Z = np.asarray(inverse(Z)) if len(Z) else np.empty((0, transformer.n_features_in_))
+        return Z
+
+    @property
+    def keeps_columns(self) -> bool:
+        """Whether each column is still one feature."""
+        return all(keeps_columns(name) for name, _ in self.steps)
+
+
+def finite_rows(Z: Array) -> Array:
+    """Return which rows a chain has left complete, shape (n,); a step may refuse some."""
+    finite = np.isfinite(Z)
+    # One test of all values is many times faster than one a row, and nearly always enough.
+    return np.ones(len(Z), bool) if finite.all() else np.asarray(finite.all(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """The steps fitted to one layout.
+
+    Parameters
+    ----------
+    layout
+        Of the samples.
+    chain
+        The fitted steps.
+    """
+
+    layout: Layout
+    chain: Chain
+
+    def transform(self) -> xr.DataArray:
+        """Return the reduced space over (``component``, sample dims), lazy where the layout is."""
+        return transform(self.layout, self.chain, self.layout.features)
+
+    def loadings(self) -> xr.Dataset:
+        """Return the axes of the last step in data coordinates, over ``component``."""
+        axes = self._last("components_", "loadings")
+        before = Chain(self.chain.steps[:-1])
+        if not before.keeps_columns:
+            rule = "needs a single reduction, and this chain has several"
+            names = [name for name, _ in self.chain.steps]
+            raise ValueError(
+                complaint("steps", names, rule, "take the loadings of a shorter chain")
+            )
+        return matrix.unpack(self.layout.features, axes, "component", np.arange(len(axes)))
+
+    def explained_variance(self) -> xr.DataArray:
+        """Return the explained variance ratio over ``component``."""
+        ratio = self._last("explained_variance_ratio_", "explained_variance")
+        attrs = {"long_name": "explained variance", "units": "1"}
+        coords = {"component": np.arange(len(ratio))}
+        return xr.DataArray(ratio, coords, ("component",), "explained_variance", attrs)
+
+    def _last(self, attribute: str, method: str) -> Array:
+        last = self.chain.steps[-1][1] if self.chain.steps else None
+        if not hasattr(last, attribute):
+            rule = f"{method}() needs a chain that ends in a step with {attribute}"
+            names = [name for name, _ in self.chain.steps]
+            raise ValueError(complaint("steps", names, rule, "add .pca(3), for example"))
+        return np.asarray(getattr(last, attribute))
+
+
+def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArray:
+    """Return the reduced space of any layout with these features."""
+    width = n_components(chain, layout.n_features)
+    reduced = matrix.apply(layout, chain, width=width, dtype=layout.dtype)
+    reduced = reduced.rename({COLUMN: "component"}).transpose("component", ...)
+    reduced = reduced.assign_coords(component=np.arange(width))
+    if chain.keeps_columns:
+        names = ("component", feature_names(features), _feature_attrs(chain, features))
+        reduced = reduced.assign_coords(feature=names)
+    return reduced.rename("features").assign_attrs(long_name="features")
+
+
+def _feature_attrs(chain: Chain, features: xr.Dataset) -> dict[str, str]:
+    """Return what figures say of the values of features: scaled, or in their common units."""
+    if chain.steps:
+        return {"long_name": "feature, scaled"}
+    units = {str(template.attrs.get("units", "")) for template in features.data_vars.values()}
+    return {"long_name": "feature", **({"units": units.pop()} if len(units) == 1 else {})}
+
+
+def n_components(chain: Chain, n_features: int) -> int:
+    """Return the width of the reduced space."""
+    return chain(np.ones((1, n_features))).shape[1] if chain.steps else n_features
+
+
+def feature_names(features: xr.Dataset) -> list[str]:
+    """Return one name a column: the variable's, with its place along each feature dim."""
+    names: list[str] = []
+    for name, template in features.data_vars.items():
+        kept = ~np.isnan(flat_features(template, template.dims))
+        names += [
+            f"{name}{place}" for place, used in zip(_places(template), kept, strict=True) if used
+        ]
+    return names
+
+
+def _places(template: xr.DataArray) -> Sequence[str]:
+    if not template.ndim:
+        return [""]
+    places = [""]
+    for dim in sorted(template.dims, key=str):
+        values = np.sort(template[dim].values)
+        places = [f"{place} {value}" for place in places for value in values]
+    return places

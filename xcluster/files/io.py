@@ -1,0 +1,337 @@
+"""Results in files: one tree of labels, centres, scores and model, checked when read."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.chain.layout import LABEL
+from xcluster.chain.methods import Method, Options
+from xcluster.chain.question import layout_of
+from xcluster.chain.reduction import Chain
+from xcluster.chain.samplers import Pixels, Profiles, Snapshots
+from xcluster.chain.steps import Step
+from xcluster.chain.windows import Patches
+from xcluster.checks import check_path, complaint
+from xcluster.failures import named_failures
+from xcluster.files import storage, validity
+from xcluster.files.integrity import checked_manifest, unreadable
+from xcluster.files.replacing import kept_aside
+from xcluster.files.serial import RefusedError, decode, encode_estimator
+from xcluster.labels import Partition
+from xcluster.record import Record
+from xcluster.result.assign import Assign
+from xcluster.result.centers import raw_centers
+from xcluster.result.clustering import Clustering
+from xcluster.result.relabelling import with_partition
+
+if TYPE_CHECKING:
+    from xcluster.chain.samplers import Sampler
+
+Array = NDArray[Any]
+StrPath = str | os.PathLike[str]
+
+FORMAT = 1
+"""Of the files, whatever the package's version; raised when older versions could not read them."""
+
+SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
+
+
+# -------------------------------------------------------------------------------------- writing
+
+
+def save(clustering: Clustering, path: StrPath) -> None:
+    """Write a result; see `Clustering.save`."""
+    arrays: dict[str, Array] = {}
+    manifest = _manifest(clustering, arrays)
+    groups = {
+        "/": _root(clustering),
+        "/centers": clustering.centers,
+        "/scores": _scores(clustering),
+        "/model": _model_arrays(arrays),
+    }
+    layout = None if clustering.samples is None else layout_of(clustering.samples)
+    storage.write(check_path("path", path), groups, manifest, named_failures(layout))
+
+
+def _root(clustering: Clustering) -> xr.Dataset:
+    dataset = clustering.to_dataset()
+    samples = clustering.samples
+    if samples is not None and samples.mask is not None:
+        dataset = dataset.assign(mask=samples.mask.astype(np.int8).drop_vars(samples.mask.coords))
+    if samples is not None and isinstance(samples.weighting, xr.DataArray):
+        dataset = dataset.assign(weights=samples.weighting.drop_vars(samples.weighting.coords))
+    if clustering.partition.floor is not None:
+        # The labels without a floor, as merging and other floors start from them.
+        plain = dataclasses.replace(clustering.partition, floor=None)
+        dataset = dataset.assign(
+            likeliest=with_partition(clustering, plain, clustering.stored).labels
+        )
+    if clustering.rows is not None:
+        dataset = dataset.assign(row=clustering.rows)
+    return dataset
+
+
+def _scores(clustering: Clustering) -> xr.Dataset:
+    if clustering.sweep is None:
+        return xr.Dataset()
+    # "k" may be a dim of the user's, and dims are shared by all groups of a file.
+    return clustering.sweep.table.rename(k="sweep_k")
+
+
+def _model_arrays(arrays: Mapping[str, Array]) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            name: xr.Variable([f"{name}_{axis}" for axis in range(array.ndim)], array)
+            for name, array in arrays.items()
+        }
+    )
+
+
+def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any]:
+    partition = clustering.partition
+    samples = clustering.samples
+    if clustering.assign.chain.inverse(clustering.assign.centers) is None:
+        arrays["means"] = raw_centers(clustering)
+    arrays["centers"] = clustering.assign.centers
+    return {
+        "format": FORMAT,
+        "versions": _versions(),
+        "method": clustering.method,
+        "sampler": _sampler_entry(clustering.sampler),
+        "features": [
+            [str(name), [str(dim) for dim in array.dims]]
+            for name, array in clustering.template.data_vars.items()
+        ],
+        "steps": [
+            {"name": name, "transformer": encode_estimator(transformer, arrays)}
+            for name, transformer in clustering.assign.chain.steps
+        ],
+        "over": {}
+        if samples is None
+        else {step.name: step.over for step in samples.steps if step.transformer is not None},
+        "clusterer": encode_estimator(clustering.assign.clusterer, arrays),
+        "partition": {
+            "codes": partition.codes.tolist(),
+            "names": partition.names,
+            "colors": partition.colors,
+            "floor": partition.floor,
+            "ordered": partition.ordered,
+            "has_noise": partition.has_noise,
+        },
+        "record": dataclasses.asdict(clustering.record),
+        "climatology": None
+        if clustering.climatology is None
+        else encode_estimator(clustering.climatology, arrays),
+        "weighting": samples.weighting if samples and isinstance(samples.weighting, str) else None,
+        "criterion": None if clustering.sweep is None else clustering.sweep.method.criterion,
+    }
+
+
+def _versions() -> dict[str, str]:
+    import sklearn
+
+    from xcluster import __version__
+
+    return {
+        "xcluster": __version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "xarray": xr.__version__,
+    }
+
+
+def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
+    fields = {each.name: getattr(sampler, each.name) for each in dataclasses.fields(sampler)}  # type: ignore[arg-type]
+    return {"kind": type(sampler).__name__, **fields}
+
+
+# -------------------------------------------------------------------------------------- reading
+
+
+def open(
+    path: StrPath,
+    data: xr.Dataset | xr.DataArray | None = None,
+    trusted: Collection[str] = (),
+) -> Clustering:
+    """Open a saved clustering.
+
+    Parameters
+    ----------
+    path
+        Of a netCDF file or Zarr directory that `Clustering.save` wrote.
+    data : Dataset or DataArray, optional
+        The object that was clustered. Without it labels, memberships and centres are as saved,
+        `Clustering.predict` works, and what needs the original values says so.
+    trusted : collection of str, default ()
+        Types of other packages that may be loaded, by their full names. Estimators of
+        scikit-learn and of this package need none.
+
+    Returns
+    -------
+    Clustering
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no saved clustering, is truncated or was changed, holds types that are not
+        trusted, or ``data`` lies on another grid.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, xcluster
+    >>> fit = xcluster.datasets.ocean().cluster.pixels().kmeans(3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(pathlib.Path(folder) / "provinces.nc")
+    ...     again = xcluster.open(pathlib.Path(folder) / "provinces.nc")
+    >>> bool((again.labels == fit.labels).sum() == fit.labels.notnull().sum())
+    True
+    """
+    source = check_path("path", path)
+    _, read = storage.engine(source)  # refuses other suffixes
+    if not source.exists():
+        aside = kept_aside(source)
+        remedy = f"rename {str(aside)!r}, which was being replaced" if aside else "check it"
+        raise FileNotFoundError(complaint("path", str(path), "there is no such file", remedy))
+    manifest = checked_manifest(source, read, FORMAT)
+    try:
+        clustering = _rebuilt(manifest, storage.arrays(source), source, trusted)
+        validity.check(clustering)
+    except RefusedError as error:
+        raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None
+    except Exception as error:  # a manifest that somebody has sealed again
+        reason = f"its parts do not fit together ({type(error).__name__}: {error})"
+        raise ValueError(unreadable(source, reason)) from error
+    return clustering if data is None else _bound(clustering, manifest, source, data)
+
+
+def _rebuilt(
+    manifest: Mapping[str, Any], arrays: Mapping[str, Array], path: Path, trusted: Collection[str]
+) -> Clustering:
+    steps = [
+        (step["name"], decode(step["transformer"], arrays, trusted)) for step in manifest["steps"]
+    ]
+    entry = dict(manifest["partition"])
+    partition = Partition(
+        **{
+            **entry,
+            "codes": np.asarray(entry["codes"], np.int64),
+            "names": None if entry["names"] is None else tuple(entry["names"]),
+            "colors": None if entry["colors"] is None else tuple(entry["colors"]),
+        }
+    )
+    assign = Assign(
+        Chain(tuple(steps)),
+        decode(manifest["clusterer"], arrays, trusted),
+        partition,
+        arrays["centers"],
+    )
+    root = storage.decoded(path, "/")
+    return Clustering(
+        method=manifest["method"],
+        sampler=_sampler(manifest["sampler"]),
+        template=_template(storage.decoded(path, "centers"), manifest["features"]),
+        assign=assign,
+        record=_record(manifest["record"]),
+        sweep=_sweep(manifest, storage.decoded(path, "scores")),
+        attrs=dict(root.attrs),
+        stored=_stored(root),
+        means=arrays.get("means"),
+        climatology=None
+        if manifest["climatology"] is None
+        else decode(manifest["climatology"], arrays, trusted),
+        rows=root["row"].compute() if "row" in root else None,
+    )
+
+
+def _sampler(entry: Mapping[str, Any]) -> Sampler:
+    kinds = {cls.__name__: cls for cls in SAMPLERS}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in entry.items()
+        if name != "kind"
+    }
+    sampler: Sampler = kinds[entry["kind"]](**fields)
+    return sampler
+
+
+def _stored(root: xr.Dataset) -> xr.Dataset:
+    """Return labels, before any floor on memberships, and memberships."""
+    labels = root["likeliest" if "likeliest" in root else "labels"].rename("labels")
+    kept = [name for name in ("memberships",) if name in root]
+    return root[kept].assign(labels=labels).drop_attrs(deep=False)
+
+
+def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) -> xr.Dataset:
+    names = [name for name, _ in features]
+    # A result of noise alone has no centre that could lack a feature.
+    has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
+    has_data = has_data.drop_vars("label_name", errors="ignore").compute()
+    one = xr.zeros_like(has_data[names], np.float32).where(has_data[names])
+    # Files may give variables in another order; that of the features must come back.
+    return xr.Dataset(
+        {
+            name: one[name].transpose(*dims).assign_attrs(centers[name].attrs)
+            for name, dims in features
+        }
+    )
+
+
+def _record(entry: Mapping[str, Any]) -> Record:
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return Record(**fields)
+
+
+def _sweep(manifest: Mapping[str, Any], table: xr.Dataset) -> Any:
+    from xcluster.selection import Sweep
+
+    if manifest["criterion"] is None:
+        return None
+    method = Method(manifest["method"], None, criterion=manifest["criterion"])
+    return Sweep(table.rename(sweep_k="k").compute(), {}, method, Options())
+
+
+def _bound(
+    clustering: Clustering, manifest: Mapping[str, Any], path: Path, data: Any
+) -> Clustering:
+    """Return the clustering with the object that it was fitted to."""
+    from xcluster.chain.samples import Samples
+    from xcluster.result.matching import check_same_grid
+    from xcluster.result.prediction import as_dataset, layout_like
+
+    layout = layout_like(data, clustering.sampler, clustering.template)
+    stored = clustering.stored
+    assert stored is not None
+    check_same_grid("data", layout, stored["labels"])
+    root = storage.decoded(path, "/")
+    sampler = dataclasses.replace(clustering.sampler, vars=tuple(layout.variables))  # type: ignore
+    samples = Samples(
+        as_dataset(data),
+        sampler,
+        steps=_steps(clustering, manifest["over"]),
+        mask=root["mask"].astype(bool) if "mask" in root else None,
+        weighting=root["weights"] if "weights" in root else manifest["weighting"],
+        random_state=clustering.record.random_state,
+        climatology=clustering.climatology,
+    )
+    return dataclasses.replace(clustering, samples=samples)
+
+
+def _steps(clustering: Clustering, over: Mapping[str, str]) -> tuple[Step, ...]:
+    from sklearn.base import clone
+
+    return tuple(
+        Step(name.split("_")[0], clone(transformer), over.get(name, "variable"))  # type: ignore
+        for name, transformer in clustering.assign.chain.steps
+    )

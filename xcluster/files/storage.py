@@ -1,0 +1,182 @@
+"""Trees of Datasets on disk, in netCDF or Zarr: how they are written, and how read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcluster.checks import complaint
+from xcluster.files.integrity import (
+    Read,
+    add_trailer,
+    header_checksums,
+    sealed,
+    value_checksums,
+)
+from xcluster.files.replacing import beside
+
+Write = Callable[[xr.DataTree, Path], None]
+
+
+def write(
+    path: Path,
+    groups: Mapping[str, xr.Dataset],
+    manifest: Mapping[str, Any],
+    failures: AbstractContextManager[Any],
+) -> None:
+    """Write groups and a manifest; a file of that name is replaced once the new one is whole.
+
+    Values are computed within ``failures``, which may say more of what fails.
+    """
+    write_tree, read = engine(path)
+    check_replaceable(path)
+    tree = xr.DataTree.from_dict({name: _writable(group) for name, group in groups.items()})
+    with beside(path) as unfinished:
+        with failures:
+            write_tree(tree, unfinished)
+        checksums = {
+            "headers": header_checksums(read, unfinished),
+            "values": value_checksums(read, unfinished),
+        }
+        _write_manifest(xr.Dataset(attrs=sealed({**manifest, **checksums})), unfinished)
+
+
+def engine(path: Path) -> tuple[Write, Read]:
+    """Return how a tree is written, and how one of its groups is read as it is stored."""
+    if path.suffix == ".zarr":
+        return _write_zarr, partial(_read_raw, engine="zarr")
+    if path.suffix in (".nc", ".nc4"):
+        return _write_netcdf, partial(_read_raw, engine="netcdf4")
+    rule = "must end in .nc (netCDF) or .zarr (Zarr)"
+    raise ValueError(complaint("path", str(path), rule, f"save to {path.stem}.nc"))
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to replace what is no saved clustering, where more than a file would be lost."""
+    if path.is_dir() and path.suffix != ".zarr":
+        rule = "is a folder, and netCDF is one file"
+        raise IsADirectoryError(complaint("path", str(path), rule, "choose another name"))
+    if path.is_file() and path.suffix == ".zarr":
+        rule = "is a file, and Zarr is a folder"
+        raise FileExistsError(complaint("path", str(path), rule, "choose another name"))
+    if path.is_dir() and any(path.iterdir()) and not (path / "manifest" / "zarr.json").is_file():
+        rule = "is a folder that holds no saved clustering, and would be lost"
+        raise FileExistsError(complaint("path", str(path), rule, "choose another name"))
+
+
+def _write_netcdf(tree: xr.DataTree, path: Path) -> None:
+    options = {"fletcher32": True, "zlib": True, "complevel": 1}
+
+    def takes_them(variable: xr.Variable) -> bool:
+        return variable.ndim > 0 and variable.dtype.kind in "iufbmM"
+
+    tree.to_netcdf(path, engine="netcdf4", encoding=_encoding(tree, options, takes_them))
+
+
+def _write_zarr(tree: xr.DataTree, path: Path) -> None:
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    options = {"compressors": (ZstdCodec(), Crc32cCodec())}
+    encoding = _encoding(tree, options, lambda variable: True)
+    # Stated, as the user's settings of Zarr may be others. Empty chunks tell a whole file.
+    stated: dict[str, Any] = {"zarr_format": 3, "write_empty_chunks": True}
+    tree.to_zarr(path, consolidated=False, encoding=encoding, **stated)
+
+
+def _encoding(
+    tree: xr.DataTree, options: Mapping[str, Any], takes_them: Callable[[xr.Variable], bool]
+) -> dict[str, dict[Any, Any]]:
+    """Ask for compression, and for the format's own checksum of each block."""
+    return {
+        node.path: {
+            # An encoding given here replaces the variable's own.
+            name: {**variable.encoding, **options}
+            for name, variable in node.to_dataset(inherit=False).variables.items()
+            if takes_them(variable)
+        }
+        for node in tree.subtree
+    }
+
+
+def _write_manifest(manifest: xr.Dataset, path: Path) -> None:
+    if path.is_dir():
+        manifest.to_zarr(path, group="manifest", mode="a", consolidated=False, zarr_format=3)
+    else:
+        manifest.to_netcdf(path, group="manifest", mode="a", engine="netcdf4")
+        add_trailer(path)
+
+
+def _writable(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a Dataset that files can hold: plain attributes, even chunks, no MultiIndex."""
+    for name, index in dataset.xindexes.items():
+        if len(dataset.xindexes.get_all_coords(name)) > 1:
+            rule = f"is part of a {type(index).__name__}, which files cannot hold"
+            raise ValueError(complaint("coords", name, rule, "call reset_index() on the data"))
+    dataset = dataset.assign_attrs(_plain(dataset.attrs))
+    for variable in dataset.variables.values():
+        variable.attrs = _plain(variable.attrs)
+        kept = ("dtype", "_FillValue", "units", "calendar")
+        variable.encoding = {
+            key: variable.encoding[key] for key in kept if key in variable.encoding
+        }
+    return _with_plain_texts(dataset.chunk(_even_chunks(dataset)))
+
+
+def _with_plain_texts(dataset: xr.Dataset) -> xr.Dataset:
+    """Return texts as objects in memory: those of fixed length are no part of Zarr's standard."""
+    texts = [name for name, each in dataset.variables.items() if each.dtype.kind == "U"]
+    return dataset.assign({name: dataset[name].compute().astype(object) for name in texts})
+
+
+def _even_chunks(dataset: xr.Dataset) -> dict[Any, int]:
+    return (
+        {}
+        if not dataset.chunks
+        else {dim: max(sizes) for dim, sizes in dataset.unify_chunks().chunks.items()}
+    )
+
+
+def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes as files can hold them; what is neither text nor number becomes text."""
+    return {
+        str(name): value
+        if isinstance(value, str | int | float | np.ndarray | np.generic | list)
+        and not isinstance(value, bool)
+        else str(value)
+        for name, value in attrs.items()
+    }
+
+
+# -------------------------------------------------------------------------------------- reading
+
+AS_ZARR: dict[str, Any] = {"engine": "zarr", "consolidated": False, "zarr_format": 3}
+"""Format 2 is never read: its filters may run code."""
+
+
+def _read_raw(path: Path, group: str, engine: str) -> xr.Dataset:
+    """Open one group as it is stored: no value or attribute decoded."""
+    keywords = AS_ZARR if engine == "zarr" else {"engine": engine}
+    return xr.open_dataset(
+        path, group=group, decode_cf=False, create_default_indexes=False, **keywords
+    )
+
+
+def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the arrays of the model as they are stored."""
+    _, read = engine(path)
+    with read(path, "model") as raw:
+        return {str(name): raw[name].values for name in raw.variables}
+
+
+def decoded(path: Path, group: str) -> xr.Dataset:
+    """Return one group; in memory from netCDF, lazily from Zarr."""
+    if path.is_dir():
+        return xr.open_dataset(path, group=group, chunks={}, **AS_ZARR)
+    with xr.open_dataset(path, group=group, engine="netcdf4") as dataset:
+        return dataset.load()

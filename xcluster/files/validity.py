@@ -1,0 +1,131 @@
+"""Whether the parts of an opened result belong together.
+
+Checksums tell that a file is as somebody wrote it, not that it was us. What could go wrong later,
+far from the file, is refused here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.chain.layout import LABEL, flat_features
+from xcluster.fitting import reduced_centers
+from xcluster.labels import UNCLASSIFIED, Partition
+from xcluster.record import Record
+
+if TYPE_CHECKING:
+    from xcluster.result.assign import Assign
+    from xcluster.result.clustering import Clustering
+
+Array = NDArray[Any]
+
+
+def check(clustering: Clustering) -> None:
+    """Raise a ValueError that says which parts do not belong together.
+
+    Whatever a part itself raises means the same.
+    """
+    _check_partition(clustering.partition)
+    _check_record(clustering.record, clustering.partition)
+    n_features = _n_features(clustering.template)
+    _check_model(clustering.assign, n_features)
+    _need(clustering.means is None or _shape(clustering.means)[1:] == (n_features,), "means")
+    _check_stored(clustering)
+    _need(bool(clustering.centers.sizes[LABEL] == clustering.k), "centers")
+    _need(isinstance(clustering.method, str), "method")
+
+
+def _need(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    _need(isinstance(value, np.ndarray) and value.dtype.kind in "iuf", "numbers")
+    shape: tuple[int, ...] = value.shape
+    return shape
+
+
+def _n_features(template: xr.Dataset) -> int:
+    return sum(
+        int((~np.isnan(flat_features(array, array.dims))).sum())
+        for array in template.data_vars.values()
+    )
+
+
+# ----------------------------------------------------------------------------- names and counts
+
+
+def _check_partition(partition: Partition) -> None:
+    codes, floor = partition.codes, partition.floor
+    _need(codes.ndim == 1 and bool(((codes >= 0) & (codes < len(codes))).all()), "codes")
+    for texts in (partition.names, partition.colors):
+        _need(texts is None or len(texts) == partition.n_labels, "names")
+        _need(texts is None or all(isinstance(text, str) for text in texts), "names")
+    _need(floor is None or (isinstance(floor, int | float) and np.isfinite(floor)), "floor")
+    _need(isinstance(partition.ordered, bool) and isinstance(partition.has_noise, bool), "flags")
+    partition.relabelled(None, partition.label_colors())
+
+
+def _check_record(record: Record, partition: Partition) -> None:
+    counts = (record.points, record.outside, record.incomplete, record.fitted, record.passes)
+    _need(all(isinstance(count, int) and count >= 0 for count in counts), "record")
+    _need(isinstance(record.random_state, int) and isinstance(record.fit_on, str), "record")
+    _need(len(record.counts) >= len(partition.codes), "counts")
+    _need(all(isinstance(count, int | float) for count in record.counts), "counts")
+    _need(all(isinstance(said, str) for said in record.sentences()), "record")
+
+
+# ------------------------------------------------------------------------------------ the model
+
+
+def _check_model(assign: Assign, n_features: int) -> None:
+    """Compare shapes first, as compiled code trusts them; then try the model on one row."""
+    own = reduced_centers(assign.clusterer)
+    row = np.ones((1, n_features))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # of one row nobody has asked for
+        width = assign.chain(row).shape[1]
+        expected = (len(assign.partition.codes), width)
+        _need(_shape(assign.centers) == expected, "centers")
+        _need(own is None or _shape(own) == expected, "centers of the clusterer")
+        _need(getattr(assign.clusterer, "n_features_in_", width) == width, "features")
+        labels = assign.labels(row)
+        _need(labels.shape == (1,) and _are_labels(assign.partition)(labels), "labels")
+        if assign.is_soft:
+            shape = (1, assign.partition.n_labels)
+            _need(_shape(assign.memberships(row)) == shape, "memberships")
+
+
+def _are_labels(partition: Partition) -> Callable[[Any], bool]:
+    def are_labels(values: Any) -> bool:
+        inside = (values >= UNCLASSIFIED) & (values < partition.n_labels) & (values % 1 == 0)
+        return bool((inside | (values != values)).all())
+
+    return are_labels
+
+
+# --------------------------------------------------------------------------------- stored arrays
+
+
+def _check_stored(clustering: Clustering) -> None:
+    stored, rows = clustering.stored, clustering.rows
+    assert stored is not None
+    labels = stored["labels"]
+    _need(_are_labels(clustering.partition)(labels), "labels")
+    _need(clustering.is_soft == ("memberships" in stored), "memberships")
+    if clustering.is_soft:
+        memberships = stored["memberships"]
+        _need(memberships.dtype.kind == "f", "memberships")
+        sizes = {LABEL: stored.sizes.get(LABEL), **labels.sizes}
+        _need(dict(memberships.sizes) == sizes, "memberships")
+    if rows is not None:
+        leaves = len(clustering.assign.clusterer.leaf_)
+        _need(rows.sizes == labels.sizes and rows.dtype.kind == "i", "rows")
+        _need(bool(((rows >= -1) & (rows < leaves)).all()), "rows")

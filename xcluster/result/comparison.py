@@ -1,0 +1,148 @@
+"""Two label maps side by side: how far they agree, where they differ, and which fits better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import scores
+from xcluster.chain.question import layout_of
+from xcluster.checks import complaint
+from xcluster.result import labelled, matching
+from xcluster.result.clustering import Clustering
+from xcluster.result.diagnostics import agreement
+from xcluster.result.fitted import bound
+
+Array = NDArray[Any]
+BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "high"}
+
+
+def compare(a: Clustering | xr.DataArray, b: Clustering | xr.DataArray) -> xr.Dataset:
+    """Return how far two clusterings of one grid agree.
+
+    Parameters
+    ----------
+    a, b : Clustering or DataArray of labels
+        On one grid, dims in any order. Labels from elsewhere are whole numbers; NaN and negative
+        ones count as no label. Samples that lack a label in either are left out.
+
+    Returns
+    -------
+    Dataset of
+
+    ``adjusted_rand``, ``adjusted_mutual_info``, ``v_measure``
+        1 where both agree but for the numbering;
+    ``contingency`` over ``label_a`` and ``label_b``
+        samples of each pair of labels;
+    ``matched`` over the sample dims
+        ``b`` with the numbers of ``a`` where the two overlap most, as `Clustering.match`;
+    ``difference`` over the sample dims
+        1 where ``matched`` differs from ``a``, else 0; NaN without a label in either;
+    ``silhouette``, ``silhouette_low``, ``silhouette_high`` over ``space`` and ``labelling``
+        of both labellings, in the space that each Clustering was made in, with the bounds of a
+        95 % confidence interval; left out where neither is a Clustering with data.
+
+    Raises
+    ------
+    TypeError
+        If either is no Clustering and no DataArray of numbers.
+    ValueError
+        If the grids differ (the error shows both), no sample has a label in both, or labels are
+        no whole numbers.
+
+    References
+    ----------
+    Hubert and Arabie (1985), "Comparing partitions"; Vinh, Epps, Bailey (2010), "Information
+    theoretic measures for clusterings comparison"; Rosenberg and Hirschberg (2007), "V-measure".
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> samples = xcluster.datasets.ocean().cluster.pixels()
+    >>> both = xcluster.compare(samples.kmeans(3), samples.gmm(3))
+    >>> both.contingency.shape
+    (3, 3)
+    """
+    first, second = _label_map(a, "a"), _label_map(b, "b")
+    second = matching.aligned(first, second, "b")
+    ours, theirs = matching.integers(first, "a"), matching.integers(second, "b")
+    if not ((ours >= 0) & (theirs >= 0)).any():
+        rule = "shares no sample with a that has a label in both"
+        raise ValueError(complaint("b", second.name, rule, "compare maps of the same samples"))
+    out = xr.Dataset(dict(agreement(theirs, ours)))
+    out = out.assign({"contingency": _contingency(ours, theirs), **_maps(first, ours, theirs)})
+    spaces = _with_data({"a": a, "b": b})
+    return out.assign(_silhouettes(spaces, {"a": first, "b": second})) if spaces else out
+
+
+def _label_map(given: Any, parameter: str) -> xr.DataArray:
+    labels = given.labels if isinstance(given, Clustering) else given
+    if not isinstance(labels, xr.DataArray):
+        rule = f"must be a Clustering or a DataArray of labels, not {type(given).__name__}"
+        raise TypeError(complaint(parameter, type(given).__name__, rule, "pass its .labels"))
+    return labels
+
+
+def _with_data(given: Mapping[str, Any]) -> dict[str, Clustering]:
+    return {
+        name: each
+        for name, each in given.items()
+        if isinstance(each, Clustering) and each.samples is not None
+    }
+
+
+def _contingency(ours: Array, theirs: Array) -> xr.DataArray:
+    found = scores.contingency(ours, theirs)
+    coords = {"label_a": found.labels_a, "label_b": found.labels_b}
+    attrs = {"long_name": "samples of both labels"}
+    return xr.DataArray(found.table.astype(np.int64), coords, ("label_a", "label_b"), attrs=attrs)
+
+
+def _maps(first: xr.DataArray, ours: Array, theirs: Array) -> dict[str, xr.DataArray]:
+    """Return the second map in the numbers of the first, and where they differ."""
+    matched = scores.relabel(theirs, scores.match_labels(ours, theirs))
+    differ = np.where((ours < 0) | (theirs < 0), np.nan, matched != ours)
+    grid = xr.DataArray(np.empty(first.shape, np.float32), first.coords, first.dims)
+
+    def on_grid(values: Array, long_name: str) -> xr.DataArray:
+        data = values.reshape(first.shape).astype(np.float32)
+        return grid.copy(data=data).assign_attrs(long_name=long_name)
+
+    return {
+        "matched": on_grid(np.where(theirs < 0, np.nan, matched), "b in the numbers of a"),
+        "difference": on_grid(differ, "whether the labels differ"),
+    }
+
+
+def _silhouettes(
+    spaces: dict[str, Clustering], labellings: dict[str, xr.DataArray]
+) -> dict[str, xr.DataArray]:
+    """Return the silhouettes of both labellings in each space."""
+    found = [_in_space(each, labellings) for each in spaces.values()]
+    coords = {"space": list(spaces), "labelling": list(labellings)}
+    return {
+        name: xr.DataArray(
+            [[getattr(score, attribute) for score in row] for row in found],
+            coords,
+            ("space", "labelling"),
+        )
+        for name, attribute in BOUNDS.items()
+    }
+
+
+def _in_space(
+    clustering: Clustering, labellings: dict[str, xr.DataArray]
+) -> list[scores.SilhouetteScore]:
+    layout = layout_of(bound(clustering, "compare"))
+    order = clustering.labels
+    maps = [matching.aligned(order, each, name) for name, each in labellings.items()]
+    found = labelled.read(layout, maps, clustering.assign.chain)
+    known = (found.labels >= 0).all(axis=0)
+    if all(len(np.unique(each[known])) < 2 for each in found.labels):
+        nan = float("nan")
+        return [scores.SilhouetteScore(nan, nan, nan, 0)] * len(maps)
+    return scores.silhouette_scores(found.Z, list(found.labels), sample_weight=found.weight)

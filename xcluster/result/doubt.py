@@ -1,0 +1,137 @@
+"""Refits of a clustering on other rows, and what its memberships tell, as maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from xcluster import fitting, matrix, scores
+from xcluster.candidates import STARTS_OF_REFITS, unheard_warnings
+from xcluster.chain.layout import COLUMN, LABEL
+from xcluster.chain.question import layout_of
+from xcluster.chain.reduction import finite_rows
+from xcluster.checks import complaint
+from xcluster.labels import FILL_VALUE
+from xcluster.result import labelled
+from xcluster.result.assign import Assign
+from xcluster.result.fitted import bound, named
+
+if TYPE_CHECKING:
+    from xcluster.result.clustering import Clustering
+
+Array = NDArray[Any]
+
+REFIT_ROWS = 20_000
+
+AGREEMENT = ("agreement", "share of refits of the same label")
+OF_MEMBERSHIPS = (
+    ("membership_entropy", "entropy of the memberships, in nats"),
+    ("margin", "largest membership less the second"),
+    ("robustness", "robustness"),
+    ("robustness_class", "class of robustness"),
+)
+
+
+def uncertainty(clustering: Clustering, **options: Any) -> xr.Dataset:
+    """Return `Diagnostics.uncertainty`; options are those of `xcluster.scores.stability`."""
+    if clustering.rows is not None:
+        rule = "is hac() of neighbours on the grid, and resampled rows have none"
+        raise ValueError(complaint("contiguous", True, rule, "leave contiguous out"))
+    layout = layout_of(bound(clustering, "uncertainty"))
+    found = labelled.read(layout, [clustering.labels], clustering.assign.chain, REFIT_ROWS)
+    refit = partial(fitting.refit, _unfitted(clustering.assign.clusterer))
+    with unheard_warnings():
+        stability = scores.stability(
+            found.Z, found.labels[0], refit, sample_weight=found.weight, **options
+        )
+    jaccard = xr.DataArray(stability.jaccard, {LABEL: stability.labels}, (LABEL,))
+    summary = xr.Dataset(
+        {
+            "jaccard": jaccard.reindex({LABEL: np.arange(clustering.k)}),
+            "mean_agreement": stability.mean_agreement,
+        }
+    )
+    maps = _maps(clustering, stability.refits)
+    return named(clustering, summary.assign(maps))
+
+
+def _unfitted(clusterer: Any) -> Any:
+    """Return the clusterer to fit anew, from few starts."""
+    fresh = clone(clusterer)
+    return fresh.set_params(n_init=STARTS_OF_REFITS) if "n_init" in fresh.get_params() else fresh
+
+
+def _maps(clustering: Clustering, refits: Sequence[scores.Refit]) -> dict[str, xr.DataArray]:
+    """Return the maps of doubt, from one pass over the data."""
+    layout = layout_of(bound(clustering, "uncertainty"))
+    quantities = (AGREEMENT, *OF_MEMBERSHIPS) if clustering.is_soft else (AGREEMENT,)
+    of_rows = _DoubtOfRows(clustering.assign, tuple(refits))
+    columns = matrix.apply(layout, of_rows, width=len(quantities))
+    maps = {
+        name: columns.isel({COLUMN: column}).rename(name).assign_attrs(long_name=text, units="1")
+        for column, (name, text) in enumerate(quantities)
+    }
+    if "robustness_class" in maps:
+        maps["robustness_class"] = _flagged(maps["robustness_class"])
+    return maps
+
+
+def _flagged(classes: xr.DataArray) -> xr.DataArray:
+    """Give the classes of robustness their names, as CF flags."""
+    names = scores.ROBUSTNESS_CLASSES
+    flags = {
+        "flag_values": np.arange(len(names), dtype=np.int16),
+        "flag_meanings": " ".join(name.replace(" ", "_") for name in names),
+    }
+    flagged = classes.drop_attrs().assign_attrs(long_name=classes.attrs["long_name"], **flags)
+    flagged.encoding = {"dtype": "int16", "_FillValue": FILL_VALUE}
+    return flagged
+
+
+@dataclass(frozen=True, eq=False)
+class _DoubtOfRows:
+    """What is known of the doubt about each row; travels to blocks.
+
+    Parameters
+    ----------
+    assign
+        The result.
+    refits
+        With labels matched to those of the result.
+    """
+
+    assign: Assign
+    refits: tuple[scores.Refit, ...]
+
+    def __call__(self, X: Array) -> Array:
+        """Return one row a sample: agreement, and four columns of memberships if there are any."""
+        labels = self.assign.labels(X)
+        columns = [self._agreement(X, labels)]
+        if self.assign.is_soft:
+            columns += self._of_memberships(self.assign.memberships(X))
+        return np.stack(columns, axis=1)
+
+    def _agreement(self, X: Array, labels: Array) -> Array:
+        Z = self.assign.chain(X)
+        known = finite_rows(Z) & (labels >= 0)
+        agreement = np.full(len(X), np.nan)
+        if known.any():
+            Z, mine = Z[known], labels[known]
+            agreement[known] = np.mean([refit(Z) == mine for refit in self.refits], axis=0)
+        return agreement
+
+    def _of_memberships(self, memberships: Array) -> list[Array]:
+        classes = scores.robustness_classes(memberships).astype(float)
+        return [
+            scores.membership_entropy(memberships),
+            scores.membership_margin(memberships),
+            scores.robustness(memberships),
+            np.where(classes < 0, np.nan, classes),
+        ]

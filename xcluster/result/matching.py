@@ -1,0 +1,96 @@
+"""Label maps side by side: the same grid, and which labels go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import scores
+from xcluster.chain.layout import Layout
+from xcluster.checks import complaint
+
+Array = NDArray[Any]
+
+
+def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:
+    """Return the number that each of our ``k`` labels takes to agree most with theirs.
+
+    Labels without a partner are numbered after all others.
+    """
+    mine, other = paired(ours, theirs)
+    found = scores.match_labels(other, mine)
+    free = 1 + max([*found.values(), int(other.max(initial=-1)), -1])
+    unseen = (label for label in range(k) if label not in found)
+    found |= {label: free + place for place, label in enumerate(unseen)}
+    return np.array([found[label] for label in range(k)])
+
+
+def paired(ours: xr.DataArray, theirs: Any, parameter: str = "other") -> tuple[Array, Array]:
+    """Return two label maps as integers in one order; -1 without data or label."""
+    theirs = aligned(ours, theirs, parameter)
+    return integers(ours, parameter), integers(theirs, parameter)
+
+
+def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
+    """Return a label map in the order of ours; refuse another grid, and show both."""
+    if not isinstance(theirs, xr.DataArray):
+        kind = type(theirs).__name__
+        rule = f"must be a Clustering or a DataArray of labels, not {kind}"
+        raise TypeError(complaint(parameter, kind, rule, "pass its .labels"))
+    if set(ours.dims) != set(theirs.dims):
+        rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}"
+        raise ValueError(complaint(parameter, theirs.name, rule, "bring both to one grid"))
+    try:
+        found = xr.align(ours, _upright_as(ours, theirs), join="exact", copy=False)[1]
+    except ValueError:
+        rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}, at other coordinates"
+        remedy = f"reindex it: {parameter}.reindex_like(labels)"
+        raise ValueError(complaint(parameter, theirs.name, rule, remedy)) from None
+    return found.transpose(*ours.dims)
+
+
+def _upright_as(ours: xr.DataArray, theirs: xr.DataArray) -> xr.DataArray:
+    """Turn the axes of ``theirs`` that run the other way."""
+    turned = {
+        dim: slice(None, None, -1)
+        for dim in ours.dims
+        if dim in ours.indexes
+        and dim in theirs.indexes
+        and not ours.indexes[dim].equals(theirs.indexes[dim])
+        and ours.indexes[dim].equals(theirs.indexes[dim][::-1])
+    }
+    return theirs.isel(turned)
+
+
+def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> None:
+    """Refuse samples that do not lie where stored labels lie."""
+    sizes = {str(dim): size for dim, size in layout.sizes.items()}
+    same = sizes == {str(dim): size for dim, size in labels.sizes.items()} and all(
+        layout.coords[dim].variable.equals(labels.coords[dim].variable)
+        for dim in layout.sample_dims
+        if dim in layout.coords and dim in labels.coords
+    )
+    if not same:
+        grid = ", ".join(f"{dim}: {size}" for dim, size in layout.sizes.items())
+        rule = f"lies on {grid}, and the saved labels on {_grid(labels)}, or at other coordinates"
+        raise ValueError(complaint(parameter, "object", rule, "pass the object that was clustered"))
+
+
+def integers(labels: xr.DataArray, parameter: str) -> Array:
+    """Return a label map as flat integers, -1 without data; refuse what is no label."""
+    if labels.dtype.kind not in "fiub":
+        rule = f"holds {labels.dtype}, and labels are whole numbers"
+        raise TypeError(complaint(parameter, labels.name, rule, "number them: np.unique(...)"))
+    values = np.asarray(labels.values, dtype=float).ravel()
+    values = np.where(np.isfinite(values), values, -1)
+    if (values != np.trunc(values)).any():
+        rule = "holds fractions, and labels are whole numbers"
+        raise ValueError(complaint(parameter, labels.name, rule, "round it, or pass labels"))
+    return values.astype(np.int64)
+
+
+def _grid(array: xr.DataArray) -> str:
+    return ", ".join(f"{dim}: {size}" for dim, size in array.sizes.items())

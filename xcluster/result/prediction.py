@@ -1,0 +1,222 @@
+"""Label maps of a layout under a fitted chain, and whether other data fit it at all."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.chain.layout import COLUMN, COORDINATE_TOLERANCE, LABEL, Layout
+from xcluster.checks import complaint, did_you_mean
+from xcluster.labels import FILL_VALUE, UNCLASSIFIED, Partition
+from xcluster.result.assign import Assign
+
+if TYPE_CHECKING:
+    from xcluster.chain.samplers import Sampler
+    from xcluster.result.fitted import Fitted
+
+Array = NDArray[Any]
+
+
+def labels(layout: Layout, assign: Assign) -> xr.DataArray:
+    """Return the label map, lazy where the layout is."""
+    return as_labels(matrix.apply(layout, assign.labels), assign.partition)
+
+
+def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Assign) -> xr.DataArray:
+    """Return the labels that the fitted rows themselves got, chunked as the layout is."""
+    clusterer = assign.clusterer
+    of_row = assign.partition(clusterer.leaf_labels_[clusterer.leaf_])
+    values = np.where(rows.values < 0, np.float32(np.nan), of_row[rows.values])
+    placed = as_labels(rows.copy(data=values), assign.partition)
+    return placed.chunk(layout.chunks) if layout.is_lazy else placed
+
+
+def stored_labels(stored: xr.Dataset, partition: Partition) -> xr.DataArray:
+    """Return labels as they were saved, unclassified where no membership exceeds the floor."""
+    labels = stored["labels"]
+    if partition.floor is not None:
+        unclear = np.isfinite(labels) & ~(stored["memberships"].max(LABEL) > partition.floor)
+        labels = labels.where(~unclear, np.float32(UNCLASSIFIED))
+    return as_labels(labels, partition)
+
+
+def memberships(layout: Layout, assign: Assign) -> xr.DataArray:
+    """Return the memberships, over (``label``, sample dims)."""
+    width = assign.partition.n_labels
+    return as_memberships(matrix.apply(layout, assign.memberships, width=width))
+
+
+def both(layout: Layout, assign: Assign) -> xr.Dataset:
+    """Return labels and memberships from one pass over the data."""
+    columns = matrix.apply(layout, assign.both, width=1 + assign.partition.n_labels)
+    return xr.Dataset(
+        {
+            "labels": as_labels(columns.isel({COLUMN: 0}), assign.partition),
+            "memberships": as_memberships(columns.isel({COLUMN: slice(1, None)})),
+        }
+    )
+
+
+def distances(layout: Layout, assign: Assign) -> xr.DataArray:
+    """Return the distance to the centre of each label, over (``label``, sample dims)."""
+    width = assign.partition.n_labels
+    columns = matrix.apply(layout, assign.distances, width=width)
+    return _over_labels(columns, "distances", "distance to centre")
+
+
+def as_labels(array: xr.DataArray, partition: Partition) -> xr.DataArray:
+    """Name a label map and give it flags, and an encoding for files."""
+    named = array.rename("labels").assign_attrs(partition.attrs)
+    named.encoding = {"dtype": "int16", "_FillValue": FILL_VALUE}
+    return named
+
+
+def as_memberships(columns: xr.DataArray) -> xr.DataArray:
+    """Name memberships."""
+    return _over_labels(columns, "memberships", "membership").assign_attrs(units="1")
+
+
+def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
+    """Return stored labels and memberships with each label ``mapping[label]``."""
+    partition = Partition(np.asarray(mapping))
+    labels = stored["labels"]
+    recoded = xr.apply_ufunc(
+        _recode,
+        labels,
+        kwargs={"partition": partition},
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        keep_attrs=True,
+    )
+    out = stored.assign(labels=recoded)
+    if "memberships" in stored:
+        columns = stored["memberships"].transpose(..., LABEL)
+        grouped = xr.apply_ufunc(
+            partition.memberships,
+            columns,
+            input_core_dims=[[LABEL]],
+            output_core_dims=[[COLUMN]],
+            exclude_dims={LABEL},
+            dask="allowed",
+            keep_attrs=True,
+        )
+        out = out.drop_dims(LABEL).assign(memberships=as_memberships(grouped))
+    return out
+
+
+def _recode(labels: Array, partition: Partition) -> Array:
+    known = np.isfinite(labels)
+    return np.where(known, partition(np.where(known, labels, -1).astype(np.int64)), labels)
+
+
+def _over_labels(columns: xr.DataArray, name: str, long_name: str) -> xr.DataArray:
+    array = columns.rename({COLUMN: LABEL}).transpose(LABEL, ...)
+    array = array.assign_coords({LABEL: np.arange(array.sizes[LABEL])})
+    return array.rename(name).assign_attrs(long_name=long_name)
+
+
+# --------------------------------------------------------------------------- does new data fit?
+
+
+def as_dataset(data: Any) -> xr.Dataset:
+    """Return a Dataset of one's own; an unnamed DataArray becomes the variable "data"."""
+    if isinstance(data, xr.Dataset):
+        return data
+    if not isinstance(data, xr.DataArray):
+        rule = f"must be a Dataset or a DataArray, not {type(data).__name__}"
+        raise TypeError(complaint("data", type(data).__name__, rule, "wrap it: xr.DataArray(...)"))
+    taken = {None, *data.coords, *data.dims}
+    return data.to_dataset(name="data" if data.name in taken else data.name)
+
+
+def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
+    """Return a Dataset; a DataArray of any name is the only variable there is."""
+    if isinstance(data, xr.DataArray) and len(names) == 1:
+        data = data.rename(names[0])
+    return as_dataset(data)
+
+
+def new_layout(fitted: Fitted, new: Any) -> Layout:
+    """Return the layout of other data, less the fitted climatology."""
+    layout = layout_like(new, fitted.sampler, fitted.template)
+    if fitted.climatology is None:
+        return layout
+    less = fitted.climatology(as_named(new, list(fitted.template.data_vars)))
+    return layout_like(less, fitted.sampler, fitted.template)
+
+
+def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
+    """Return the layout of other data for the features of ``template``; list what is wrong."""
+    names = list(template.data_vars)
+    dataset = as_named(data, names)
+    problems = [
+        f"the variable {name!r} is missing; {did_you_mean(name, dataset.data_vars)}"
+        for name in names
+        if name not in dataset.data_vars
+    ]
+    if problems:
+        raise ValueError(_unfit(problems))
+    layout = replace_names(sampler, names).arrange(dataset, like=template)
+    check_features("new", layout.features, template)
+    return layout
+
+
+def check_features(parameter: str, features: xr.Dataset, template: xr.Dataset) -> None:
+    """Refuse features that are not those of ``template``; list what is wrong."""
+    if list(features.data_vars) != list(template.data_vars):
+        names = [list(map(str, each.data_vars)) for each in (features, template)]
+        raise ValueError(_unfit([f"it has the variables {names[0]}, not {names[1]}"], parameter))
+    problems = [
+        problem
+        for name in template.data_vars
+        for problem in _differences(features[name], template[name])
+    ]
+    if problems:
+        raise ValueError(_unfit(problems, parameter))
+
+
+def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
+    """Return the sampler for exactly these variables."""
+    assert is_dataclass(sampler)
+    return replace(sampler, vars=tuple(names))
+
+
+def _unfit(problems: list[str], parameter: str = "new") -> str:
+    rule = "does not fit the clustering: " + "; ".join(problems)
+    return complaint(parameter, "data", rule, "rename, select or interpolate it to match")
+
+
+def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
+    """Say in what a variable differs from the fitted one."""
+    name = fitted.name
+    if set(new.dims) != set(fitted.dims):
+        return [f"{name!r} has the feature dims {list(new.dims)}, not {list(fitted.dims)}"]
+    found = []
+    units, expected = new.attrs.get("units"), fitted.attrs.get("units")
+    if None not in (units, expected) and str(units).strip() != str(expected).strip():
+        found.append(f"{name!r} has units {units!r}, not {expected!r}")
+    for dim in fitted.dims:
+        if new.sizes[dim] != fitted.sizes[dim]:
+            found.append(f"{name!r} has {new.sizes[dim]} {dim!r}, not {fitted.sizes[dim]}")
+        elif dim in new.coords and dim in fitted.coords:
+            found += _coordinate_difference(name, new[dim], fitted[dim])
+    return found
+
+
+def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
+    # Rows hold features in rising order, so the direction does not matter.
+    ours, theirs = np.sort(new.values), np.sort(fitted.values)
+    if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
+        # Of the largest value, as metres may be counted in 1e-9 as well.
+        slack = COORDINATE_TOLERANCE * min(1.0, float(np.abs(theirs).max(initial=0)))
+        same = np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
+    else:
+        same = bool(np.array_equal(ours, theirs))
+    dim = fitted.dims[0]
+    return [] if same else [f"{name!r} lies at other values of {dim!r}"]

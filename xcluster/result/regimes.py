@@ -1,0 +1,198 @@
+"""Regimes: how often the labels of a series occur, how long they last and what follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import matrix
+from xcluster.chain.layout import COLUMN, LABEL, Layout
+from xcluster.chain.question import layout_of
+from xcluster.checks import check_integer, check_number, complaint
+from xcluster.labels import UNCLASSIFIED
+from xcluster.result import prediction
+from xcluster.result.assign import Assign
+from xcluster.result.fitted import bound, named
+
+if TYPE_CHECKING:
+    from xcluster.result.clustering import Clustering
+
+Array = NDArray[Any]
+
+
+def regimes(
+    clustering: Clustering,
+    new: xr.Dataset | xr.DataArray | None,
+    min_duration: int,
+    min_similarity: float | None,
+    composites: xr.Dataset | xr.DataArray | None,
+) -> xr.Dataset:
+    """Return the statistics of regimes; see `Clustering.regimes`."""
+    min_duration = check_integer("min_duration", min_duration, minimum=1)
+    if min_similarity is not None:
+        min_similarity = check_number("min_similarity", min_similarity, minimum=-1, maximum=1)
+    if new is None:
+        layout = layout_of(bound(clustering, "regimes"))
+    else:
+        layout = prediction.new_layout(clustering, new)
+    dim = _time(layout)
+    found = matrix.apply(layout, _project(clustering), width=1 + clustering.k).compute()
+    labels = found.isel({COLUMN: 0}).values
+    similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
+    follows = _follows(layout, dim)
+    kept = _filtered(labels, similarity.values, follows, min_similarity, min_duration)
+    out = _statistics(kept, follows, clustering.k)
+    placed = found.isel({COLUMN: 0}).copy(data=kept)
+    partition = replace(clustering.partition, has_noise=True)
+    out = out.assign(
+        labels=prediction.as_labels(placed, partition),
+        similarity=similarity.rename({COLUMN: LABEL}).assign_attrs(long_name="similarity"),
+    )
+    return named(clustering, _with_composites(out, composites, placed, dim))
+
+
+def _time(layout: Layout) -> Hashable:
+    if len(layout.sample_dims) != 1:
+        rule = f"lie over {list(layout.sample_dims)}, and regimes are a series of one dim"
+        raise ValueError(complaint("samples", layout.shape, rule, "use snapshots('time')"))
+    return layout.sample_dims[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Projection:
+    """Label and similarity to each label of rows; travels to blocks."""
+
+    assign: Assign
+    origin: Array
+
+    def __call__(self, X: Array) -> Array:
+        rows = self.assign.chain(X) - self.origin
+        centers = self.assign.centers - self.origin
+        cosine = _unit(rows) @ _unit(centers).T
+        nearest = np.full((len(X), self.assign.partition.n_labels), -1.0)
+        for number, label in enumerate(self.assign.partition.codes):
+            np.maximum(nearest[:, label], cosine[:, number], out=nearest[:, label])
+        return np.column_stack([self.assign.labels(X), nearest])
+
+
+def _project(clustering: Clustering) -> _Projection:
+    centers, counts = clustering.assign.centers, np.asarray(clustering.record.counts)
+    known = np.isfinite(centers).all(axis=1) & (counts > 0)
+    return _Projection(clustering.assign, np.average(centers[known], axis=0, weights=counts[known]))
+
+
+def _unit(rows: Array) -> Array:
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Array = np.divide(rows, length, out=np.zeros(rows.shape), where=length > 0)
+    return unit
+
+
+def _follows(layout: Layout, dim: Hashable) -> Array:
+    """Return whether each step but the first comes directly behind the one before it."""
+    coord = layout.coords.get(dim)
+    if coord is None or coord.dtype.kind not in "fiuM" or coord.size < 3:
+        return np.ones(max(layout.n_points - 1, 0), bool)
+    steps = np.diff(coord.values).astype(np.float64)
+    return np.asarray(np.abs(steps) < 1.5 * np.median(np.abs(steps)))
+
+
+def _filtered(
+    labels: Array, similarity: Array, follows: Array, floor: float | None, shortest: int
+) -> Array:
+    """Return labels, -1 where a step resembles its regime too little or the episode is short."""
+    kept = labels.copy()
+    if floor is not None:
+        classified = kept >= 0
+        own = similarity[kept[classified].astype(int), np.flatnonzero(classified)]
+        kept[np.flatnonzero(classified)[own < floor]] = UNCLASSIFIED
+    for start, stop in _episodes(kept, follows):
+        if stop - start < shortest and kept[start] >= 0:
+            kept[start:stop] = UNCLASSIFIED
+    return kept
+
+
+def _episodes(labels: Array, follows: Array) -> list[tuple[int, int]]:
+    """Return start and end of each run of one label; gaps in time end it."""
+    if not len(labels):
+        return []
+    breaks = np.flatnonzero((labels[1:] != labels[:-1]) | ~follows) + 1
+    edges = [0, *breaks.tolist(), len(labels)]
+    return list(pairwise(edges))
+
+
+def _statistics(labels: Array, follows: Array, k: int) -> xr.Dataset:
+    lengths: list[list[int]] = [[] for _ in range(k)]
+    for start, stop in _episodes(labels, follows):
+        if labels[start] >= 0:
+            lengths[int(labels[start])].append(stop - start)
+    n_steps = max(int(np.isfinite(labels).sum()), 1)
+    total = np.array([sum(each) for each in lengths], float)
+    number = np.array([len(each) for each in lengths])
+    chance = _transitions(labels, follows, k)
+    return xr.Dataset(
+        {
+            "frequency": (LABEL, total / n_steps, _attrs("share of the steps", "1")),
+            "persistence": (LABEL, np.diag(chance), _attrs("probability to stay", "1")),
+            "episodes": (LABEL, number, _attrs("number of episodes")),
+            "duration": (
+                LABEL,
+                np.divide(total, number, out=np.full(k, np.nan), where=number > 0),
+                _attrs("mean duration, in steps"),
+            ),
+            "transitions": ((LABEL, "next_label"), chance, _attrs("transition probability", "1")),
+            "no_regime": ((), (labels < 0).sum() / n_steps, _attrs("share without regime", "1")),
+        },
+        {LABEL: np.arange(k), "next_label": np.arange(k)},
+    )
+
+
+def _attrs(long_name: str, units: str | None = None) -> dict[str, str]:
+    return {"long_name": long_name} if units is None else {"long_name": long_name, "units": units}
+
+
+def _transitions(labels: Array, follows: Array, k: int) -> Array:
+    """Return the probability of the next label, rows that sum to 1; NaN where none is known."""
+    both = follows & (labels[:-1] >= 0) & (labels[1:] >= 0)
+    counts = np.zeros((k, k))
+    np.add.at(counts, (labels[:-1][both].astype(int), labels[1:][both].astype(int)), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    chance: Array = np.divide(counts, total, out=np.full((k, k), np.nan), where=total > 0)
+    return chance
+
+
+def _with_composites(
+    out: xr.Dataset, composites: Any, labels: xr.DataArray, dim: Hashable
+) -> xr.Dataset:
+    """Add the mean of each variable over the steps of each label."""
+    if composites is None:
+        return out
+    data = prediction.as_dataset(composites)
+    for name, array in data.data_vars.items():
+        if dim not in array.dims:
+            rule = f"has no dim {dim!r}"
+            raise ValueError(complaint("composites", name, rule, "leave it out"))
+        if name in out:
+            rule = "is the name of a result"
+            raise ValueError(complaint("composites", name, rule, f"rename(z_{name}=...)"))
+    if dim not in data.dims:
+        rule = f"has no dim {dim!r}"
+        raise ValueError(complaint("composites", list(data), rule, "pass variables along it"))
+    try:
+        data, labels = xr.align(data, labels, join="exact")
+    except ValueError:
+        rule = f"lies at other values of {dim!r} than the regimes"
+        raise ValueError(
+            complaint("composites", list(data), rule, f"select: ds.sel({dim}=labels.{dim})")
+        ) from None
+    numbers = labels.values
+    means = [
+        data.isel({dim: np.flatnonzero(numbers == label)}).mean([dim], keep_attrs=True)
+        for label in range(out.sizes[LABEL])
+    ]
+    return out.merge(xr.concat(means, xr.DataArray(out[LABEL].values, dims=LABEL, name=LABEL)))
