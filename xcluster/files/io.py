@@ -202,16 +202,25 @@ def open(
         aside = kept_aside(source)
         remedy = f"rename {str(aside)!r}, which was being replaced" if aside else "check it"
         raise FileNotFoundError(complaint("path", str(path), "there is no such file", remedy))
-    manifest = checked_manifest(source, read, FORMAT)
+    with storage.ONE_AT_A_TIME:
+        manifest = checked_manifest(source, read, FORMAT)
+        clustering = _fitting_together(manifest, source, trusted)
+        return clustering if data is None else _bound(clustering, manifest, source, data)
+
+
+def _fitting_together(
+    manifest: Mapping[str, Any], path: Path, trusted: Collection[str]
+) -> Clustering:
+    """Return the result of a manifest; refuse one that somebody has sealed again, wrongly."""
     try:
-        clustering = _rebuilt(manifest, storage.arrays(source), source, trusted)
+        clustering = _rebuilt(manifest, storage.arrays(path), path, trusted)
         validity.check(clustering)
     except RefusedError as error:
         raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None
-    except Exception as error:  # a manifest that somebody has sealed again
+    except Exception as error:
         reason = f"its parts do not fit together ({type(error).__name__}: {error})"
-        raise ValueError(unreadable(source, reason)) from error
-    return clustering if data is None else _bound(clustering, manifest, source, data)
+        raise ValueError(unreadable(path, reason)) from error
+    return clustering
 
 
 def _rebuilt(

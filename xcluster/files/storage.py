@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -23,6 +24,10 @@ from xcluster.files.replacing import beside
 
 Write = Callable[[xr.DataTree, Path], None]
 
+ONE_AT_A_TIME = threading.RLock()
+"""Held while files are written or read: the C libraries of netCDF and HDF5 end the process where
+two threads open and close files at once, and xarray's own lock does not cover all of that."""
+
 
 def write(
     path: Path,
@@ -37,7 +42,7 @@ def write(
     write_tree, read = engine(path)
     check_replaceable(path)
     tree = xr.DataTree.from_dict({name: _writable(group) for name, group in groups.items()})
-    with beside(path) as unfinished:
+    with ONE_AT_A_TIME, beside(path) as unfinished:
         with failures:
             write_tree(tree, unfinished)
         checksums = {
