@@ -259,6 +259,34 @@ def test_two_threads_may_save_to_one_place(path, two, pixels):
     assert names(path) == [path.name]
 
 
+BUSY = """
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import xcluster
+
+fit = xcluster.datasets.ocean().isel(latitude=slice(None, None, 6)).cluster.pixels().kmeans(2)
+paths = [Path(sys.argv[1]) / f"{number}.nc" for number in range(3)]
+for path in paths:
+    fit.save(path)
+
+
+def both(number):
+    fit.save(paths[number % 3])
+    return xcluster.open(paths[(number + 1) % 3]).k
+
+
+with ThreadPoolExecutor(4) as pool:
+    print(json.dumps(sorted(set(pool.map(both, range(24))))))
+"""
+
+
+def test_files_saved_and_opened_in_four_threads_do_not_end_the_process(tmp_path):
+    assert run(BUSY, tmp_path) == [2]
+
+
 def test_where_folders_cannot_be_swapped_the_old_one_comes_back(two, tmp_path, monkeypatch):
     path = tmp_path / "a.zarr"
     two.save(path)
