@@ -77,7 +77,9 @@ class Wiring:
 
     def callback(self, name: str, **arguments: Any) -> CustomJS:
         """Return a script of the package that sees the page's sources and these arguments."""
-        return CustomJS(args={"hovered": self.hovered, **arguments}, code=script(name))
+        # A list of its own for each: bokeh 3.7 takes one that two scripts share for a circle.
+        own = {key: [*it] if isinstance(it, list) else it for key, it in arguments.items()}
+        return CustomJS(args={"hovered": self.hovered, **own}, code=script(name))
 
     def _columns(self) -> dict[str, Any]:
         content = self.content
