@@ -285,6 +285,19 @@ def test_the_judge_finds_a_warning_that_leaks():
     assert "leaks RuntimeWarning" in offence(lambda: np.float64(1) / np.zeros(1))
 
 
+@pytest.mark.parametrize(
+    ("action", "found"), [("error", "leaks DeprecationWarning"), ("default", None)]
+)
+def test_the_judge_lets_deprecations_be_where_the_run_does(action, found):
+    def old():
+        warnings.warn_explicit("is old", DeprecationWarning, "of_others.py", 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(action, DeprecationWarning)
+        said = offence(old)
+    assert said is found or said.startswith(found)
+
+
 def test_the_judge_finds_a_call_that_hangs(monkeypatch):
     monkeypatch.setattr(bad_values, "SECONDS", 0.05)
 
