@@ -361,6 +361,8 @@ INTERRUPTED = """
         finally:
             fitting.count_labels = count
 
+    for each in (signal.SIGINT, signal.SIGALRM):  # a shell's jobs in the background ignore Ctrl-C
+        signal.signal(each, signal.default_int_handler)
     pixels.sweep([2, 3]), pixels.gmm(2), lazy.kmeans(2)  # compile, start pools
     before, threads = blas(), threading.active_count()
     expected = pixels.kmeans(4).labels
@@ -370,7 +372,6 @@ INTERRUPTED = """
         "chosen": interrupted(lambda: pixels.kmeans(range(2, 12)).sweep, 4),
     }
 
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
     rng, raised, tried = random.Random(0), 0, int(sys.argv[1])
     for number in range(tried):
         fit = [lambda: pixels.kmeans(9), lambda: pixels.gmm(9), lambda: lazy.kmeans(9)][number % 3]
