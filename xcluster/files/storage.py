@@ -76,34 +76,36 @@ def check_replaceable(path: Path) -> None:
 
 
 def _write_netcdf(tree: xr.DataTree, path: Path) -> None:
-    options = {"fletcher32": True, "zlib": True, "complevel": 1}
+    def options(variable: xr.Variable) -> dict[str, Any]:
+        takes_them = variable.ndim > 0 and variable.dtype.kind in "iufbmM"
+        return {"fletcher32": True, "zlib": True, "complevel": 1} if takes_them else {}
 
-    def takes_them(variable: xr.Variable) -> bool:
-        return variable.ndim > 0 and variable.dtype.kind in "iufbmM"
-
-    tree.to_netcdf(path, engine="netcdf4", encoding=_encoding(tree, options, takes_them))
+    tree.to_netcdf(path, engine="netcdf4", encoding=_encoding(tree, options))
 
 
 def _write_zarr(tree: xr.DataTree, path: Path) -> None:
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
-    options = {"compressors": (ZstdCodec(), Crc32cCodec())}
-    encoding = _encoding(tree, options, lambda variable: True)
+    def options(variable: xr.Variable) -> dict[str, Any]:
+        # Of an array without values xarray would ask for blocks of no length, which Zarr refuses.
+        blocks = {} if variable.size else {"chunks": tuple(max(n, 1) for n in variable.shape)}
+        return {"compressors": (ZstdCodec(), Crc32cCodec()), **blocks}
+
     # Stated, as the user's settings of Zarr may be others. Empty chunks tell a whole file.
     stated: dict[str, Any] = {"zarr_format": 3, "write_empty_chunks": True}
-    tree.to_zarr(path, consolidated=False, encoding=encoding, **stated)
+    tree.to_zarr(path, consolidated=False, encoding=_encoding(tree, options), **stated)
 
 
 def _encoding(
-    tree: xr.DataTree, options: Mapping[str, Any], takes_them: Callable[[xr.Variable], bool]
+    tree: xr.DataTree, options: Callable[[xr.Variable], dict[str, Any]]
 ) -> dict[str, dict[Any, Any]]:
     """Ask for compression, and for the format's own checksum of each block."""
     return {
         node.path: {
             # An encoding given here replaces the variable's own.
-            name: {**variable.encoding, **options}
+            name: {**variable.encoding, **asked}
             for name, variable in node.to_dataset(inherit=False).variables.items()
-            if takes_them(variable)
+            if (asked := options(variable))
         }
         for node in tree.subtree
     }
