@@ -1,6 +1,7 @@
 """What users see by completion is what the documentation lists, and nothing else."""
 
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def test_every_public_attribute_stands_in_the_reference_and_every_entry_exists(n
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
 def test_every_field_is_described_where_the_class_is(noun):
-    parameters = noun.__doc__.split("Parameters\n")[1].split("\n\n")[0]
-    described = re.findall(r"^ {4}(\w[\w, ]*?)(?: :.*)?$", parameters, re.MULTILINE)
+    parameters = inspect.getdoc(noun).split("Parameters\n")[1].split("\n\n")[0]
+    described = re.findall(r"^(\w[\w, ]*?)(?: :.*)?$", parameters, re.MULTILINE)
     assert {name for line in described for name in line.split(", ")} == fields(noun)
 
 
