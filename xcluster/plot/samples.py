@@ -43,7 +43,8 @@ class SamplesPlot:
         Parameters
         ----------
         var : str or int, optional
-            Name of a variable, or number of a component; by default the first variable.
+            Name of a variable, drawn as it is in the data, before `anomaly` and scaling; or number
+            of a component. By default the first variable.
         **keywords
             To `xcluster.plot.maps.map`, ``background="satellite"`` among them. Select one entry
             of further dims with ``sel={"depth": 50}``; of numbers and times the nearest is taken.
