@@ -149,8 +149,9 @@ def named(fitted: Fitted, obj: Labelled) -> Labelled:
     partition = replace(fitted.partition, floor=None, has_noise=False)
     obj = obj.assign_coords({LABEL: obj[LABEL].assign_attrs(partition.attrs)})
     if hasattr(fitted.assign.clusterer, "grid_"):
-        row, column = np.divmod(np.arange(fitted.k), fitted.assign.clusterer.grid_[1])
-        if fitted.k == len(fitted.partition.codes):
+        node = np.argsort(partition.codes)
+        if np.array_equal(partition.codes[node], np.arange(fitted.k)):  # one node a label
+            row, column = np.divmod(node, fitted.assign.clusterer.grid_[1])
             obj = obj.assign_coords(som_row=(LABEL, row), som_col=(LABEL, column))
     if partition.names is None:
         return obj
