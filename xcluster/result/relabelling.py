@@ -139,12 +139,18 @@ class Relabelling(GridArrays):
         matched = recoded(self, matching.mapping(self.labels, theirs, self.k))
         if not isinstance(other, Relabelling):
             return matched
-        lent = range(min(matched.k, other.k))
+        ours, plain = matched.partition, Partition(np.arange(matched.k))
         names, colors = other.partition.names, other.partition.label_colors()
         return matched.relabel(
-            None if names is None else dict(zip(lent, names, strict=False)),
-            colors=dict(zip(lent, colors, strict=False)),
+            _lent(names, ours.label_names(), plain.label_names()) if names else None,
+            colors=_lent(colors, ours.label_colors(), plain.label_colors()),
         )
+
+
+def _lent(theirs: Sequence[str], own: Sequence[str], default: Sequence[str]) -> list[str]:
+    """Return texts of another result; labels beyond it have their own, or the default if taken."""
+    beyond = zip(own[len(theirs) :], default[len(theirs) :], strict=True)
+    return [*theirs[: len(own)], *(text if mine in theirs else mine for mine, text in beyond)]
 
 
 def with_partition(fitted: AnyFitted, partition: Partition, stored: xr.Dataset | None) -> AnyFitted:
