@@ -24,3 +24,28 @@ def test_labels_of_a_matched_map_stand_at_their_own_nodes(pixels):
     ours = fit.centers.set_index(label=("som_row", "som_col")).sst
     np.testing.assert_array_equal(places.sel(som_row=1, som_col=2), ours.sel(som_row=1, som_col=2))
     assert "som_row" not in fit.merge([[0, 1]]).centers.coords
+
+
+def test_labels_that_nobody_named_are_called_by_their_new_numbers(four):
+    merged = four.relabel({0: "tropics"}).merge([[0, 1]])
+    assert merged.partition.label_names() == ("tropics", "label_1", "label_2")
+    assert merged.labels.flag_meanings.split()[-3:] == ["tropics", "label_1", "label_2"]
+    turned = four.relabel({0: "tropics"}).match((four.labels + 1) % 4)
+    assert turned.partition.label_names() == ("label_0", "tropics", "label_2", "label_3")
+
+
+def test_a_label_without_partner_gives_up_a_name_and_a_color_that_another_one_lends(pixels, four):
+    reference = pixels.kmeans(3).relabel(["warm", "cold", "mild"])
+    matched = four.relabel(["tropics", "warm", "cold", "mild"]).match(reference)
+    assert matched.partition.label_names() == ("warm", "cold", "mild", "label_3")
+    assert len(set(matched.partition.label_colors())) == 4
+    alone = four.relabel(["a", "b", "c", "d"]).match(reference).partition.label_names()[3]
+    assert alone in "abcd"
+    few = pixels.kmeans(2).match(four.relabel(["a", "b", "c", "d"]))
+    assert set(few.partition.label_names()) <= set("abcd")
+
+
+@pytest.mark.parametrize("names", [[" ", "b", "c", "d"], {3: ""}, {0: "\n"}])
+def test_a_name_that_shows_nothing_is_refused(four, names):
+    with pytest.raises(ValueError, match=r"^names='[^=]*': is blank"):
+        four.relabel(names)

@@ -69,7 +69,17 @@ class Partition:
 
     def label_names(self) -> tuple[str, ...]:
         """Return the name of each label."""
-        return self.names or tuple(f"label_{label}" for label in range(self.n_labels))
+        return self.names or default_names(self.n_labels)
+
+    def _own_names(self) -> list[str | None] | None:
+        """Return the name of each label, None for those that only tell the number."""
+        if self.names is None:
+            return None
+        numbers = default_names(self.n_labels)
+        return [
+            None if name == number else name
+            for name, number in zip(self.names, numbers, strict=True)
+        ]
 
     def label_colors(self) -> tuple[str, ...]:
         """Return the colour of each label, as hexadecimal text."""
@@ -94,14 +104,14 @@ class Partition:
         """Return the partition whose labels are ``mapping[label]``; names and colours move too.
 
         A colour belongs to a name: labels with names keep theirs, those without have the colours
-        of their new numbers.
+        of their new numbers. A default name tells a number, and is that of the new one.
         """
         mapping = np.asarray(mapping)
         colors = self.colors if self.names is None else self.label_colors()
         moved = replace(self, codes=mapping[self.codes], names=None, colors=None)
         return replace(
             moved,
-            names=_moved(self.names, mapping, moved.label_names()),
+            names=_moved(self._own_names(), mapping, moved.label_names()),
             colors=_moved(colors, mapping, moved.label_colors()),
         )
 
@@ -109,7 +119,7 @@ class Partition:
         """Return the partition with names and colours; either may be None, or a mapping."""
         partition = self
         if names is not None:
-            new = _for_each("names", names, self.label_names(), check_text)
+            new = _for_each("names", names, self.label_names(), _shown_name)
             duplicate = {name for name in new if new.count(name) > 1}
             if duplicate:
                 rule = f"gives {sorted(duplicate)} twice"
@@ -121,14 +131,19 @@ class Partition:
         return partition
 
 
+def default_names(n: int) -> tuple[str, ...]:
+    """Return the names of labels that nobody named: their numbers."""
+    return tuple(f"label_{label}" for label in range(n))
+
+
 def _moved(
-    texts: tuple[str, ...] | None, mapping: Array, default: tuple[str, ...]
+    texts: Sequence[str | None] | None, mapping: Array, default: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     """Return texts of the new labels: of the first old one, or the default where there is none."""
     if texts is None:
         return None
     first = {int(new): texts[old] for old, new in reversed(list(enumerate(mapping)))}
-    return tuple(first.get(new, text) for new, text in enumerate(default))
+    return tuple(first.get(new) or text for new, text in enumerate(default))
 
 
 def _for_each(
@@ -147,6 +162,14 @@ def _for_each(
         rule = f"must give one text for each of the {len(current)} labels"
         raise ValueError(complaint(parameter, given, rule, "or a mapping of some labels"))
     return tuple(checked(parameter, each) for each in given)
+
+
+def _shown_name(parameter: str, name: Any) -> str:
+    """Return a name that leaves something to read; CF tells names apart by their spaces."""
+    if not check_text(parameter, name).strip():
+        rule = "is blank, and a legend would show nothing"
+        raise ValueError(complaint(parameter, name, rule, "leave the label out to keep its name"))
+    return str(name)
 
 
 def _hexadecimal(parameter: str, color: Any) -> str:
