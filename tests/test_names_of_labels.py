@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import xcluster
+
 
 @pytest.fixture(scope="module")
 def pixels(ocean):
@@ -49,3 +51,17 @@ def test_a_label_without_partner_gives_up_a_name_and_a_color_that_another_one_le
 def test_a_name_that_shows_nothing_is_refused(four, names):
     with pytest.raises(ValueError, match=r"^names='[^=]*': is blank"):
         four.relabel(names)
+
+
+def test_memberships_of_a_file_stay_lazy_where_labels_merge_or_match(pixels, tmp_path, computes):
+    fit = pixels.pca(2).gmm(3)
+    fit.save(tmp_path / "fit.zarr")
+    opened = xcluster.open(tmp_path / "fit.zarr")
+    before = computes()
+    merged = opened.merge([[0, 1]])
+    assert computes() == before
+    turned = opened.match((fit.labels + 1) % 3)
+    assert computes() == before + 1  # of the labels, which tell the partners
+    assert merged.memberships.chunks
+    assert turned.memberships.chunks
+    np.testing.assert_allclose(merged.memberships, fit.merge([[0, 1]]).memberships, atol=1e-6)

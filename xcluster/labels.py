@@ -55,10 +55,13 @@ class Partition:
         return np.asarray(table[np.maximum(raw, -1)])
 
     def memberships(self, raw: Array) -> Array:
-        """Return memberships (n, n_raw) as (n, n_labels): those of merged labels add up."""
+        """Return memberships (n, n_raw) as (n, n_labels): those of merged labels add up.
+
+        Lazy ones, as those of a file, stay lazy.
+        """
         together = np.zeros((len(self.codes), self.n_labels), raw.dtype)
         together[np.arange(len(self.codes)), self.codes] = 1
-        return np.asarray(raw @ together)
+        return raw @ together
 
     def classify(self, labels: Array, memberships: Array) -> Array:
         """Return the labels, unclassified where no membership exceeds the floor."""
