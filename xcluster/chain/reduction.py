@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
-from xcluster.chain.layout import COLUMN, Layout, flat_features
+from xcluster.chain.layout import COLUMN, Layout, flat_features, upright
 from xcluster.chain.steps import keeps_columns
 from xcluster.checks import complaint
 
@@ -148,6 +148,6 @@ def _places(template: xr.DataArray) -> Sequence[str]:
         return [""]
     places = [""]
     for dim in sorted(template.dims, key=str):
-        values = np.sort(template[dim].values)
+        values = upright(template, (dim,))[dim].values
         places = [f"{place} {value}" for place in places for value in values]
     return places

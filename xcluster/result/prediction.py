@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import matrix
-from xcluster.chain.layout import COLUMN, COORDINATE_TOLERANCE, LABEL, Layout
+from xcluster.chain.layout import (
+    COLUMN,
+    COORDINATE_TOLERANCE,
+    LABEL,
+    Layout,
+    Variable,
+    upright,
+)
 from xcluster.checks import complaint, did_you_mean
 from xcluster.labels import FILL_VALUE, UNCLASSIFIED, Partition
 from xcluster.result.assign import Assign
 
 if TYPE_CHECKING:
+    from xcluster.chain.anomaly import Climatology
     from xcluster.chain.samplers import Sampler
     from xcluster.result.fitted import Fitted
 
@@ -144,15 +152,63 @@ def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
 
 def new_layout(fitted: Fitted, new: Any) -> Layout:
     """Return the layout of other data, less the fitted climatology."""
-    layout = layout_like(new, fitted.sampler, fitted.template)
+    layout = _layout_in_order(new, fitted)
     if fitted.climatology is None:
         return layout
-    less = fitted.climatology(as_named(new, list(fitted.template.data_vars)))
-    return layout_like(less, fitted.sampler, fitted.template)
+    data = as_named(new, list(fitted.template.data_vars))
+    return _layout_in_order(_anomalies(data, fitted.climatology, fitted.template), fitted)
+
+
+def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
+    """Return the layout of other data, whatever the order of its features."""
+    layout = _arranged(data, fitted.sampler, fitted.template)
+    variables = {
+        name: _in_order(variable, fitted.template[name])
+        for name, variable in layout.variables.items()
+    }
+    layout = replace(layout, variables=variables)
+    check_features("new", layout.features, fitted.template)
+    return layout
+
+
+def _in_order(variable: Variable, fitted: xr.DataArray) -> Variable:
+    """Return a variable with its features in the fitted order; lazy where it is."""
+    if variable.levels is not None:  # which are sorted, or were refused
+        return variable
+    array = variable.array
+    places = _places(array, fitted.coords, fitted.dims)
+    # Falling coordinates are turned round where rows are put together.
+    moved = {
+        dim: each for dim, each in places.items() if not _is_same_order(array[dim], fitted[dim])
+    }
+    return replace(variable, array=array.isel(moved)) if moved else variable
+
+
+def _anomalies(data: xr.Dataset, climatology: Climatology, template: xr.Dataset) -> xr.Dataset:
+    """Return data less a climatology, which is on the fitted grid and has to be met on it."""
+    grid: dict[Hashable, xr.DataArray] = dict(template.coords)
+    for dim, values in (climatology.coords or {}).items():
+        grid[dim] = xr.DataArray(values, dims=dim)
+    places = _places(data, grid, data.dims)
+    there = {dim: _slice_or_array(each) for dim, each in places.items()}
+    back = {dim: _slice_or_array(np.argsort(each)) for dim, each in places.items()}
+    return climatology(data.isel(there)).isel(back)
+
+
+def _slice_or_array(places: Array) -> slice | Array:
+    """Return a slice for all places backwards: one step for dask, and a view in memory."""
+    backwards = np.array_equal(places, np.arange(len(places))[::-1])
+    return slice(None, None, -1) if backwards else places
 
 
 def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     """Return the layout of other data for the features of ``template``; list what is wrong."""
+    layout = _arranged(data, sampler, template)
+    check_features("new", layout.features, template)
+    return layout
+
+
+def _arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     names = list(template.data_vars)
     dataset = as_named(data, names)
     problems = [
@@ -162,9 +218,7 @@ def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     ]
     if problems:
         raise ValueError(_unfit(problems))
-    layout = replace_names(sampler, names).arrange(dataset, like=template)
-    check_features("new", layout.features, template)
-    return layout
+    return replace_names(sampler, names).arrange(dataset, like=template)
 
 
 def check_features(parameter: str, features: xr.Dataset, template: xr.Dataset) -> None:
@@ -210,13 +264,42 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
 
 
 def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
-    # Rows hold features in rising order, so the direction does not matter.
-    ours, theirs = np.sort(new.values), np.sort(fitted.values)
+    dim = fitted.dims[0]
+    if not _is_same_set(new.values, fitted.values):
+        return [f"{name!r} lies at other values of {dim!r}"]
+    return [] if _is_same_order(new, fitted) else [f"{name!r} has another order of {dim!r}"]
+
+
+def _is_same_set(new: Array, fitted: Array) -> bool:
+    """Whether coordinates hold the same values, in any order."""
+    ours, theirs = np.sort(new), np.sort(fitted)
     if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
         # Of the largest value, as metres may be counted in 1e-9 as well.
         slack = COORDINATE_TOLERANCE * min(1.0, float(np.abs(theirs).max(initial=0)))
-        same = np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
-    else:
-        same = bool(np.array_equal(ours, theirs))
-    dim = fitted.dims[0]
-    return [] if same else [f"{name!r} lies at other values of {dim!r}"]
+        return np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
+    return bool(np.array_equal(ours, theirs))
+
+
+def _is_same_order(new: xr.DataArray, fitted: xr.DataArray) -> bool:
+    """Whether rows hold features in one order, which for falling coordinates is turned round."""
+    ours, theirs = (upright(each, each.dims).values for each in (new, fitted))
+    return np.array_equal(np.argsort(ours, kind="stable"), np.argsort(theirs, kind="stable"))
+
+
+def _places(
+    new: xr.DataArray | xr.Dataset,
+    fitted: Mapping[Hashable, xr.DataArray],
+    dims: Iterable[Hashable],
+) -> dict[Hashable, Array]:
+    """Return where the fitted coordinates lie along those dims that hold them in another order."""
+    places = {}
+    for dim in dims:
+        if dim not in fitted or dim not in new.coords or new.sizes[dim] != fitted[dim].size:
+            continue
+        ours, theirs = new[dim].values, fitted[dim].values
+        if _is_same_set(ours, theirs):
+            rank = np.argsort(np.argsort(theirs, kind="stable"))
+            place = np.argsort(ours, kind="stable")[rank]
+            if not np.array_equal(place, np.arange(len(place))):
+                places[dim] = place
+    return places
