@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import xcluster
 
@@ -65,3 +66,12 @@ def test_memberships_of_a_file_stay_lazy_where_labels_merge_or_match(pixels, tmp
     assert merged.memberships.chunks
     assert turned.memberships.chunks
     np.testing.assert_allclose(merged.memberships, fit.merge([[0, 1]]).memberships, atol=1e-6)
+
+
+def test_writing_to_centres_does_not_change_the_result(four):
+    expected = four.centers.copy(deep=True)
+    taken = four.centers
+    taken["sst"] = taken.sst + 273.15
+    taken.wind_speed[:] = 0
+    taken.label.attrs.clear()
+    xr.testing.assert_identical(four.centers, expected)

@@ -24,7 +24,7 @@ Array = NDArray[Any]
 class Centers(Fitted):
     """The arrays of a `Clustering` that lie over the feature dims, in data units."""
 
-    @cached_property
+    @property
     def centers(self) -> xr.Dataset:
         """Centre of each label in data units, over (``label``, feature dims).
 
@@ -38,6 +38,10 @@ class Centers(Fitted):
         >>> fit.centers.vs.dims, fit.centers.vs.units
         (('label', 'depth'), 'km s-1')
         """
+        return self._centers.copy(deep=True)
+
+    @cached_property
+    def _centers(self) -> xr.Dataset:
         return _as_features(self, by_label(self, self._raw_centers))
 
     def back_projection(self, u: float = 0.5, weighted: bool = False) -> xr.Dataset:
