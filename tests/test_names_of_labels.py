@@ -1,10 +1,20 @@
 """Names, colours, nodes and flags of labels, whatever becomes of their numbers."""
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
 
 import xcluster
+
+mpl.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +85,20 @@ def test_writing_to_centres_does_not_change_the_result(four):
     taken.wind_speed[:] = 0
     taken.label.attrs.clear()
     xr.testing.assert_identical(four.centers, expected)
+
+
+# ----------------------------------------------------------------------------------- in figures
+
+
+def test_colours_of_a_tree_are_those_of_its_labels(pixels):
+    with pytest.raises(ValueError, match=r"^colors=\['red'\]: the leaves have colours already"):
+        pixels.hac(3).plot.dendrogram(colors=["red"])
+
+
+@pytest.mark.parametrize(
+    "limits", [{"vmin": 0}, {"vmax": 2.0, "vmin": 0.0}, {"norm": plt.Normalize(0, 1)}]
+)
+def test_a_map_of_labels_has_no_scale_to_limit(four, limits):
+    with pytest.raises(ValueError, match=r"^(vmin|vmax|norm)=.*: labels have one colour each"):
+        four.plot.map(**limits)
+    assert not plt.get_fignums()

@@ -71,7 +71,8 @@ def dendrogram(
     Raises
     ------
     ValueError
-        If ``linkage`` is not a table of merges, or there are fewer colours than labels.
+        If ``linkage`` is not a table of merges, there are fewer colours than labels, or both
+        ``colors`` and ``leaf_colors`` are given.
 
     Examples
     --------
@@ -90,6 +91,10 @@ def dendrogram(
         remedy = "only hierarchical clusterings have a tree: use .hac()"
         raise ValueError(complaint("linkage", np.shape(linkage), rule, remedy))
     check_integer("p", p, minimum=2)
+    if colors is not None and leaf_colors is not None:
+        rule = "the leaves have colours already, those of their labels"
+        remedy = "change these: result.relabel(colors=...), or leave leaf_colors out"
+        raise ValueError(complaint("colors", colors, rule, remedy))
     merges[:, 2] = _rising(merges[:, 2])
     ax = single_axes(ax, figsize, (9.0, 4.5))
     paint = _by_cut(merges, cut, colors) if leaf_colors is None else _by_leaf(merges, leaf_colors)

@@ -48,8 +48,13 @@ class Style(Protocol):
 
 
 def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
-    """Return the style of a label map or of any other variable."""
+    """Return the style of a label map, which has no limits, or of any other variable."""
     if has_flags(da):
+        for name, limit in limits.items():
+            if limit is not None:
+                rule = "labels have one colour each, and no scale between them"
+                remedy = "leave it out; relabel(colors=...) or cmap= change their colours"
+                raise ValueError(complaint(name, limit, rule, remedy))
         return LabelStyle(flags_of(da), name_of(da), cmap)
     if np.issubdtype(da.dtype, np.bool_):
         da = da.astype(np.uint8)
