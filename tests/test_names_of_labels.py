@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import xcluster
+from xcluster.plot import matrices
 
 mpl.use("agg")
 
@@ -102,3 +103,13 @@ def test_a_map_of_labels_has_no_scale_to_limit(four, limits):
     with pytest.raises(ValueError, match=r"^(vmin|vmax|norm)=.*: labels have one colour each"):
         four.plot.map(**limits)
     assert not plt.get_fignums()
+
+
+@pytest.mark.filterwarnings("ignore:.*every sample is noise")
+def test_centres_of_noise_alone_are_refused_with_the_reason(pixels):
+    series = xr.DataArray(np.random.default_rng(0).normal(size=(9, 4, 5)), dims=("time", "y", "x"))
+    for samples in (pixels, series.cluster.pixels(dim="time"), series.cluster.snapshots("time")):
+        with pytest.raises(ValueError, match=r"^k=0: no labels: every sample is noise\."):
+            samples.dbscan(eps=1e-9).plot.centers()
+    with pytest.raises(ValueError, match=r"^shape=\(0, 2\): a table needs a row"):
+        matrices.features(xr.DataArray(np.empty((0, 2))))

@@ -168,6 +168,11 @@ class ClusteringPlot(MethodPlots):
         -------
         list of Line2D, FacetGrid, or AxesImage
 
+        Raises
+        ------
+        ValueError
+            If there is no label, as where every sample is noise, or no such variable.
+
         Examples
         --------
         >>> import matplotlib
@@ -180,6 +185,9 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.centers import curves, fields, table
 
+        if not self.clustering.k:
+            rule = "no labels: every sample is noise"
+            raise ValueError(complaint("k", 0, rule, "cluster with other parameters"))
         centers = self.clustering.centers
         ndim = {name: array.ndim - 1 for name, array in centers.data_vars.items()}
         widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))

@@ -132,6 +132,9 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
     >>> [text.get_text() for text in features(da).axes.texts]
     ['28', '6', '4.5', '9.5']
     """
+    if not da.size:
+        rule = "a table needs a row and a column at least"
+        raise ValueError(complaint("shape", da.shape, rule, "pass entries with features"))
     looks = {"cmap": "cividis", "axis_names": False, **kwargs}
     if not scaled:
         return _table(da, "{:.2f}", **looks)
