@@ -214,6 +214,40 @@ def test_a_gap_in_time_ends_an_episode(weather, fit):
     xr.testing.assert_equal(found.labels, whole.labels.isel(time=days))
 
 
+@pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
+def test_a_gap_ends_an_episode_in_every_calendar(calendar):
+    days = xr.date_range(
+        "2000-01-01", periods=20, calendar=calendar, use_cftime=calendar != "standard"
+    )
+    fit = labelled([0, 0, 0, 0, 1, 1, 2])
+    found = fit.regimes(fit.samples.data.assign_coords(time=days[[0, 1, 10, 11, 12, 13, 14]]))
+    np.testing.assert_array_equal(found.episodes, [2, 1, 1])
+    np.testing.assert_array_equal(found.duration, [2, 2, 1])
+
+
+@pytest.mark.parametrize("calendar", ["standard", "noleap"])
+def test_time_runs_forwards_in_whatever_order_the_steps_are(calendar):
+    sequence = [0, 0, 0, 1, 1, 0, 2, 0, 0, 1]
+    time = xr.date_range(
+        "2000-01-01", periods=10, calendar=calendar, use_cftime=calendar != "standard"
+    )
+    fit = labelled(sequence)
+    new = fit.samples.data.assign_coords(time=time)
+    forwards = fit.regimes(new, min_duration=2)
+    for order in (slice(None, None, -1), [3, 9, 0, 1, 7, 5, 8, 2, 6, 4]):
+        found = fit.regimes(new.isel(time=order), min_duration=2)
+        xr.testing.assert_equal(found.drop_dims("time"), forwards.drop_dims("time"))
+        xr.testing.assert_equal(found.labels, forwards.labels.isel(time=order))
+
+
+def test_noise_alone_has_no_regimes(weather):
+    with pytest.warns(UserWarning, match="every sample is noise"):
+        fit = weather.cluster.snapshots("time").hdbscan(min_cluster_size=500)
+    for call in (fit.regimes, fit.plot.transitions):
+        with pytest.raises(ValueError, match="every sample is noise"):
+            call()
+
+
 def test_composites_are_means_of_other_variables(weather, fit):
     rain = weather.isel(lat=0, lon=5, drop=True).rename("rain") ** 2
     found = fit.regimes(composites=rain)

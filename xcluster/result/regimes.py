@@ -42,13 +42,18 @@ def regimes(
     else:
         layout = prediction.new_layout(clustering, new)
     dim = _time(layout)
+    if not clustering.k:
+        rule = "gave no labels: every sample is noise"
+        remedy = "cluster with other parameters"
+        raise ValueError(complaint("method", clustering.method, rule, remedy))
     found = matrix.apply(layout, _project(clustering), width=1 + clustering.k).compute()
-    labels = found.isel({COLUMN: 0}).values
     similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
-    follows = _follows(layout, dim)
-    kept = _filtered(labels, similarity.values, follows, min_similarity, min_duration)
+    placed = found.isel({COLUMN: 0}).copy()
+    order, follows = _series(layout, dim)
+    labels = placed.values[order]
+    kept = _filtered(labels, similarity.values[:, order], follows, min_similarity, min_duration)
     out = _statistics(kept, follows, clustering.k)
-    placed = found.isel({COLUMN: 0}).copy(data=kept)
+    placed.values[order] = kept
     partition = replace(clustering.partition, has_noise=True)
     out = out.assign(
         labels=prediction.as_labels(placed, partition),
@@ -93,13 +98,25 @@ def _unit(rows: Array) -> Array:
     return unit
 
 
-def _follows(layout: Layout, dim: Hashable) -> Array:
-    """Return whether each step but the first comes directly behind the one before it."""
+def _series(layout: Layout, dim: Hashable) -> tuple[Array, Array]:
+    """Return the order of time, and whether each step but the first directly follows another."""
+    order, follows = np.arange(layout.n_points), np.ones(max(layout.n_points - 1, 0), bool)
     coord = layout.coords.get(dim)
-    if coord is None or coord.dtype.kind not in "fiuM" or coord.size < 3:
-        return np.ones(max(layout.n_points - 1, 0), bool)
-    steps = np.diff(coord.values).astype(np.float64)
-    return np.asarray(np.abs(steps) < 1.5 * np.median(np.abs(steps)))
+    if coord is None or not _is_time(coord) or coord.size < 2:
+        return order, follows
+    order = np.argsort(coord.values, kind="stable")
+    steps = np.diff(coord.values[order])
+    if steps.dtype == object:
+        steps = np.array([step.total_seconds() for step in steps])
+    steps = steps.astype(np.float64)
+    if len(steps) > 1:
+        follows = np.asarray(steps < 1.5 * np.median(steps))
+    return order, follows
+
+
+def _is_time(coord: xr.DataArray) -> bool:
+    """Whether values have a distance; dates of other calendars than the usual are objects."""
+    return coord.dtype.kind in "fiuMm" or isinstance(coord.to_index(), xr.CFTimeIndex)
 
 
 def _filtered(
