@@ -9,6 +9,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import Pipeline
 
 import xcluster
+from xcluster.chain.question import layout_of
 
 EARTH_KM2 = 4 * np.pi * 6371.0088**2
 
@@ -111,6 +112,31 @@ def test_areas_follow_bounds_where_there_are_any():
     )
     report = ds.cluster.pixels("a").kmeans(2).report()
     np.testing.assert_allclose(report["area_km2"], EARTH_KM2 / 2)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_areas_do_not_depend_on_where_longitudes_jump(ocean, step):
+    ocean = ocean.isel(longitude=slice(None, None, step))
+    expected = ocean.cluster.pixels().kmeans(3).report()
+    positive = ocean.assign_coords(longitude=ocean.longitude % 360)
+    for ds in (positive, positive.roll(longitude=7, roll_coords=True)):
+        report = ds.cluster.pixels().kmeans(3).report()
+        np.testing.assert_allclose(report["area_km2"], expected["area_km2"])
+
+
+def test_area_weights_of_cells_do_not_depend_on_where_longitudes_jump():
+    lat, lon = np.array([-60.0, 0.0, 60.0]), np.array([120.0, 150, 180, 210, 240])
+    bounds = xr.DataArray(np.stack([lat - 30, lat + 30], axis=1), dims=("lat", "nv"))
+    turned = (lon + 180) % 360 - 180
+    ours, theirs = (
+        xr.Dataset(
+            {"a": (("lat", "lon"), np.arange(15.0).reshape(3, 5)), "edges": bounds},
+            {"lat": ("lat", lat, {"bounds": "edges"}), "lon": each},
+        )
+        for each in (turned, lon)
+    )
+    weights = [layout_of(ds.cluster.pixels("a").weights("area")).weight for ds in (ours, theirs)]
+    np.testing.assert_allclose(*weights)
 
 
 def test_there_is_no_area_without_latitude_and_longitude(bands):

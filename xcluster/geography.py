@@ -59,9 +59,11 @@ def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
         return None
     if latitude.ndim != 1 or longitude.ndim != 1 or min(latitude.size, longitude.size) < 2:
         return None
-    south_north = np.clip(_edges(latitude, data), -90, 90)
+    south_north = np.clip(_edges(latitude, data, latitude.values.astype(np.float64)), -90, 90)
     height = np.abs(np.diff(np.sin(np.deg2rad(south_north)), axis=1)[:, 0])
-    width = np.abs(np.deg2rad(np.diff(_edges(longitude, data), axis=1)[:, 0]))
+    # From 359 to 0, or from 179 to -180, is one degree wherever along the axis it is.
+    eastward = np.unwrap(longitude.values.astype(np.float64), period=360)
+    width = np.abs(np.deg2rad(np.diff(_edges(longitude, data, eastward), axis=1)[:, 0]))
     area = EARTH_RADIUS_KM**2 * height[:, None] * np.minimum(width, 2 * np.pi)[None, :]
     return xr.DataArray(area, dims=latitude.dims + longitude.dims, attrs={"units": "km2"})
 
@@ -79,11 +81,11 @@ def _bounds(axis: xr.DataArray, data: xr.Dataset) -> NDArray[Any] | None:
     return np.asarray(bounds.transpose(axis.dims[0], ...).values, dtype=np.float64)
 
 
-def _edges(axis: xr.DataArray, data: xr.Dataset) -> NDArray[Any]:
+def _edges(axis: xr.DataArray, data: xr.Dataset, centres: NDArray[Any]) -> NDArray[Any]:
+    """Return the edges (n, 2) of cells: the bounds that ``data`` holds, else midway."""
     bounds = _bounds(axis, data)
     if bounds is not None:
         return bounds
-    centres = axis.values.astype(np.float64)
     middle = (centres[1:] + centres[:-1]) / 2
     first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
     edges = np.concatenate([[first], middle, [last]])
