@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from xcluster.record import Record
 from xcluster.result.assign import Assign
 from xcluster.result.centers import raw_centers
 from xcluster.result.clustering import Clustering
+from xcluster.result.output import check_free
 from xcluster.result.relabelling import with_partition
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ FORMAT = 1
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
+ROLES = ("mask", "weights", "likeliest", "row")
+"""Of arrays beside labels and memberships; also their names, unless the user has such a name."""
+
 
 # -------------------------------------------------------------------------------------- writing
 
@@ -50,9 +54,10 @@ SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 def save(clustering: Clustering, path: StrPath) -> None:
     """Write a result; see `Clustering.save`."""
     arrays: dict[str, Array] = {}
-    manifest = _manifest(clustering, arrays)
+    root, own = _root(clustering)
+    manifest = {**_manifest(clustering, arrays), "own": own}
     groups = {
-        "/": _root(clustering),
+        "/": root,
         "/centers": clustering.centers,
         "/scores": _scores(clustering),
         "/model": _model_arrays(arrays),
@@ -61,22 +66,40 @@ def save(clustering: Clustering, path: StrPath) -> None:
     storage.write(check_path("path", path), groups, manifest, named_failures(layout))
 
 
-def _root(clustering: Clustering) -> xr.Dataset:
+def _root(clustering: Clustering) -> tuple[xr.Dataset, dict[str, str]]:
+    """Return what lies over the samples, and the name of each array that is no label map.
+
+    Coordinates of the user's keep their names; ours make way.
+    """
+    check_free(clustering.labels, ("labels", "memberships"))
     dataset = clustering.to_dataset()
-    samples = clustering.samples
-    if samples is not None and samples.mask is not None:
-        dataset = dataset.assign(mask=samples.mask.astype(np.int8).drop_vars(samples.mask.coords))
-    if samples is not None and isinstance(samples.weighting, xr.DataArray):
-        dataset = dataset.assign(weights=samples.weighting.drop_vars(samples.weighting.coords))
+    arrays = _own_arrays(clustering)
+    names = {role: _free(role, {*dataset.variables, *dataset.dims}) for role in arrays}
+    return dataset.assign({names[role]: array for role, array in arrays.items()}), names
+
+
+def _own_arrays(clustering: Clustering) -> dict[str, xr.DataArray]:
+    """Return what a result needs beside its labels, by its role."""
+    samples, arrays = clustering.samples, {}
+    if samples is not None:
+        layout = layout_of(samples)  # as the fit saw them, on the grid of the samples
+        if layout.mask is not None:
+            arrays["mask"] = layout.mask.astype(np.int8)
+        if layout.weight is not None and not isinstance(samples.weighting, str):
+            arrays["weights"] = layout.weight.drop_encoding()
     if clustering.partition.floor is not None:
         # The labels without a floor, as merging and other floors start from them.
         plain = dataclasses.replace(clustering.partition, floor=None)
-        dataset = dataset.assign(
-            likeliest=with_partition(clustering, plain, clustering.stored).labels
-        )
+        arrays["likeliest"] = with_partition(clustering, plain, clustering.stored).labels
     if clustering.rows is not None:
-        dataset = dataset.assign(row=clustering.rows)
-    return dataset
+        arrays["row"] = clustering.rows
+    return arrays
+
+
+def _free(name: str, taken: Collection[Hashable]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _scores(clustering: Clustering) -> xr.Dataset:
@@ -215,6 +238,7 @@ def _fitting_together(
     try:
         clustering = _rebuilt(manifest, storage.arrays(path), path, trusted)
         validity.check(clustering)
+        repr(clustering)  # reads the rest of what a manifest says
     except RefusedError as error:
         raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None
     except Exception as error:
@@ -245,6 +269,7 @@ def _rebuilt(
         arrays["centers"],
     )
     root = storage.decoded(path, "/")
+    own = _own(root, manifest)
     return Clustering(
         method=manifest["method"],
         sampler=_sampler(manifest["sampler"]),
@@ -253,12 +278,12 @@ def _rebuilt(
         record=_record(manifest["record"]),
         sweep=_sweep(manifest, storage.decoded(path, "scores")),
         attrs=dict(root.attrs),
-        stored=_stored(root),
+        stored=_stored(root, own, assign.is_soft),
         means=arrays.get("means"),
         climatology=None
         if manifest["climatology"] is None
         else decode(manifest["climatology"], arrays, trusted),
-        rows=root["row"].compute() if "row" in root else None,
+        rows=own["row"].rename("row").compute() if "row" in own else None,
     )
 
 
@@ -273,10 +298,18 @@ def _sampler(entry: Mapping[str, Any]) -> Sampler:
     return sampler
 
 
-def _stored(root: xr.Dataset) -> xr.Dataset:
+def _own(root: xr.Dataset, manifest: Mapping[str, Any]) -> dict[str, xr.DataArray]:
+    """Return the arrays that are ours, by their role."""
+    names = manifest.get("own")
+    if names is None:  # an older file, where only what is no coordinate can be ours
+        names = {role: role for role in ROLES if role in root.data_vars}
+    return {role: root[name] for role, name in names.items()}
+
+
+def _stored(root: xr.Dataset, own: Mapping[str, xr.DataArray], is_soft: bool) -> xr.Dataset:
     """Return labels, before any floor on memberships, and memberships."""
-    labels = root["likeliest" if "likeliest" in root else "labels"].rename("labels")
-    kept = [name for name in ("memberships",) if name in root]
+    labels = own.get("likeliest", root["labels"]).rename("labels")
+    kept = ["memberships"] if is_soft else []
     return root[kept].assign(labels=labels).drop_attrs(deep=False)
 
 
@@ -323,14 +356,14 @@ def _bound(
     stored = clustering.stored
     assert stored is not None
     check_same_grid("data", layout, stored["labels"])
-    root = storage.decoded(path, "/")
+    own = _own(storage.decoded(path, "/"), manifest)
     sampler = dataclasses.replace(clustering.sampler, vars=tuple(layout.variables))  # type: ignore
     samples = Samples(
         as_dataset(data),
         sampler,
         steps=_steps(clustering, manifest["over"]),
-        mask=root["mask"].astype(bool) if "mask" in root else None,
-        weighting=root["weights"] if "weights" in root else manifest["weighting"],
+        mask=own["mask"].astype(bool) if "mask" in own else None,
+        weighting=own.get("weights", manifest["weighting"]),
         random_state=clustering.record.random_state,
         climatology=clustering.climatology,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xcluster.checks import complaint
 from xcluster.result import formatting, tables
 from xcluster.result.arrays import GridArrays
 from xcluster.result.fitted import bound
@@ -71,6 +72,11 @@ class Output(GridArrays):
     def to_dataset(self) -> xr.Dataset:
         """Return labels, and memberships of a soft method, as one Dataset.
 
+        Raises
+        ------
+        ValueError
+            If the data have a coordinate or dim of that name.
+
         Examples
         --------
         >>> import xcluster
@@ -82,6 +88,7 @@ class Output(GridArrays):
         arrays = {"labels": self.labels}
         if self.is_soft:
             arrays["memberships"] = self.memberships
+        check_free(self.labels, arrays)
         return xr.Dataset(arrays, attrs=dict(self.attrs))
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -180,3 +187,12 @@ class Output(GridArrays):
 
     def _repr_html_(self) -> str:
         return formatting.html(self._whole)
+
+
+def check_free(labels: xr.DataArray, names: Iterable[str]) -> None:
+    """Refuse coordinates and dims of the user's that an array of the result is called."""
+    taken = [name for name in names if name in labels.coords or name in labels.dims]
+    if taken:
+        rule = "is the name of an array of the result"
+        remedy = f"rename yours before the fit: ds.rename({taken[0]}='own_{taken[0]}')"
+        raise ValueError(complaint("coords", taken[0], rule, remedy))

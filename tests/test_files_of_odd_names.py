@@ -1,0 +1,90 @@
+"""Saved results of data whose names, masks and values are unlike those of most: all comes back."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import xcluster
+
+SUFFIXES = (".nc", ".zarr")
+OURS = ("row", "mask", "weights", "likeliest")
+
+
+@pytest.fixture(scope="module")
+def two(ocean):
+    """Return two variables on a coarse grid, without names of dims in common with the files'."""
+    return ocean[["sst", "wind_speed"]].isel(latitude=slice(None, None, 4))
+
+
+def reopened(fit, path, data=None):
+    fit.save(path)
+    return xcluster.open(path, data=data)
+
+
+def assert_same_answers(fit, path, data):
+    """Labels, report and merged labels are as before; with the data, and without."""
+    whole, alone = reopened(fit, path, data), xcluster.open(path)
+    assert whole.report().equals(fit.report())
+    xr.testing.assert_identical(whole.labels, fit.labels)
+    xr.testing.assert_identical(alone.labels.compute(), fit.labels)
+    merged = fit.merge([[0, 1]]).labels
+    xr.testing.assert_identical(alone.merge([[0, 1]]).labels.compute(), merged)
+
+
+# ------------------------------------------------------------------------- names of the user's
+
+
+def test_dims_may_be_called_row_and_col(tmp_path, two):
+    ds = two.rename(latitude="row", longitude="col").fillna(0)
+    assert_same_answers(ds.cluster.pixels().kmeans(2), tmp_path / "a.nc", ds)
+    assert_same_answers(ds.cluster.pixels().hac(3, contiguous=True), tmp_path / "b.nc", ds)
+    bare = ds.drop_vars(["row", "col"])
+    assert_same_answers(bare.cluster.pixels().hac(3, contiguous=True), tmp_path / "c.nc", bare)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("method", ["kmeans", "gmm"])
+def test_coordinates_may_have_the_names_of_our_arrays(tmp_path, two, suffix, method):
+    number = np.arange(two.sizes["latitude"])
+    ds = two.assign_coords(dict.fromkeys(OURS, ("latitude", number % 2)))
+    plain = getattr(ds.cluster.pixels(), method)(3)
+    assert_same_answers(plain, tmp_path / f"a{suffix}", ds)
+    chosen = ds.cluster.pixels().where(ds.sst > 5).weights(ds.wind_speed.fillna(0) + 1)
+    fit = getattr(chosen, method)(3)
+    fit = fit.threshold(0.6) if fit.is_soft else fit
+    assert_same_answers(fit, tmp_path / f"b{suffix}", ds)
+
+
+@pytest.mark.parametrize("name", ["labels", "memberships"])
+def test_a_coordinate_with_the_name_of_a_label_map_is_refused_before_anything_is_written(
+    tmp_path, two, name
+):
+    ds = two.assign_coords({name: ("latitude", np.arange(two.sizes["latitude"]))})
+    for fit in (ds.cluster.pixels().gmm(2), ds.cluster.pixels().kmeans(2)):
+        with pytest.raises(ValueError, match=rf"coords='{name}'.*Rename yours"):
+            fit.save(tmp_path / "a.nc")
+    with pytest.raises(ValueError, match=rf"coords='{name}'.*Rename yours"):
+        ds.cluster.pixels().gmm(2).to_dataset()
+    assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------------ masks and weights as fitted
+
+
+def test_a_mask_in_another_order_comes_back_where_it_was(tmp_path, two):
+    mask = (two.sst > 10).sortby("latitude", ascending=False)
+    fit = two.cluster.pixels().where(mask).kmeans(3)
+    assert_same_answers(fit, tmp_path / "a.nc", two)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_masks_and_weights_of_a_larger_region_are_saved_for_the_samples(tmp_path, ocean, suffix):
+    ds = ocean[["sst", "wind_speed"]].isel(latitude=slice(10, 30, 2))
+    samples = ds.cluster.pixels().where(ocean.sst > 5).weights(ocean.sst.fillna(0) + 3)
+    assert_same_answers(samples.kmeans(3), tmp_path / f"a{suffix}", ds)
+
+
+def test_a_mask_on_the_full_grid_is_saved_for_every_sixth_profile(tmp_path):
+    tomo = xcluster.datasets.tomography()
+    samples = tomo.cluster.profiles("depth", every=6).where(tomo.latitude > 37)
+    assert_same_answers(samples.kmeans(3), tmp_path / "a.nc", tomo)
