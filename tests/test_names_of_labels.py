@@ -113,3 +113,25 @@ def test_centres_of_noise_alone_are_refused_with_the_reason(pixels):
             samples.dbscan(eps=1e-9).plot.centers()
     with pytest.raises(ValueError, match=r"^shape=\(0, 2\): a table needs a row"):
         matrices.features(xr.DataArray(np.empty((0, 2))))
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("coastline", "coastlines"), ("legned", "legend"), ("figsze", "figsize")]
+)
+def test_a_misspelt_keyword_of_a_map_is_answered_with_the_right_one(four, slip, meant):
+    with pytest.raises(TypeError, match=rf"^{slip}=False: map\(\) has .*[Dd]id you mean '{meant}'"):
+        four.plot.map(**{slip: False})
+    assert not plt.get_fignums()
+
+
+def test_keywords_of_matplotlib_are_handed_over(four):
+    artist = four.plot.map(zorder=7, rasterized=True, label="here")
+    assert (artist.get_zorder(), artist.get_label()) == (7, "here")
+
+
+def test_a_map_has_the_title_that_is_given(pixels, four):
+    assert four.plot.map(title="x").axes.get_title() == "x"
+    assert four.plot.map(title="").axes.get_title() == ""
+    assert four.plot.map().axes.get_title() == "kmeans, 4 labels"
+    with pytest.raises(TypeError, match=r"^title=3: must be text"):
+        four.plot.map(title=3)

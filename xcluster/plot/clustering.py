@@ -14,7 +14,7 @@ from xcluster.chain.layout import COLUMN, Layout
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import feature_names
 from xcluster.chain.windows import Patches
-from xcluster.checks import check_choice, check_flag, complaint
+from xcluster.checks import check_choice, check_flag, check_text, complaint
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.methods import MethodPlots
 from xcluster.plot.text import set_title
@@ -39,13 +39,15 @@ class ClusteringPlot(MethodPlots):
 
     clustering: Clustering
 
-    def map(self, **keywords: Any) -> Any:
+    def map(self, *, title: str | None = None, **keywords: Any) -> Any:
         """Draw the label map.
 
         Windows at positions are points over their image.
 
         Parameters
         ----------
+        title : str, optional
+            What stands above it; by default the method and the number of labels.
         **keywords
             To `xcluster.plot.maps.map`.
 
@@ -64,6 +66,8 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.maps import map as draw
 
+        if title is not None:
+            check_text("title", title)
         over = self._over_image(keywords)
         if "ax" in over:  # the image has taken the size
             keywords.pop("figsize", None)
@@ -71,7 +75,8 @@ class ClusteringPlot(MethodPlots):
         artist = drawn(draw, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
-        set_title(artist, f"{self.clustering.method}, {self.clustering.k} labels")
+        stated = f"{self.clustering.method}, {self.clustering.k} labels"
+        set_title(artist, stated if title is None else title)
         return artist
 
     def _over_image(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,9 @@ LARGEST_FIGURE = 500.0
 LARGEST_COUNT = 10_000_000
 """Things drawn side by side."""
 
+MISSPELT = 0.8
+"""A name as like one of ours as this, of 1, is a slip: no keyword of matplotlib's comes near."""
+
 
 def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
     """Return what ``draw`` draws; refuse its keywords by name, and leave no half-drawn figure.
@@ -61,13 +64,14 @@ def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
 
 
 def _check_names(draw: Callable[..., Any], n_data: int, keywords: Mapping[str, Any]) -> None:
-    """Refuse what neither a function nor matplotlib takes."""
+    """Refuse what neither a function nor matplotlib takes, and what is almost a name of ours."""
     parameters = list(inspect.signature(draw).parameters.values())[n_data:]
-    if any(each.kind is each.VAR_KEYWORD for each in parameters):
-        return
-    known = [each.name for each in parameters]
+    known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+    takes_others = len(known) < len(parameters)
     for name in keywords:
-        if name not in known:
+        if name in known:
+            continue
+        if not takes_others or difflib.get_close_matches(name, known, cutoff=MISSPELT):
             rule = f"{draw.__name__}() has no such keyword"
             raise TypeError(complaint(name, keywords[name], rule, did_you_mean(name, known)))
 
