@@ -177,6 +177,19 @@ def test_one_step_of_time_is_shown_and_named(bands):
     assert any("2001-01-01" in note for note in gather([clustering], {}).notes)
 
 
+@pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
+def test_a_step_of_any_calendar_is_chosen_by_text_or_by_its_date(bands, calendar):
+    time = xr.date_range("2001-01-01", periods=6, freq="MS", calendar=calendar, use_cftime=True)
+    clustering = bands.rename(band="time").assign_coords(time=time).cluster.pixels().kmeans(2)
+    for chosen in ("2001-03", "2001-03-09", time[2]):
+        content = gather([clustering], {"time": chosen})
+        expected = clustering.labels[2].values.ravel()
+        np.testing.assert_array_equal(content.results[0].position, expected)
+        assert "time = 2001-03-01 00:00:00 only" in content.notes
+    with pytest.raises(ValueError, match=r"^sel='soon': failed.* Choose from 2001-01-01 00:00:00"):
+        clustering.explore(sel={"time": "soon"})
+
+
 def test_snapshots_are_bars_along_their_dim_with_fields(bands):
     clustering = bands.cluster.snapshots("band").kmeans(2)
     content = gather([clustering], {})

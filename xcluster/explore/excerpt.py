@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xcluster.chain.layout import Layout
 from xcluster.chain.positions import POINT
-from xcluster.checks import complaint
+from xcluster.checks import blamed, complaint
 from xcluster.geography import find_axis
 from xcluster.plot.text import facet_title
 
@@ -148,13 +148,21 @@ def _place(grid: xr.DataArray, dim: Hashable, sel: Mapping[Hashable, Any]) -> in
     if dim not in sel:
         return 0
     index = grid.indexes[dim] if dim in grid.indexes else pd.RangeIndex(grid.sizes[dim])
-    near = dim in grid.indexes and index.dtype.kind in "iufM"
-    nearest: Literal["nearest"] | None = "nearest" if near else None
-    place = int(index.get_indexer(pd.Index([sel[dim]]), method=nearest)[0])
+    ordered = index.dtype.kind in "iufM" or isinstance(index, xr.CFTimeIndex)
+    nearest: Literal["nearest"] | None = "nearest" if dim in grid.indexes and ordered else None
+    remedy = f"choose from {', '.join(map(str, index[:5]))}, ..."
+    with blamed("sel", sel[dim], remedy):
+        place = int(index.get_indexer(_dated(sel[dim], index), method=nearest)[0])
     if place < 0:
-        rule = f"is not along {dim!r}"
-        raise ValueError(complaint("sel", sel[dim], rule, f"choose from {list(index[:5])}, ..."))
+        raise ValueError(complaint("sel", sel[dim], f"is not along {dim!r}", remedy))
     return place
+
+
+def _dated(entry: Any, index: pd.Index[Any]) -> pd.Index[Any]:
+    """Return an entry to look for; text is a date of the calendar that ``index`` keeps."""
+    if isinstance(index, xr.CFTimeIndex) and isinstance(entry, str):
+        return xr.date_range(entry, periods=1, calendar=index.calendar, use_cftime=True)
+    return pd.Index([entry])
 
 
 def _strides(layout: Layout, indexers: Indexers, count: int, width: int) -> Indexers:
