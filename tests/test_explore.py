@@ -166,6 +166,13 @@ def test_two_results_stand_side_by_side(ocean, waters):
     assert {"map0", "map1", "scatter0", "scatter1"} <= set(models)
 
 
+def test_components_of_both_halves_are_numbered_as_in_figures(ocean):
+    raw, reduced = ocean.cluster.pixels().kmeans(2), ocean.cluster.pixels().pca(2).kmeans(2)
+    whole, part = gather([raw, reduced], {}).results
+    assert whole.axes == ("principal component 0", "principal component 1")
+    assert part.axes == ("component 0", "component 1")
+
+
 def test_one_step_of_time_is_shown_and_named(bands):
     da = bands.rename(band="time").assign_coords(
         time=np.arange("2001-01", "2001-07", dtype="M8[M]")
@@ -294,7 +301,7 @@ def test_results_of_other_values_show_their_own(ocean):
     assert first.panels[0].names == ["sst", "air_temperature"]
     assert second.panels[0].names == ["wind_speed", "u_wind", "v_wind"]
     assert second.centers.sizes["label"] == 4
-    assert (first.axes, second.axes[0]) == (("sst", "air_temperature"), "principal component 1")
+    assert (first.axes, second.axes[0]) == (("sst", "air_temperature"), "principal component 0")
     data = data_of(models_of(warm.explore(wind))["samples"])
     assert {"panel0_0", "panel1_0"} <= set(data)
 

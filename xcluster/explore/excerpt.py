@@ -158,7 +158,7 @@ def _place(grid: xr.DataArray, dim: Hashable, sel: Mapping[Hashable, Any]) -> in
     return place
 
 
-def _dated(entry: Any, index: pd.Index[Any]) -> pd.Index[Any]:
+def _dated(entry: Any, index: Any) -> Any:
     """Return an entry to look for; text is a date of the calendar that ``index`` keeps."""
     if isinstance(index, xr.CFTimeIndex) and isinstance(entry, str):
         return xr.date_range(entry, periods=1, calendar=index.calendar, use_cftime=True)

@@ -127,7 +127,7 @@ class Source:
         if "feature" in space.coords:
             names = [str(name) for name in space["feature"].values]
         if chain.keeps_columns and rows.shape[1] > 2:
-            rows, names = _principal(rows), ["principal component 1", "principal component 2"]
+            rows, names = _principal(rows), ["principal component 0", "principal component 1"]
         if rows.shape[1] == 1:
             # A single component is spread upwards, evenly and without a pattern, so that points
             # show.
