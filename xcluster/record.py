@@ -38,7 +38,8 @@ class Record:
     random_state : int
         The seed.
     counts : tuple of float
-        Weight of the fitted rows for each of the clusterer's own numbers.
+        Weight of the fitted rows for each of the clusterer's own numbers; weights of rows in
+        memory are 1 on average.
     unclassified : int
         Fitted rows that the clusterer gave no label.
     """
@@ -62,6 +63,11 @@ class Record:
     def complete(self) -> int:
         """Grid points that are samples."""
         return self.points - self.outside - self.incomplete
+
+    @property
+    def noise(self) -> float:
+        """Weight of the fitted rows without a label: what ``counts`` lack of all rows."""
+        return max(self.fitted - sum(self.counts), 0.0) if self.unclassified else 0.0
 
     @staticmethod
     def of(tally: Tally, layout: Layout, fitted: int, fit_on: str, random_state: int) -> Record:

@@ -74,7 +74,8 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
         remedy = "subtract a climatology from each scene before pool()"
         raise ValueError(complaint("anomaly", first.climatology.groupby, rule, remedy))
     for name, samples in asked.items():
-        check_features(f"scene {name!r}", layout_of(samples).features, layout_of(first).features)
+        features, template = layout_of(samples).features, layout_of(first).features
+        check_features(f"scene {name!r}", "Dataset", features, template)
     return PooledSamples(asked)
 
 
@@ -90,7 +91,7 @@ def _scenes(objects: Objects) -> dict[str, xr.Dataset]:
         if isinstance(objects, Mapping)
         else enumerate(several("objects", objects, rule, remedy))
     )
-    return {str(name): as_dataset(scene) for name, scene in pairs}
+    return {str(name): as_dataset(scene, f"scene {str(name)!r}") for name, scene in pairs}
 
 
 def _asked(question: Callable[[xr.Dataset], Samples], scene: xr.Dataset) -> Samples:
@@ -195,7 +196,11 @@ class PooledClustering(Mapping[str, "Clustering"]):
 
     def __getitem__(self, scene: str) -> Clustering:
         means = None if self.whole.assign.inverts else raw_centers(self.whole)
-        return replace(self.whole, samples=self.scenes[scene], means=means)
+        samples, record = self.scenes[scene], self.whole.record
+        if len(self) > 1:
+            note = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
+            record = replace(record, notes=(*record.notes, note))
+        return replace(self.whole, samples=samples, record=record, means=means)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.scenes)

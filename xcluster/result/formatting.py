@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xcluster.chain.question import layout_of
-from xcluster.chain.steps import resolve
+from xcluster.chain.steps import Step, keeps_columns, resolve
+from xcluster.labels import UNCLASSIFIED
+from xcluster.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
 
 if TYPE_CHECKING:
     from xcluster.chain.layout import Layout
+    from xcluster.chain.samplers import Sampler
     from xcluster.chain.samples import Samples
+    from xcluster.chain.steps import Over
     from xcluster.result.clustering import Clustering
 
 Line = tuple[str, str]
 WIDTH = 9
 SHOWN_LABELS = 20
+
+
+class Share(NamedTuple):
+    """A label, and its part of all fitted samples, as written; empty where it is not known."""
+
+    label: int
+    name: str
+    part: str
+    color: str
 
 
 def samples_text(samples: Samples) -> str:
@@ -27,12 +40,11 @@ def samples_text(samples: Samples) -> str:
 def text(clustering: Clustering) -> str:
     """Return what was found, a line a choice, and the labels' shares."""
     head = f"<xcluster.Clustering> {clustering.method}, {clustering.k} labels"
-    shares = [
-        f"{label:>5}  {name:<24} {share:6.1%}"
-        for label, name, share, _ in _shares(clustering)[:SHOWN_LABELS]
-    ]
+    labels, unclassified = _label_shares(clustering), _unclassified_share(clustering)
+    shares = [_share_text(each) for each in labels[:SHOWN_LABELS]]
     if clustering.k > SHOWN_LABELS:
         shares.append(f"   ... and {clustering.k - SHOWN_LABELS} more")
+    shares += [_share_text(each) for each in unclassified]
     return "\n".join([head, *_aligned(_clustering_lines(clustering)), *shares])
 
 
@@ -43,10 +55,11 @@ def html(clustering: Clustering) -> str:
         f"<td style='text-align:left'>{escape(value)}</td></tr>"
         for name, value in _clustering_lines(clustering)
     )
+    shares = [*_label_shares(clustering)[:SHOWN_LABELS], *_unclassified_share(clustering)]
     labels = "".join(
         f"<tr><td><span style='background:{color};padding:0 .7em'></span> {label}</td>"
-        f"<td style='text-align:left'>{escape(name)} {share:.1%}</td></tr>"
-        for label, name, share, color in _shares(clustering)[:SHOWN_LABELS]
+        f"<td style='text-align:left'>{escape(name)} {part}</td></tr>"
+        for label, name, part, color in shares
     )
     title = f"xcluster.Clustering: {escape(clustering.method)}, {clustering.k} labels"
     return f"<div><b>{title}</b><table>{rows}{labels}</table></div>"
@@ -72,12 +85,14 @@ def _asked_lines(samples: Samples) -> list[Line]:
 
 def _samples_lines(samples: Samples) -> list[Line]:
     layout = layout_of(samples)
-    sizes = ", ".join(f"{dim}: {size}" for dim, size in layout.sizes.items())
     lines = [
-        ("samples", f"{type(samples.sampler).__name__.lower()} over ({sizes})"),
-        ("features", _features(layout)),
-        ("steps", _steps(samples)),
+        ("samples", _samples(samples.sampler, layout.sizes)),
+        ("features", _features({name: each.extent for name, each in layout.variables.items()})),
+        ("steps", _steps(resolve(samples.steps, layout))),
     ]
+    if layout.others:  # sizes, mask and weights are each scene's own
+        pooled = f"{len(layout.scenes)} scenes, {layout.n_pooled:,} grid points"
+        return [("samples", pooled), *lines[1:]]
     if samples.climatology is not None:
         lines.append(("anomaly", str(samples.climatology)))
     if samples.mask is not None:
@@ -90,22 +105,57 @@ def _samples_lines(samples: Samples) -> list[Line]:
     return lines
 
 
-def _features(layout: Layout) -> str:
-    names = [
-        str(name) if variable.extent == 1 else f"{name} ({variable.extent})"
-        for name, variable in layout.variables.items()
+def _saved_lines(clustering: Clustering) -> list[Line]:
+    """Return what a result that was opened without its data still knows of its samples."""
+    assert clustering.stored is not None
+    template = clustering.template
+    lines = [
+        ("samples", _samples(clustering.sampler, clustering.stored["labels"].sizes)),
+        ("features", _features({name: each.size for name, each in template.data_vars.items()})),
+        ("steps", _steps(_fitted_steps(clustering.assign.chain.steps, len(template)))),
     ]
+    if clustering.climatology is not None:
+        lines.append(("anomaly", str(clustering.climatology)))
+    if clustering.record.weighted:
+        lines.append(("weights", "as saved"))
+    return lines
+
+
+def _samples(sampler: Sampler, sizes: Mapping[Hashable, int]) -> str:
+    over = ", ".join(f"{dim}: {size}" for dim, size in sizes.items())
+    return f"{type(sampler).__name__.lower()} over ({over})"
+
+
+def _features(extents: Mapping[Hashable, int]) -> str:
+    names = [str(name) if n == 1 else f"{name} ({n})" for name, n in extents.items()]
     shown = names if len(names) <= 12 else [*names[:10], f"... {len(names) - 10} more"]
-    total = sum(variable.extent for variable in layout.variables.values())
-    return f"{total}: {', '.join(shown)}"
+    return f"{sum(extents.values())}: {', '.join(shown)}"
 
 
-def _steps(samples: Samples) -> str:
-    steps = [
-        f"{step} (assumed)" if step.assumed else str(step)
-        for step in resolve(samples.steps, layout_of(samples))
-    ]
-    return " -> ".join(steps) or "none"
+def _steps(steps: Sequence[Step]) -> str:
+    return " -> ".join(f"{each} (assumed)" if each.assumed else str(each) for each in steps) or (
+        "none"
+    )
+
+
+def _fitted_steps(named: Sequence[tuple[str, Any]], n_variables: int) -> list[Step]:
+    steps: list[Step] = []
+    for name, transformer in named:
+        # Behind a step that mixes the columns none belongs to a variable.
+        several = n_variables > 1 or not all(keeps_columns(step.name) for step in steps)
+        steps.append(Step(name.split("_")[0], transformer, _over(transformer, several)))
+    return steps
+
+
+def _over(transformer: Any, several: bool) -> Over:
+    """Return which columns share a scale, as the groups of a fitted step tell.
+
+    One group is all columns, unless there are not ``several`` variables: then it is that one.
+    """
+    groups = transformer.get_params(deep=False).get("groups")
+    if groups is None:
+        return "feature"
+    return "all" if several and len(set(groups)) == 1 else "variable"
 
 
 def _left_out(layout: Layout) -> str:
@@ -115,7 +165,8 @@ def _left_out(layout: Layout) -> str:
 
 
 def _clustering_lines(clustering: Clustering) -> list[Line]:
-    lines = [] if clustering.samples is None else _samples_lines(clustering.samples)
+    samples = clustering.samples
+    lines = _saved_lines(clustering) if samples is None else _samples_lines(samples)
     lines += [
         ("fit" if i == 0 else "", said) for i, said in enumerate(clustering.record.sentences())
     ]
@@ -127,14 +178,46 @@ def _clustering_lines(clustering: Clustering) -> list[Line]:
     return lines + [(str(name), str(value)) for name, value in clustering.attrs.items()]
 
 
-def _shares(clustering: Clustering) -> list[tuple[int, str, float, str]]:
-    partition = clustering.partition
+def _label_shares(clustering: Clustering) -> list[Share]:
+    partition, record = clustering.partition, clustering.record
     weights = [0.0] * partition.n_labels
-    for number, count in enumerate(clustering.record.counts):
-        weights[int(partition.codes[number])] += count
-    total = sum(weights) or 1.0
+    for label, count in zip(partition.codes, record.counts, strict=False):
+        weights[label] += count
+    parts = _parts(clustering, weights)
     names, colors = partition.label_names(), partition.label_colors()
-    return [
-        (label, names[label], weights[label] / total, colors[label])
-        for label in range(partition.n_labels)
-    ]
+    return [Share(*each) for each in zip(range(len(weights)), names, parts, colors, strict=True)]
+
+
+def _unclassified_share(clustering: Clustering) -> list[Share]:
+    """Return the line of what has no label, where there may be such."""
+    partition, noise = clustering.partition, clustering.record.noise
+    if not partition.has_noise and partition.floor is None:
+        return []
+    (part,) = _parts(clustering, [noise])
+    return [Share(UNCLASSIFIED, "unclassified", part, UNCLASSIFIED_COLOR)]
+
+
+def _parts(clustering: Clustering, weights: Sequence[float]) -> list[str]:
+    """Return weights as parts of all that was fitted."""
+    record = clustering.record
+    total = sum(record.counts) + record.noise or 1.0
+    known = _counts_hold(clustering)
+    return [f"{weight / total:.1%}" if known else "" for weight in weights]
+
+
+def _counts_hold(clustering: Clustering) -> bool:
+    """Whether the counts of the fit are those of the labels; else only reading the data tells."""
+    record, samples = clustering.record, clustering.samples
+    if clustering.partition.floor is not None:
+        return False
+    # A streamed mixture knows how large its components are, not how many rows each label has.
+    if record.passes and not hasattr(clustering.assign.clusterer, "counts_"):
+        return False
+    if samples is not None:
+        return layout_of(samples).n_pooled == record.points
+    assert clustering.stored is not None
+    return clustering.stored["labels"].size == record.points  # else one scene of a pool
+
+
+def _share_text(share: Share) -> str:
+    return f"{share.label:>5}  {share.name:<24} {share.part:>6}".rstrip()
