@@ -88,3 +88,13 @@ def test_a_mask_on_the_full_grid_is_saved_for_every_sixth_profile(tmp_path):
     tomo = xcluster.datasets.tomography()
     samples = tomo.cluster.profiles("depth", every=6).where(tomo.latitude > 37)
     assert_same_answers(samples.kmeans(3), tmp_path / "a.nc", tomo)
+
+
+# ------------------------------------------------------------------------------ matched numbers
+
+
+def test_numbers_matched_to_a_result_of_more_labels_come_back(tmp_path, two):
+    pixels = two.cluster.pixels()
+    fit = pixels.gmm(2).match(pixels.kmeans(6))
+    assert fit.k > 2
+    assert_same_answers(fit, tmp_path / "a.nc", two)

@@ -54,7 +54,8 @@ ROLES = ("mask", "weights", "likeliest", "row")
 def save(clustering: Clustering, path: StrPath) -> None:
     """Write a result; see `Clustering.save`."""
     arrays: dict[str, Array] = {}
-    root, own = _root(clustering)
+    root = _root(clustering)
+    own = {role: name for role, name in _own_names(clustering).items() if name in root}
     manifest = {**_manifest(clustering, arrays), "own": own}
     groups = {
         "/": root,
@@ -66,16 +67,12 @@ def save(clustering: Clustering, path: StrPath) -> None:
     storage.write(check_path("path", path), groups, manifest, named_failures(layout))
 
 
-def _root(clustering: Clustering) -> tuple[xr.Dataset, dict[str, str]]:
-    """Return what lies over the samples, and the name of each array that is no label map.
-
-    Coordinates of the user's keep their names; ours make way.
-    """
+def _root(clustering: Clustering) -> xr.Dataset:
+    """Return what lies over the samples."""
     check_free(clustering.labels, ("labels", "memberships"))
     dataset = clustering.to_dataset()
-    arrays = _own_arrays(clustering)
-    names = {role: _free(role, {*dataset.variables, *dataset.dims}) for role in arrays}
-    return dataset.assign({names[role]: array for role, array in arrays.items()}), names
+    names = _own_names(clustering)
+    return dataset.assign({names[each]: array for each, array in _own_arrays(clustering).items()})
 
 
 def _own_arrays(clustering: Clustering) -> dict[str, xr.DataArray]:
@@ -94,6 +91,12 @@ def _own_arrays(clustering: Clustering) -> dict[str, xr.DataArray]:
     if clustering.rows is not None:
         arrays["row"] = clustering.rows
     return arrays
+
+
+def _own_names(clustering: Clustering) -> dict[str, str]:
+    """Return the name of an array of each role; names of the user's stay theirs."""
+    taken = {*clustering.labels.coords, *clustering.labels.dims}
+    return {role: _free(role, taken) for role in ROLES}
 
 
 def _free(name: str, taken: Collection[Hashable]) -> str:
@@ -237,7 +240,7 @@ def _fitting_together(
     """Return the result of a manifest; refuse one that somebody has sealed again, wrongly."""
     try:
         clustering = _rebuilt(manifest, storage.arrays(path), path, trusted)
-        validity.check(clustering)
+        validity.check(clustering, storage.size(path, LABEL, ("/", "centers")))
         repr(clustering)  # reads the rest of what a manifest says
     except RefusedError as error:
         raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -179,6 +179,16 @@ def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     _, read = engine(path)
     with read(path, "model") as raw:
         return {str(name): raw[name].values for name in raw.variables}
+
+
+def size(path: Path, name: str, groups: Sequence[str]) -> int:
+    """Return the length of a variable, which a group may have of the one above it."""
+    _, read = engine(path)
+    for group in groups:
+        with read(path, group) as raw:
+            if name in raw.variables:
+                return int(raw.variables[name].size)
+    raise KeyError(name)
 
 
 def decoded(path: Path, group: str) -> xr.Dataset:

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-def check(clustering: Clustering) -> None:
+def check(clustering: Clustering, n_labels: int) -> None:
     """Raise a ValueError that says which parts do not belong together.
 
-    Whatever a part itself raises means the same.
+    Whatever a part itself raises means the same. ``n_labels`` is the number of labels that the
+    file has room for: numbers matched to those of another result may exceed the clusterer's own.
     """
-    _check_partition(clustering.partition)
+    _check_partition(clustering.partition, n_labels)
     _check_record(clustering.record, clustering.partition)
     n_features = _n_features(clustering.template)
     _check_model(clustering.assign, n_features)
@@ -62,9 +63,10 @@ def _n_features(template: xr.Dataset) -> int:
 # ----------------------------------------------------------------------------- names and counts
 
 
-def _check_partition(partition: Partition) -> None:
+def _check_partition(partition: Partition, n_labels: int) -> None:
     codes, floor = partition.codes, partition.floor
-    _need(codes.ndim == 1 and bool(((codes >= 0) & (codes < len(codes))).all()), "codes")
+    _need(codes.ndim == 1 and bool((codes >= 0).all()), "codes")
+    _need(partition.n_labels == n_labels, "codes")
     for texts in (partition.names, partition.colors):
         _need(texts is None or len(texts) == partition.n_labels, "names")
         _need(texts is None or all(isinstance(text, str) for text in texts), "names")
