@@ -352,6 +352,19 @@ def test_a_map_needs_two_spatial_dims(globe):
         maps.map(xr.concat([globe, globe], "time"))
 
 
+def test_what_to_do_with_further_dims_of_a_map_is_said_and_works(globe):
+    months = xr.concat([globe, globe], "month")
+    remedy = "col='month'.*xcluster.plot.maps.map(fit.labels.isel(month=0))"
+    with pytest.raises(ValueError, match=remedy.replace("(", r"\(").replace(")", r"\)")):
+        maps.map(months)
+    assert maps.map(months, col="month") is not None
+    with pytest.raises(ValueError, match=r"col='year', row='month', .*isel\(year=0, month=0\)"):
+        maps.map(xr.concat([months, months], "year"))
+    image = xr.DataArray(np.zeros((2, 3, 4)), dims=("band", "y", "x"))
+    with pytest.raises(ValueError, match=r"col='band', .*map\(da.isel\(band=0\)\)"):
+        maps.map(image)
+
+
 def test_an_unknown_coordinate_is_named_with_the_nearest(globe):
     with pytest.raises(ValueError, match=r"x='lngitude'.*Did you mean 'longitude'"):
         maps.map(globe, x="lngitude", y="latitude")

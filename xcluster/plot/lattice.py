@@ -128,8 +128,24 @@ def _kind(x: xr.DataArray, y: xr.DataArray) -> Literal["grid", "curvilinear", "p
 def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> ValueError:
     left = {str(dim): size for dim, size in da.sizes.items() if dim not in facets}
     rule = "a map needs two spatial dims, or one with latitude and longitude coordinates"
-    remedy = "choose along the others with .isel(), draw them with col= or row=, or name x= and y="
+    remedy = "keep both dims where you select, with .isel() for one, or name x= and y="
+    if others := _not_horizontal(da, list(left)):
+        panels = ", ".join(
+            f"{way}={dim!r}" for way, dim in zip(("col", "row"), others, strict=False)
+        )
+        one = ", ".join(f"{dim}=0" for dim in others)
+        name = "fit.labels" if da.name == "labels" else "da"
+        choice = f"xcluster.plot.maps.map({name}.isel({one}))"
+        remedy = f"draw all with {panels}, choose one: {choice}, or name x= and y="
     return ValueError(complaint("dims", left, rule, remedy))
+
+
+def _not_horizontal(da: xr.DataArray, left: list[str]) -> list[str]:
+    """Return the dims that are one too many: without latitudes and longitudes all but the last."""
+    axes = [find_axis(da.coords, axis) for axis in ("latitude", "longitude")]
+    dims = [axis.dims for axis in axes if axis is not None and axis.ndim]
+    horizontal = {str(dim) for each in dims for dim in each} if len(dims) == 2 else left[-2:]
+    return [dim for dim in left if dim not in horizontal]
 
 
 def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:

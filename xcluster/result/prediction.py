@@ -19,6 +19,7 @@ from xcluster.chain.layout import (
     Variable,
     upright,
 )
+from xcluster.chain.samplers import Profiles
 from xcluster.checks import complaint, did_you_mean
 from xcluster.labels import FILL_VALUE, UNCLASSIFIED, Partition
 from xcluster.result.assign import Assign
@@ -132,13 +133,14 @@ def _over_labels(columns: xr.DataArray, name: str, long_name: str) -> xr.DataArr
 # --------------------------------------------------------------------------- does new data fit?
 
 
-def as_dataset(data: Any) -> xr.Dataset:
+def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
     """Return a Dataset of one's own; an unnamed DataArray becomes the variable "data"."""
     if isinstance(data, xr.Dataset):
         return data
     if not isinstance(data, xr.DataArray):
         rule = f"must be a Dataset or a DataArray, not {type(data).__name__}"
-        raise TypeError(complaint("data", type(data).__name__, rule, "wrap it: xr.DataArray(...)"))
+        remedy = "wrap it: xr.DataArray(...)"
+        raise TypeError(complaint(parameter, type(data).__name__, rule, remedy))
     taken = {None, *data.coords, *data.dims}
     return data.to_dataset(name="data" if data.name in taken else data.name)
 
@@ -147,7 +149,7 @@ def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
     """Return a Dataset; a DataArray of any name is the only variable there is."""
     if isinstance(data, xr.DataArray) and len(names) == 1:
         data = data.rename(names[0])
-    return as_dataset(data)
+    return as_dataset(data, "new")
 
 
 def new_layout(fitted: Fitted, new: Any) -> Layout:
@@ -167,7 +169,7 @@ def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
         for name, variable in layout.variables.items()
     }
     layout = replace(layout, variables=variables)
-    check_features("new", layout.features, fitted.template)
+    _check_new(data, layout, fitted.sampler, fitted.template)
     return layout
 
 
@@ -204,8 +206,13 @@ def _slice_or_array(places: Array) -> slice | Array:
 def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     """Return the layout of other data for the features of ``template``; list what is wrong."""
     layout = _arranged(data, sampler, template)
-    check_features("new", layout.features, template)
+    _check_new(data, layout, sampler, template)
     return layout
+
+
+def _check_new(data: Any, layout: Layout, sampler: Sampler, template: xr.Dataset) -> None:
+    levels = sampler.dim if isinstance(sampler, Profiles) and sampler.step is None else None
+    check_features("new", type(data).__name__, layout.features, template, levels)
 
 
 def _arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
@@ -217,22 +224,39 @@ def _arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
         if name not in dataset.data_vars
     ]
     if problems:
-        raise ValueError(_unfit(problems))
+        raise ValueError(_unfit("new", type(data).__name__, problems))
     return replace_names(sampler, names).arrange(dataset, like=template)
 
 
-def check_features(parameter: str, features: xr.Dataset, template: xr.Dataset) -> None:
-    """Refuse features that are not those of ``template``; list what is wrong."""
+def check_features(
+    parameter: str,
+    given: str,
+    features: xr.Dataset,
+    template: xr.Dataset,
+    levels: Hashable | None = None,
+) -> None:
+    """Refuse features that are not those of ``template``; list what is wrong.
+
+    Parameters
+    ----------
+    parameter, given
+        What the user passed, and of which type it was.
+    features, template
+        One sample of each, without values.
+    levels
+        The feature dim that a fit to regular levels would resample.
+    """
     if list(features.data_vars) != list(template.data_vars):
         names = [list(map(str, each.data_vars)) for each in (features, template)]
-        raise ValueError(_unfit([f"it has the variables {names[0]}, not {names[1]}"], parameter))
+        problems = [f"it has the variables {names[0]}, not {names[1]}"]
+        raise ValueError(_unfit(parameter, given, problems))
     problems = [
         problem
         for name in template.data_vars
         for problem in _differences(features[name], template[name])
     ]
     if problems:
-        raise ValueError(_unfit(problems, parameter))
+        raise ValueError(_unfit(parameter, given, problems, levels))
 
 
 def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
@@ -241,9 +265,12 @@ def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
     return replace(sampler, vars=tuple(names))
 
 
-def _unfit(problems: list[str], parameter: str = "new") -> str:
+def _unfit(parameter: str, given: str, problems: list[str], levels: Hashable | None = None) -> str:
     rule = "does not fit the clustering: " + "; ".join(problems)
-    return complaint(parameter, "data", rule, "rename, select or interpolate it to match")
+    remedy = "rename, select or interpolate it to match"
+    if levels is not None and any(repr(levels) in problem for problem in problems):
+        remedy += f"; a fit with step= takes other levels of {levels!r}"
+    return complaint(parameter, given, rule, remedy)
 
 
 def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:

@@ -189,7 +189,7 @@ def _with_composites(
     """Add the mean of each variable over the steps of each label."""
     if composites is None:
         return out
-    data = prediction.as_dataset(composites)
+    data = prediction.as_dataset(composites, "composites")
     for name, array in data.data_vars.items():
         if dim not in array.dims:
             rule = f"has no dim {dim!r}"
