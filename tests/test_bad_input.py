@@ -382,7 +382,7 @@ RESULTS = {
         V,
         ("new=", "'a' has units 'km', not '1'", "'b' has units", "Rename"),
     ),
-    "no xarray": (lambda fit, d: fit.predict(np.ones(3)), T, ("data='ndarray'", "Dataset", "Wrap")),
+    "no xarray": (lambda fit, d: fit.predict(np.ones(3)), T, ("new='ndarray'", "Dataset", "Wrap")),
     "memberships": (lambda fit, d: fit.memberships, V, ("'kmeans'", "memberships", "fuzzy")),
     "threshold": (lambda fit, d: fit.threshold(0.5), V, ("'kmeans'", "threshold", "fuzzy")),
     "too few names": (lambda fit, d: fit.relabel(["a"]), V, ("names=['a']", "3 labels", "mapping")),
@@ -428,8 +428,12 @@ def test_results_refuse_what_they_cannot_do(fit, image, case):
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (lambda d: d.assign_coords(band=d.band + 1), ("new=", "other values of 'band'")),
-        (lambda d: d.isel(band=[0, 1]), ("new=", "2 'band', not 6")),
+        (
+            lambda d: d.assign_coords(band=d.band + 1),
+            ("new='DataArray'", "other values of 'band'", "step= takes other levels of 'band'"),
+        ),
+        (lambda d: d.isel(band=[0, 1]), ("new='DataArray'", "2 'band', not 6", "step=")),
+        (lambda d: both(d)[["a"]], ("new='Dataset'", "'counts' is missing")),
         (lambda d: d.rename(band="energy"), ("dim='band'", "no dim", "'energy'")),
         (lambda d: d.isel(x=[]), ("x=0", "empty")),
         (lambda d: d.rename(x="label"), ("dim='label'", "rename")),
