@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -79,52 +81,71 @@ def _limit_blas() -> Any:
     return _loaded(len(sys.modules)).limit(limits=1, user_api="blas").__enter__()
 
 
-def _lift(limiter: Future[Any]) -> None:
-    limiter.result().__exit__(None, None, None)
-
-
-@cache
-def _limiting_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, thread_name_prefix="xcluster-blas")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_limiting_thread.cache_clear)
-
-
 class _BlasLimit:
-    """A limit that several may hold: set by the first, lifted by the last.
+    """A limit that several may hold: set for the first, lifted after the last.
 
     threadpoolctl alone restores what it found, so two overlapping holders would leave the limit
-    behind for good. And only the thread that set a limit may lift it, so one thread does both, in
-    the order in which it was asked: whoever is interrupted while waiting for it loses nothing.
+    behind for good. And only the thread that set a limit may lift it: one thread of ours does
+    both. Ctrl-C may come at any moment of those who ask it. So they only say that they hold, or
+    no longer do, in a set where twice does no harm, and pass notes through queues that are never
+    left half written: executors and conditions of the standard library are.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew: threads do not survive a fork."""
         self._holders: set[object] = set()
-        self._limiter: Future[Any] | None = None
+        self._limited = False
+        self._asked: SimpleQueue[SimpleQueue[BaseException | None]] = SimpleQueue()
+        self._served = threading.Lock()
 
     def hold(self, holder: object) -> None:
-        with self._lock:
-            self._holders.add(holder)
-            if self._limiter is None:
-                self._limiter = _limiting_thread().submit(_limit_blas)
-            limiter = self._limiter
-        limiter.result()
+        self._holders.add(holder)
+        if not self._limited:
+            self._settle()
 
     def drop(self, holder: object) -> None:
         """Let go, whether or not ``holder`` came to hold it."""
-        with self._lock:
-            self._holders.discard(holder)
-            if self._holders or self._limiter is None:
-                return
-            limiter, self._limiter = self._limiter, None
-            lifted = _limiting_thread().submit(_lift, limiter)
-        lifted.result()
+        self._holders.discard(holder)
+        if not self._holders:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have the limit set if somebody holds it, and lifted if nobody does."""
+        if not self._served.locked():
+            start_new_thread(self._serve, ())
+        answer: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._asked.put(answer)
+        error = answer.get()
+        if error is not None:
+            raise error
+
+    def _serve(self) -> None:
+        if not self._served.acquire(blocking=False):
+            return  # another was faster
+        limiter = None
+        while True:
+            answer, error = self._asked.get(), None
+            try:
+                # Lifting is announced before holders are looked at: who comes later will ask.
+                self._limited = False
+                if self._holders and limiter is None:
+                    limiter = _limit_blas()
+                elif not self._holders and limiter is not None:
+                    limiter.__exit__(None, None, None)
+                    limiter = None
+                self._limited = limiter is not None
+            except BaseException as raised:  # it is the asker's, and the next one asks again
+                error = raised
+            answer.put(error)
 
 
 _blas_limit = _BlasLimit()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_blas_limit.begin)
 
 
 @contextmanager
@@ -135,4 +156,8 @@ def single_threaded_blas() -> Iterator[None]:
         _blas_limit.hold(holder)
         yield
     finally:
-        _blas_limit.drop(holder)
+        try:
+            _blas_limit.drop(holder)
+        except BaseException:  # Ctrl-C while waiting
+            _blas_limit.drop(holder)
+            raise
