@@ -422,3 +422,33 @@ def test_an_interrupt_at_any_moment_lifts_the_limits_of_blas_and_harms_no_later_
     assert interrupted["raised"] == 30
     assert interrupted["after"] == interrupted["before"]
     assert interrupted["same"]
+
+
+PRESSED = """
+    import json, random, signal
+    import numpy as np
+    from threadpoolctl import threadpool_info
+    from xcluster.parallel import single_threaded_blas
+
+    def blas():
+        return sorted(each["num_threads"] for each in threadpool_info())
+
+    with single_threaded_blas():
+        limited = blas()
+    before, rng, pressed = blas(), random.Random(0), 0
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    while pressed < 500 and blas() == before:
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
+        try:
+            while True:
+                with single_threaded_blas():
+                    pass
+        except KeyboardInterrupt:
+            pressed += 1
+    print(json.dumps([pressed, limited == before]))
+"""
+
+
+@needs_posix
+def test_an_interrupt_while_the_limit_of_blas_is_set_or_lifted_leaves_none():
+    assert run(PRESSED, timeout=60) == [500, os.cpu_count() == 1]
