@@ -98,3 +98,52 @@ def test_numbers_matched_to_a_result_of_more_labels_come_back(tmp_path, two):
     fit = pixels.gmm(2).match(pixels.kmeans(6))
     assert fit.k > 2
     assert_same_answers(fit, tmp_path / "a.nc", two)
+
+
+# ------------------------------------------------------------------------- files that are replaced
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_results_opened_from_a_file_stay_as_they_are_when_it_is_replaced(tmp_path, two, suffix):
+    path = tmp_path / f"a{suffix}"
+    opened = reopened(two.cluster.pixels().gmm(4).threshold(0.5), path)
+    merged = opened.merge([[0, 1]])
+    before = [each.to_dataset().compute() for each in (opened, merged)]
+    merged.save(path)
+    for each, expected in zip((opened, merged), before, strict=True):
+        xr.testing.assert_identical(each.to_dataset().compute(), expected)
+    xr.testing.assert_identical(xcluster.open(path).labels.compute(), before[1].labels)
+
+
+def test_a_zarr_folder_is_read_when_its_labels_are_wanted(tmp_path, two):
+    opened = reopened(two.chunk(latitude=2).cluster.pixels().kmeans(2), tmp_path / "a.zarr")
+    assert opened.labels.chunks == two.chunk(latitude=2).sst.chunks
+
+
+# ----------------------------------------------------------------------------- packed coordinates
+
+
+PACKED = {"dtype": "int16", "scale_factor": 0.1, "add_offset": 3.0, "_FillValue": -1}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("encoding", [PACKED, {"dtype": "int16"}])
+def test_coordinates_come_back_exactly_however_they_were_packed(tmp_path, two, suffix, encoding):
+    ds = two.assign_coords(latitude=two.latitude + 0.123)
+    ds.latitude.encoding = dict(encoding)
+    weight = ds.sst.fillna(0) + 3.21
+    weight.encoding = dict(encoding)
+    assert_same_answers(ds.cluster.pixels().weights(weight).kmeans(3), tmp_path / f"a{suffix}", ds)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_dates_come_back_as_they_were(tmp_path, suffix):
+    values = np.random.default_rng(0).normal(size=(12, 5))
+    days = xr.date_range("2000-01-01", periods=12, freq="7h")
+    of_cftime = xr.date_range("2000-01-01", periods=12, freq="7h", use_cftime=True)
+    for number, dates in enumerate((days, of_cftime)):
+        da = xr.DataArray(values, {"time": dates}, ("time", "x"), "t")
+        da.time.encoding = {"dtype": "int64", "units": "hours since 1999-01-01"}
+        pixels, columns = da.cluster.pixels(), da.cluster.pixels(dim="time")
+        assert_same_answers(pixels.kmeans(2), tmp_path / f"p{number}{suffix}", da)
+        assert_same_answers(columns.kmeans(2), tmp_path / f"c{number}{suffix}", da)

@@ -63,6 +63,7 @@ def save(clustering: Clustering, path: StrPath) -> None:
         "/scores": _scores(clustering),
         "/model": _model_arrays(arrays),
     }
+    manifest["cftime"] = storage.cftime_names(groups.values())
     layout = None if clustering.samples is None else layout_of(clustering.samples)
     storage.write(check_path("path", path), groups, manifest, named_failures(layout))
 
@@ -271,12 +272,13 @@ def _rebuilt(
         partition,
         arrays["centers"],
     )
-    root = storage.decoded(path, "/")
+    cftime = manifest.get("cftime", ())
+    root = storage.decoded(path, "/", cftime)
     own = _own(root, manifest)
     return Clustering(
         method=manifest["method"],
         sampler=_sampler(manifest["sampler"]),
-        template=_template(storage.decoded(path, "centers"), manifest["features"]),
+        template=_template(storage.decoded(path, "centers", cftime), manifest["features"]),
         assign=assign,
         record=_record(manifest["record"]),
         sweep=_sweep(manifest, storage.decoded(path, "scores")),
@@ -359,7 +361,7 @@ def _bound(
     stored = clustering.stored
     assert stored is not None
     check_same_grid("data", layout, stored["labels"])
-    own = _own(storage.decoded(path, "/"), manifest)
+    own = _own(storage.decoded(path, "/", manifest.get("cftime", ())), manifest)
     sampler = dataclasses.replace(clustering.sampler, vars=tuple(layout.variables))  # type: ignore
     samples = Samples(
         as_dataset(data),

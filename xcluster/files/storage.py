@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -50,6 +52,7 @@ def write(
             "values": value_checksums(read, unfinished),
         }
         _write_manifest(xr.Dataset(attrs=sealed({**manifest, **checksums})), unfinished)
+        _hold(path)
 
 
 def engine(path: Path) -> tuple[Write, Read]:
@@ -126,13 +129,24 @@ def _writable(dataset: xr.Dataset) -> xr.Dataset:
             rule = f"is part of a {type(index).__name__}, which files cannot hold"
             raise ValueError(complaint("coords", name, rule, "call reset_index() on the data"))
     dataset = dataset.assign_attrs(_plain(dataset.attrs))
-    for variable in dataset.variables.values():
+    for name, variable in dataset.variables.items():
         variable.attrs = _plain(variable.attrs)
-        kept = ("dtype", "_FillValue", "units", "calendar")
+        kept = _kept_encoding(variable, is_ours=name in dataset.data_vars)
         variable.encoding = {
             key: variable.encoding[key] for key in kept if key in variable.encoding
         }
     return _with_plain_texts(dataset.chunk(_even_chunks(dataset)))
+
+
+def _kept_encoding(variable: xr.Variable, is_ours: bool) -> tuple[str, ...]:
+    """Return what is kept of how a variable was stored; a coordinate is never packed again.
+
+    Its values may have changed since, and have to come back as they are.
+    """
+    if is_ours:
+        return ("dtype", "_FillValue")
+    is_date = variable.dtype.kind in "mMO" and "units" in variable.encoding
+    return ("dtype", "_FillValue", "units", "calendar") if is_date else ()
 
 
 def _with_plain_texts(dataset: xr.Dataset) -> xr.Dataset:
@@ -191,9 +205,62 @@ def size(path: Path, name: str, groups: Sequence[str]) -> int:
     raise KeyError(name)
 
 
-def decoded(path: Path, group: str) -> xr.Dataset:
-    """Return one group; in memory from netCDF, lazily from Zarr."""
-    if path.is_dir():
-        return xr.open_dataset(path, group=group, chunks={}, **AS_ZARR)
-    with xr.open_dataset(path, group=group, engine="netcdf4") as dataset:
-        return dataset.load()
+def cftime_names(groups: Iterable[xr.Dataset]) -> list[str]:
+    """Return the coordinates whose dates are objects of cftime."""
+    return [
+        str(name)
+        for group in groups
+        for name, coord in group.coords.items()
+        if coord.dtype == object
+        and coord.size
+        and type(coord.values.flat[0]).__module__.startswith("cftime")
+    ]
+
+
+def decoded(path: Path, group: str, cftime: Collection[str] = ()) -> xr.Dataset:
+    """Return one group; in memory from netCDF, lazily from Zarr.
+
+    Dates of the variables ``cftime`` are objects of that package, whatever their calendar.
+    """
+    coder = xr.coders.CFDatetimeCoder(use_cftime=True)
+    keywords: dict[str, Any] = {"decode_times": dict.fromkeys(cftime, coder)} if cftime else {}
+    if not path.is_dir():
+        with xr.open_dataset(path, group=group, engine="netcdf4", **keywords) as dataset:
+            return dataset.load()
+    keywords |= {"chunks": None, "cache": False, **AS_ZARR}
+    dataset = xr.open_dataset(path, group=group, **keywords)
+    for variable in dataset.variables.values():
+        if variable.ndim and not isinstance(variable, xr.IndexVariable):
+            variable.data = _lazy(variable.copy(deep=False), path)
+    return dataset
+
+
+class _Stored:
+    """An array of a Zarr folder, read when it is wanted; in memory once its folder goes."""
+
+    def __init__(self, variable: xr.Variable, path: Path) -> None:
+        self.variable, self.path = variable, os.path.realpath(path)
+        self.shape, self.dtype, self.ndim = variable.shape, variable.dtype, variable.ndim
+
+    def __getitem__(self, where: Any) -> Any:
+        return self.variable[where].values
+
+
+_opened: weakref.WeakSet[_Stored] = weakref.WeakSet()
+
+
+def _lazy(variable: xr.Variable, path: Path) -> Any:
+    from dask.array import from_array
+
+    stored = _Stored(variable, path)
+    _opened.add(stored)
+    sizes = variable.encoding.get("preferred_chunks", {})
+    blocks = tuple(sizes.get(dim, size) for dim, size in variable.sizes.items())
+    return from_array(stored, blocks, name=False)
+
+
+def _hold(path: Path) -> None:
+    """Read what opened results still have to read of a folder that is about to be replaced."""
+    for stored in list(_opened):
+        if path.is_dir() and stored.path == os.path.realpath(path):
+            stored.variable.load()
