@@ -147,3 +147,27 @@ def test_dates_come_back_as_they_were(tmp_path, suffix):
         pixels, columns = da.cluster.pixels(), da.cluster.pixels(dim="time")
         assert_same_answers(pixels.kmeans(2), tmp_path / f"p{number}{suffix}", da)
         assert_same_answers(columns.kmeans(2), tmp_path / f"c{number}{suffix}", da)
+
+
+# ------------------------------------------------------------------------------ numbers of numpy
+
+
+def numpy_chains(two, tomo):
+    """Return results of chains that were given numbers as numpy has them."""
+    depth, image = tomo.depth, two.sst.fillna(0)
+    four, eight = np.int64(4), np.int64(8)
+    return {
+        "between": (tomo.cluster.profiles("depth", between=depth.values[[0, 20]], every=6), tomo),
+        "arrays": (tomo.cluster.profiles("depth", between=(depth[0], depth[20]), every=6), tomo),
+        "every": (tomo.cluster.profiles("depth", every={"latitude": eight, "longitude": 6}), tomo),
+        "patches": (image.cluster.patches(four, every=four), image.to_dataset()),
+        "seed": (two.cluster.pixels(random_state=four), two),
+    }
+
+
+@pytest.mark.parametrize("kind", ["between", "arrays", "every", "patches", "seed"])
+def test_numbers_of_numpy_in_a_chain_are_saved_as_plain_ones(tmp_path, two, kind):
+    samples, data = numpy_chains(two, xcluster.datasets.tomography())[kind]
+    fit = samples.kmeans(2, random_state=np.uint8(3))
+    assert_same_answers(fit, tmp_path / "a.nc", data)
+    assert type(xcluster.open(tmp_path / "a.nc").record.random_state) is int

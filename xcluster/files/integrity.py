@@ -98,8 +98,17 @@ def _canonical(attrs: Mapping[Any, Any]) -> bytes:
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return a manifest as attributes: its text, and the text's own checksum."""
-    text = json.dumps(manifest, sort_keys=True)
+    text = json.dumps(manifest, sort_keys=True, default=_as_plain)
     return {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _as_plain(value: Any) -> Any:
+    """Return numbers of numpy or xarray as Python's: users take them from their data."""
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "biuf":
+        rule = f"is a {type(value).__name__}, which files cannot hold"
+        raise TypeError(complaint("path", value, rule, "pass plain numbers and text to the chain"))
+    return numbers.tolist()
 
 
 def checked_manifest(path: Path, read: Read, version: int) -> dict[str, Any]:
