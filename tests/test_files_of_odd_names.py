@@ -171,3 +171,22 @@ def test_numbers_of_numpy_in_a_chain_are_saved_as_plain_ones(tmp_path, two, kind
     fit = samples.kmeans(2, random_state=np.uint8(3))
     assert_same_answers(fit, tmp_path / "a.nc", data)
     assert type(xcluster.open(tmp_path / "a.nc").record.random_state) is int
+
+
+# --------------------------------------------------------------------------------- trees and sweeps
+
+
+def test_a_tree_is_cut_elsewhere_once_the_data_are_given(tmp_path, two):
+    fit = two.cluster.pixels().hac(5)
+    alone = reopened(fit, tmp_path / "a.nc")
+    with pytest.raises(ValueError, match=r"cut.*needs the original values.*open\(path, data=ds\)"):
+        alone.cut(3)
+    whole = xcluster.open(tmp_path / "a.nc", data=two)
+    xr.testing.assert_identical(whole.cut(3).labels, fit.cut(3).labels)
+
+
+@pytest.mark.filterwarnings("ignore:.*no knee")
+def test_a_tree_cut_elsewhere_does_not_say_why_a_sweep_chose_its_k(two):
+    fit = two.cluster.pixels().hac(range(2, 5))
+    assert any("no knee" in note for note in fit.record.notes)
+    assert not any("no knee" in note for note in fit.cut(3).record.notes)

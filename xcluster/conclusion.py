@@ -74,6 +74,10 @@ def conclude(
     return answer
 
 
+OF_THE_KNEE = " has no knee for k = "
+"""In the note why a sweep chose its k, which is no matter of a tree cut elsewhere."""
+
+
 def recut(clustering: Clustering, k: int | None, height: float | None) -> Clustering:
     """Return the clustering with its tree cut elsewhere, labels numbered by size."""
     estimator = clustering.assign.clusterer.recut(k, height=height)
@@ -81,7 +85,8 @@ def recut(clustering: Clustering, k: int | None, height: float | None) -> Cluste
     centers = estimator.cluster_centers_
     fitting.forget_rows(estimator)
     partition = Partition(canonical_order(counts, centers))
-    record = replace(clustering.record, counts=tuple(float(each) for each in counts))
+    kept = tuple(note for note in clustering.record.notes if OF_THE_KNEE not in note)
+    record = replace(clustering.record, counts=tuple(float(each) for each in counts), notes=kept)
     assign = replace(clustering.assign, clusterer=estimator, partition=partition, centers=centers)
     return replace(clustering, assign=assign, record=record, sweep=None, means=None, stored=None)
 

@@ -61,7 +61,8 @@ class MethodResults(GridArrays, LatentSpace):
         Raises
         ------
         ValueError
-            If the result has no tree, both or none are given, or ``k`` is out of range.
+            If the result has no tree or was opened without its data, both or none are given, or
+            ``k`` is out of range.
 
         Examples
         --------
@@ -73,6 +74,7 @@ class MethodResults(GridArrays, LatentSpace):
         from xcluster.conclusion import recut
 
         clusterer_with(self, "linkage_matrix_", "cut", "hac")
+        bound(self, "cut")
         return recut(self._whole, k, height)
 
     # ------------------------------------------------------------------------------------- som
