@@ -3,6 +3,7 @@
 import pickle
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import dask
 import dask.array as da
@@ -13,11 +14,15 @@ from dask.delayed import delayed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.metrics import adjusted_rand_score
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import xcluster
 from xcluster import fitting
+from xcluster.chain.anomaly import Climatology
 from xcluster.chain.question import layout_of
 
 SHAPE = (60, 80)
@@ -489,3 +494,95 @@ def test_scenes_with_other_features_are_refused():
         xcluster.pool([south, north[["a", "b"]]], lambda ds: ds.cluster.pixels())
     with pytest.raises(ValueError, match="holds no scene"):
         xcluster.pool([], ask)
+
+
+def differing(first, second):
+    """A question that asks the first of two scenes one thing and the second another."""
+    asked = iter([first, second])
+    return lambda ds: next(asked)(ds.cluster.pixels())
+
+
+ASKED = {
+    "steps": (lambda s: s.pca(2), lambda s: s.pca(3), r"steps=.*'b'.*'a', \['pca\(2\)'\]"),
+    "no steps": (lambda s: s, lambda s: s.pca(2), "steps=.*'b'.*'a'"),
+    "scaling": (lambda s: s.scale(), lambda s: s.scale("robust"), "steps=.*'b'.*'a'"),
+    "over": (lambda s: s.scale(), lambda s: s.scale(over="variable"), "steps=.*'b'.*'a'"),
+    "function": (
+        lambda s: s.then(FunctionTransformer(np.exp)),
+        lambda s: s.then(FunctionTransformer(np.abs)),
+        "steps=.*'b'.*'a'",
+    ),
+    "seed": (lambda s: s, lambda s: replace(s, random_state=1), "random_state=1: of scene 'b'"),
+    "weights": (
+        lambda s: s.weights(abs(s.data["a"])),
+        lambda s: s,
+        "weights='b': scene 'a' has weights, and scene 'b' has none",
+    ),
+    "no weights": (
+        lambda s: s,
+        lambda s: s.weights(abs(s.data["a"])),
+        "weights='b': scene 'b' has weights, and scene 'a' has none",
+    ),
+    "anomaly": (
+        lambda s: s,
+        lambda s: replace(s, climatology=Climatology("time.month")),
+        "anomaly='time.month'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_scenes_that_ask_for_another_fit_are_refused_before_anything_is_read(case, computes):
+    first, second, message = ASKED[case]
+    a, b = (each.chunk(x=33) for each in halves().values())
+    with pytest.raises(ValueError, match=message):
+        xcluster.pool({"a": a, "b": b}, differing(first, second))
+    assert computes() == 0
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda s: s.scale("robust").pca(2),
+        lambda s: s.weights(abs(s.data["a"])).pca(2),
+        lambda s: s.then(FunctionTransformer(lambda X: X**2)),
+        lambda s: s.then(FunctionTransformer(partial(np.power, 2))),
+        lambda s: s.then(FunctionTransformer(np.add, kw_args={"x2": np.arange(3)})),
+        lambda s: s.then(ColumnTransformer([("first", PCA(1), [0, 1])])),
+        lambda s: s.then(SimpleImputer(missing_values=float("nan"))),
+    ],
+)
+def test_chains_that_are_built_anew_for_each_scene_are_the_same(ask):
+    xcluster.pool(halves(), lambda ds: ask(ds.cluster.pixels()))
+
+
+def fields():
+    """Two series of fields, the second on falling latitudes."""
+    coords = {"time": np.arange(12), "lat": np.arange(-20.0, 30, 10), "lon": np.arange(4.0)}
+    values = np.random.default_rng(3).normal(size=(2, 12, 5, 4))
+    dims = ("time", "lat", "lon")
+    first, second = (xr.DataArray(each, coords, dims, name="z") for each in values)
+    return {"a": first, "b": second.isel(lat=slice(None, None, -1))}
+
+
+def test_fields_of_scenes_are_weighed_alike_whichever_way_latitudes_run():
+    pooled = xcluster.pool(fields(), lambda ds: ds.cluster.snapshots("time").weights("area"))
+    assert pooled.kmeans(2).k == 2
+    weights = iter([xr.DataArray(np.arange(1.0, 5) ** n, dims="lon") for n in (1, 2)])
+    with pytest.raises(ValueError, match=r"steps=.*weights.*of scene 'b'"):
+        xcluster.pool(fields(), lambda ds: ds.cluster.snapshots("time").weights(next(weights)))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_fields_of_scenes_with_other_cells_are_refused_at_the_fit(lazy, computes):
+    scenes = fields()
+    for name, cell in (("a", {"lat": -20, "lon": 0}), ("b", {"lat": 10, "lon": 3})):
+        scenes[name].loc[cell] = np.nan
+    scenes = {name: each.chunk(time=5) if lazy else each for name, each in scenes.items()}
+    pooled = xcluster.pool(scenes, lambda ds: ds.cluster.snapshots("time"))
+    assert computes() == 0
+    for k in (2, range(2, 4)):
+        with pytest.raises(ValueError, match=r"scene 'b'=.*other cells of 'z' than scene 'a'"):
+            pooled.kmeans(k)
+    scenes["b"] = scenes["a"]
+    assert xcluster.pool(scenes, lambda ds: ds.cluster.snapshots("time")).kmeans(2).k == 2

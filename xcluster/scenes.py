@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcluster.chain.clusterers import Clusterers
-from xcluster.chain.layout import Layout
+from xcluster.chain.layout import Layout, Variable, flat_features
 from xcluster.chain.question import layout_of
 from xcluster.chain.samples import Samples
 from xcluster.checks import blamed, complaint, several
@@ -49,8 +52,8 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
     Raises
     ------
     ValueError
-        If there is no scene, the features of one differ from those of the first, or a chain has
-        an `anomaly`.
+        If there is no scene, a chain has an `anomaly`, or a scene differs from the first in its
+        features, steps or seed, or in having weights.
 
     Examples
     --------
@@ -68,15 +71,84 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
     if not asked:
         rule = "holds no scene"
         raise ValueError(complaint("objects", objects, rule, "give a Dataset at least"))
-    first = next(iter(asked.values()))
-    if first.climatology is not None:
-        rule = "is learned from one object, and pooled scenes have none in common"
-        remedy = "subtract a climatology from each scene before pool()"
-        raise ValueError(complaint("anomaly", first.climatology.groupby, rule, remedy))
+    first = next(iter(asked))
     for name, samples in asked.items():
-        features, template = layout_of(samples).features, layout_of(first).features
-        check_features(f"scene {name!r}", "Dataset", features, template)
+        if samples.climatology is not None:
+            rule = "is learned from one object, and pooled scenes have none in common"
+            remedy = "subtract a climatology from each scene before pool()"
+            raise ValueError(complaint("anomaly", samples.climatology.groupby, rule, remedy))
+        check_features(f"scene {name!r}", "Dataset", _features(samples), _features(asked[first]))
+        _check_same_chain(name, samples, first, asked[first])
     return PooledSamples(asked)
+
+
+def _features(samples: Samples) -> xr.Dataset:
+    """Return one sample without values, all cells of fields included: which lack data is read."""
+    layout = layout_of(samples)
+    whole = {name: replace(each, cells=None) for name, each in layout.variables.items()}
+    return replace(layout, variables=whole).features
+
+
+def _check_same_chain(name: str, samples: Samples, first: str, like: Samples) -> None:
+    """Refuse a scene that asks for another fit than the first one; nothing is computed."""
+    remedy = "ask the same of every scene but for its mask"
+    mine, other = f"of scene {name!r}", f"of scene {first!r}"
+    if samples.random_state != like.random_state:
+        rule = f"{mine} is not that {other}, {like.random_state}"
+        raise ValueError(complaint("random_state", samples.random_state, rule, remedy))
+    if not _are_same_steps(samples.steps, like.steps):
+        steps, expected = ([str(step) for step in each.steps] for each in (samples, like))
+        rule = f"{mine} are not those {other}, {expected}"
+        raise ValueError(complaint("steps", steps, rule, remedy))
+    if (samples.weighting is None) != (like.weighting is None):
+        weighted, plain = (name, first) if like.weighting is None else (first, name)
+        rule = f"scene {weighted!r} has weights, and scene {plain!r} has none"
+        raise ValueError(complaint("weights", name, rule, "weigh every scene, or none"))
+
+
+def _are_same_steps(ours: Sequence[Step], theirs: Sequence[Step]) -> bool:
+    return len(ours) == len(theirs) and all(
+        (mine.name, mine.over) == (other.name, other.over)
+        and _is_same(mine.transformer, other.transformer)
+        and _is_same_weight(mine.weight, other.weight)
+        for mine, other in zip(ours, theirs, strict=True)
+    )
+
+
+def _is_same(ours: Any, theirs: Any) -> bool:
+    """Whether parameters are the same, as far as can be told of what each call makes anew."""
+    if ours is theirs:
+        return True
+    if hasattr(ours, "get_params"):
+        same = type(ours) is type(theirs)
+        return same and _is_same(*(each.get_params(deep=False) for each in (ours, theirs)))
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return ours.keys() == theirs.keys() and all(_is_same(ours[k], theirs[k]) for k in ours)
+    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
+        return len(ours) == len(theirs) and all(map(_is_same, ours, theirs))
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
+    return np.array_equal(_told_by(ours), _told_by(theirs))
+
+
+def _told_by(value: Any) -> Any:
+    """Return what tells a value from others: without equality a function's code, or the type."""
+    equality: Any = type(value).__eq__
+    if equality is not object.__eq__:
+        return value
+    return getattr(value, "__code__", repr(value)) if callable(value) else type(value)
+
+
+def _is_same_weight(ours: xr.DataArray | None, theirs: xr.DataArray | None) -> bool:
+    """Whether features weigh the same; weights in chunks are not computed for it."""
+    if ours is None or theirs is None:
+        return ours is theirs
+    if set(ours.dims) != set(theirs.dims):
+        return False
+    if ours.chunks is not None or theirs.chunks is not None:
+        return True
+    mine, other = (flat_features(each, each.dims) for each in (ours, theirs))
+    return mine.shape == other.shape and np.allclose(mine, other, equal_nan=True)
 
 
 def _scenes(objects: Objects) -> dict[str, xr.Dataset]:
@@ -106,6 +178,12 @@ def _asked(question: Callable[[xr.Dataset], Samples], scene: xr.Dataset) -> Samp
         rule = f"must return Samples, and returned {type(samples).__name__}"
         raise TypeError(complaint("question", question, rule, remedy))
     return samples
+
+
+def _cells(variable: Variable) -> NDArray[np.bool_]:
+    """Return which cells of a field are features; reads the data."""
+    kept = variable.kept
+    return np.ones(variable.extent, bool) if kept is None else kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +237,18 @@ class PooledSamples(Clusterers):
             replace(layout_of(samples), scene=name) for name, samples in self.scenes.items()
         )
         return replace(first, others=tuple(others))
+
+    @property
+    def _ready(self) -> Self:
+        """The same, once all scenes are known to have data at the same cells of their fields."""
+        first, *others = self._layout.scenes
+        for scene in others:
+            for name, variable in scene.variables.items():
+                if not np.array_equal(_cells(variable), _cells(first.variables[name])):
+                    rule = f"has data at other cells of {name!r} than scene {first.scene!r}"
+                    remedy = "mask every scene to the cells that all of them have"
+                    raise ValueError(complaint(f"scene {scene.scene!r}", "Dataset", rule, remedy))
+        return self
 
     def _answer(self, clustering: Clustering) -> Any:
         """Return the result for every scene."""
