@@ -100,7 +100,7 @@ CASES = {
     "between without coordinate": (
         lambda d: d.drop_vars("band").cluster.profiles("band", between=(0, 1)),
         V,
-        ("between='band'", "no numeric coordinate", "assign_coords"),
+        ("between=(0, 1)", "numbers or dates along 'band'", "assign_coords"),
     ),
     # other parameters of samplers
     "step 0": (lambda d: d.cluster.profiles("band", step=0), V, ("step=0", "above 0", "Pass")),

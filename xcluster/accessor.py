@@ -9,7 +9,7 @@ import xarray as xr
 
 from xcluster.chain import windows
 from xcluster.chain.positions import positions_of
-from xcluster.chain.samplers import Names, Pixels, Profiles, Snapshots
+from xcluster.chain.samplers import Level, Names, Pixels, Profiles, Snapshots, Step
 from xcluster.chain.samples import Samples
 from xcluster.result.prediction import as_dataset
 
@@ -70,8 +70,8 @@ class ClusterAccessor:
         dim: Hashable,
         vars: Names = None,
         *,
-        between: tuple[float, float] | None = None,
-        step: float | None = None,
+        between: tuple[Level, Level] | None = None,
+        step: Step | None = None,
         every: int | Mapping[Hashable, int] = 1,
         missing: Literal["drop", "interpolate"] | float = "drop",
         random_state: int = 0,
@@ -85,17 +85,20 @@ class ClusterAccessor:
         vars : name or list of names, optional
             By default all numeric variables with that dim, on the grid that most share. A named
             variable without it (the surface) joins as a single feature.
-        between : (float, float), optional
-            Range of the levels to keep, both ends included, in units of the coordinate.
-        step : float, optional
+        between : (float, float) or two dates, optional
+            Range of the levels to keep, both ends included, in units of the coordinate. Along
+            dates text, datetime or datetime64; text without a time stands for the whole day,
+            month or year, as in ``ds.sel``.
+        step : float or length of time, optional
             Resample linearly to levels this far apart, from the first one kept to no further
-            than the last.
+            than the last. Along dates text as "5D" or a timedelta.
         every : int or mapping, default 1
             Keep each n-th grid point along the sample dims.
         missing : {"drop", "interpolate"} or float, default "drop"
             What becomes of profiles with gaps. "interpolate" fills them: linearly between
-            levels, with the nearest level at the ends. A fraction fills those that have data at
-            that share of the levels or more, and drops the others.
+            levels, in proportion to their distances, with the nearest level at the ends. A
+            fraction fills those that have data at that share of the levels or more, and drops the
+            others.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -107,6 +110,8 @@ class ClusterAccessor:
         ------
         ValueError
             If a name is unknown, the range holds no level, or the levels are not sorted.
+        TypeError
+            If the range is not two numbers or two dates, or the step is not one such distance.
 
         Examples
         --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +10,20 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcluster.chain.layout import LABEL, Cells, Layout, Variable, is_descending
-from xcluster.chain.levels import Levels, regular_levels
+from xcluster.chain.levels import (
+    Levels,
+    levels_of,
+    plain,
+    positions,
+    regular_levels,
+    within,
+)
 from xcluster.checks import (
     check_hashable,
     check_integer,
-    check_number,
     complaint,
     did_you_mean,
     is_one_of,
@@ -23,6 +31,12 @@ from xcluster.checks import (
 )
 
 Names = Hashable | Sequence[Hashable] | None
+
+Level = float | str | dt.date | np.datetime64
+"""A place along the axis of profiles: a number, or a date."""
+
+Step = float | str | dt.timedelta | np.timedelta64
+"""A distance along the axis of profiles: a number, or a length of time."""
 
 
 class Sampler(Protocol):
@@ -53,10 +67,18 @@ class Profiles:
 
     dim: Hashable
     vars: Names = None
-    between: tuple[float, float] | None = None
-    step: float | None = None
+    between: tuple[Level, Level] | None = None
+    step: Step | None = None
     every: int | Mapping[Hashable, int] = 1
     missing: Literal["drop", "interpolate"] | float = "drop"
+
+    def __post_init__(self) -> None:
+        """Take values of any type as numbers and text, which files hold."""
+        object.__setattr__(self, "step", plain(self.step))
+        if self.between is not None:
+            rule, remedy = "must be two numbers, or two dates", "pass between=(lowest, highest)"
+            ends = several("between", self.between, rule, remedy)
+            object.__setattr__(self, "between", tuple(plain(each) for each in ends))
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``, on the levels of ``like`` where the chain says step."""
@@ -84,34 +106,34 @@ class Profiles:
         )
 
     def _between(self, data: xr.Dataset) -> xr.Dataset:
-        low, high = check_range("between", self.between)
-        levels = _numeric_levels(data, self.dim, "between")
-        inside = (levels >= low) & (levels <= high)
-        if not inside.any():
-            rule = f"holds no level of {self.dim!r}, which runs {levels.min()} to {levels.max()}"
-            raise ValueError(complaint("between", self.between, rule, "choose a range inside it"))
-        return data.isel({self.dim: np.flatnonzero(inside)})
+        levels = levels_of(data, self.dim, "between", self.between)
+        return data.isel({self.dim: within(levels, self.dim, self.between)})
 
     def _levels(self, data: xr.Dataset, like: xr.Dataset | None) -> Levels | None:
         coverage = _coverage(self.missing)
         if self.step is None and coverage is None:
             return None
-        # Between levels without coordinates gaps are filled by position.
-        source = (
-            np.arange(data.sizes[self.dim], dtype=float)
-            if self.step is None and self.dim not in data.coords
-            else _numeric_levels(data, self.dim, "step" if self.step is not None else "missing")
-        )
+        source = self._source(data)
         source = source[::-1] if is_descending(data, self.dim) else source
-        if (np.diff(source) < 0).any():
+        if (np.diff(positions(source, source[0])) < 0).any():
             rule = f"needs sorted levels, and {self.dim!r} is neither rising nor falling"
             raise ValueError(complaint("dim", self.dim, rule, f"use ds.sortby({self.dim!r})"))
         if self.step is None:
             return Levels(source, source, coverage)
-        if like is not None:
-            return Levels(source, np.sort(like[self.dim].values.astype(float)), coverage)
-        step = check_number("step", self.step, above=0)
-        return Levels(source, regular_levels(source, step), coverage)
+        if like is None:
+            return Levels(source, regular_levels(source, self.step), coverage)
+        target = np.sort(levels_of(like, self.dim, "step", self.step))
+        # Dates where numbers were fitted are refused later on, as other features.
+        fits = target.dtype.kind == source.dtype.kind
+        return Levels(source, target if fits else source, coverage)
+
+    def _source(self, data: xr.Dataset) -> NDArray[Any]:
+        """Return the levels of the data; without coordinates gaps are filled by position."""
+        if self.step is not None:
+            return levels_of(data, self.dim, "step", self.step)
+        if self.dim not in data.coords:
+            return np.arange(data.sizes[self.dim], dtype=float)
+        return levels_of(data, self.dim, "missing", self.missing)
 
 
 @dataclass(frozen=True)
@@ -303,30 +325,6 @@ def check_dims(
     if not sample_dims:
         rule = "leaves no dim for the samples"
         raise ValueError(complaint("dim", list(feature_dims), rule, "choose fewer feature dims"))
-
-
-def check_range(parameter: str, value: Any) -> tuple[float, float]:
-    """Return a pair of numbers, the lower first."""
-    try:
-        low, high = (float(each) for each in value)
-    except (TypeError, ValueError):
-        remedy = f"pass {parameter}=(lowest, highest)"
-        raise TypeError(complaint(parameter, value, "must be two numbers", remedy)) from None
-    if np.isnan(low) or np.isnan(high):
-        remedy = f"pass {parameter}=(lowest, highest)"
-        raise ValueError(complaint(parameter, value, "must be two numbers, not NaN", remedy))
-    if not low <= high:
-        remedy = f"pass {parameter}=({high}, {low})"
-        raise ValueError(complaint(parameter, value, "must rise from first to second", remedy))
-    return low, high
-
-
-def _numeric_levels(data: xr.Dataset, dim: Hashable, parameter: str) -> np.ndarray[Any, Any]:
-    if dim not in data.coords or data[dim].dtype.kind not in "fiu":
-        rule = f"needs numbers along {dim!r}, which has no numeric coordinate"
-        remedy = f"give it one: ds.assign_coords({dim}=...)"
-        raise ValueError(complaint(parameter, dim, rule, remedy))
-    return data[dim].values.astype(float)
 
 
 def _coverage(missing: Any) -> float | None:

@@ -31,6 +31,9 @@ COMMON = {"tools": "pan,wheel_zoom,box_zoom,reset,save", "toolbar_location": "ab
 ASIDE = {"tools": "pan,wheel_zoom,reset,save", "toolbar_location": "right", "min_border_bottom": 55}
 CLEAR = "rgba(0,0,0,0)"
 
+# Names along one side: more would cover each other.
+MAX_NAMES = 20
+
 # A field that is wider than this, in heights, stands above that of its centre.
 WIDE = 1.3
 
@@ -80,8 +83,11 @@ def curve_figure(
     values = panel.kind == "values"
     along, across = ("from least to greatest", "") if values else panel.titles[::-1]
     sides = (along, across) if panel.upright else (across, along)
+    scales = ["datetime" if panel.dated else "linear", "linear"]
+    scales = scales[::-1] if panel.upright else scales
     figure = new_figure(
-        name=name, frame_width=int((0.75 if panel.upright else 1.0) * SIDE),
+        name=name, x_axis_type=scales[0], y_axis_type=scales[1],
+        frame_width=int((0.75 if panel.upright else 1.0) * SIDE),
         frame_height=SIDE, x_axis_label=sides[0], y_axis_label=sides[1],
         title="sample (black), centres", **ASIDE,
     )  # fmt: skip
@@ -104,7 +110,7 @@ def curve_figure(
     figure.add_tools(HoverTool(renderers=[own], tooltips=tips, mode=mode))
     if panel.downward:
         figure.y_range.flipped = True
-    if panel.level_names:
+    if panel.level_names and not panel.dated:
         _name_levels(figure, panel)
     if values:
         figure.y_range = Range1d(-0.04, 1.04)
@@ -114,7 +120,7 @@ def curve_figure(
 def _name_levels(figure: Any, panel: Panel) -> None:
     """Put the names of variables, or of levels that are no numbers, along the axis."""
     axis = figure.yaxis if panel.upright else figure.xaxis
-    axis.ticker = FixedTicker(ticks=list(panel.level))
+    axis.ticker = FixedTicker(ticks=list(panel.level[:: -(-len(panel.level) // MAX_NAMES)]))
     axis.major_label_overrides = dict(zip(panel.level, panel.level_names, strict=True))
     if not panel.upright:
         axis.major_label_orientation = 1.0

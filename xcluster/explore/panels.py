@@ -49,6 +49,8 @@ class Panel:
         Rows and columns of a field.
     level_names
         Of single values, and of levels that are no numbers.
+    dated
+        Whether levels are dates, counted in milliseconds since 1970.
     """
 
     kind: Literal["curve", "field", "values"]
@@ -63,6 +65,7 @@ class Panel:
     downward: bool = False
     shape: tuple[int, int] = (1, 1)
     level_names: Sequence[str] = ()
+    dated: bool = False
 
     def of(self, data: xr.Dataset, dim: Hashable) -> Array:
         """Return the panel's values of each entry of ``dim``, shape (entries, width)."""
@@ -153,12 +156,29 @@ def _panel(
         shape = array.sizes[dims[0]], array.sizes[dims[1]]
         titles = [dim_text(array, dims[1]), dim_text(array, dims[0]), with_units(array)]
         return Panel(*given, np.arange(len(low)), titles, shape=shape)
-    levels = array[dims[0]].values
-    texts = [] if levels.dtype.kind in "iuf" else [str(level) for level in levels]
-    levels = np.arange(len(levels)) if texts else levels
+    levels, texts = _levels(array[dims[0]].values)
     upright, downward = is_vertical(array, dims[0]), is_depth(array, dims[0])
     titles = [dim_text(array, dims[0]), with_units(array) or name_of(array)]
-    return Panel(*given, levels.astype(float), titles, upright, downward, level_names=texts)
+    dated = array[dims[0]].dtype.kind == "M"
+    return Panel(*given, levels, titles, upright, downward, level_names=texts, dated=dated)
+
+
+def _levels(values: Array) -> tuple[Array, list[str]]:
+    """Return the positions of levels along a curve, and their names where they are no numbers.
+
+    Examples
+    --------
+    >>> _levels(np.array(["1970-01-02"], "datetime64[ns]"))
+    (array([86400000.]), ['1970-01-02'])
+    """
+    if values.dtype.kind in "iuf":
+        return values.astype(float), []
+    if values.dtype.kind == "M":
+        since = np.asarray((values - np.datetime64(0, "s")) / np.timedelta64(1, "ms"))
+        return since, [str(text) for text in np.datetime_as_string(values, "auto")]
+    # Dates of other calendars too, which mostly are of whole days.
+    names = [str(value).removesuffix(" 00:00:00") for value in values]
+    return np.arange(float(len(values))), names
 
 
 def _columns(

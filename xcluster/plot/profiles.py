@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.chain.levels import positions
 from xcluster.checks import complaint
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes
@@ -55,7 +57,8 @@ def profiles(
     Returns
     -------
     list of matplotlib Axes
-        One for each label, -1 included where there is one. Depth and pressure go downwards.
+        One for each label, -1 included where there is one. Depth and pressure go downwards, dates
+        to the right.
 
     Raises
     ------
@@ -205,9 +208,24 @@ def _curve_dim(data: xr.DataArray, labels: xr.DataArray) -> Hashable:
 
 
 def _levels(data: xr.DataArray, dim: Hashable) -> NDArray[Any]:
-    """Return the positions along ``dim``: their numbers where they are not numeric."""
+    """Return the positions along ``dim``: of dates, days; of other names, their numbers."""
     values = data[dim].values
-    return values if values.dtype.kind in "iufM" else np.arange(len(values))
+    if values.dtype.kind == "M":
+        from matplotlib.dates import date2num
+
+        return np.asarray(date2num(values))  # type: ignore[no-untyped-call]
+    if (epoch := _epoch(data, dim)) is not None:
+        return positions(values, epoch) / 86_400
+    return values if values.dtype.kind in "iuf" else np.arange(len(values))
+
+
+def _epoch(data: xr.DataArray, dim: Hashable) -> Any:
+    """Return what dates that only cftime has are counted from; None for all else."""
+    index = data.indexes.get(dim)
+    if not isinstance(index, xr.CFTimeIndex):
+        return None
+    midnight = dict.fromkeys(("hour", "minute", "second", "microsecond"), 0)
+    return index[0].replace(year=2000, month=1, day=1, **midnight)
 
 
 def _spread(n: int, at_most: int) -> NDArray[np.intp]:
@@ -238,5 +256,34 @@ def _direct(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: boo
             ax.set_ylim(*(ends[::-1] if is_depth(data, dim) else ends))
         elif len(levels) > 1:
             ax.set_xlim(*ends)
-        if data[dim].dtype.kind not in "iufM":
+        axis = ax.yaxis if upright else ax.xaxis
+        if data[dim].dtype.kind == "M":
+            _write_dates(axis)
+        elif (epoch := _epoch(data, dim)) is not None:
+            _write_calendar(axis, epoch, 24 * float(ends[1] - ends[0]))
+        elif data[dim].dtype.kind not in "iuf":
             ax.set_xticks(levels, [str(value) for value in data[dim].values], rotation=90)
+
+
+def _write_dates(axis: Any) -> None:
+    """Write dates at few round places: each says what differs from the one before."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    axis.axis_date()
+    locator = AutoDateLocator(minticks=3, maxticks=5)  # type: ignore[no-untyped-call]
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _write_calendar(axis: Any, epoch: Any, hours: float) -> None:
+    """Write dates that matplotlib does not know, in full and so at very few places."""
+    from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+    def said(days: float, _: object = None) -> str:
+        date = epoch + dt.timedelta(days=days)
+        return str(date.strftime("%Y-%m-%d\n%H:%M")).removesuffix("\n00:00")
+
+    # Days are parted into tenths otherwise, which are no times that one would name.
+    apart = [each for each in (1, 3, 6, 12, 24, 48) if 2 <= hours < 3 * each]
+    axis.set_major_locator(MultipleLocator(apart[0] / 24) if apart else MaxNLocator(3))
+    axis.set_major_formatter(said)
