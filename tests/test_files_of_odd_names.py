@@ -190,3 +190,42 @@ def test_a_tree_cut_elsewhere_does_not_say_why_a_sweep_chose_its_k(two):
     fit = two.cluster.pixels().hac(range(2, 5))
     assert any("no knee" in note for note in fit.record.notes)
     assert not any("no knee" in note for note in fit.cut(3).record.notes)
+
+
+@pytest.mark.filterwarnings("ignore:.*no knee")
+def test_a_sweep_smooths_its_curve_again_as_it_was_asked_to(tmp_path, two):
+    fit = two.cluster.pixels().kmeans(range(2, 6), smooth=True, interp_method="polynomial")
+    options = reopened(fit, tmp_path / "a.nc").sweep.options
+    assert (options.smooth, options.interp_method) == (True, "polynomial")
+    again = reopened(xcluster.open(tmp_path / "a.nc"), tmp_path / "b.nc")
+    assert again.sweep.options == options
+
+
+# -------------------------------------------------------------------------------- steps as asked
+
+STEPS = {
+    "two scalings": lambda pixels: pixels.scale("standard", over="all").scale("minmax"),
+    "a scaling of each": lambda pixels: pixels.scale("robust", over="variable").pca(1).scale(),
+    "none stated": lambda pixels: pixels.pca(2),
+    "none wanted": lambda pixels: pixels.scale(None),
+}
+
+
+def said(samples):
+    return [(step.name, step.over, step.transformer is None) for step in samples.steps]
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_steps_come_back_as_they_were_asked_for(tmp_path, two, kind):
+    fit = STEPS[kind](two.cluster.pixels()).kmeans(2)
+    again = reopened(fit, tmp_path / "a.nc", two)
+    assert said(again.samples) == said(fit.samples)
+    assert repr(again.samples) == repr(fit.samples)
+    xr.testing.assert_identical(again.samples.kmeans(2).labels, fit.labels)
+    assert said(reopened(again, tmp_path / "b.nc", two).samples) == said(fit.samples)
+
+
+def test_steps_of_a_file_saved_without_its_data_are_told_by_what_was_fitted(tmp_path, two):
+    fit = STEPS["two scalings"](two.cluster.pixels()).kmeans(2)
+    alone = reopened(fit, tmp_path / "a.nc")
+    assert said(reopened(alone, tmp_path / "b.nc", two).samples) == said(fit.samples)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import xarray as xr
@@ -17,9 +17,9 @@ from xcluster.chain.methods import Method, Options
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import Chain
 from xcluster.chain.samplers import Pixels, Profiles, Snapshots
-from xcluster.chain.steps import Step
+from xcluster.chain.steps import Over, Step
 from xcluster.chain.windows import Patches
-from xcluster.checks import check_path, complaint
+from xcluster.checks import check_choice, check_path, complaint
 from xcluster.failures import named_failures
 from xcluster.files import storage, validity
 from xcluster.files.integrity import checked_manifest, unreadable
@@ -141,9 +141,7 @@ def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any
             {"name": name, "transformer": encode_estimator(transformer, arrays)}
             for name, transformer in clustering.assign.chain.steps
         ],
-        "over": {}
-        if samples is None
-        else {step.name: step.over for step in samples.steps if step.transformer is not None},
+        "asked": None if samples is None else _asked_entry(samples.steps),
         "clusterer": encode_estimator(clustering.assign.clusterer, arrays),
         "partition": {
             "codes": partition.codes.tolist(),
@@ -159,7 +157,20 @@ def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any
         else encode_estimator(clustering.climatology, arrays),
         "weighting": samples.weighting if samples and isinstance(samples.weighting, str) else None,
         "criterion": None if clustering.sweep is None else clustering.sweep.method.criterion,
+        "knee": None if clustering.sweep is None else _knee_entry(clustering.sweep.options),
     }
+
+
+def _asked_entry(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Return what the user said of each step; of two scalings each may be over other columns."""
+    return [
+        {"name": step.name, "over": step.over, "is_fitted": step.transformer is not None}
+        for step in steps
+    ]
+
+
+def _knee_entry(options: Options) -> dict[str, Any]:
+    return {"smooth": options.smooth, "interp_method": options.interp_method}
 
 
 def _versions() -> dict[str, str]:
@@ -243,6 +254,7 @@ def _fitting_together(
         clustering = _rebuilt(manifest, storage.arrays(path), path, trusted)
         validity.check(clustering, storage.size(path, LABEL, ("/", "centers")))
         repr(clustering)  # reads the rest of what a manifest says
+        _steps(clustering, manifest.get("asked"))  # likewise
     except RefusedError as error:
         raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None
     except Exception as error:
@@ -346,7 +358,9 @@ def _sweep(manifest: Mapping[str, Any], table: xr.Dataset) -> Any:
     if manifest["criterion"] is None:
         return None
     method = Method(manifest["method"], None, criterion=manifest["criterion"])
-    return Sweep(table.rename(sweep_k="k").compute(), {}, method, Options())
+    knee = manifest.get("knee") or _knee_entry(Options())
+    options = Options(smooth=knee["smooth"], interp_method=knee["interp_method"]).checked()
+    return Sweep(table.rename(sweep_k="k").compute(), {}, method, options)
 
 
 def _bound(
@@ -366,7 +380,7 @@ def _bound(
     samples = Samples(
         as_dataset(data),
         sampler,
-        steps=_steps(clustering, manifest["over"]),
+        steps=_steps(clustering, manifest.get("asked")),
         mask=own["mask"].astype(bool) if "mask" in own else None,
         weighting=own.get("weights", manifest["weighting"]),
         random_state=clustering.record.random_state,
@@ -375,10 +389,32 @@ def _bound(
     return dataclasses.replace(clustering, samples=samples)
 
 
-def _steps(clustering: Clustering, over: Mapping[str, str]) -> tuple[Step, ...]:
+def _steps(clustering: Clustering, asked: Sequence[Mapping[str, Any]] | None) -> tuple[Step, ...]:
+    """Return the steps as they were asked for, or as they were fitted where no file says more."""
     from sklearn.base import clone
 
+    fitted = clustering.assign.chain.steps
+    if asked is None:
+        n_variables = len(clustering.template)
+        return tuple(
+            Step(name.split("_")[0], clone(each), _over(each, n_variables)) for name, each in fitted
+        )
+    n_fitted = sum(each["is_fitted"] for each in asked)
+    # A scaling that nobody stated stands before all others.
+    transformers = iter([clone(each) for _, each in fitted[len(fitted) - n_fitted :]])
     return tuple(
-        Step(name.split("_")[0], clone(transformer), over.get(name, "variable"))  # type: ignore
-        for name, transformer in clustering.assign.chain.steps
+        Step(
+            str(each["name"]),
+            next(transformers) if each["is_fitted"] else None,
+            check_choice("over", each["over"], get_args(Over)),
+        )
+        for each in asked
     )
+
+
+def _over(transformer: Any, n_variables: int) -> Over:
+    """Return which columns a fitted scaling has taken together."""
+    groups = getattr(transformer, "groups", None)
+    if groups is None:
+        return "feature"
+    return "all" if n_variables > 1 and len(np.unique(groups)) == 1 else "variable"
