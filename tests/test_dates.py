@@ -208,6 +208,15 @@ def test_numbers_are_no_dates_to_predict_from(weather, numbered):
         weather.cluster.profiles("time", step="1D").kmeans(2).predict(numbered)
 
 
+@pytest.mark.parametrize("calendar", ["julian", "all_leap"])
+def test_levels_of_another_calendar_are_refused(series, calendar):
+    pytest.importorskip("cftime")
+    time = xr.date_range("2001-01-01", periods=50, freq="D", calendar=calendar, use_cftime=True)
+    fit = series.cluster.profiles("time", step="2D").kmeans(2)
+    with pytest.raises(ValueError, match=r"new=.* 'time'"):
+        fit.predict(series.assign_coords(time=time))
+
+
 def test_building_along_dates_computes_nothing(series, computes):
     chunked = series.chunk(time=20, latitude=5)
     samples = chunked.cluster.profiles("time", **QUESTION).pca(3)

@@ -123,9 +123,9 @@ class Profiles:
         if like is None:
             return Levels(source, regular_levels(source, self.step), coverage)
         target = np.sort(levels_of(like, self.dim, "step", self.step))
-        # Dates where numbers were fitted are refused later on, as other features.
-        fits = target.dtype.kind == source.dtype.kind
-        return Levels(source, target if fits else source, coverage)
+        # Dates of another calendar, or no dates, are refused later on, as other features.
+        kinds = [getattr(each[0], "calendar", each.dtype.kind) for each in (source, target)]
+        return Levels(source, target if kinds[0] == kinds[1] else source, coverage)
 
     def _source(self, data: xr.Dataset) -> NDArray[Any]:
         """Return the levels of the data; without coordinates gaps are filled by position."""
