@@ -229,3 +229,11 @@ def test_steps_of_a_file_saved_without_its_data_are_told_by_what_was_fitted(tmp_
     fit = STEPS["two scalings"](two.cluster.pixels()).kmeans(2)
     alone = reopened(fit, tmp_path / "a.nc")
     assert said(reopened(alone, tmp_path / "b.nc", two).samples) == said(fit.samples)
+
+
+# ------------------------------------------------------------------------------ one unnamed array
+
+
+def test_the_only_variable_may_have_another_name_when_its_file_is_opened(tmp_path, two):
+    fit = two.sst.rename(None).cluster.pixels().kmeans(2)
+    assert_same_answers(fit, tmp_path / "a.nc", two.sst.rename("temperature"))

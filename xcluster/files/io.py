@@ -369,7 +369,7 @@ def _bound(
     """Return the clustering with the object that it was fitted to."""
     from xcluster.chain.samples import Samples
     from xcluster.result.matching import check_same_grid
-    from xcluster.result.prediction import as_dataset, layout_like
+    from xcluster.result.prediction import as_named, layout_like
 
     layout = layout_like(data, clustering.sampler, clustering.template)
     stored = clustering.stored
@@ -378,7 +378,7 @@ def _bound(
     own = _own(storage.decoded(path, "/", manifest.get("cftime", ())), manifest)
     sampler = dataclasses.replace(clustering.sampler, vars=tuple(layout.variables))  # type: ignore
     samples = Samples(
-        as_dataset(data),
+        as_named(data, list(clustering.template)),
         sampler,
         steps=_steps(clustering, manifest.get("asked")),
         mask=own["mask"].astype(bool) if "mask" in own else None,
