@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
-from sklearn.cluster import Birch, BisectingKMeans, KMeans
+from sklearn.cluster import HDBSCAN, Birch, BisectingKMeans, KMeans
 from sklearn.decomposition import FastICA
 from sklearn.mixture import BayesianGaussianMixture
 
@@ -378,6 +378,28 @@ def test_a_manifest_that_names_any_other_type_is_refused(tmp_path, fit):
         encoded = {"estimator": name, "state": {"params": {"dict": {}}, "fitted": {"dict": {}}}}
         with pytest.raises((ValueError, ImportError), match=r"may not be|no estimator|No module"):
             serial.decode(encoded, {})
+
+
+class Labelling(BaseEstimator):
+    """A clusterer of another package that labels what it is fitted to, and no more."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def fit_predict(self, X, y=None):
+        return (X[:, 0] > X[:, 0].mean()).astype(int)
+
+
+def test_what_wraps_a_clusterer_without_predict_is_ours(tmp_path, ocean):
+    coarse = ocean.isel(latitude=slice(None, None, 3))
+    fit = coarse.cluster.pixels().fit(HDBSCAN(20, copy=True))
+    assert_same(round_trip(fit, tmp_path / "a.nc"), fit, coarse)
+    fit = coarse.cluster.pixels().fit(Labelling())
+    fit.save(tmp_path / "b.nc")
+    name = f"{Labelling.__module__}.Labelling"
+    with pytest.raises(ValueError, match=rf"pass trusted=\['{name}'\]"):
+        xcluster.open(tmp_path / "b.nc")
+    assert_same(xcluster.open(tmp_path / "b.nc", trusted=[name]), fit, coarse)
 
 
 class Counting(Foreign):

@@ -72,13 +72,25 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
     if isinstance(value, np.random.RandomState):
         return {"random_state": encode(value.get_state(legacy=True), arrays, start)}
     if isinstance(value, BaseEstimator):
-        return _encode_object("estimator", value, _estimator_state(value), arrays, start)
+        return _encode_part(value, arrays, start)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         state = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return _encode_object("dataclass", value, state, arrays, start)
     if _is_plain(type(value)):
         return _encode_object("object", value, dict(vars(value)), arrays, start)
     raise ForeignError(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def _encode_part(estimator: Any, arrays: Arrays, start: int) -> Any:
+    """Return an estimator as ours where it can be; what it wraps may still be foreign."""
+    added: Arrays = {}
+    state = _estimator_state(estimator)
+    try:
+        encoded = _encode_object("estimator", estimator, state, added, start + len(arrays))
+    except ForeignError:
+        return _encode_foreign(estimator, arrays, start)
+    arrays.update(added)
+    return encoded
 
 
 def _is_plain(cls: Any) -> bool:
@@ -165,10 +177,10 @@ def _own_class(name: str, base: type) -> Any:
 REFUSED = "do not open the file if you do not know where it comes from"
 
 
-def _encode_foreign(estimator: Any, arrays: Arrays) -> Any:
+def _encode_foreign(estimator: Any, arrays: Arrays, start: int = 0) -> Any:
     from skops.io import dumps
 
-    cls, name = type(estimator), f"array_{len(arrays)}"
+    cls, name = type(estimator), f"array_{start + len(arrays)}"
     try:
         arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
     except Exception as error:  # UnsupportedTypeException, and what pickling some objects raises
@@ -184,7 +196,9 @@ def _decode_foreign(
     from skops.io import get_untrusted_types, loads
 
     data = np.asarray(arrays[encoded["skops"]], np.uint8).tobytes()
-    needed = sorted({str(encoded["type"]), *get_untrusted_types(data=data)} - set(trusted))
+    stated = str(encoded["type"])
+    types = {*get_untrusted_types(data=data), *([] if stated.startswith("sklearn.") else [stated])}
+    needed = sorted(types - set(trusted))
     if needed:
         rule = f"holds types of others: {', '.join(needed)}"
         raise RefusedError(rule, f"if you trust them, pass trusted={needed}")
