@@ -60,10 +60,8 @@ LEARNED = (
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
 
-SHORT_RUN = 10
-"""Passes after which several starts are compared."""
 START_ROWS = 20_000
-"""The most rows on which they are compared."""
+"""The most rows on which starts are compared."""
 
 
 class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
@@ -83,8 +81,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     max_iter : int, default 100
         Most iterations of one start.
     n_init : int, default 1
-        Number of starts, of which the likeliest is kept. Not used with `means_init`, which
-        leaves nothing to chance.
+        Number of starts, each fitted to at most 20,000 rows; the likeliest goes on over all.
+        Not used with `means_init`, which leaves nothing to chance.
     init_params : {"kmeans", "random_from_data"}, default "kmeans"
         Where the components start: at the centres of k-means, or at samples drawn at random.
         Every sample then belongs to its nearest centre.
@@ -225,7 +223,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         return self
 
     def _start_best(self, blocks: ArrayBlocks) -> None:
-        """Start; of several starts take the one that is likeliest after a short run."""
+        """Start; of several starts take the one that ends likeliest."""
         seeds = list(self._seeds())
         if len(seeds) == 1:
             self._start(blocks, seeds[0])
@@ -233,8 +231,9 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         some = _some_rows(blocks)
         best: dict[str, Any] = {}
         for seed in seeds:
+            # To the end: the likeliest after a short run often ends below others.
             self._start(some, seed)
-            iterate(self, some, min(SHORT_RUN, self.max_iter))
+            iterate(self, some, self.max_iter)
             if not best or self.lower_bound_ > best["lower_bound_"]:
                 best = {name: getattr(self, name) for name in LEARNED}
         for name, value in best.items():
