@@ -400,3 +400,14 @@ def test_dates_are_refused_where_levels_are_numbers(numbered):
 def test_dates_in_disorder_are_refused_to_be_resampled(weather):
     with pytest.raises(ValueError, match="neither rising nor falling"):
         weather.isel(time=[2, 0, 1]).cluster.profiles("time", step="1D")
+
+
+def test_data_of_another_calendar_do_not_fit():
+    def series(calendar):
+        time = xr.date_range("2001-01-01", periods=6, calendar=calendar, use_cftime=True)
+        values = np.random.default_rng(0).normal(size=(6, 4, 5))
+        return xr.DataArray(values, {"time": time}, ("time", "y", "x"), name="u")
+
+    fit = series("noleap").cluster.profiles("time").kmeans(2)
+    with pytest.raises(ValueError, match="lies at other values of 'time'"):
+        fit.predict(series("360_day"))
