@@ -403,3 +403,30 @@ def test_an_unknown_keyword_is_refused(globe):
 def test_an_empty_extent_is_refused(globe):
     with pytest.raises(ValueError, match=r"extent=.*not empty"):
         maps.map(globe, extent=(0, 10, 50, 40))
+
+
+# ------------------------------------------------------------------------------ dates and names
+
+
+@pytest.mark.parametrize(
+    ("entries", "texts"),
+    [
+        (np.arange("2001-01", "2001-05", dtype="M8[M]").astype("M8[ns]"), {"Mar", "Apr"}),
+        (
+            xr.date_range("2001-01-01", periods=4, freq="MS", calendar="noleap", use_cftime=True),
+            {"2001-01-01", "2001-04-01"},
+        ),
+        (["north", "east", "south", "west"], {"north", "west"}),
+    ],
+)
+@pytest.mark.parametrize("across", [True, False])
+def test_dates_and_names_along_an_axis_are_written(entries, texts, across):
+    values = np.arange(8.0).reshape(4, 2)
+    da = xr.DataArray(values, {"at": entries, "lat": [10.0, 20.0]}, ("at", "lat"))
+    artist = maps.map(da.T if across else da)
+    axis = artist.axes.xaxis if across else artist.axes.yaxis
+    artist.figure.canvas.draw()
+    assert texts <= {label.get_text() for label in axis.get_ticklabels()}
+    assert artist.axes.get_aspect() == "auto"
+    drawn = artist.get_array().reshape((2, 4) if across else (4, 2))
+    np.testing.assert_array_equal(drawn, values.T if across else values)

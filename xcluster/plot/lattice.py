@@ -29,12 +29,16 @@ class Lattice:
         Positions of the values.
     crs
         The cartopy CRS of the positions; None for an image without a place on Earth.
+    counted
+        Whether an axis has dates or names, so that x and y have no common scale. Positions are
+        then days of matplotlib's, or places.
     """
 
     kind: Literal["grid", "curvilinear", "points"]
     x: xr.DataArray
     y: xr.DataArray
     crs: Any
+    counted: bool = False
 
     @property
     def dims(self) -> tuple[Hashable, ...]:
@@ -84,8 +88,22 @@ def lattice_of(
     left = set(da.dims) - set(facets) - {d for axis in horizontal for d in axis.dims}
     if kind is None or left:
         raise _not_a_map(da, facets)
-    crs = transform or (ccrs.PlateCarree() if lonlat else crs_of(da, *horizontal))
-    return Lattice(kind, *horizontal, crs)
+    numbers = _counted(horizontal[0]), _counted(horizontal[1])
+    counted = numbers[0] is not horizontal[0] or numbers[1] is not horizontal[1]
+    crs = transform or (ccrs.PlateCarree() if lonlat else crs_of(da, *numbers))
+    return Lattice(kind, *numbers, crs, counted)
+
+
+def _counted(axis: xr.DataArray) -> xr.DataArray:
+    """Return the positions themselves where they are numbers; days of dates, places of names."""
+    if axis.ndim != 1 or axis.dtype.kind in "iufb":
+        return axis
+    at: NDArray[Any] = np.arange(axis.size)
+    if axis.dtype.kind == "M":
+        from matplotlib.dates import date2num
+
+        at = np.asarray(date2num(axis.values))  # type: ignore[no-untyped-call]
+    return xr.DataArray(at, dims=axis.dims, name=axis.name, attrs=axis.attrs)
 
 
 def _named(da: xr.DataArray, parameter: str, name: Hashable | None) -> xr.DataArray:

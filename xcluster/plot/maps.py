@@ -13,7 +13,7 @@ from xcluster.checks import complaint
 from xcluster.plot.cells import draw_cells
 from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
 from xcluster.plot.lattice import Lattice, lattice_of
-from xcluster.plot.panels import refuse_size
+from xcluster.plot.panels import refuse_size, write_places
 from xcluster.plot.style import Style, style_of
 from xcluster.plot.text import facet_title, with_units
 from xcluster.plot.view import Extent, View, shape_of, view_of
@@ -225,8 +225,15 @@ class Picture:
             ax.set_ylabel(with_units(self.lattice.y) if left else "")
             ax.tick_params(labelbottom=bottom, labelleft=left)
             ax.ticklabel_format(useOffset=False, style="plain")
+            self._write_places(ax, da)
         self.view.apply(ax)
         return artist
+
+    def _write_places(self, ax: Any, da: xr.DataArray) -> None:
+        """Write dates and names along axes whose positions only count them."""
+        for axis, at in ((ax.xaxis, self.lattice.x), (ax.yaxis, self.lattice.y)):
+            if self.lattice.counted and at.name in da.coords:
+                write_places(axis, da[at.name].values)
 
     def _new_axes(self, figsize: tuple[float, float] | None) -> Any:
         import matplotlib.pyplot as plt

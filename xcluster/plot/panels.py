@@ -40,6 +40,21 @@ def named_places(n: int) -> NDArray[np.intp]:
     return np.arange(0, n, -(-n // NAMES_MAX) or 1)
 
 
+def write_places(axis: Any, entries: NDArray[Any]) -> None:
+    """Write dates at round places, and names where they stand; numbers are written already."""
+    if entries.dtype.kind == "M":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+        axis.set_major_locator(locator)
+        axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    elif entries.dtype.kind not in "iufb":
+        names = [str(entry).removesuffix(" 00:00:00") for entry in entries]
+        long = axis.axis_name == "x" and max(map(len, names), default=0) > 4
+        places = named_places(len(names))
+        axis.set_ticks(places, [names[at] for at in places], rotation=90 if long else 0)
+
+
 def panel_columns(n: int, at_most: int = 6) -> int:
     """Return how many columns ``n`` panels stand in, so that rows are as full as can be."""
     rows = -(-n // at_most)

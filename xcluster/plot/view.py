@@ -16,6 +16,9 @@ GLOBAL_WIDTH = 300.0
 GLOBAL_HEIGHT = 120.0
 POINT_MARGIN = 0.04
 
+# Width over height of a map whose x and y have no common scale.
+FREE_SHAPE = 1.5
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -31,12 +34,15 @@ class View:
         Whether ``extent`` is in degrees.
     upward
         Whether y rises upwards; an image has its first row at the top.
+    fills
+        Whether the map fills its axes, as where x and y have no common scale.
     """
 
     projection: Any
     extent: Extent
     in_degrees: bool
     upward: bool = True
+    fills: bool = False
 
     @property
     def is_plate_carree(self) -> bool:
@@ -77,7 +83,7 @@ class View:
         shift = self.center if self.is_plate_carree else 0.0
         ax.set_xlim(west - shift, east - shift)
         ax.set_ylim(*((south, north) if self.upward else (north, south)))
-        ax.set_aspect(self.stretch)
+        ax.set_aspect("auto" if self.fills else self.stretch)
 
     def _apply_projected(self, ax: Any) -> None:
         import cartopy.crs as ccrs
@@ -90,6 +96,8 @@ class View:
 
 def shape_of(ax: Any) -> float:
     """Return width over height of axes whose limits are set."""
+    if ax.get_aspect() == "auto":
+        return FREE_SHAPE
     width, height = abs(np.subtract(*ax.get_xlim())), abs(np.subtract(*ax.get_ylim()))
     stretch = ax.get_aspect() if isinstance(ax.get_aspect(), float) else 1.0
     return float(np.clip(width / (height * stretch or 1.0), 0.25, 4.0))
@@ -113,7 +121,8 @@ def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -
         projection = getattr(ax, "projection", None)
     elif projection is None:
         projection = _default_projection(lattice, shown)
-    return View(projection, _turned(shown, projection), in_degrees, lattice.upward)
+    turned = _turned(shown, projection)
+    return View(projection, turned, in_degrees, lattice.upward, lattice.counted)
 
 
 def data_extent(lattice: Lattice) -> Extent:
