@@ -88,6 +88,15 @@ def test_writing_to_centres_does_not_change_the_result(four):
     xr.testing.assert_identical(four.centers, expected)
 
 
+def test_a_method_that_gives_noise_elsewhere_has_a_flag_for_it(bands):
+    groups = (bands.mean("band") > bands.mean()).astype(float).expand_dims(band=2)
+    fit = groups.cluster.pixels(dim="band").dbscan(eps=0.1)
+    assert np.unique(fit.labels).tolist() == [0, 1]
+    far = fit.predict(groups + 1e6)
+    assert (far == -1).all()
+    assert far.flag_values.tolist() == fit.labels.flag_values.tolist() == [-1, 0, 1]
+
+
 # ----------------------------------------------------------------------------------- in figures
 
 

@@ -142,7 +142,9 @@ def numbered(
         order = "center" if latent_dims(reduction.chain) == 1 else "size"
     values = None if is_text(order, "size") else order_values(order, centers, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
-    return Partition(codes, ordered=values is not None, has_noise=record.unclassified > 0)
+    # DBSCAN predicts noise far from all that it saw, even where it saw none.
+    has_noise = record.unclassified > 0 or method.name == "dbscan"
+    return Partition(codes, ordered=values is not None, has_noise=has_noise)
 
 
 def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
