@@ -23,6 +23,8 @@ Arrays = dict[str, Array]
 
 OWN_PACKAGES = ("sklearn.", "xcluster.")
 CONSTRUCTION = {"__new__", "__reduce__", "__reduce_ex__", "__setstate__", "__slots__"}
+KINDS = "biufUS"
+"""Of the dtypes of arrays that both formats hold."""
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -62,6 +64,11 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
         return value
     if isinstance(value, np.generic):
         return encode(value.item(), arrays, start)
+    if isinstance(value, np.ndarray) and _has_plain_fields(value.dtype):
+        assert value.dtype.names is not None
+        return {
+            "fields": [[name, encode(value[name], arrays, start)] for name in value.dtype.names]
+        }
     if isinstance(value, np.ndarray):
         return {"array": _keep(value, arrays, start)}
     if isinstance(value, list | tuple):
@@ -99,8 +106,13 @@ def _is_plain(cls: Any) -> bool:
     return cls.__module__.startswith("sklearn.") and not own & CONSTRUCTION
 
 
+def _has_plain_fields(dtype: np.dtype[Any]) -> bool:
+    """Whether the entries of an array are several numbers each, by name."""
+    return bool(dtype.names) and all(dtype[name].kind in KINDS for name in dtype.names or ())
+
+
 def _keep(value: Array, arrays: Arrays, start: int) -> str:
-    if value.dtype.kind not in "biufUS":
+    if value.dtype.kind not in KINDS:
         raise ForeignError(f"array of {value.dtype}")
     name = f"array_{start + len(arrays)}"
     arrays[name] = value
@@ -135,6 +147,8 @@ def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] =
         raise ValueError(f"no value is written as {type(encoded).__name__}")
     if "array" in encoded:
         return np.array(arrays[encoded["array"]])
+    if "fields" in encoded:
+        return _structured({name: decode(each, arrays) for name, each in encoded["fields"]})
     if "list" in encoded:
         return [decode(each, arrays, trusted) for each in encoded["list"]]
     if "tuple" in encoded:
@@ -157,6 +171,15 @@ def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] =
         vars(plain).update(state)
         return plain
     return _own_class(encoded["dataclass"], object)(**state)
+
+
+def _structured(fields: Mapping[str, Array]) -> Array:
+    """Return arrays of one shape as one array with fields."""
+    shape = next(iter(fields.values())).shape
+    whole = np.empty(shape, [(name, each.dtype) for name, each in fields.items()])
+    for name, each in fields.items():
+        whole[name] = each
+    return whole
 
 
 def _own_class(name: str, base: type) -> Any:
@@ -196,9 +219,7 @@ def _decode_foreign(
     from skops.io import get_untrusted_types, loads
 
     data = np.asarray(arrays[encoded["skops"]], np.uint8).tobytes()
-    stated = str(encoded["type"])
-    types = {*get_untrusted_types(data=data), *([] if stated.startswith("sklearn.") else [stated])}
-    needed = sorted(types - set(trusted))
+    needed = sorted({str(encoded["type"]), *get_untrusted_types(data=data)} - set(trusted))
     if needed:
         rule = f"holds types of others: {', '.join(needed)}"
         raise RefusedError(rule, f"if you trust them, pass trusted={needed}")
