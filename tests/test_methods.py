@@ -91,6 +91,16 @@ class TestHac:
         with pytest.raises(ValueError, match="2 separate parts"):
             grid.cluster.pixels().hac(1, contiguous=True)
 
+    def test_candidates_begin_where_islands_have_labels_of_their_own(self):
+        values = np.arange(63.0).reshape(3, 21)
+        values[:, 5::5] = np.nan
+        grid = xr.DataArray(values, dims=("y", "x"), name="z")
+        with pytest.warns(UserWarning, match="below the 4 parts"):
+            sweep = grid.cluster.pixels().hac(contiguous=True).sweep
+        assert sweep.table.k.min() == 4
+        with pytest.raises(ValueError, match=r"ks=\[2, 3\]: are all fewer than the 4 parts"):
+            grid.cluster.pixels().hac([2, 3], contiguous=True)
+
     def test_contiguous_labels_keep_chunks_and_survive_a_file(self, tmp_path):
         counts = xcluster.datasets.nanosims().counts.isel(x=slice(0, 24), y=slice(0, 30))
         eager = counts.cluster.pixels(dim="species").hac(5, contiguous=8)

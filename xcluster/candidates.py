@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from xcluster import fitting, scores
 from xcluster.algorithms.hierarchical import Hierarchical
@@ -84,7 +85,7 @@ def fit_all(
     wanted, as one k is to be chosen among all, it stays one.
     """
     prepared = replace(prepared, blocks=None)
-    ks = within_rows(ks, len(prepared.X))
+    ks = _above_parts(within_rows(ks, len(prepared.X)), _n_parts(method, prepared))
     done: dict[int, Candidate] = {}
     together: dict[str, Array] = {}
     with bar(progress, "k", total=len(ks)) as shown:
@@ -133,6 +134,25 @@ def within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
     if len(kept) < len(ks):
         warn(f"candidates above the {n_rows:,} samples were left out")
     return kept
+
+
+def _above_parts(ks: list[int], n_parts: int) -> list[int]:
+    """Return the candidates that neighbours allow; warn of those left out."""
+    kept = [k for k in ks if k >= n_parts]
+    if not kept:
+        rule = f"are all fewer than the {n_parts:,} parts that no neighbours connect"
+        raise ValueError(complaint("ks", ks, rule, "choose larger ones"))
+    if len(kept) < len(ks):
+        warn(f"candidates below the {n_parts:,} parts that no neighbours connect were left out")
+    return kept
+
+
+def _n_parts(method: Method, prepared: Prepared) -> int:
+    """Return the number of parts that only labels of their own can tell apart; 1 if all meet."""
+    if method.neighbours is None:
+        return 1
+    pairs = connection.connect(prepared.reduction.layout, prepared.key, method.neighbours)
+    return int(connected_components(pairs, directed=False)[0])
 
 
 # ---------------------------------------------------------------------------------- single fits
