@@ -41,6 +41,12 @@ def test_every_field_is_described_where_the_class_is(noun):
     assert {name for line in described for name in line.split(", ")} == fields(noun)
 
 
+def test_completion_lists_what_users_call_before_any_of_it_was_used():
+    listed = public(dir(xcluster))
+    assert listed == public(xcluster.__all__) | {"algorithms", "scores"}
+    assert all(hasattr(xcluster, name) for name in listed)
+
+
 def test_everything_that_the_package_exports_stands_in_the_reference():
     entries = {name.split(".")[0] for name in documented()}
     # The accessor stands there as what it is reached by, ``Dataset.cluster``.

@@ -46,3 +46,8 @@ def __getattr__(name: str) -> Any:
     if name == "open":
         return import_module("xcluster.files.io").open
     raise AttributeError(f"module 'xcluster' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return what users call, whether or not it has been imported yet."""
+    return sorted([*__all__, "__version__", "algorithms", "scores"])
