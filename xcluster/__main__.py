@@ -21,7 +21,8 @@ def main() -> None:
 
     mpl.use("agg")
     FOLDER.mkdir(exist_ok=True)
-    with tqdm(total=4, bar_format="{desc:<44} {bar} {n}/{total}") as bar:
+    # disable=None: no bar in a log
+    with tqdm(total=4, bar_format="{desc:<44} {bar} {n}/{total}", disable=None) as bar:
         bar.set_description_str("k-means of 5,777 depth profiles, k = 2 to 20")
         model = datasets.tomography()
         provinces = model.cluster.profiles("depth").kmeans(k=None, attrs={"source": "PNW10-S"})
