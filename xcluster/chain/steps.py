@@ -97,6 +97,27 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     return [assumed_scaling("max" if first == "nmf" else "standard"), *kept]
 
 
+def fitted_steps(named: Sequence[tuple[str, Any]], n_variables: int) -> list[Step]:
+    """Return the steps that fitted transformers came from, where only the model is known."""
+    steps: list[Step] = []
+    for name, transformer in named:
+        # Behind a step that mixes the columns none belongs to a variable.
+        several = n_variables > 1 or not all(keeps_columns(step.name) for step in steps)
+        steps.append(Step(name.split("_")[0], transformer, _fitted_over(transformer, several)))
+    return steps
+
+
+def _fitted_over(transformer: Any, several: bool) -> Over:
+    """Return which columns share a scale, as the groups of a fitted step tell.
+
+    One group is all columns, unless there are not ``several`` variables: then it is that one.
+    """
+    groups = transformer.get_params(deep=False).get("groups")
+    if groups is None:
+        return "feature"
+    return "all" if several and len(set(groups)) == 1 else "variable"
+
+
 def feature_weights(weights: Any, layout: Layout) -> Step:
     """Return the step that weighs features by area, or by an array over some of their dims."""
     from xcluster.algorithms.feature_weights import FeatureWeights

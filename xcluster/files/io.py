@@ -17,7 +17,7 @@ from xcluster.chain.methods import Method, Options
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import Chain
 from xcluster.chain.samplers import Pixels, Profiles, Snapshots
-from xcluster.chain.steps import Over, Step
+from xcluster.chain.steps import Over, Step, fitted_steps
 from xcluster.chain.windows import Patches
 from xcluster.checks import check_choice, check_path, complaint
 from xcluster.failures import named_failures
@@ -395,9 +395,9 @@ def _steps(clustering: Clustering, asked: Sequence[Mapping[str, Any]] | None) ->
 
     fitted = clustering.assign.chain.steps
     if asked is None:
-        n_variables = len(clustering.template)
+        known = fitted_steps(fitted, len(clustering.template))
         return tuple(
-            Step(name.split("_")[0], clone(each), _over(each, n_variables)) for name, each in fitted
+            dataclasses.replace(each, transformer=clone(each.transformer)) for each in known
         )
     n_fitted = sum(each["is_fitted"] for each in asked)
     # A scaling that nobody stated stands before all others.
@@ -410,11 +410,3 @@ def _steps(clustering: Clustering, asked: Sequence[Mapping[str, Any]] | None) ->
         )
         for each in asked
     )
-
-
-def _over(transformer: Any, n_variables: int) -> Over:
-    """Return which columns a fitted scaling has taken together."""
-    groups = getattr(transformer, "groups", None)
-    if groups is None:
-        return "feature"
-    return "all" if n_variables > 1 and len(np.unique(groups)) == 1 else "variable"

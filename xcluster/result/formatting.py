@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xcluster.chain.question import layout_of
-from xcluster.chain.steps import Step, keeps_columns, resolve
+from xcluster.chain.steps import Step, fitted_steps, resolve
 from xcluster.labels import UNCLASSIFIED
 from xcluster.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from xcluster.chain.layout import Layout
     from xcluster.chain.samplers import Sampler
     from xcluster.chain.samples import Samples
-    from xcluster.chain.steps import Over
     from xcluster.result.clustering import Clustering
 
 Line = tuple[str, str]
@@ -112,7 +111,7 @@ def _saved_lines(clustering: Clustering) -> list[Line]:
     lines = [
         ("samples", _samples(clustering.sampler, clustering.stored["labels"].sizes)),
         ("features", _features({name: each.size for name, each in template.data_vars.items()})),
-        ("steps", _steps(_fitted_steps(clustering.assign.chain.steps, len(template)))),
+        ("steps", _steps(fitted_steps(clustering.assign.chain.steps, len(template)))),
     ]
     if clustering.climatology is not None:
         lines.append(("anomaly", str(clustering.climatology)))
@@ -136,26 +135,6 @@ def _steps(steps: Sequence[Step]) -> str:
     return " -> ".join(f"{each} (assumed)" if each.assumed else str(each) for each in steps) or (
         "none"
     )
-
-
-def _fitted_steps(named: Sequence[tuple[str, Any]], n_variables: int) -> list[Step]:
-    steps: list[Step] = []
-    for name, transformer in named:
-        # Behind a step that mixes the columns none belongs to a variable.
-        several = n_variables > 1 or not all(keeps_columns(step.name) for step in steps)
-        steps.append(Step(name.split("_")[0], transformer, _over(transformer, several)))
-    return steps
-
-
-def _over(transformer: Any, several: bool) -> Over:
-    """Return which columns share a scale, as the groups of a fitted step tell.
-
-    One group is all columns, unless there are not ``several`` variables: then it is that one.
-    """
-    groups = transformer.get_params(deep=False).get("groups")
-    if groups is None:
-        return "feature"
-    return "all" if several and len(set(groups)) == 1 else "variable"
 
 
 def _left_out(layout: Layout) -> str:
