@@ -51,6 +51,8 @@ class MethodResults(GridArrays, LatentSpace):
     def cut(self, k: int | None = None, *, height: float | None = None) -> Clustering:
         """Return the clustering of `hac` with its tree cut elsewhere, without a refit.
 
+        Labels are numbered by size, whatever order the fit was asked for.
+
         Parameters
         ----------
         k : int, optional
