@@ -354,7 +354,7 @@ WRONG = {
     "months": ({"step": "1M"}, V, ("step='1M'", "fixed length of time", "step='5D'")),
     "months of numpy": ({"step": np.timedelta64(1, "M")}, T, ("step=", "fixed length of time")),
     "backwards": ({"step": "-5D"}, V, ("step='-5D'", "above 0")),
-    "no time": ({"step": np.timedelta64("NaT")}, V, ("step='NaT'", "above 0")),
+    "no time": ({"step": np.timedelta64("NaT", "ns")}, V, ("step='NaT'", "above 0")),
     "tiny": ({"step": "1ns"}, V, ("step='1ns'", "levels from 2001-01-01 to 2001-02-19", "100,000")),
 }
 
