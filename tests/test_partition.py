@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xcluster.labels import Partition, canonical_order
+from xcluster.labels import Partition, canonical_order, check_floor
 
 
 def partition(codes=(0, 1, 2), **keywords):
@@ -196,6 +196,12 @@ def test_all_or_some_names_and_colours_are_given():
             "colors={'red': 1}: names label 'red', and labels run 0 to 2. Use the labels as keys.",
         ),
         (
+            ["x", " \t", "z"],
+            None,
+            "names=' \\t': is blank, and a legend would show nothing. Leave the label out to keep "
+            "its name.",
+        ),
+        (
             None,
             ["red", "no colour", "blue"],
             "colors='no colour': is no colour that matplotlib knows. Use a name or '#rrggbb'.",
@@ -211,6 +217,36 @@ def test_what_cannot_name_or_colour_labels_is_said(names, colors, message):
 def test_names_and_colours_are_text():
     with pytest.raises(TypeError, match=r"^names=7: must be text"):
         partition().relabelled({0: 7}, None)
+
+
+def test_labels_that_nobody_named_take_the_names_of_their_new_numbers():
+    of = partition(range(4)).relabelled({0: "tropics"}, None)
+    assert of.recoded([0, 0, 1, 2]).label_names() == ("tropics", "label_1", "label_2")
+    assert of.recoded([3, 2, 1, 0]).label_names() == ("label_0", "label_1", "label_2", "tropics")
+    assert partition().recoded([0, 0, 1]).names is None
+
+
+# ----------------------------------------------------------------------------------------- floor
+
+
+@pytest.mark.parametrize("u", [0, 0.5, np.float32(0.25)])
+def test_a_floor_is_a_membership(u):
+    assert check_floor(u) == u
+
+
+@pytest.mark.parametrize("u", [1, 1.5])
+def test_a_floor_that_no_membership_exceeds_is_refused(u):
+    message = f"u={u}: must be below 1, as no membership exceeds that. Pass u=0.5, for example."
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        check_floor(u)
+    assert str(caught.value) == message
+
+
+def test_a_floor_below_zero_or_of_text_is_refused():
+    with pytest.raises(ValueError, match=r"^u=-0.1: must be .*0"):
+        check_floor(-0.1)
+    with pytest.raises(TypeError, match=r"^u='0.5': "):
+        check_floor("0.5")
 
 
 # ----------------------------------------------------------------------------------------- order
