@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 import xcluster
+from xcluster.checks import blamed
 from xcluster.files import replacing
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
@@ -376,8 +377,8 @@ INTERRUPTED = """
     for number in range(tried):
         fit = [lambda: pixels.kmeans(9), lambda: pixels.gmm(9), lambda: lazy.kmeans(9)][number % 3]
         start = time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.001, 0.15))
         try:
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.001, 0.15))
             fit()
             time.sleep(0.2)
         except KeyboardInterrupt:
@@ -438,8 +439,8 @@ PRESSED = """
     before, rng, pressed = blas(), random.Random(0), 0
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     while pressed < 500 and blas() == before:
-        signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
         try:
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 1e-3))
             while True:
                 with single_threaded_blas():
                     pass
@@ -452,3 +453,10 @@ PRESSED = """
 @needs_posix
 def test_an_interrupt_while_the_limit_of_blas_is_set_or_lifted_leaves_none():
     assert run(PRESSED, timeout=60) == [500, os.cpu_count() == 1]
+
+
+def test_an_interrupt_that_compiled_code_made_an_error_of_is_one_again():
+    error = SystemError("returned a result with an exception set")
+    error.__cause__ = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt), blamed("estimator", None, "check it"):
+        raise error

@@ -67,9 +67,18 @@ def blamed(parameter: str, value: object, remedy: str) -> Iterator[None]:
     except Exception as error:
         if is_complaint(error):
             raise
+        if _is_interrupt(error):
+            raise KeyboardInterrupt from error
         said = " ".join(str(error).split())[: 2 * SHOWN].rstrip(".")
         rule = f"failed with {type(error).__name__}" + (f", {said}" if said else "")
         raise ValueError(complaint(parameter, value, rule, remedy)) from error
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: compiled code makes a SystemError of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
