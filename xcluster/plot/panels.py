@@ -43,16 +43,21 @@ def named_places(n: int) -> NDArray[np.intp]:
 def write_places(axis: Any, entries: NDArray[Any]) -> None:
     """Write dates at round places, and names where they stand; numbers are written already."""
     if entries.dtype.kind == "M":
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-        axis.set_major_locator(locator)
-        axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        write_dates(axis)
     elif entries.dtype.kind not in "iufb":
         names = [str(entry).removesuffix(" 00:00:00") for entry in entries]
         long = axis.axis_name == "x" and max(map(len, names), default=0) > 4
         places = named_places(len(names))
         axis.set_ticks(places, [names[at] for at in places], rotation=90 if long else 0)
+
+
+def write_dates(axis: Any, **ticks: int) -> None:
+    """Write dates at round places: each says what differs from the one before."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(**ticks)  # type: ignore[no-untyped-call]
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def panel_columns(n: int, at_most: int = 6) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcluster.chain.levels import positions
 from xcluster.checks import complaint
 from xcluster.plot.flags import flags_of, flags_of_centers
-from xcluster.plot.panels import outer_labels, panel_grid, single_axes
+from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
 
@@ -258,21 +258,12 @@ def _direct(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: boo
             ax.set_xlim(*ends)
         axis = ax.yaxis if upright else ax.xaxis
         if data[dim].dtype.kind == "M":
-            _write_dates(axis)
+            axis.axis_date()
+            write_dates(axis, minticks=3, maxticks=5)
         elif (epoch := _epoch(data, dim)) is not None:
             _write_calendar(axis, epoch, 24 * float(ends[1] - ends[0]))
         elif data[dim].dtype.kind not in "iuf":
             ax.set_xticks(levels, [str(value) for value in data[dim].values], rotation=90)
-
-
-def _write_dates(axis: Any) -> None:
-    """Write dates at few round places: each says what differs from the one before."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    axis.axis_date()
-    locator = AutoDateLocator(minticks=3, maxticks=5)  # type: ignore[no-untyped-call]
-    axis.set_major_locator(locator)
-    axis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _write_calendar(axis: Any, epoch: Any, hours: float) -> None:
