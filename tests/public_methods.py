@@ -12,13 +12,13 @@ import pandas as pd
 import xarray as xr
 
 import xcluster
-from xcluster.accessor import ClusterAccessor
-from xcluster.chain import methods
+from xcluster.api.accessor import ClusterAccessor
+from xcluster.api.scenes import PooledClustering, PooledSamples
 from xcluster.explore.page import Page
+from xcluster.fit import methods
 from xcluster.plot.clustering import ClusteringPlot
 from xcluster.plot.samples import SamplesPlot
 from xcluster.plot.sweep import SweepPlot
-from xcluster.scenes import PooledClustering, PooledSamples
 
 mpl.use("agg")
 
@@ -51,7 +51,7 @@ def public_methods():
             function = getattr(module, name)
             if inspect.isfunction(function) and function.__module__.startswith(module.__name__):
                 found[f"{module.__name__}.{name}"] = function
-    helpers = {name for name, each in found.items() if each.__module__ == "xcluster.checks"}
+    helpers = {name for name, each in found.items() if each.__module__ == "xcluster.base.checks"}
     return {name: each for name, each in found.items() if name not in helpers}
 
 

@@ -23,7 +23,7 @@ from public_methods import (
 )
 
 import xcluster
-from xcluster import checks
+from xcluster.base import checks
 from xcluster.plot.clustering import ClusteringPlot
 
 pytest.importorskip("torch")  # now, as no import should run into a time limit
@@ -272,12 +272,12 @@ def test_the_judge_finds_an_error_of_numpy():
 
 
 def test_the_judge_finds_a_check_that_is_missing(monkeypatch):
-    monkeypatch.setattr("xcluster.selection.check_integer", lambda parameter, value, **_: value)
+    monkeypatch.setattr("xcluster.fit.selection.check_integer", lambda parameter, value, **_: value)
     assert "comes from elsewhere" in offence(lambda: get("samples").kmeans("3"))
 
 
 def test_the_judge_finds_a_message_in_another_form(monkeypatch):
-    monkeypatch.setattr("xcluster.checks.complaint", lambda *parts: "no")
+    monkeypatch.setattr("xcluster.base.checks.complaint", lambda *parts: "no")
     assert "has another form" in offence(lambda: checks.check_flag("progress", 3))
 
 

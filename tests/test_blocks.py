@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcluster import blocks
-from xcluster.blocks import Block, inputs_of
+from xcluster.blocks import block as blocks
+from xcluster.blocks.block import Block, inputs_of
 from xcluster.chain.question import layout_of
 
 SHAPE = (4, 3)

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import rows
+from xcluster.blocks import rows
 from xcluster.chain.question import layout_of
 
 KINDS = ["datetime64", "noleap", "360_day"]

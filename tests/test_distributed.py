@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcluster import fitting
-from xcluster.parallel import single_threaded_blas
+from xcluster.base.parallel import single_threaded_blas
+from xcluster.fit import fitting
 
 distributed = pytest.importorskip("distributed")
 

@@ -8,10 +8,11 @@ from matplotlib.colors import ListedColormap
 from sklearn.preprocessing import PolynomialFeatures
 
 import xcluster
-from xcluster import geography, parallel
 from xcluster.algorithms.som import SOM
+from xcluster.base import parallel
 from xcluster.chain import question
 from xcluster.files import integrity
+from xcluster.grid import geography
 from xcluster.plot.maps import map as draw_map
 from xcluster.plot.training import training
 from xcluster.result import formatting

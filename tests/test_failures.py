@@ -7,10 +7,10 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import matrix
-from xcluster.blocks import OURS
+from xcluster.blocks import matrix
+from xcluster.blocks.block import OURS
+from xcluster.blocks.failures import named_failures
 from xcluster.chain import question
-from xcluster.failures import named_failures
 
 
 def lazy(broken=None, name="a", dims=("y", "x"), said="the disk is gone"):

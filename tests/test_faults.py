@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster.checks import blamed
+from xcluster.base.checks import blamed
 from xcluster.files import replacing
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
@@ -324,7 +324,7 @@ INTERRUPTED = """
     import numpy as np, xarray as xr
     import xcluster
     from threadpoolctl import threadpool_info
-    from xcluster import fitting
+    from xcluster.fit import fitting
 
     values = np.random.default_rng(0).normal(size=(6, 60, 60))
     pixels = xr.DataArray(values, dims=("band", "y", "x")).cluster.pixels(dim="band")
@@ -429,7 +429,7 @@ PRESSED = """
     import json, random, signal
     import numpy as np
     from threadpoolctl import threadpool_info
-    from xcluster.parallel import single_threaded_blas
+    from xcluster.base.parallel import single_threaded_blas
 
     def blas():
         return sorted(each["num_threads"] for each in threadpool_info())

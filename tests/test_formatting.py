@@ -8,7 +8,7 @@ import xarray as xr
 from sklearn.cluster import DBSCAN
 
 import xcluster
-from xcluster import fitting
+from xcluster.fit import fitting
 
 SHARE = re.compile(r"^ +(-?\d+)  (\S+) +([\d.]+)%$", re.MULTILINE)
 NAME = re.compile(r"^ +(-?\d+)  (\S+)", re.MULTILINE)

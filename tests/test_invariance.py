@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 from sklearn.cluster import KMeans
 
 import xcluster
-from xcluster import parallel
+from xcluster.base import parallel
 
 QUICK = settings(max_examples=15, deadline=None, derandomize=True)
 DIMS = ("latitude", "longitude")
@@ -291,7 +291,7 @@ def test_whatever_the_names_sizes_and_values_labels_follow_the_samples(variable,
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_number_of_threads_does_not_matter(monkeypatch, threads, question):
     monkeypatch.setattr(parallel, "n_threads", lambda: threads)
-    monkeypatch.setattr("xcluster.matrix.BLOCK_ROWS", 37)
+    monkeypatch.setattr("xcluster.blocks.matrix.BLOCK_ROWS", 37)
     fit = QUESTIONS[question](OCEAN)
     assert_same_labels(fit, EXPECTED[question])
     xr.testing.assert_identical(fit.centers, EXPECTED[question].centers)

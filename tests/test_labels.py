@@ -9,7 +9,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
 import xcluster
-from xcluster import rows
+from xcluster.blocks import rows
 from xcluster.chain.question import layout_of
 
 

@@ -13,7 +13,8 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import blocks, matrix, rows
+from xcluster.blocks import block as blocks
+from xcluster.blocks import matrix, rows
 from xcluster.chain import question
 
 CHUNKS = {"y": (4, 1, 2), "x": (2, 3)}

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from xcluster.palette import UNCLASSIFIED, label_colors
+from xcluster.base.palette import UNCLASSIFIED, label_colors
 
 # Machado, Oliveira and Fernandes (2009): what a reader without one kind of cone sees.
 SIMULATED = {
@@ -71,5 +71,5 @@ def test_a_negative_number_is_refused():
 
 
 def test_the_palette_does_not_import_matplotlib():
-    code = "import sys, xcluster.palette; assert 'matplotlib' not in sys.modules"
+    code = "import sys, xcluster.base.palette; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from xcluster.labels import Partition, canonical_order, check_floor
+from xcluster.fit.labels import Partition, canonical_order, check_floor
 
 
 def partition(codes=(0, 1, 2), **keywords):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
+from xcluster.base.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 import xcluster
-from xcluster import blocks, matrix
+from xcluster.blocks import block as blocks
+from xcluster.blocks import matrix
 from xcluster.chain.question import layout_of
 
 MICROSCOPY = Path(__file__).resolve().parents[2] / "shared" / "data" / "microscopy"

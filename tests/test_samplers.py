@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 import xcluster  # noqa: F401  (registers the accessor)
-from xcluster import matrix, rows
+from xcluster.blocks import matrix, rows
 from xcluster.chain.question import layout_of
 
 

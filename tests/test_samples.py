@@ -9,7 +9,7 @@ from sklearn.decomposition import NMF, PCA
 from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
 
 import xcluster
-from xcluster import rows
+from xcluster.blocks import rows
 from xcluster.chain.question import layout_of
 
 

@@ -21,9 +21,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import xcluster
-from xcluster import fitting
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.question import layout_of
+from xcluster.fit import fitting
 
 SHAPE = (60, 80)
 NAMES = ("a", "b", "c")
@@ -412,7 +412,7 @@ def test_errors_of_our_own_are_not_taken_for_unreadable_blocks():
 def test_blas_has_one_thread_inside_a_block():
     from threadpoolctl import threadpool_info
 
-    from xcluster import matrix
+    from xcluster.blocks import matrix
 
     def threads(block):
         return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}

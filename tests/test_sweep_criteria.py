@@ -8,8 +8,9 @@ import xarray as xr
 from sklearn.metrics import calinski_harabasz_score, silhouette_score
 
 import xcluster  # noqa: F401  (registers the accessor)
-from xcluster import candidates, scores
+from xcluster import scores
 from xcluster.algorithms.kmeans import KMeans
+from xcluster.fit import candidates
 
 OF_ALL = {
     "inertia",

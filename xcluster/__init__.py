@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xcluster.accessor import ClusterAccessor
-from xcluster.chain.samples import Samples
+from xcluster.api.accessor import ClusterAccessor
+from xcluster.api.clustering import Clustering
+from xcluster.api.samples import Samples
+from xcluster.api.scenes import pool
+from xcluster.fit.selection import Sweep
 from xcluster.peaks import peaks
-from xcluster.result.clustering import Clustering
 from xcluster.result.comparison import compare
-from xcluster.scenes import pool
-from xcluster.selection import Sweep
 
 if TYPE_CHECKING:
     from xcluster import coords, datasets

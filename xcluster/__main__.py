@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 from xcluster import datasets
-from xcluster.result.clustering import Clustering
+from xcluster.api.clustering import Clustering
 
 FOLDER = Path("xcluster-demo")
 

@@ -9,17 +9,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import (
+from xcluster.base.checks import (
     check_hashable,
     check_number,
     check_numbers,
     check_object,
     check_text,
-    complaint,
     did_you_mean,
     is_one_of,
     several,
 )
+from xcluster.base.errors import BadTypeError, BadValueError
 
 Array = NDArray[Any]
 Object = TypeVar("Object", xr.DataArray, xr.Dataset)
@@ -72,7 +72,7 @@ def calibrate(
     if old.dtype.kind not in "iuf":
         rule = "must have a numeric coordinate"
         remedy = f"drop it first, da.drop_vars({dim!r})"
-        raise TypeError(complaint("dim", dim, rule, remedy))
+        raise BadTypeError("dim", dim, rule, remedy)
     if units is not None:
         check_text("units", units)
     x, y = _check_pairs(found, known)
@@ -208,12 +208,12 @@ def pixel_size(
     tilt = check_number("tilt", tilt)
     if not -90 < tilt < 90:
         rule = "must lie between -90 and 90 degrees"
-        raise ValueError(complaint("tilt", tilt, rule, "pass the angle in degrees"))
+        raise BadValueError("tilt", tilt, rule, "pass the angle in degrees")
     rule, remedy = "must be two dims", 'pass them as dims=("y", "x")'
     dims = [dims] if isinstance(dims, str) else several("dims", dims, rule, remedy)
     check_hashable("dims", dims)
     if len(dims) != 2 or dims[0] == dims[1]:
-        raise ValueError(complaint("dims", dims, rule, remedy))
+        raise BadValueError("dims", dims, rule, remedy)
     check_text("unit", unit)
     check_object("da", da, (xr.DataArray, xr.Dataset))
     steps = size / np.cos(np.radians(tilt)), size
@@ -236,7 +236,7 @@ def _mean_spectrum(da: xr.DataArray, dim: Hashable) -> Array:
     there = ~np.isnan(spectrum)
     if not there.any():
         rule = "has no data"
-        raise ValueError(complaint("da", da.name, rule, "pass spectra with data"))
+        raise BadValueError("da", da.name, rule, "pass spectra with data")
     steps = np.arange(len(spectrum))
     return np.interp(steps, steps[there], spectrum[there])
 
@@ -247,7 +247,7 @@ def _line(x: Array, y: Array) -> tuple[float, float]:
     scale = float(dx @ dy / (dx @ dx))
     if scale == 0:
         rule = "the line through these positions has no slope"
-        raise ValueError(complaint("known", y.tolist(), rule, "pass values that differ"))
+        raise BadValueError("known", y.tolist(), rule, "pass values that differ")
     return scale, float(y.mean() - scale * x.mean())
 
 
@@ -256,10 +256,10 @@ def _check_pairs(found: ArrayLike, known: ArrayLike) -> tuple[Array, Array]:
     x, y = check_numbers("found", found, remedy), check_numbers("known", known, remedy)
     if x.ndim != 1 or x.shape != y.shape:
         rule = f"must be a list as long as known, which has shape {y.shape}"
-        raise ValueError(complaint("found", x.tolist(), rule, "pair each peak with its value"))
+        raise BadValueError("found", x.tolist(), rule, "pair each peak with its value")
     if len(np.unique(x)) < 2:
         rule = "a line needs two different positions"
-        raise ValueError(complaint("found", x.tolist(), rule, "find another peak"))
+        raise BadValueError("found", x.tolist(), rule, "find another peak")
     return x, y
 
 
@@ -267,4 +267,4 @@ def _check_dim(da: xr.DataArray | xr.Dataset, dim: Hashable) -> None:
     check_object("da", da, (xr.DataArray, xr.Dataset))
     if not is_one_of(dim, da.dims):
         remedy = did_you_mean(dim, da.dims)
-        raise ValueError(complaint("dim", dim, "is not a dim of the data", remedy))
+        raise BadValueError("dim", dim, "is not a dim of the data", remedy)

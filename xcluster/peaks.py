@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import check_integer, check_number, complaint
+from xcluster.base.checks import check_integer, check_number
+from xcluster.base.errors import BadTypeError, BadValueError
 
 Array = NDArray[Any]
 
@@ -79,17 +80,17 @@ def _two_dimensional(image: xr.DataArray) -> xr.DataArray:
     """Return the image with its dims in the order of their names, so that theirs has no effect."""
     if not isinstance(image, xr.DataArray):
         rule = "must be a DataArray"
-        raise TypeError(complaint("image", type(image), rule, 'pass one variable, ds["name"]'))
+        raise BadTypeError("image", type(image), rule, 'pass one variable, ds["name"]')
     if image.ndim != 2:
         rule = "an image has two dims"
-        raise ValueError(complaint("image.dims", image.dims, rule, "select or average the others"))
+        raise BadValueError("image.dims", image.dims, rule, "select or average the others")
     if image.dtype.kind not in "fiub":
         rule = f"has dtype {image.dtype}, and an image holds real numbers"
-        raise TypeError(complaint("image", image.name, rule, "turn it into numbers"))
+        raise BadTypeError("image", image.name, rule, "turn it into numbers")
     image = image.transpose(*sorted(image.dims, key=str))
     if not np.isfinite(image.values).any():
         rule = "has no finite pixel"
-        raise ValueError(complaint("image", image.name, rule, "pass an image with data"))
+        raise BadValueError("image", image.name, rule, "pass an image with data")
     return image
 
 

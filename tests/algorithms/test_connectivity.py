@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.image import grid_to_graph
 
-from xcluster.algorithms.connectivity import grid_connectivity
+from xcluster.algorithms.parts.connectivity import grid_connectivity
 
 
 def by_hand(shape, mask, neighbours, wrap):

@@ -13,9 +13,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from xcluster import parallel
 from xcluster.algorithms.fuzzy import FuzzyCMeans
-from xcluster.streaming import ArrayBlocks, iterate
+from xcluster.base import parallel
+from xcluster.base.streaming import ArrayBlocks, iterate
 
 pytestmark = pytest.mark.filterwarnings("ignore:n_clusters=4. the centres:UserWarning")
 GRAIN = Path(__file__).parents[3] / "shared" / "data" / "microscopy" / "nanosims_grain_6species.nc"

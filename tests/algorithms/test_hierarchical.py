@@ -11,9 +11,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xcluster.algorithms import hierarchical
-from xcluster.algorithms.connectivity import grid_connectivity
 from xcluster.algorithms.hierarchical import Hierarchical
-from xcluster.algorithms.linkages import micro_centers, ward_linkage
+from xcluster.algorithms.parts.connectivity import grid_connectivity
+from xcluster.algorithms.parts.linkages import micro_centers, ward_linkage
 
 LINKAGES = ["ward", "average", "complete", "single"]
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -125,7 +125,7 @@ def test_labels_do_not_depend_on_the_order_of_rows():
 def test_labels_do_not_depend_on_the_number_of_threads(monkeypatch):
     X, _ = blobs(20_000)
     many = Hierarchical(30, max_exact=5000).fit(X)
-    monkeypatch.setattr("xcluster.parallel.n_threads", lambda: 1)
+    monkeypatch.setattr("xcluster.base.parallel.n_threads", lambda: 1)
     one = Hierarchical(30, max_exact=5000).fit(X)
     np.testing.assert_array_equal(many.labels_, one.labels_)
 

@@ -11,15 +11,15 @@ from sklearn.datasets import load_wine, make_blobs
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xcluster import parallel
-from xcluster.algorithms import placed
-from xcluster.algorithms.bounded import BoundedLloyd
-from xcluster.algorithms.frame import Frame
 from xcluster.algorithms.kernels import lloyd
 from xcluster.algorithms.kmeans import KMeans, grow
-from xcluster.algorithms.placed import PlacedRows
-from xcluster.algorithms.seeding import kmeans_plusplus
-from xcluster.streaming import ArrayBlocks, iterate
+from xcluster.algorithms.parts import placed
+from xcluster.algorithms.parts.bounded import BoundedLloyd
+from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.placed import PlacedRows
+from xcluster.algorithms.parts.seeding import kmeans_plusplus
+from xcluster.base import parallel
+from xcluster.base.streaming import ArrayBlocks, iterate
 
 NOT_MET = {
     "check_sample_weight_equivalence_on_dense_data": (

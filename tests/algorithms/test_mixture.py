@@ -10,10 +10,10 @@ from sklearn.mixture import GaussianMixture as Oracle
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import xcluster
-from xcluster import parallel
-from xcluster.algorithms.gaussians import Components, Expanded, Factored
 from xcluster.algorithms.mixture import GaussianMixture
-from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
+from xcluster.algorithms.parts.gaussians import Components, Expanded, Factored
+from xcluster.base import parallel
+from xcluster.base.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
 
 TYPES = ["full", "tied", "diag", "spherical"]
 LEARNED = ["weights_", "means_", "covariances_", "precisions_cholesky_"]

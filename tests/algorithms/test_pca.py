@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xcluster import parallel
 from xcluster.algorithms import pca as module
 from xcluster.algorithms.pca import PCA
-from xcluster.streaming import ArrayBlocks, Statistics, iterate
+from xcluster.base import parallel
+from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 
 @parametrize_with_checks([PCA(2)])

@@ -8,9 +8,9 @@ from sklearn.datasets import load_wine
 from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xcluster import parallel
 from xcluster.algorithms.scaling import Scaler
-from xcluster.streaming import ArrayBlocks, iterate
+from xcluster.base import parallel
+from xcluster.base.streaming import ArrayBlocks, iterate
 
 GROUPS = np.repeat([0, 7, 2], [5, 5, 3])
 LINEAR = ("standard", "robust", "minmax", "max")

@@ -12,9 +12,9 @@ from scipy.spatial.distance import cdist
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
-from xcluster import parallel
 from xcluster.algorithms.som import SOM
-from xcluster.streaming import ArrayBlocks, iterate
+from xcluster.base import parallel
+from xcluster.base.streaming import ArrayBlocks, iterate
 
 PROFILES = Path(__file__).parents[3] / "shared" / "data" / "tomography" / "PNW10-S_kmps.nc"
 

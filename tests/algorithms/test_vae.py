@@ -101,7 +101,7 @@ def test_history_holds_the_loss_as_defined(curved, fitted):
 
 @pytest.mark.parametrize("times", [2, 5])
 def test_the_loss_of_a_batch_repeated_is_the_loss_of_the_batch(curved, times):
-    from xcluster.algorithms.vae_network import _Training
+    from xcluster.algorithms.parts.vae_network import _Training
 
     training = _Training(VAE(alpha=0.3), curved)
     rows, noise = training.rows[:40], training.noise[:40]
@@ -231,6 +231,6 @@ def test_a_pair_of_one_row_is_refused(curved, fitted):
 
 
 def test_progress_is_shown_where_asked(curved, capsys, monkeypatch):
-    monkeypatch.setattr("xcluster.progress.DELAY_SECONDS", 0)
+    monkeypatch.setattr("xcluster.base.progress.DELAY_SECONDS", 0)
     VAE(epochs=2, progress=True).fit(curved)
     assert "epoch" in capsys.readouterr().err

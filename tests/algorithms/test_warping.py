@@ -11,8 +11,8 @@ from tslearn.barycenters import dtw_barycenter_averaging
 from tslearn.clustering import TimeSeriesKMeans
 from tslearn.metrics import cdist_dtw, cdist_soft_dtw
 
-from xcluster import parallel
 from xcluster.algorithms.warping import WarpingKMeans, dtw
+from xcluster.base import parallel
 
 TOMOGRAPHY = Path(__file__).parents[3] / "shared" / "data" / "tomography" / "PNW10-S_kmps.nc"
 

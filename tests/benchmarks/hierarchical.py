@@ -15,8 +15,8 @@ import numpy as np
 from scipy.cluster.hierarchy import ward
 from sklearn.cluster import AgglomerativeClustering
 
-from xcluster.algorithms.connectivity import grid_connectivity
 from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.parts.connectivity import grid_connectivity
 
 
 def rows(n):

@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 import xarray as xr
 
-from xcluster.palette import label_colors
+from xcluster.base.palette import label_colors
 from xcluster.plot.maps import map as draw_map
 
 TARGET = 3.0

@@ -13,7 +13,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.image import AxesImage
 
-from xcluster.palette import UNCLASSIFIED
+from xcluster.base.palette import UNCLASSIFIED
 from xcluster.plot import maps
 
 

@@ -237,7 +237,7 @@ def test_scores_in_the_latent_space_and_in_the_data_are_scikit_learns(latent):
 def test_their_loss_is_ours_at_a_batch_of_a_hundred_and_grows_with_the_batch_beside_it(size):
     """Theirs adds a sum over the batch to a mean over it; ours takes means of both."""
     torch = pytest.importorskip("torch")
-    from xcluster.algorithms.vae_network import _Training
+    from xcluster.algorithms.parts.vae_network import _Training
 
     flat = sea().to_array().values.reshape(7, -1).T
     values = StandardScaler().fit_transform(flat[np.isfinite(flat).all(axis=1)])

@@ -8,8 +8,8 @@ import pytest
 from kneed import KneeLocator
 from sklearn.cluster import KMeans
 
-from xcluster.knee import knee
 from xcluster.scores import GapStatistic, gap_statistic, kmeans_inertias
+from xcluster.scores.knee import knee
 
 KS = np.arange(2, 21)
 

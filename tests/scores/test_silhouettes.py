@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from xcluster import parallel
+from xcluster.base import parallel
 from xcluster.scores import (
     silhouette_samples,
     silhouette_score,

@@ -14,15 +14,15 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.inductive import NOISE, nearest
-from xcluster.checks import (
+from xcluster.base.checks import (
     blamed,
     check_choice,
     check_flag,
     check_integer,
     check_number,
-    complaint,
 )
-from xcluster.parallel import map_threads
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads
 
 Array = NDArray[Any]
 
@@ -251,7 +251,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         name = "min_cluster_size" if self.min_samples is None else "min_samples"
         if getattr(self, name) > n_samples:
             rule = f"is more than the {n_samples} samples"
-            raise ValueError(complaint(name, getattr(self, name), rule, "pass a smaller one"))
+            raise BadValueError(name, getattr(self, name), rule, "pass a smaller one")
 
     def predict(self, X: Any) -> Array:
         """Return the label of the nearest fitted row, noise included.

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 
 Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
@@ -61,9 +61,9 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         weight = np.ones(p) if self.weight is None else np.asarray(self.weight, np.float64)
         if weight.shape != (p,) or not (np.isfinite(weight) & (weight >= 0)).all():
             rule = f"must be {p} finite numbers of at least 0, one a feature"
-            raise ValueError(complaint("weights", f"array of {weight.shape}", rule, "fill them"))
+            raise BadValueError("weights", f"array of {weight.shape}", rule, "fill them")
         if not weight.any():
-            raise ValueError(complaint("weights", "all 0", "leave nothing", "check the weights"))
+            raise BadValueError("weights", "all 0", "leave nothing", "check the weights")
         self.factor_ = np.sqrt(np.maximum(weight, LEAST * weight.max()))
         return self
 

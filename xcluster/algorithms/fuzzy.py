@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms import fuzzy_sums
-from xcluster.algorithms.fuzzy_checks import check_parameters, check_size, warn_of_outcome
-from xcluster.algorithms.fuzzy_start import start
-from xcluster.algorithms.weights import check_weight
-from xcluster.parallel import map_threads, single_threaded_blas
-from xcluster.streaming import ArrayBlocks, Statistics, iterate
+from xcluster.algorithms.parts import fuzzy_sums
+from xcluster.algorithms.parts.fuzzy_checks import check_parameters, check_size, warn_of_outcome
+from xcluster.algorithms.parts.fuzzy_start import start
+from xcluster.algorithms.parts.weights import check_weight
+from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 Array = NDArray[Any]
 
@@ -93,7 +93,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     Notes
     -----
     A pass is `partial_statistics` over blocks of rows and one `update`, so clusters fitted on a
-    sample can be refined on data of any size with ``xcluster.streaming.iterate(fuzzy, blocks,
+    sample can be refined on data of any size with ``xcluster.base.streaming.iterate(fuzzy, blocks,
     max_passes)``; `eta_` then stays. Each step minimises the objective by memberships, centres
     or norms. Only a regularised covariance could raise it; the fit then ends at the best.
 
@@ -219,7 +219,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Returns
         -------
         Statistics
-            The sums of `xcluster.algorithms.fuzzy_sums.tile_sums`; for Gustafson-Kessel also
+            The sums of `xcluster.algorithms.parts.fuzzy_sums.tile_sums`; for Gustafson-Kessel also
             ``second``, those of w u^m (x - c)(x - c)'; where memberships are possibilistic
             ``doubt``, those of w (1 - u)^m.
         """

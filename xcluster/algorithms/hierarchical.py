@@ -12,9 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from xcluster.algorithms.connectivity import grid_connectivity
 from xcluster.algorithms.inductive import nearest
-from xcluster.algorithms.linkages import (
+from xcluster.algorithms.parts.connectivity import grid_connectivity
+from xcluster.algorithms.parts.linkages import (
     LINKAGES,
     contiguous_linkage,
     cut_at,
@@ -24,7 +24,8 @@ from xcluster.algorithms.linkages import (
     pairwise_linkage,
     ward_linkage,
 )
-from xcluster.checks import check_choice, check_integer, check_number, complaint
+from xcluster.base.checks import check_choice, check_integer, check_number
+from xcluster.base.errors import BadValueError
 
 __all__ = ["Hierarchical", "grid_connectivity"]
 
@@ -178,7 +179,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         check_is_fitted(self)
         if (n_clusters is None) == (height is None):
             given = {"n_clusters": n_clusters, "height": height}
-            raise ValueError(complaint("cut", given, "takes one of the two", "pass only one"))
+            raise BadValueError("cut", given, "takes one of the two", "pass only one")
         if height is not None:
             groups = cut_at(self.linkage_matrix_, check_number("height", height, minimum=0))
         else:
@@ -233,7 +234,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         if self.linkage == "ward" and self.metric != "euclidean":
             rule = 'linkage="ward" is defined for euclidean distance only'
             remedy = 'choose linkage="average", or metric="euclidean"'
-            raise ValueError(complaint("metric", self.metric, rule, remedy))
+            raise BadValueError("metric", self.metric, rule, remedy)
 
     def _check_weights(self, X: Array, sample_weight: Any) -> Array:
         if sample_weight is None:
@@ -241,13 +242,13 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         if self.linkage != "ward":
             rule = f"linkage={self.linkage!r} takes no weights"
             remedy = 'leave them out, or choose linkage="ward"'
-            raise ValueError(complaint("sample_weight", "given", rule, remedy))
+            raise BadValueError("sample_weight", "given", rule, remedy)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         least = 2 if self.connectivity is None else len(X)
         if np.count_nonzero(weights) < least:
             rule = f"at least {least} must be positive"
             remedy = "leave out rows that have no weight"
-            raise ValueError(complaint("sample_weight", "given", rule, remedy))
+            raise BadValueError("sample_weight", "given", rule, remedy)
         return np.asarray(weights)
 
     def _check_connectivity(self, n: int) -> Array | None:
@@ -260,7 +261,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
             rule = f"must be a sparse matrix of shape ({n}, {n})"
             remedy = "make one with grid_connectivity"
             found = getattr(matrix, "shape", type(matrix))
-            raise ValueError(complaint("connectivity", found, rule, remedy))
+            raise BadValueError("connectivity", found, rule, remedy)
         pattern = coo_array(matrix != 0)
         self.n_connected_components_ = connected_components(pattern, directed=False)[0]
         upper = coo_array(triu(pattern + pattern.T, k=1))
@@ -271,12 +272,12 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         parts = self.n_connected_components_
         if n_clusters < parts:
             rule = f"the connectivity has {parts} separate parts, and these never merge"
-            raise ValueError(complaint("n_clusters", n_clusters, rule, f"pass {parts} or more"))
+            raise BadValueError("n_clusters", n_clusters, rule, f"pass {parts} or more")
         if n_clusters > self.n_leaves_:
             what = "rows" if self.exact_ else "micro-clusters"
             rule = f"there are {self.n_leaves_} {what}"
             remedy = "pass fewer clusters" if self.exact_ else "raise max_exact"
-            raise ValueError(complaint("n_clusters", n_clusters, rule, remedy))
+            raise BadValueError("n_clusters", n_clusters, rule, remedy)
         return n_clusters
 
     def _set_leaves(self, X: Array, weights: Array) -> None:
@@ -288,7 +289,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         if not self.exact_ and self.linkage != "ward":
             rule = f"linkage={self.linkage!r} with {len(leaves)} rows exceeds it"
             remedy = 'choose linkage="ward", take fewer rows, or raise max_exact'
-            raise ValueError(complaint("max_exact", limit, rule, remedy))
+            raise BadValueError("max_exact", limit, rule, remedy)
         if not self.exact_:
             leaves = micro_centers(leaves, weights[positive], min(N_MICRO, limit))
         self.samples_, self.leaf_ = leaves, np.arange(len(X))

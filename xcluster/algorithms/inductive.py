@@ -15,9 +15,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from xcluster.checks import check_choice, complaint
-from xcluster.parallel import map_threads
-from xcluster.streaming import BLOCK_ROWS
+from xcluster.base.checks import check_choice
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads
+from xcluster.base.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
 
@@ -135,7 +136,7 @@ class Inductive(ClusterMixin, BaseEstimator):
         self.sample_labels_: Array = self.labels_ if by_sample else found
         if not len(self.samples_):
             rule = "every row is noise, so there is no centre"
-            raise ValueError(complaint("by", self.by, rule, 'pass by="sample"'))
+            raise BadValueError("by", self.by, rule, 'pass by="sample"')
         return self
 
     def _passed_on(self, X: Array, sample_weight: Any) -> dict[str, Array]:
@@ -146,7 +147,7 @@ class Inductive(ClusterMixin, BaseEstimator):
             name = type(self.estimator).__name__
             rule = f"{name} takes no weights"
             remedy = "leave them out, or choose a clusterer that takes them"
-            raise ValueError(complaint("sample_weight", "given", rule, remedy))
+            raise BadValueError("sample_weight", "given", rule, remedy)
         return {"sample_weight": _check_sample_weight(sample_weight, X)}
 
     def predict(self, X: Any) -> Array:

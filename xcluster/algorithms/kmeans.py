@@ -18,14 +18,15 @@ from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.bounded import BoundedLloyd, iterate_bounded
-from xcluster.algorithms.frame import Frame
-from xcluster.algorithms.placed import BLOCK_ROWS, PlacedRows
-from xcluster.algorithms.seeding import grow, kmeans_plusplus
-from xcluster.algorithms.weights import check_weight
-from xcluster.checks import check_integer, check_number, check_numbers, complaint
-from xcluster.parallel import map_threads, single_threaded_blas
-from xcluster.streaming import Statistics
+from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
+from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
+from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
+from xcluster.algorithms.parts.weights import check_weight
+from xcluster.base.checks import check_integer, check_number, check_numbers
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.streaming import Statistics
 
 __all__ = ["KMeans", "grow"]
 
@@ -80,7 +81,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     in memory and while streaming. Where all other clusters are single points as well there are
     fewer distinct rows than clusters, and that is an error.
 
-    To refine a fitted object on more data, pass over these with `xcluster.streaming.iterate`.
+    To refine a fitted object on more data, pass over these with `xcluster.base.streaming.iterate`.
     To fit one cluster more from where this fit ended, start from `grow`.
 
     References
@@ -230,7 +231,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         for empty in np.flatnonzero(counts == 0):
             widest = int(np.argmax(squares))
             if squares[widest] <= least:
-                raise ValueError(self._too_many(f"{np.sum(counts > 0)} distinct rows"))
+                raise self._too_many(f"{np.sum(counts > 0)} distinct rows")
             step = 0.5 * np.sqrt(squares[widest] / sizes[widest]) * direction
             centers[empty] = centers[widest] + step
             centers[widest] -= step
@@ -322,7 +323,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         check_number("tol", self.tol, minimum=0)
         self._check_init()
         if self.n_clusters > n_samples:
-            raise ValueError(self._too_many(f"n_samples={n_samples} rows"))
+            raise self._too_many(f"n_samples={n_samples} rows")
 
     def _check_init(self) -> None:
         shape = (self.n_clusters, self.n_features_in_)
@@ -334,11 +335,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         )
         if given not in ("k-means++", shape):
             rule = f"must be 'k-means++' or centres of shape {shape}"
-            raise ValueError(complaint("init", given, rule, "pass one of these"))
+            raise BadValueError("init", given, rule, "pass one of these")
 
-    def _too_many(self, available: str) -> str:
+    def _too_many(self, available: str) -> BadValueError:
         rule = f"must be at most the number of distinct rows, and there are {available}"
-        return complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+        return BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
 
     @property
     def _n_features_out(self) -> int:

@@ -13,13 +13,13 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.covariances import (
+from xcluster.algorithms.parts.covariances import (
     MATRICES,
     factor_of_each,
     maximising,
     precision_factors,
 )
-from xcluster.algorithms.gaussians import (
+from xcluster.algorithms.parts.gaussians import (
     Components,
     Form,
     Moments,
@@ -29,7 +29,7 @@ from xcluster.algorithms.gaussians import (
     to_assignments,
     to_responsibilities,
 )
-from xcluster.algorithms.mixture_checks import (
+from xcluster.algorithms.parts.mixture_checks import (
     SIMPLER,
     check_parameters,
     check_size,
@@ -37,12 +37,12 @@ from xcluster.algorithms.mixture_checks import (
     given_start,
     warn_of_outcome,
 )
-from xcluster.algorithms.mixture_criteria import InformationCriteria
-from xcluster.algorithms.mixture_start import centers, nearest_of
-from xcluster.algorithms.weights import check_weight
-from xcluster.checks import complaint
-from xcluster.parallel import map_threads, single_threaded_blas
-from xcluster.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
+from xcluster.algorithms.parts.mixture_criteria import InformationCriteria
+from xcluster.algorithms.parts.mixture_start import centers, nearest_of
+from xcluster.algorithms.parts.weights import check_weight
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
 
 Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
@@ -123,7 +123,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     Maximum likelihood by the EM algorithm [1]_, as in `sklearn.mixture.GaussianMixture`, which
     it equals from equal starts. Each iteration is one pass of `partial_statistics` over blocks
     of rows and one `update`; so a mixture fitted on a sample can be refined on data of any size
-    with ``xcluster.streaming.iterate(mixture, blocks, max_passes)``. Float32 input is measured
+    with ``xcluster.base.streaming.iterate(mixture, blocks, max_passes)``. Float32 input is measured
     in float64 piece by piece, and never copied as a whole.
 
     A component that loses all its samples keeps its mean and covariance at a weight of nearly
@@ -317,8 +317,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
                 factors = precision_factors(self.covariance_type, covariances)
         except np.linalg.LinAlgError:
             rule = "must be so large that every covariance has an inverse"
-            message = complaint("reg_covar", self.reg_covar, rule, f"use {SIMPLER}")
-            raise ValueError(message) from None
+            raise BadValueError("reg_covar", self.reg_covar, rule, f"use {SIMPLER}") from None
         self.precisions_cholesky_ = factors
 
     def _form(self) -> Form:

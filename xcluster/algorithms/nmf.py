@@ -13,7 +13,7 @@ from sklearn import decomposition
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 
 Array = NDArray[Any]
 
@@ -68,13 +68,13 @@ class NMF(decomposition.NMF):
         if X.min() < 0:
             rule = f"Negative values in data passed to NMF are refused; the lowest is {X.min():g}"
             remedy = "leave out what is negative with .where(), or scale('minmax') first"
-            raise ValueError(complaint("vars", "data", rule, remedy))
+            raise BadValueError("vars", "data", rule, remedy)
         if self.n_components > min(X.shape):
             rule = f"must be at most {min(X.shape)}, the smaller of rows and features"
-            raise ValueError(complaint("n_components", self.n_components, rule, "ask for fewer"))
+            raise BadValueError("n_components", self.n_components, rule, "ask for fewer")
         if not X.any():
             rule = "are zero everywhere, and nothing is left to factorise"
-            raise ValueError(complaint("vars", "data", rule, "leave nmf() out"))
+            raise BadValueError("vars", "data", rule, "leave nmf() out")
         with _unheard():
             return np.asarray(super().fit_transform(X, W=W, H=H))
 

@@ -13,10 +13,10 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.weights import check_weight
-from xcluster.checks import complaint
-from xcluster.parallel import map_threads, single_threaded_blas
-from xcluster.streaming import ArrayBlocks, Statistics
+from xcluster.algorithms.parts.weights import check_weight
+from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
+from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
@@ -211,19 +211,19 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if n is None:
             return len(ratio)
         if isinstance(n, bool) or not isinstance(n, numbers.Real):
-            raise TypeError(self._refusal(len(ratio)))
+            raise self._refusal(BadTypeError, len(ratio))
         number = float(n)
         if isinstance(n, numbers.Integral) and 1 <= number <= len(ratio):
             return int(number)
         if not isinstance(n, numbers.Integral) and 0 < number < 1:
             explained = np.cumsum(ratio)
             return min(int(np.searchsorted(explained, number, side="right")) + 1, len(ratio))
-        raise ValueError(self._refusal(len(ratio)))
+        raise self._refusal(BadValueError, len(ratio))
 
-    def _refusal(self, most: int) -> str:
+    def _refusal(self, kind: type[BadParameterError], most: int) -> BadParameterError:
         rule = f"must be an integer from 1 to {most}, a fraction between 0 and 1, or None"
         remedy = f"there are {most} components here, the smaller of rows and features"
-        return complaint("n_components", self.n_components, rule, remedy)
+        return kind("n_components", self.n_components, rule, remedy)
 
     @property
     def _n_features_out(self) -> int:

@@ -12,10 +12,11 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.weights import check_weight
-from xcluster.checks import check_choice, complaint, warn
-from xcluster.parallel import map_threads
-from xcluster.streaming import ArrayBlocks, Statistics
+from xcluster.algorithms.parts.weights import check_weight
+from xcluster.base.checks import check_choice, warn
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads
+from xcluster.base.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
 FLOATS = (np.float64, np.float32)
@@ -298,7 +299,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.groups is not None and np.shape(self.groups) != (n_features,):
             rule = f"must give one group for each of the {n_features} columns"
             remedy = "pass an int array of that length, or None"
-            raise ValueError(complaint("groups", self.groups, rule, remedy))
+            raise BadValueError("groups", self.groups, rule, remedy)
 
     def _check_domain(self, least: float) -> None:
         if self.how not in LOWEST:
@@ -310,7 +311,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         remedy = 'use "anscombe" for counts, or mask these values'
         if is_root:
             remedy = "mask these values"
-        raise ValueError(complaint("how", self.how, rule, remedy))
+        raise BadValueError("how", self.how, rule, remedy)
 
 
 def _moments(X: Array, weight: Array | None, center: Any) -> dict[str, Array]:

@@ -16,8 +16,12 @@ from sklearn.base import (
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.som_checks import check_parameters, checked_weight, warn_of_empty_nodes
-from xcluster.algorithms.som_grid import (
+from xcluster.algorithms.parts.som_checks import (
+    check_parameters,
+    checked_weight,
+    warn_of_empty_nodes,
+)
+from xcluster.algorithms.parts.som_grid import (
     Grid,
     are_neighbours,
     check_grid,
@@ -25,11 +29,12 @@ from xcluster.algorithms.som_grid import (
     mean_distance_to_neighbours,
     squared_distances,
 )
-from xcluster.algorithms.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
-from xcluster.algorithms.som_schedule import BATCH_PASSES, n_steps, online_nodes, radius
-from xcluster.checks import check_integer, complaint
-from xcluster.parallel import map_threads, single_threaded_blas
-from xcluster.streaming import ArrayBlocks, Statistics, iterate
+from xcluster.algorithms.parts.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
+from xcluster.algorithms.parts.som_schedule import BATCH_PASSES, n_steps, online_nodes, radius
+from xcluster.base.checks import check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 Array = NDArray[Any]
 
@@ -93,8 +98,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     -----
     The batch map is that of [1]_. A pass is `partial_statistics` over blocks of rows and one
     `update`, so a map fitted on a sample can be refined on data of any size by
-    ``xcluster.streaming.iterate(som, blocks, max_passes)``. Refinement stays at the last radius
-    and is done when a pass over the same data lowers the quantisation error by less than 0.1 %.
+    ``xcluster.base.streaming.iterate(som, blocks, max_passes)``. Refinement stays at the last
+    radius and is done when a pass over the same data lowers the quantisation error by less
+    than 0.1 %.
     While the radius shrinks distances are measured in float32 about the centre of the map;
     errors and labels in float64.
 
@@ -244,7 +250,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         n_occupied = np.count_nonzero(self.counts_)
         if n_clusters > n_occupied:
             rule = f"the map has only {n_occupied} nodes with samples"
-            raise ValueError(complaint("n_clusters", n_clusters, rule, "ask for fewer classes"))
+            raise BadValueError("n_clusters", n_clusters, rule, "ask for fewer classes")
         return merged_by_ward(self.cluster_centers_, self.counts_, n_clusters)
 
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:

@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.vae_network import forward, r_squared, train, variance
-from xcluster.checks import check_flag, check_integer, check_number, complaint
-from xcluster.parallel import map_threads
-from xcluster.streaming import BLOCK_ROWS
+from xcluster.algorithms.parts.vae_network import forward, r_squared, train, variance
+from xcluster.base.checks import check_flag, check_integer, check_number
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.parallel import map_threads
+from xcluster.base.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
 
@@ -198,7 +199,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Return the same as `distance_pairs` for points of the latent space."""
         n = check_integer("n", n, minimum=1)
         if len(Z) < 2:
-            raise ValueError(complaint("X", len(Z), "a pair needs two rows", "pass more rows"))
+            raise BadValueError("X", len(Z), "a pair needs two rows", "pass more rows")
         random = check_random_state(random_state)
         first = random.randint(len(Z), size=n)
         second = (first + random.randint(1, len(Z), size=n)) % len(Z)
@@ -219,16 +220,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_flag("progress", self.progress)
         if not isinstance(self.device, str) and type(self.device).__module__ != "torch":
             rule = "must be text or a torch.device"
-            raise TypeError(complaint("device", self.device, rule, 'pass "auto" or "cpu"'))
+            raise BadTypeError("device", self.device, rule, 'pass "auto" or "cpu"')
 
     def _latent(self, Z: Any) -> Array:
         check_is_fitted(self)
         points: Array = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
         if points.shape[1] != self._n_features_out:
             rule = f"must have one column for each of the {self._n_features_out} latent variables"
-            raise ValueError(
-                complaint("Z.shape", points.shape, rule, "pass points of shape (n, L)")
-            )
+            raise BadValueError("Z.shape", points.shape, rule, "pass points of shape (n, L)")
         return points
 
     def _run(self, part: str, rows: Array) -> Array:

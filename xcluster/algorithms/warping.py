@@ -16,7 +16,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.warping_metrics import (
+from xcluster.algorithms.parts.warping_metrics import (
     DynamicTimeWarping,
     Metric,
     SoftDynamicTimeWarping,
@@ -24,9 +24,10 @@ from xcluster.algorithms.warping_metrics import (
     check_window,
     dtw,
 )
-from xcluster.algorithms.weights import check_weight
-from xcluster.checks import check_choice, check_integer, check_number, complaint
-from xcluster.parallel import single_threaded_blas
+from xcluster.algorithms.parts.weights import check_weight
+from xcluster.base.checks import check_choice, check_integer, check_number
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import single_threaded_blas
 
 __all__ = ["WarpingKMeans", "dtw"]
 
@@ -212,7 +213,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         for found in range(1, self.n_clusters):
             potential = weight * nearest
             if not potential.any():
-                raise ValueError(self._too_many(f"{found} rows that differ"))
+                raise self._too_many(f"{found} rows that differ")
             candidates = _draw(potential, 2 + int(np.log(self.n_clusters)), random)
             trials = np.minimum(metric.costs(X, X[candidates]), nearest[:, None])
             best = np.argmin(weight @ trials)
@@ -259,7 +260,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         row = np.argmax(nearest)
         column = self._metric().costs(X, X[[row]])[:, 0]
         if column[row] >= nearest[row]:
-            raise ValueError(self._too_many("fewer rows that differ"))
+            raise self._too_many("fewer rows that differ")
         centers[empty], costs[:, empty] = X[row], column
 
     def _check_parameters(self, n_samples: int, n_features: int) -> None:
@@ -272,22 +273,22 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         self._check_window()
         self._check_init((self.n_clusters, n_features))
         if self.n_clusters > n_samples:
-            raise ValueError(self._too_many(f"n_samples={n_samples} rows"))
+            raise self._too_many(f"n_samples={n_samples} rows")
 
     def _check_window(self) -> None:
         if check_window(self.window) is not None and self.metric == "softdtw":
             rule = "limits paths under metric='dtw' only"
-            raise ValueError(complaint("window", self.window, rule, "leave it out"))
+            raise BadValueError("window", self.window, rule, "leave it out")
 
     def _check_init(self, shape: tuple[int, int]) -> None:
         given = self.init if isinstance(self.init, str) else np.shape(self.init)
         if given not in ("k-means++", shape):
             rule = f"must be 'k-means++' or centres of shape {shape}"
-            raise ValueError(complaint("init", given, rule, "pass one of these"))
+            raise BadValueError("init", given, rule, "pass one of these")
 
-    def _too_many(self, available: str) -> str:
+    def _too_many(self, available: str) -> BadValueError:
         rule = f"must be at most the number of rows that DTW tells apart, and there are {available}"
-        return complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+        return BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
 
     @property
     def _n_features_out(self) -> int:

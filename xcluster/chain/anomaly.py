@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
-from xcluster.blocks import Block
-from xcluster.chain.layout import COORDINATE_TOLERANCE, Layout
-from xcluster.chain.samplers import Snapshots, known_dim
-from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.base.checks import check_choice, check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
+from xcluster.blocks.block import Block
+from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout
+from xcluster.grid.samplers import Snapshots, known_dim
 
 Array = NDArray[Any]
 Sums = Mapping[int, tuple[Array, Array]]
@@ -79,18 +80,18 @@ class Climatology:
         """Return the same; refuse what cannot be grouped by, and an irregular time axis."""
         if "." not in self.groupby:
             rule = "must name a dim and a component of its dates"
-            raise ValueError(complaint("groupby", self.groupby, rule, "pass 'time.dayofyear'"))
+            raise BadValueError("groupby", self.groupby, rule, "pass 'time.dayofyear'")
         known_dim(data, self.dim)
         check_choice("groupby", self.component, COMPONENTS)
         if self.dim not in sample_dims:
             rule = f"the samples lie over {list(sample_dims)}, without {self.dim!r}"
-            raise ValueError(complaint("groupby", self.groupby, rule, "use snapshots()"))
+            raise BadValueError("groupby", self.groupby, rule, "use snapshots()")
         if self.smooth is not None and check_integer("smooth", self.smooth, minimum=1) % 2 == 0:
             rule = "must be odd, to have as many groups before as behind"
-            raise ValueError(complaint("smooth", self.smooth, rule, f"pass {self.smooth + 1}"))
+            raise BadValueError("smooth", self.smooth, rule, f"pass {self.smooth + 1}")
         if self.smooth is not None and self.smooth > len(self.groups):
             rule = f"is more than the {len(self.groups)} groups"
-            raise ValueError(complaint("smooth", self.smooth, rule, "pass fewer"))
+            raise BadValueError("smooth", self.smooth, rule, "pass fewer")
         check_regular(data, self.dim)
         return self
 
@@ -152,7 +153,7 @@ class Climatology:
         lacking = [self.groups[code] for code in np.unique(codes) if np.isnan(means[code]).all()]
         if lacking:
             rule = f"was fitted without {self.component} {lacking[0]!r}"
-            raise ValueError(complaint("anomaly", self.groupby, rule, "leave those samples out"))
+            raise BadValueError("anomaly", self.groupby, rule, "leave those samples out")
         ordered = array.transpose(self.dim, *dims)
         means = self._at(means, dims, ordered)
         less = _less_dask if ordered.chunks is not None else _less_numpy
@@ -175,15 +176,15 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
     index = data.indexes.get(dim)
     if index is None or not hasattr(index, "year"):
         rule = "has no dates along it"
-        raise ValueError(complaint("groupby", dim, rule, "decode times: xr.decode_cf(ds)"))
+        raise BadValueError("groupby", dim, rule, "decode times: xr.decode_cf(ds)")
     if len(index) < 3:
         rule = f"has {len(index)} steps, too few for a cycle"
-        raise ValueError(complaint("groupby", dim, rule, "pass a longer series"))
+        raise BadValueError("groupby", dim, rule, "pass a longer series")
     steps = np.asarray((index[1:] - index[:-1]).total_seconds(), np.float64)
     step = float(np.median(steps))
     if steps.min() <= 0:
         rule = "must rise, and holds a time twice or out of order"
-        raise ValueError(complaint("groupby", dim, rule, f"use ds.sortby({dim!r})"))
+        raise BadValueError("groupby", dim, rule, f"use ds.sortby({dim!r})")
     ratio = steps / step
     whole = np.maximum(np.round(ratio), 1)
     even = np.abs(ratio - whole) <= 0.11 * whole  # months have 28 to 31 days
@@ -191,7 +192,7 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
         days = f"{steps.min() / 86400:g} to {steps.max() / 86400:g} days"
         rule = f"is irregular: its steps are {days}"
         remedy = f"bring it to even steps: ds.resample({dim}='1D').mean()"
-        raise ValueError(complaint("groupby", dim, rule, remedy))
+        raise BadValueError("groupby", dim, rule, remedy)
 
 
 def _group_sums(block: Block) -> Sums:

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
-from xcluster.checks import check_integer, check_numbers, check_seed, complaint
+from xcluster.base.checks import check_integer, check_numbers, check_seed
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
 
 if TYPE_CHECKING:
     from xcluster.chain.reduction import Chain
@@ -64,7 +65,7 @@ class LatentSpace(ABC):
         rows = chain.inverse(points)
         if rows is None:
             rule = "a step before vae() has no inverse"
-            raise ValueError(complaint("steps", [name for name, _ in chain.steps], rule, "omit it"))
+            raise BadValueError("steps", [name for name, _ in chain.steps], rule, "omit it")
         found = matrix.unpack(template, rows, "point", np.arange(len(points)))
         return found.assign_coords(z=(("point", "component"), points))
 
@@ -100,10 +101,10 @@ class LatentSpace(ABC):
         n_dims = latent.sizes["component"]
         if n_dims > 3:
             rule = f"a lattice over {n_dims} latent dimensions is too large"
-            raise ValueError(complaint("n", n, rule, "use vae(2), or latent_distances()"))
+            raise BadValueError("n", n, rule, "use vae(2), or latent_distances()")
         if n**n_dims > LARGEST_LATTICE:
             rule = f"gives {n**n_dims:,} points of {n_dims} latent dimensions"
-            raise ValueError(complaint("n", n, rule, "pass fewer"))
+            raise BadValueError("n", n, rule, "pass fewer")
         others = [dim for dim in latent.dims if dim != "component"]
         low, high = (each.values for each in (latent.min(others), latent.max(others)))
         axes = [np.linspace(*ends, n) for ends in zip(low, high, strict=True)]
@@ -165,7 +166,7 @@ def _vae(chain: Chain, what: str) -> Any:
     if latent_dims(chain) is None:
         names = [name for name, _ in chain.steps]
         rule = f"{what}() needs a chain whose last step is vae()"
-        raise ValueError(complaint("steps", names, rule, "add .vae(2)"))
+        raise BadValueError("steps", names, rule, "add .vae(2)")
     return chain.steps[-1][1]
 
 
@@ -175,5 +176,5 @@ def _points(z: Any, vae: Any) -> Array:
     points = np.atleast_2d(check_numbers("z", z, "pass an array of shape (n, L)"))
     if points.ndim != 2 or points.shape[1] != vae.n_components:
         rule = f"must have {vae.n_components} numbers a point"
-        raise ValueError(complaint("z", points.shape, rule, "pass an array of shape (n, L)"))
+        raise BadValueError("z", points.shape, rule, "pass an array of shape (n, L)")
     return points

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from xcluster.chain.layout import Layout
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
+    from xcluster.grid.layout import Layout
 
 
 class Question(ABC):

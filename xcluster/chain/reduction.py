@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
-from xcluster.chain.layout import COLUMN, Layout, flat_features, upright
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
 from xcluster.chain.steps import keeps_columns
-from xcluster.checks import complaint
+from xcluster.grid.layout import COLUMN, Layout, flat_features, upright
 
 Array = NDArray[Any]
 NamedStep = tuple[str, Any]
@@ -86,9 +86,7 @@ class Reduction:
         if not before.keeps_columns:
             rule = "needs a single reduction, and this chain has several"
             names = [name for name, _ in self.chain.steps]
-            raise ValueError(
-                complaint("steps", names, rule, "take the loadings of a shorter chain")
-            )
+            raise BadValueError("steps", names, rule, "take the loadings of a shorter chain")
         return matrix.unpack(self.layout.features, axes, "component", np.arange(len(axes)))
 
     def explained_variance(self) -> xr.DataArray:
@@ -103,7 +101,7 @@ class Reduction:
         if not hasattr(last, attribute):
             rule = f"{method}() needs a chain that ends in a step with {attribute}"
             names = [name for name, _ in self.chain.steps]
-            raise ValueError(complaint("steps", names, rule, "add .pca(3), for example"))
+            raise BadValueError("steps", names, rule, "add .pca(3), for example")
         return np.asarray(getattr(last, attribute))
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from sklearn.base import clone
 
-from xcluster.chain.layout import Layout, flat_features
-from xcluster.checks import complaint
-from xcluster.geography import find_axis
+from xcluster.base.errors import BadValueError
+from xcluster.grid.geography import find_axis
+from xcluster.grid.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
 
@@ -129,7 +129,7 @@ def feature_weights(weights: Any, layout: Layout) -> Step:
     if latitude is None or set(latitude.dims) & set(layout.sample_dims):
         rule = "needs a latitude among the coordinates of the field, and there is none"
         remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
-        raise ValueError(complaint("weights", "area", rule, remedy))
+        raise BadValueError("weights", "area", rule, remedy)
     cosine = latitude.copy(data=np.cos(np.deg2rad(latitude.values.astype(float)))).clip(min=0)
     return Step("weights", FeatureWeights(how="area"), weight=cosine)
 
@@ -146,7 +146,7 @@ def _columns(weight: xr.DataArray, layout: Layout) -> Any:
             over = xr.DataArray(np.empty(0))
         if over.shape != template.shape:
             rule = f"does not lie on the grid of {name!r}"
-            raise ValueError(complaint("weights", weight.name, rule, "bring it to that grid"))
+            raise BadValueError("weights", weight.name, rule, "bring it to that grid")
         flat = flat_features(over.assign_coords(template.coords), template.dims)
         columns.append(flat if variable.kept is None else flat[variable.kept])
     return np.concatenate(columns).astype(np.float64)
@@ -164,4 +164,4 @@ def check_over(over: Any, steps: Sequence[Step]) -> None:
     mixed = [step.name for step in steps if step.name not in KEEPS_COLUMNS]
     if over == "variable" and mixed:
         rule = f"needs columns that belong to variables, and {mixed[0]}() has mixed them"
-        raise ValueError(complaint("over", over, rule, f"put scale() before {mixed[0]}()"))
+        raise BadValueError("over", over, rule, f"put scale() before {mixed[0]}()")

@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from xcluster.checks import check_integer, check_number, check_seed
+from xcluster.base.checks import check_integer, check_number, check_seed
 
 __all__ = ["eds", "stem", "weather"]
 

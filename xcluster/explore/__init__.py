@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadTypeError
 from xcluster.explore.page import Page
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 __all__ = ["Page", "explore"]
 
@@ -29,10 +29,10 @@ def explore(
         raise ImportError(
             'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
         ) from error
-    from xcluster.explore.layout import document
+    from xcluster.explore.document import document
 
     results = [clustering] if other is None else [clustering, other]
     if not isinstance(sel, Mapping | None):
         remedy = 'pass sel={"time": "2001-07"}, for example'
-        raise TypeError(complaint("sel", sel, "must be a mapping of dims", remedy))
+        raise BadTypeError("sel", sel, "must be a mapping of dims", remedy)
     return Page(document(gather(results, dict(sel or {}))))

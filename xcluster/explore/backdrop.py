@@ -10,16 +10,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.chain.positions import POINT
-from xcluster.chain.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
+from xcluster.fit.fitted import bound
+from xcluster.grid.positions import POINT
+from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
-from xcluster.result.fitted import bound
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 

@@ -11,10 +11,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.chain.layout import Layout
-from xcluster.chain.positions import POINT
-from xcluster.checks import blamed, complaint
-from xcluster.geography import find_axis
+from xcluster.base.checks import blamed
+from xcluster.base.errors import BadValueError
+from xcluster.grid.geography import find_axis
+from xcluster.grid.layout import Layout
+from xcluster.grid.positions import POINT
 from xcluster.plot.text import facet_title
 
 Array = NDArray[Any]
@@ -117,7 +118,7 @@ def _choose(layout: Layout, sel: Mapping[Hashable, Any]) -> tuple[Indexers, list
     unknown = [dim for dim in sel if dim not in layout.sample_dims]
     if unknown:
         rule = f"names {unknown[0]!r}, and the samples lie over {list(layout.sample_dims)}"
-        raise ValueError(complaint("sel", dict(sel), rule, "choose along one of these"))
+        raise BadValueError("sel", dict(sel), rule, "choose along one of these")
     grid = xr.DataArray(
         np.broadcast_to(np.int8(0), layout.shape), dict(layout.coords), layout.sample_dims
     )
@@ -154,7 +155,7 @@ def _place(grid: xr.DataArray, dim: Hashable, sel: Mapping[Hashable, Any]) -> in
     with blamed("sel", sel[dim], remedy):
         place = int(index.get_indexer(_dated(sel[dim], index), method=nearest)[0])
     if place < 0:
-        raise ValueError(complaint("sel", sel[dim], f"is not along {dim!r}", remedy))
+        raise BadValueError("sel", sel[dim], f"is not along {dim!r}", remedy)
     return place
 
 

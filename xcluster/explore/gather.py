@@ -10,18 +10,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.question import layout_of
-from xcluster.checks import complaint
 from xcluster.explore.backdrop import Backdrop, backdrop_of
 from xcluster.explore.excerpt import Excerpt, Indexers, excerpt_of
 from xcluster.explore.panels import Panel, panels_of, stored_width
 from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
-from xcluster.result.fitted import Fitted, bound
+from xcluster.fit.fitted import Fitted, bound
 from xcluster.result.matching import aligned
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -96,13 +96,13 @@ def _beside(first: Clustering, other: Clustering) -> Source:
     """Turn another result as the first lies; refuse one of other places."""
     if not isinstance(other, Fitted):
         kind = type(other).__name__
-        raise TypeError(complaint("other", kind, "must be a Clustering", "fit one on this grid"))
+        raise BadTypeError("other", kind, "must be a Clustering", "fit one on this grid")
     layout = layout_of(bound(other, "explore"))
     labels = aligned(first.labels, other.labels, "other")
     for name, coord in first.labels.coords.items():
         if coord.dims and name in labels.coords and not _same(coord, labels.coords[name]):
             rule = f"has other values of {str(name)!r}"
-            raise ValueError(complaint("other", labels.name, rule, "bring both to one grid"))
+            raise BadValueError("other", labels.name, rule, "bring both to one grid")
     turn: Indexers = {
         dim: slice(None, None, -1)
         for dim in labels.dims

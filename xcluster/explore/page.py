@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from os import PathLike
 
-from xcluster.checks import blamed_path, check_path
+from xcluster.base.checks import blamed_path, check_path
 
 FRAME_HEIGHT = 820
 

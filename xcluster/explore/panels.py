@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
-from xcluster.geography import find_axis
+from xcluster.blocks import matrix
+from xcluster.grid.geography import find_axis
 from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
 
 Array = NDArray[Any]

@@ -85,7 +85,7 @@ def raster_of(labels: xr.DataArray) -> Raster:
 
 
 def _has_place(labels: xr.DataArray) -> bool:
-    from xcluster.geography import is_geographic
+    from xcluster.grid.geography import is_geographic
 
     return is_geographic(dict(labels.coords))
 

@@ -10,17 +10,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
+from xcluster.blocks import matrix
 from xcluster.chain import reduction
-from xcluster.chain.layout import COLUMN, LABEL, Layout
 from xcluster.chain.question import layout_of
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
+from xcluster.fit.fitted import bound
+from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
-from xcluster.result.fitted import bound
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 

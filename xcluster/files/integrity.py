@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadTypeError, BadValueError
 
 GROUPS = ("/", "centers", "scores", "model")
 SLAB_BYTES = 64 * 2**20
@@ -31,9 +31,10 @@ Read = Callable[[Path, str], xr.Dataset]
 Checksums = dict[str, str]
 
 
-def unreadable(path: Path, rule: str) -> str:
+def unreadable(path: Path, rule: str) -> BadValueError:
     """Return what is said of a file that does not hold what was written."""
-    return complaint("path", str(path), rule, "save the result again, or use a copy of the file")
+    remedy = "save the result again, or use a copy of the file"
+    return BadValueError("path", str(path), rule, remedy)
 
 
 # ------------------------------------------------------------------------------------ checksums
@@ -107,7 +108,7 @@ def _as_plain(value: Any) -> Any:
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "biuf":
         rule = f"is a {type(value).__name__}, which files cannot hold"
-        raise TypeError(complaint("path", value, rule, "pass plain numbers and text to the chain"))
+        raise BadTypeError("path", value, rule, "pass plain numbers and text to the chain")
     return numbers.tolist()
 
 
@@ -116,15 +117,15 @@ def checked_manifest(path: Path, read: Read, version: int) -> dict[str, Any]:
     manifest = _unsealed(path, read)
     if manifest.get("format") != version:
         rule = f"has format {manifest.get('format')!r}, and this version reads {version}"
-        raise ValueError(complaint("path", str(path), rule, "update xarray-cluster"))
+        raise BadValueError("path", str(path), rule, "update xarray-cluster")
     try:
         _check_safe(path, read)
         headers = _difference(manifest["headers"], header_checksums(read, path))
         wrong = headers or _difference(manifest["values"], value_checksums(read, path))
     except Exception as error:  # whatever a reader says of a file that is not what it seems
-        raise ValueError(unreadable(path, f"cannot be read to its end ({_said(error)})")) from error
+        raise unreadable(path, f"cannot be read to its end ({_said(error)})") from error
     if wrong:
-        raise ValueError(unreadable(path, f"was changed: the checksum of {wrong!r} differs"))
+        raise unreadable(path, f"was changed: the checksum of {wrong!r} differs")
     return manifest
 
 
@@ -137,8 +138,8 @@ def _unsealed(path: Path, read: Read) -> dict[str, Any]:
             return dict(json.loads(text))
     except Exception as error:  # likewise
         rule = f"is no saved clustering, or is not whole ({_said(error)})"
-        raise ValueError(unreadable(path, rule)) from error
-    raise ValueError(unreadable(path, "was changed: the manifest's checksum differs"))
+        raise unreadable(path, rule) from error
+    raise unreadable(path, "was changed: the manifest's checksum differs")
 
 
 def _difference(written: Mapping[str, str], found: Mapping[str, str]) -> str | None:

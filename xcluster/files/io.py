@@ -12,29 +12,30 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.chain.layout import LABEL
-from xcluster.chain.methods import Method, Options
+from xcluster.api.clustering import Clustering
+from xcluster.api.output import check_free
+from xcluster.base.checks import check_choice, check_path
+from xcluster.base.errors import BadValueError, MissingFileError
+from xcluster.blocks.failures import named_failures
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import Chain
-from xcluster.chain.samplers import Pixels, Profiles, Snapshots
 from xcluster.chain.steps import Over, Step, fitted_steps
-from xcluster.chain.windows import Patches
-from xcluster.checks import check_choice, check_path, complaint
-from xcluster.failures import named_failures
 from xcluster.files import storage, validity
 from xcluster.files.integrity import checked_manifest, unreadable
 from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError, decode, encode_estimator
-from xcluster.labels import Partition
-from xcluster.record import Record
-from xcluster.result.assign import Assign
-from xcluster.result.centers import raw_centers
-from xcluster.result.clustering import Clustering
-from xcluster.result.output import check_free
+from xcluster.fit.assign import Assign
+from xcluster.fit.centers import raw_centers
+from xcluster.fit.labels import Partition
+from xcluster.fit.methods import Method, Options
+from xcluster.fit.record import Record
+from xcluster.grid.layout import LABEL
+from xcluster.grid.samplers import Pixels, Profiles, Snapshots
+from xcluster.grid.windows import Patches
 from xcluster.result.relabelling import with_partition
 
 if TYPE_CHECKING:
-    from xcluster.chain.samplers import Sampler
+    from xcluster.grid.samplers import Sampler
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -239,7 +240,7 @@ def open(
     if not source.exists():
         aside = kept_aside(source)
         remedy = f"rename {str(aside)!r}, which was being replaced" if aside else "check it"
-        raise FileNotFoundError(complaint("path", str(path), "there is no such file", remedy))
+        raise MissingFileError("path", str(path), "there is no such file", remedy)
     with storage.ONE_AT_A_TIME:
         manifest = checked_manifest(source, read, FORMAT)
         clustering = _fitting_together(manifest, source, trusted)
@@ -256,10 +257,10 @@ def _fitting_together(
         repr(clustering)  # reads the rest of what a manifest says
         _steps(clustering, manifest.get("asked"))  # likewise
     except RefusedError as error:
-        raise ValueError(complaint("path", str(path), error.rule, error.remedy)) from None
+        raise BadValueError("path", str(path), error.rule, error.remedy) from None
     except Exception as error:
         reason = f"its parts do not fit together ({type(error).__name__}: {error})"
-        raise ValueError(unreadable(path, reason)) from error
+        raise unreadable(path, reason) from error
     return clustering
 
 
@@ -353,7 +354,7 @@ def _record(entry: Mapping[str, Any]) -> Record:
 
 
 def _sweep(manifest: Mapping[str, Any], table: xr.Dataset) -> Any:
-    from xcluster.selection import Sweep
+    from xcluster.fit.selection import Sweep
 
     if manifest["criterion"] is None:
         return None
@@ -367,9 +368,9 @@ def _bound(
     clustering: Clustering, manifest: Mapping[str, Any], path: Path, data: Any
 ) -> Clustering:
     """Return the clustering with the object that it was fitted to."""
-    from xcluster.chain.samples import Samples
+    from xcluster.api.samples import Samples
+    from xcluster.fit.prediction import as_named, layout_like
     from xcluster.result.matching import check_same_grid
-    from xcluster.result.prediction import as_named, layout_like
 
     layout = layout_like(data, clustering.sampler, clustering.template)
     stored = clustering.stored

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from xcluster.checks import complaint
+from xcluster.base.errors import MissingFileError, like_theirs
 
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
 """Of renameat2 (Linux) and renamex_np (macOS)."""
@@ -40,7 +40,7 @@ def beside(path: Path) -> Iterator[Path]:
         kind = type(error) if isinstance(error, OSError) else OSError
         rule = f"cannot be written ({getattr(error, 'strerror', None) or error})"
         remedy = "check space and permissions, or choose another folder"
-        raise kind(complaint("path", str(path), rule, remedy)) from error
+        raise like_theirs(kind)("path", str(path), rule, remedy) from error
     finally:
         _remove(unfinished)
 
@@ -53,7 +53,7 @@ def kept_aside(path: Path) -> Path | None:
 def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
         rule = f"the folder {str(path.parent)!r} does not exist"
-        raise FileNotFoundError(complaint("path", str(path), rule, "create it first"))
+        raise MissingFileError("path", str(path), rule, "create it first")
 
 
 def _is_of_the_disk(error: Exception) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadTypeError
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
@@ -209,7 +209,7 @@ def _encode_foreign(estimator: Any, arrays: Arrays, start: int = 0) -> Any:
     except Exception as error:  # UnsupportedTypeException, and what pickling some objects raises
         rule = "holds what cannot be written without running code when it is read"
         remedy = "keep .to_dataset() instead, or use another clusterer"
-        raise TypeError(complaint("clusterer", cls.__name__, rule, remedy)) from error
+        raise BadTypeError("clusterer", cls.__name__, rule, remedy) from error
     return {"skops": name, "type": f"{cls.__module__}.{cls.__qualname__}"}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError, ExistingFileError, FolderError
 from xcluster.files.integrity import (
     Read,
     add_trailer,
@@ -62,20 +62,20 @@ def engine(path: Path) -> tuple[Write, Read]:
     if path.suffix in (".nc", ".nc4"):
         return _write_netcdf, partial(_read_raw, engine="netcdf4")
     rule = "must end in .nc (netCDF) or .zarr (Zarr)"
-    raise ValueError(complaint("path", str(path), rule, f"save to {path.stem}.nc"))
+    raise BadValueError("path", str(path), rule, f"save to {path.stem}.nc")
 
 
 def check_replaceable(path: Path) -> None:
     """Refuse to replace what is no saved clustering, where more than a file would be lost."""
     if path.is_dir() and path.suffix != ".zarr":
         rule = "is a folder, and netCDF is one file"
-        raise IsADirectoryError(complaint("path", str(path), rule, "choose another name"))
+        raise FolderError("path", str(path), rule, "choose another name")
     if path.is_file() and path.suffix == ".zarr":
         rule = "is a file, and Zarr is a folder"
-        raise FileExistsError(complaint("path", str(path), rule, "choose another name"))
+        raise ExistingFileError("path", str(path), rule, "choose another name")
     if path.is_dir() and any(path.iterdir()) and not (path / "manifest" / "zarr.json").is_file():
         rule = "is a folder that holds no saved clustering, and would be lost"
-        raise FileExistsError(complaint("path", str(path), rule, "choose another name"))
+        raise ExistingFileError("path", str(path), rule, "choose another name")
 
 
 def _write_netcdf(tree: xr.DataTree, path: Path) -> None:
@@ -127,7 +127,7 @@ def _writable(dataset: xr.Dataset) -> xr.Dataset:
     for name, index in dataset.xindexes.items():
         if len(dataset.xindexes.get_all_coords(name)) > 1:
             rule = f"is part of a {type(index).__name__}, which files cannot hold"
-            raise ValueError(complaint("coords", name, rule, "call reset_index() on the data"))
+            raise BadValueError("coords", name, rule, "call reset_index() on the data")
     dataset = dataset.assign_attrs(_plain(dataset.attrs))
     for name, variable in dataset.variables.items():
         variable.attrs = _plain(variable.attrs)

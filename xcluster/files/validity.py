@@ -14,14 +14,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.chain.layout import LABEL, flat_features
-from xcluster.fitting import reduced_centers
-from xcluster.labels import UNCLASSIFIED, Partition
-from xcluster.record import Record
+from xcluster.fit.fitting import reduced_centers
+from xcluster.fit.labels import UNCLASSIFIED, Partition
+from xcluster.fit.record import Record
+from xcluster.grid.layout import LABEL, flat_features
 
 if TYPE_CHECKING:
-    from xcluster.result.assign import Assign
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
+    from xcluster.fit.assign import Assign
 
 Array = NDArray[Any]
 

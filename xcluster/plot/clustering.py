@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from xcluster import matrix
-from xcluster.chain.layout import COLUMN, Layout
+from xcluster.base.checks import check_choice, check_flag, check_text
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import feature_names
-from xcluster.chain.windows import Patches
-from xcluster.checks import check_choice, check_flag, check_text, complaint
+from xcluster.fit.centers import by_label
+from xcluster.fit.fitted import bound
+from xcluster.grid.layout import COLUMN, Layout
+from xcluster.grid.windows import Patches
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.methods import MethodPlots
 from xcluster.plot.text import set_title
-from xcluster.result.centers import by_label
-from xcluster.result.fitted import bound
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,7 +193,7 @@ class ClusteringPlot(MethodPlots):
 
         if not self.clustering.k:
             rule = "no labels: every sample is noise"
-            raise ValueError(complaint("k", 0, rule, "cluster with other parameters"))
+            raise BadValueError("k", 0, rule, "cluster with other parameters")
         centers = self.clustering.centers
         ndim = {name: array.ndim - 1 for name, array in centers.data_vars.items()}
         widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
@@ -366,7 +367,7 @@ class ClusteringPlot(MethodPlots):
         table = confusion_table(self.clustering.labels, theirs, titles)
         if not table.size:
             rule = "one of the two results holds no label"
-            raise ValueError(complaint("other", titles[1], rule, "compare results with labels"))
+            raise BadValueError("other", titles[1], rule, "compare results with labels")
         return drawn(draw, table, **keywords)
 
     def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
@@ -382,7 +383,7 @@ class ClusteringPlot(MethodPlots):
             dims = {str(dim) for dim in template.dims}
             rule = f"no variable lies along a single feature dim (there are {sorted(dims)})"
             remedy = "curves need profiles(dim) or pixels(dim=...); here use plot.map()"
-            raise ValueError(complaint("var", var, rule, remedy))
+            raise BadValueError("var", var, rule, remedy)
         return curves[0] if var is None else check_choice("var", var, curves)
 
 

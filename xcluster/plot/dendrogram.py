@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.checks import check_integer, complaint
-from xcluster.palette import label_colors
+from xcluster.base.checks import check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.base.palette import label_colors
 from xcluster.plot.panels import single_axes
 from xcluster.plot.style import legend as draw_legend
 
@@ -89,12 +90,12 @@ def dendrogram(
     if merges.ndim != 2 or merges.shape[1:] != (4,):
         rule = "must have four columns, one row a merge"
         remedy = "only hierarchical clusterings have a tree: use .hac()"
-        raise ValueError(complaint("linkage", np.shape(linkage), rule, remedy))
+        raise BadValueError("linkage", np.shape(linkage), rule, remedy)
     check_integer("p", p, minimum=2)
     if colors is not None and leaf_colors is not None:
         rule = "the leaves have colours already, those of their labels"
         remedy = "change these: result.relabel(colors=...), or leave leaf_colors out"
-        raise ValueError(complaint("colors", colors, rule, remedy))
+        raise BadValueError("colors", colors, rule, remedy)
     merges[:, 2] = _rising(merges[:, 2])
     ax = single_axes(ax, figsize, (9.0, 4.5))
     paint = _by_cut(merges, cut, colors) if leaf_colors is None else _by_leaf(merges, leaf_colors)
@@ -143,7 +144,7 @@ def _by_cut(merges: NDArray[Any], cut: float | None, colors: Sequence[str] | Non
     colors = label_colors(len(tops)) if colors is None else list(colors)
     if len(colors) < len(tops):
         rule = f"there are {len(tops)} labels below the cut at {cut:g}"
-        raise ValueError(complaint("colors", colors, rule, "give one colour to each"))
+        raise BadValueError("colors", colors, rule, "give one colour to each")
     color_of = {
         node: color
         for top, color in zip(tops, colors, strict=False)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.checks import check_choice
+from xcluster.base.checks import check_choice
 from xcluster.plot.view import shape_of
 
 Background = Literal["satellite", "relief"] | None

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint
-from xcluster.palette import UNCLASSIFIED, label_colors
+from xcluster.base.errors import BadValueError
+from xcluster.base.palette import UNCLASSIFIED, label_colors
 
 UNCLASSIFIED_NAME = "unclassified"
 
@@ -116,7 +116,7 @@ def _with_unclassified(flags: Flags, da: xr.DataArray) -> Flags:
 def _check_length(attribute: str, found: Sequence[str], values: NDArray[Any]) -> None:
     if len(found) != len(values):
         rule = f"has {len(found)} entries for {len(values)} labels"
-        raise ValueError(complaint(attribute, " ".join(found), rule, "give one to each label"))
+        raise BadValueError(attribute, " ".join(found), rule, "give one to each label")
 
 
 def _pick(items: Sequence[str], places: Sequence[int]) -> tuple[str, ...]:

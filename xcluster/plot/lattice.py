@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint, did_you_mean
-from xcluster.geography import find_axis
+from xcluster.base.checks import did_you_mean
+from xcluster.base.errors import BadValueError
+from xcluster.grid.geography import find_axis
 
 Floats = NDArray[np.float64]
 
@@ -108,11 +109,11 @@ def _counted(axis: xr.DataArray) -> xr.DataArray:
 
 def _named(da: xr.DataArray, parameter: str, name: Hashable | None) -> xr.DataArray:
     if name is None:
-        raise ValueError(complaint(parameter, name, "x and y go together", "give both"))
+        raise BadValueError(parameter, name, "x and y go together", "give both")
     if name not in da.coords and name not in da.dims:
         known = [*da.coords, *da.dims]
         rule = "is neither a coordinate nor a dim"
-        raise ValueError(complaint(parameter, name, rule, did_you_mean(name, known)))
+        raise BadValueError(parameter, name, rule, did_you_mean(name, known))
     return da[name]
 
 
@@ -143,7 +144,7 @@ def _kind(x: xr.DataArray, y: xr.DataArray) -> Literal["grid", "curvilinear", "p
     return "curvilinear" if x.ndim == y.ndim == 2 and set(x.dims) == set(y.dims) else None
 
 
-def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> ValueError:
+def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> BadValueError:
     left = {str(dim): size for dim, size in da.sizes.items() if dim not in facets}
     rule = "a map needs two spatial dims, or one with latitude and longitude coordinates"
     remedy = "keep both dims where you select, with .isel() for one, or name x= and y="
@@ -155,7 +156,7 @@ def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> ValueError:
         name = "fit.labels" if da.name == "labels" else "da"
         choice = f"xcluster.plot.maps.map({name}.isel({one}))"
         remedy = f"draw all with {panels}, choose one: {choice}, or name x= and y="
-    return ValueError(complaint("dims", left, rule, remedy))
+    return BadValueError("dims", left, rule, remedy)
 
 
 def _not_horizontal(da: xr.DataArray, left: list[str]) -> list[str]:

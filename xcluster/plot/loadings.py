@@ -6,8 +6,8 @@ from typing import Any
 
 import xarray as xr
 
-from xcluster.checks import complaint
-from xcluster.palette import label_colors
+from xcluster.base.errors import BadValueError
+from xcluster.base.palette import label_colors
 from xcluster.plot.matrices import features
 from xcluster.plot.panels import panel_grid
 from xcluster.plot.profiles import centers as draw_curves
@@ -71,7 +71,7 @@ def loadings(
         return _fields(fields[0], of_panels, kwargs)
     if col_wrap is not None:
         rule = "no variable has a feature dim, and the loadings are one table"
-        raise ValueError(complaint("col_wrap", col_wrap, rule, "leave it out"))
+        raise BadValueError("col_wrap", col_wrap, rule, "leave it out")
     table = ds.to_array("variable").transpose("component", "variable")
     limit = float(abs(table).max()) or 1.0
     looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "scaled": False, **kwargs}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from xcluster.checks import (
+from xcluster.base.checks import (
     blamed,
     check_choice,
     check_flag,
@@ -18,10 +18,10 @@ from xcluster.checks import (
     check_number,
     check_numbers,
     check_text,
-    complaint,
     did_you_mean,
     is_one_of,
 )
+from xcluster.base.errors import BadTypeError, BadValueError
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def _check_names(draw: Callable[..., Any], n_data: int, keywords: Mapping[str, A
             continue
         if not takes_others or difflib.get_close_matches(name, known, cutoff=MISSPELT):
             rule = f"{draw.__name__}() has no such keyword"
-            raise TypeError(complaint(name, keywords[name], rule, did_you_mean(name, known)))
+            raise BadTypeError(name, keywords[name], rule, did_you_mean(name, known))
 
 
 def _blamed_on(draw: Callable[..., Any], keywords: Mapping[str, Any]) -> Any:
@@ -91,7 +91,7 @@ def _check_size(parameter: str, value: Any) -> None:
     size = check_numbers(parameter, value, remedy)
     if size.shape != (2,) or not ((size > 0) & (size <= LARGEST_FIGURE)).all():
         rule = f"must be width and height, above 0 and at most {LARGEST_FIGURE:g}"
-        raise ValueError(complaint(parameter, value, rule, remedy))
+        raise BadValueError(parameter, value, rule, remedy)
 
 
 def _check_axes(parameter: str, value: Any) -> None:
@@ -101,7 +101,7 @@ def _check_axes(parameter: str, value: Any) -> None:
     listed = listed if isinstance(listed, list | tuple | np.ndarray) else [value]
     if not len(listed) or not all(isinstance(each, Axes) for each in listed):
         rule = "must be matplotlib Axes, or several for several panels"
-        raise TypeError(complaint(parameter, value, rule, "pass those of plt.subplots()"))
+        raise BadTypeError(parameter, value, rule, "pass those of plt.subplots()")
 
 
 def _check_colormap(parameter: str, value: Any) -> None:
@@ -112,7 +112,7 @@ def _check_colormap(parameter: str, value: Any) -> None:
         return
     near = difflib.get_close_matches(value, colormaps, n=1) if isinstance(value, str) else []
     rule = "is no colour map that matplotlib knows"
-    raise ValueError(complaint(parameter, value, rule, f"pass cmap={(*near, 'viridis')[0]!r}"))
+    raise BadValueError(parameter, value, rule, f"pass cmap={(*near, 'viridis')[0]!r}")
 
 
 def _check_colors(parameter: str, value: Any) -> None:
@@ -122,7 +122,7 @@ def _check_colors(parameter: str, value: Any) -> None:
     listed = [value] if single or not isinstance(value, list | tuple | np.ndarray) else value
     if not len(listed) or not all(is_color_like(each) for each in listed):
         rule = "must be one colour that matplotlib knows, or a list of them"
-        raise ValueError(complaint(parameter, value, rule, f"pass {parameter}='#0072b2'"))
+        raise BadValueError(parameter, value, rule, f"pass {parameter}='#0072b2'")
 
 
 def _check_quantiles(parameter: str, value: Any) -> None:
@@ -130,14 +130,14 @@ def _check_quantiles(parameter: str, value: Any) -> None:
     pair = check_numbers(parameter, value, remedy)
     if pair.shape != (2,) or not 0 <= pair[0] <= pair[1] <= 1:
         rule = "must be two rising numbers from 0 to 1"
-        raise ValueError(complaint(parameter, value, rule, remedy))
+        raise BadValueError(parameter, value, rule, remedy)
 
 
 def _check_extent(parameter: str, value: Any) -> None:
     remedy = f"pass {parameter}=(west, east, south, north)"
     if check_numbers(parameter, value, remedy).shape != (4,):
         rule = "must be west, east, south and north"
-        raise ValueError(complaint(parameter, value, rule, remedy))
+        raise BadValueError(parameter, value, rule, remedy)
 
 
 def _check_projection(parameter: str, value: Any) -> None:
@@ -145,7 +145,7 @@ def _check_projection(parameter: str, value: Any) -> None:
 
     if not isinstance(value, ccrs.CRS):
         rule = "must be one of cartopy.crs"
-        raise TypeError(complaint(parameter, value, rule, "pass ccrs.PlateCarree(), for example"))
+        raise BadTypeError(parameter, value, rule, "pass ccrs.PlateCarree(), for example")
 
 
 def check_components(**numbers: Any) -> None:

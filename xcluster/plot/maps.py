@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 from xcluster.plot.cells import draw_cells
 from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
 from xcluster.plot.lattice import Lattice, lattice_of
@@ -145,7 +145,7 @@ class Earth:
             if wanted:
                 rule = "the axes or the coordinates are not geographic"
                 remedy = "leave it out, or name x= and y= and pass transform= and a GeoAxes"
-                raise ValueError(complaint(name, wanted, rule, remedy))
+                raise BadValueError(name, wanted, rule, remedy)
 
     def add(self, ax: Any, view: View, left: bool, bottom: bool) -> None:
         """Draw it on a GeoAxes."""
@@ -275,13 +275,13 @@ def _check_axes(
         refuse_size(figsize)
         if facets:
             rule = "facets make axes of their own"
-            raise ValueError(complaint("ax", ax, rule, "leave out ax, or col and row"))
+            raise BadValueError("ax", ax, rule, "leave out ax, or col and row")
         if projection is not None:
             rule, remedy = "axes are given, and they have one", "pass either ax or projection"
-            raise ValueError(complaint("projection", type(projection).__name__, rule, remedy))
+            raise BadValueError("projection", type(projection).__name__, rule, remedy)
     if col_wrap is not None and not facets:
         rule = "there are no facets"
-        raise ValueError(complaint("col_wrap", col_wrap, rule, "name a dim as col="))
+        raise BadValueError("col_wrap", col_wrap, rule, "name a dim as col=")
 
 
 def _box(shape: float, width: float, height: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 from xcluster.plot.panels import CHARACTER, named_places, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.text import dim_text, with_units
@@ -134,7 +134,7 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
     """
     if not da.size:
         rule = "a table needs a row and a column at least"
-        raise ValueError(complaint("shape", da.shape, rule, "pass entries with features"))
+        raise BadValueError("shape", da.shape, rule, "pass entries with features")
     looks = {"cmap": "cividis", "axis_names": False, **kwargs}
     if not scaled:
         return _table(da, "{:.2f}", **looks)
@@ -159,7 +159,7 @@ def _table(
 ) -> Any:
     if da.ndim != 2:
         rule = "a table needs two dims"
-        raise ValueError(complaint("dims", da.dims, rule, "choose along the others with .isel()"))
+        raise BadValueError("dims", da.dims, rule, "choose along the others with .isel()")
     ax = single_axes(ax, figsize, _size(da))
     image = ax.imshow(da.values, **{"aspect": "auto", **kwargs})
     _name_cells(ax, da, axis_names)

@@ -9,16 +9,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
-from xcluster.checks import check_choice, check_integer, complaint
+from xcluster.api.results import clusterer_with
+from xcluster.base.checks import check_choice, check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
+from xcluster.fit.centers import raw_centers
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import set_title
-from xcluster.result.centers import raw_centers
-from xcluster.result.results import clusterer_with
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -233,7 +234,7 @@ class MethodPlots:
         rows = self.clustering.assign.chain.inverse(points)
         if rows is None:
             rule = "needs steps that have an inverse"
-            raise ValueError(complaint("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)"))
+            raise BadValueError("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)")
         chosen = self._of_lattice(np.asarray(rows), (n, n), var)
         if isinstance(chosen, xr.Dataset):
             return drawn(draw.planes, chosen.assign_coords(at), **keywords)
@@ -318,12 +319,12 @@ class MethodPlots:
         if self.clustering.assign.chain.keeps_columns or not (x < size and y < size):
             rule = f"needs two components of a reduced space, and there are {size} features"
             rule = rule if self.clustering.assign.chain.keeps_columns else rule[:-8] + "components"
-            raise ValueError(complaint("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)"))
+            raise BadValueError("steps", self._steps, rule, "reduce by .vae(2) or .pca(2)")
         rows = space.transpose(..., "component").values.reshape(-1, size)
         rows = rows[np.isfinite(rows).all(axis=1)]
         if not len(rows):
             rule = "leave no complete sample to span a lattice"
-            raise ValueError(complaint("samples", "...", rule, "check the mask"))
+            raise BadValueError("samples", "...", rule, "check the mask")
         low, high = np.quantile(rows[:, [x, y]], [TAIL, 1 - TAIL], axis=0)
         along_x, along_y = np.linspace(low, high, n).T
         points = np.tile(np.median(rows, axis=0), (n * n, 1))
@@ -349,7 +350,7 @@ class MethodPlots:
         if not (curves or single):
             rule = "lies along two dims, and nodes are drawn of curves and of single values"
             names = list(map(str, template.data_vars))
-            raise ValueError(complaint("var", names, rule, "draw plot.centers()"))
+            raise BadValueError("var", names, rule, "draw plot.centers()")
         if var is None:
             return placed[curves[0]] if curves else placed[single]
         check_choice("var", var, (*curves, *single))
@@ -361,7 +362,7 @@ class MethodPlots:
         if steps:
             return steps[-1]
         rule = f"no step has {attribute}; results with .{owner}() have"
-        raise ValueError(complaint("steps", self._steps, rule, f"reduce by .{owner}(2)"))
+        raise BadValueError("steps", self._steps, rule, f"reduce by .{owner}(2)")
 
     @property
     def _steps(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
@@ -191,7 +191,7 @@ def _check_grid(da: xr.DataArray) -> None:
     if not {"row", "col"} <= set(da.dims):
         rule = "nodes stand over 'row' and 'col'"
         remedy = "only self-organizing maps have nodes: use .som()"
-        raise ValueError(complaint("dims", tuple(map(str, da.dims)), rule, remedy))
+        raise BadValueError("dims", tuple(map(str, da.dims)), rule, remedy)
 
 
 def _whole_ticks(ax: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 
 Figsize = tuple[float, float] | None
 
@@ -32,7 +32,7 @@ def refuse_size(figsize: Figsize) -> None:
     """Refuse a size of the figure beside axes, which have one already."""
     if figsize is not None:
         rule = "axes are given, and they have the size of their figure"
-        raise ValueError(complaint("figsize", figsize, rule, "pass either ax or figsize"))
+        raise BadValueError("figsize", figsize, rule, "pass either ax or figsize")
 
 
 def named_places(n: int) -> NDArray[np.intp]:
@@ -116,9 +116,9 @@ def _given(ax: Any, n: int, col_wrap: int | None, figsize: Figsize) -> list[Any]
     axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) < n:
         remedy = "pass as many, as from plt.subplots"
-        raise ValueError(complaint("ax", len(axes), f"there are {n} panels", remedy))
+        raise BadValueError("ax", len(axes), f"there are {n} panels", remedy)
     if col_wrap is not None:
-        raise ValueError(complaint("col_wrap", col_wrap, "axes are given", "pass either of them"))
+        raise BadValueError("col_wrap", col_wrap, "axes are given", "pass either of them")
     return axes[:n]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.chain.levels import positions
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
+from xcluster.grid.levels import positions
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
 from xcluster.plot.style import legend as draw_legend
@@ -204,7 +204,7 @@ def _curve_dim(data: xr.DataArray, labels: xr.DataArray) -> Hashable:
         return left[0]
     rule = f"must have the dims of the labels {tuple(map(str, labels.dims))} and one more"
     remedy = "draw a map of labels that have no curves, or choose one variable and one dim"
-    raise ValueError(complaint("dims", tuple(map(str, data.dims)), rule, remedy))
+    raise BadValueError("dims", tuple(map(str, data.dims)), rule, remedy)
 
 
 def _levels(data: xr.DataArray, dim: Hashable) -> NDArray[Any]:

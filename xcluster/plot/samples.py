@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xcluster.base.checks import blamed, check_choice, did_you_mean, is_one_of
+from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.question import layout_of
-from xcluster.chain.windows import Patches
-from xcluster.checks import blamed, check_choice, complaint, did_you_mean, is_one_of
+from xcluster.grid.windows import Patches
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import facet_title, set_title
 
 if TYPE_CHECKING:
-    from xcluster.chain.samples import Samples
+    from xcluster.api.samples import Samples
 
 
 def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:
@@ -75,7 +76,7 @@ class SamplesPlot:
             chosen = self._variable(var)
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'
-            raise TypeError(complaint("sel", selection, "must be a mapping of dims", remedy))
+            raise BadTypeError("sel", selection, "must be a mapping of dims", remedy)
         with blamed("sel", selection, f"choose along {list(chosen.dims)}"):
             chosen = _selected(chosen, selection)
         artist = drawn(draw, chosen, **keywords)
@@ -221,7 +222,7 @@ class SamplesPlot:
         name = next(iter(variables)) if var is None else var
         if not is_one_of(name, variables):
             rule = "is no variable of the samples"
-            raise ValueError(complaint("var", var, rule, did_you_mean(var, variables)))
+            raise BadValueError("var", var, rule, did_you_mean(var, variables))
         if isinstance(self.samples.sampler, Patches):  # the image, not every window of it
             return self.samples.data[name]
         array = variables[name].array.rename(name)
@@ -232,6 +233,6 @@ class SamplesPlot:
         space = self.samples.transform()
         if not 0 <= number < space.sizes["component"]:
             rule = f"is no component; they are 0 to {space.sizes['component'] - 1}"
-            raise ValueError(complaint("var", number, rule, "choose one of these"))
+            raise BadValueError("var", number, rule, "choose one of these")
         component = space.isel(component=number, drop=True)
         return component.assign_attrs(long_name=f"component {number}")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
 from xcluster.plot.style import color_bar
@@ -313,17 +313,17 @@ def _check_components(components: xr.DataArray, *numbers: int) -> None:
     size = components.sizes["component"]
     if not all(0 <= number < size for number in numbers):
         rule = f"needs {len(numbers)} components, and there are {size}, numbered from 0"
-        raise ValueError(complaint("components", numbers, rule, "name others, or draw a histogram"))
+        raise BadValueError("components", numbers, rule, "name others, or draw a histogram")
 
 
 def _check_colored(labels: xr.DataArray | None, log: bool, circles: Any) -> None:
     """Refuse options of the other of the two ways to colour points."""
     if labels is not None and log:
         rule, remedy = "is of the density, and colours are those of labels", "leave it out"
-        raise ValueError(complaint("log", log, rule, remedy))
+        raise BadValueError("log", log, rule, remedy)
     if labels is None and circles is not False:
         rule, remedy = "stand about the centres of labels, and there are none", "leave them out"
-        raise ValueError(complaint("circles", "...", rule, remedy))
+        raise BadValueError("circles", "...", rule, remedy)
 
 
 def _points(components: xr.DataArray) -> NDArray[np.float64]:

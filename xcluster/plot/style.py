@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of, has_flags
 from xcluster.plot.text import name_of, with_units
 
@@ -54,7 +54,7 @@ def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
             if limit is not None:
                 rule = "labels have one colour each, and no scale between them"
                 remedy = "leave it out; relabel(colors=...) or cmap= change their colours"
-                raise ValueError(complaint(name, limit, rule, remedy))
+                raise BadValueError(name, limit, rule, remedy)
         return LabelStyle(flags_of(da), name_of(da), cmap)
     if np.issubdtype(da.dtype, np.bool_):
         da = da.astype(np.uint8)
@@ -143,7 +143,7 @@ def _take_colors(cmap: Any, n: int) -> list[Any]:
     found = colormaps[cmap] if isinstance(cmap, str) else cmap
     if n > found.N:
         rule = f"has {found.N} colours for {n} labels"
-        raise ValueError(complaint("cmap", found.name, rule, "leave it out or pass a longer one"))
+        raise BadValueError("cmap", found.name, rule, "leave it out or pass a longer one")
     is_list = isinstance(found, ListedColormap) and found.N < 256
     return list(found(np.arange(n) if is_list else np.linspace(0, 1, max(n, 2))[:n]))
 

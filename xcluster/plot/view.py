@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadValueError
 from xcluster.plot.lattice import Lattice, edges, longitude_range
 
 Extent = tuple[float, float, float, float]
@@ -114,7 +114,7 @@ def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -
     if lattice.crs is None and projection is not None:
         rule = "the coordinates are not geographic"
         remedy = "name x= and y=, or pass the CRS of the coordinates as transform="
-        raise ValueError(complaint("projection", projection.__class__.__name__, rule, remedy))
+        raise BadValueError("projection", projection.__class__.__name__, rule, remedy)
     in_degrees = lattice.is_lonlat or (extent is not None and lattice.crs is not None)
     shown = data_extent(lattice) if extent is None else _checked(extent, lattice.crs is not None)
     if ax is not None:
@@ -171,7 +171,7 @@ def _checked(extent: Extent, on_earth: bool) -> Extent:
         east += 360
     if not (west < east and south < north):
         rule = "must be west, east, south, north, and not empty"
-        raise ValueError(complaint("extent", tuple(extent), rule, "for example (-20, 50, 30, 70)"))
+        raise BadValueError("extent", tuple(extent), rule, "for example (-20, 50, 30, 70)")
     return west, east, south, north
 
 

@@ -10,12 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.api.clustering import Clustering
+from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.question import layout_of
-from xcluster.checks import complaint
-from xcluster.result import labelled, matching
-from xcluster.result.clustering import Clustering
+from xcluster.fit import labelled
+from xcluster.fit.fitted import bound
+from xcluster.result import matching
 from xcluster.result.diagnostics import agreement
-from xcluster.result.fitted import bound
 
 Array = NDArray[Any]
 BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "high"}
@@ -72,7 +73,7 @@ def compare(a: Clustering | xr.DataArray, b: Clustering | xr.DataArray) -> xr.Da
     ours, theirs = matching.integers(first, "a"), matching.integers(second, "b")
     if not ((ours >= 0) & (theirs >= 0)).any():
         rule = "shares no sample with a that has a label in both"
-        raise ValueError(complaint("b", second.name, rule, "compare maps of the same samples"))
+        raise BadValueError("b", second.name, rule, "compare maps of the same samples")
     out = xr.Dataset(dict(agreement(theirs, ours)))
     out = out.assign({"contingency": _contingency(ours, theirs), **_maps(first, ours, theirs)})
     spaces = _with_data({"a": a, "b": b})
@@ -83,7 +84,7 @@ def _label_map(given: Any, parameter: str) -> xr.DataArray:
     labels = given.labels if isinstance(given, Clustering) else given
     if not isinstance(labels, xr.DataArray):
         rule = f"must be a Clustering or a DataArray of labels, not {type(given).__name__}"
-        raise TypeError(complaint(parameter, type(given).__name__, rule, "pass its .labels"))
+        raise BadTypeError(parameter, type(given).__name__, rule, "pass its .labels")
     return labels
 
 

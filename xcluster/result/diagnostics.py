@@ -10,19 +10,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
-from xcluster.chain.layout import LABEL
+from xcluster.base.checks import check_choice, check_seed
+from xcluster.base.errors import BadValueError
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import Chain
-from xcluster.checks import check_choice, check_seed, complaint
-from xcluster.criteria import CRITERIA, Fit, measure
-from xcluster.result import doubt, labelled, matching
-from xcluster.result.arrays import GridArrays
-from xcluster.result.fitted import bound
+from xcluster.fit import labelled
+from xcluster.fit.arrays import GridArrays
+from xcluster.fit.criteria import CRITERIA, Fit, measure
+from xcluster.fit.fitted import bound
+from xcluster.grid.layout import LABEL
+from xcluster.result import doubt, matching
 from xcluster.scores.labelled import labelled_rows
 from xcluster.scores.silhouette import EXACT_ROWS
 
 if TYPE_CHECKING:
-    from xcluster.result.labelled import LabelledSamples
+    from xcluster.fit.labelled import LabelledSamples
 
 Array = NDArray[Any]
 
@@ -122,7 +124,7 @@ class Diagnostics(GridArrays):
         samples = bound(self, "silhouette")
         if self.k < 2:
             rule = "a silhouette compares the own label with the next, which takes two at least"
-            raise ValueError(complaint("k", self.k, rule, "cluster into more labels"))
+            raise BadValueError("k", self.k, rule, "cluster into more labels")
         if self.record.complete > EXACT_ROWS:
             return _simplified(self)
         found = labelled.read(layout_of(samples), [self.labels], self.assign.chain)
@@ -221,7 +223,7 @@ def _truth(clustering: GridArrays, truth: Any) -> xr.DataArray:
     numbers = matching.integers(known, "truth")
     if not (numbers >= 0).any():
         rule = "holds no label of at least 0"
-        raise ValueError(complaint("truth", known.name, rule, "number its classes from 0"))
+        raise BadValueError("truth", known.name, rule, "number its classes from 0")
     return known.copy(data=numbers.reshape(known.shape).astype(np.float64))
 
 

@@ -12,19 +12,20 @@ import xarray as xr
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from xcluster import fitting, matrix, scores
-from xcluster.candidates import STARTS_OF_REFITS, unheard_warnings
-from xcluster.chain.layout import COLUMN, LABEL
+from xcluster import scores
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
 from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import finite_rows
-from xcluster.checks import complaint
-from xcluster.labels import FILL_VALUE
-from xcluster.result import labelled
-from xcluster.result.assign import Assign
-from xcluster.result.fitted import bound, named
+from xcluster.fit import fitting, labelled
+from xcluster.fit.assign import Assign
+from xcluster.fit.candidates import STARTS_OF_REFITS, unheard_warnings
+from xcluster.fit.fitted import bound, named
+from xcluster.fit.labels import FILL_VALUE
+from xcluster.grid.layout import COLUMN, LABEL
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -43,7 +44,7 @@ def uncertainty(clustering: Clustering, **options: Any) -> xr.Dataset:
     """Return `Diagnostics.uncertainty`; options are those of `xcluster.scores.stability`."""
     if clustering.rows is not None:
         rule = "is hac() of neighbours on the grid, and resampled rows have none"
-        raise ValueError(complaint("contiguous", True, rule, "leave contiguous out"))
+        raise BadValueError("contiguous", True, rule, "leave contiguous out")
     layout = layout_of(bound(clustering, "uncertainty"))
     found = labelled.read(layout, [clustering.labels], clustering.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(clustering.assign.clusterer))

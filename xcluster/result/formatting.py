@@ -6,16 +6,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
+from xcluster.base.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
 from xcluster.chain.question import layout_of
 from xcluster.chain.steps import Step, fitted_steps, resolve
-from xcluster.labels import UNCLASSIFIED
-from xcluster.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
+from xcluster.fit.labels import UNCLASSIFIED
 
 if TYPE_CHECKING:
-    from xcluster.chain.layout import Layout
-    from xcluster.chain.samplers import Sampler
-    from xcluster.chain.samples import Samples
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
+    from xcluster.api.samples import Samples
+    from xcluster.grid.layout import Layout
+    from xcluster.grid.samplers import Sampler
 
 Line = tuple[str, str]
 WIDTH = 9

@@ -9,8 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
-from xcluster.chain.layout import Layout
-from xcluster.checks import complaint
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
 
@@ -39,16 +39,16 @@ def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
     if not isinstance(theirs, xr.DataArray):
         kind = type(theirs).__name__
         rule = f"must be a Clustering or a DataArray of labels, not {kind}"
-        raise TypeError(complaint(parameter, kind, rule, "pass its .labels"))
+        raise BadTypeError(parameter, kind, rule, "pass its .labels")
     if set(ours.dims) != set(theirs.dims):
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}"
-        raise ValueError(complaint(parameter, theirs.name, rule, "bring both to one grid"))
+        raise BadValueError(parameter, theirs.name, rule, "bring both to one grid")
     try:
         found = xr.align(ours, _upright_as(ours, theirs), join="exact", copy=False)[1]
     except ValueError:
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}, at other coordinates"
         remedy = f"reindex it: {parameter}.reindex_like(labels)"
-        raise ValueError(complaint(parameter, theirs.name, rule, remedy)) from None
+        raise BadValueError(parameter, theirs.name, rule, remedy) from None
     return found.transpose(*ours.dims)
 
 
@@ -76,19 +76,19 @@ def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> Non
     if not same:
         grid = ", ".join(f"{dim}: {size}" for dim, size in layout.sizes.items())
         rule = f"lies on {grid}, and the saved labels on {_grid(labels)}, or at other coordinates"
-        raise ValueError(complaint(parameter, "object", rule, "pass the object that was clustered"))
+        raise BadValueError(parameter, "object", rule, "pass the object that was clustered")
 
 
 def integers(labels: xr.DataArray, parameter: str) -> Array:
     """Return a label map as flat integers, -1 without data; refuse what is no label."""
     if labels.dtype.kind not in "fiub":
         rule = f"holds {labels.dtype}, and labels are whole numbers"
-        raise TypeError(complaint(parameter, labels.name, rule, "number them: np.unique(...)"))
+        raise BadTypeError(parameter, labels.name, rule, "number them: np.unique(...)")
     values = np.asarray(labels.values, dtype=float).ravel()
     values = np.where(np.isfinite(values), values, -1)
     if (values != np.trunc(values)).any():
         rule = "holds fractions, and labels are whole numbers"
-        raise ValueError(complaint(parameter, labels.name, rule, "round it, or pass labels"))
+        raise BadValueError(parameter, labels.name, rule, "round it, or pass labels")
     return values.astype(np.int64)
 
 

@@ -11,17 +11,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster import matrix
-from xcluster.chain.layout import COLUMN, LABEL, Layout
+from xcluster.base.checks import check_integer, check_number
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
 from xcluster.chain.question import layout_of
-from xcluster.checks import check_integer, check_number, complaint
-from xcluster.labels import UNCLASSIFIED
-from xcluster.result import prediction
-from xcluster.result.assign import Assign
-from xcluster.result.fitted import bound, named
+from xcluster.fit import prediction
+from xcluster.fit.assign import Assign
+from xcluster.fit.fitted import bound, named
+from xcluster.fit.labels import UNCLASSIFIED
+from xcluster.grid.layout import COLUMN, LABEL, Layout
 
 if TYPE_CHECKING:
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -45,7 +46,7 @@ def regimes(
     if not clustering.k:
         rule = "gave no labels: every sample is noise"
         remedy = "cluster with other parameters"
-        raise ValueError(complaint("method", clustering.method, rule, remedy))
+        raise BadValueError("method", clustering.method, rule, remedy)
     found = matrix.apply(layout, _project(clustering), width=1 + clustering.k).compute()
     similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
     placed = found.isel({COLUMN: 0}).copy()
@@ -65,7 +66,7 @@ def regimes(
 def _time(layout: Layout) -> Hashable:
     if len(layout.sample_dims) != 1:
         rule = f"lie over {list(layout.sample_dims)}, and regimes are a series of one dim"
-        raise ValueError(complaint("samples", layout.shape, rule, "use snapshots('time')"))
+        raise BadValueError("samples", layout.shape, rule, "use snapshots('time')")
     return layout.sample_dims[0]
 
 
@@ -193,19 +194,19 @@ def _with_composites(
     for name, array in data.data_vars.items():
         if dim not in array.dims:
             rule = f"has no dim {dim!r}"
-            raise ValueError(complaint("composites", name, rule, "leave it out"))
+            raise BadValueError("composites", name, rule, "leave it out")
         if name in out:
             rule = "is the name of a result"
-            raise ValueError(complaint("composites", name, rule, f"rename(z_{name}=...)"))
+            raise BadValueError("composites", name, rule, f"rename(z_{name}=...)")
     if dim not in data.dims:
         rule = f"has no dim {dim!r}"
-        raise ValueError(complaint("composites", list(data), rule, "pass variables along it"))
+        raise BadValueError("composites", list(data), rule, "pass variables along it")
     try:
         data, labels = xr.align(data, labels, join="exact")
     except ValueError:
         rule = f"lies at other values of {dim!r} than the regimes"
-        raise ValueError(
-            complaint("composites", list(data), rule, f"select: ds.sel({dim}=labels.{dim})")
+        raise BadValueError(
+            "composites", list(data), rule, f"select: ds.sel({dim}=labels.{dim})"
         ) from None
     numbers = labels.values
     means = [

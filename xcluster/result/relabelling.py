@@ -10,11 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.checks import complaint, several
-from xcluster.labels import Partition, check_floor
-from xcluster.result import matching, prediction
-from xcluster.result.arrays import GridArrays
-from xcluster.result.fitted import Fitted, need_soft, number_of
+from xcluster.base.checks import several
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.fit import prediction
+from xcluster.fit.arrays import GridArrays
+from xcluster.fit.fitted import Fitted, need_soft, number_of
+from xcluster.fit.labels import Partition, check_floor
+from xcluster.result import matching
 
 Array = NDArray[Any]
 AnyFitted = TypeVar("AnyFitted", bound=Fitted)
@@ -101,7 +103,7 @@ class Relabelling(GridArrays):
         rule = "must be sequences of labels"
         listed = several("groups", groups, rule, "pass [[0, 1]], for example")
         if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
-            raise TypeError(complaint("groups", listed, rule, f"pass {[listed]!r}"))
+            raise BadTypeError("groups", listed, rule, f"pass {[listed]!r}")
         return recoded(
             self, _merged(self.k, [[number_of(self, each) for each in group] for group in listed])
         )
@@ -170,7 +172,7 @@ def _merged(k: int, groups: Sequence[Sequence[int]]) -> Array:
     listed = [label for group in groups for label in group]
     if len(listed) != len(set(listed)):
         rule = "holds a label twice"
-        raise ValueError(complaint("groups", groups, rule, "put each label in one group"))
+        raise BadValueError("groups", groups, rule, "put each label in one group")
     for group in groups:
         together[list(group)] = min(group)
     return np.unique(together, return_inverse=True)[1]

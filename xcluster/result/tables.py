@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xcluster import geography
-from xcluster.chain.layout import LABEL
 from xcluster.chain.question import layout_of
-from xcluster.labels import UNCLASSIFIED
-from xcluster.result.fitted import bound
-from xcluster.result.summary import label_sums
+from xcluster.fit.fitted import bound
+from xcluster.fit.labels import UNCLASSIFIED
+from xcluster.fit.summary import label_sums
+from xcluster.grid import geography
+from xcluster.grid.layout import LABEL
 
 if TYPE_CHECKING:
-    from xcluster.chain.layout import Layout
-    from xcluster.result.clustering import Clustering
+    from xcluster.api.clustering import Clustering
+    from xcluster.grid.layout import Layout
 
 
 def report(clustering: Clustering) -> pd.DataFrame:

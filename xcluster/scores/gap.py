@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_integer, complaint
-from xcluster.parallel import map_threads
+from xcluster.base.checks import check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads
 from xcluster.scores.labelled import as_matrix, check_weight
 
 Array = NDArray[Any]
@@ -181,7 +182,7 @@ def _some_rows(
         rows = np.sort(rng.choice(rows, max_samples, replace=False))
     if not np.isfinite(X[rows]).all():
         rule = "rows must be finite"
-        raise ValueError(complaint("X", "NaN or infinity", rule, "drop incomplete rows"))
+        raise BadValueError("X", "NaN or infinity", rule, "drop incomplete rows")
     return X[rows], weight[rows]
 
 
@@ -189,7 +190,7 @@ def _ascending(ks: Iterable[int], n_samples: int) -> list[int]:
     numbers = sorted({check_integer("ks", k, minimum=1) for k in ks})
     if not numbers or numbers[-1] > n_samples:
         rule = f"must be numbers of clusters up to the {n_samples} rows used"
-        raise ValueError(complaint("ks", numbers, rule, "pass smaller ks or raise max_samples"))
+        raise BadValueError("ks", numbers, rule, "pass smaller ks or raise max_samples")
     return numbers
 
 

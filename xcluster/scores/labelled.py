@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import complaint
+from xcluster.base.errors import BadTypeError, BadValueError
 
 Array = NDArray[Any]
 
@@ -84,11 +84,11 @@ def labelled_rows(
     names, cluster = np.unique(labels[kept], return_inverse=True)
     if len(names) < minimum:
         rule = f"this score needs at least {minimum} label(s) among the rows that count"
-        raise ValueError(complaint("labels", names.tolist(), rule, "cluster into more labels"))
+        raise BadValueError("labels", names.tolist(), rule, "cluster into more labels")
     X = X[kept]
     if not np.isfinite(X).all():
         remedy = "give such rows a negative label, or drop them"
-        raise ValueError(complaint("X", "NaN or infinity", "labelled rows must be finite", remedy))
+        raise BadValueError("X", "NaN or infinity", "labelled rows must be finite", remedy)
     return LabelledRows(X, cluster, weight[kept], names, kept)
 
 
@@ -101,7 +101,7 @@ def real_numbers(parameter: str, value: ArrayLike) -> Array:
     if array.dtype.kind not in "biuf":
         kind = f"{type(value).__name__} of {array.dtype}"
         rule = "must be an array of real numbers"
-        raise TypeError(complaint(parameter, kind, rule, "convert it to numbers"))
+        raise BadTypeError(parameter, kind, rule, "convert it to numbers")
     return array
 
 
@@ -110,7 +110,7 @@ def as_matrix(parameter: str, value: ArrayLike) -> Array:
     array = real_numbers(parameter, value)
     if array.ndim != 2:
         rule = "must have two dimensions, rows and columns"
-        raise ValueError(complaint(parameter, array.shape, rule, "reshape it"))
+        raise BadValueError(parameter, array.shape, rule, "reshape it")
     return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
 
 
@@ -119,12 +119,12 @@ def check_labels(parameter: str, labels: ArrayLike, n_samples: int) -> Array:
     array = real_numbers(parameter, labels)
     if array.shape != (n_samples,):
         rule = f"must have one entry for each of the {n_samples} rows"
-        raise ValueError(complaint(parameter, array.shape, rule, "pass the labels of these rows"))
+        raise BadValueError(parameter, array.shape, rule, "pass the labels of these rows")
     if array.dtype.kind == "f":
         array = np.where(np.isnan(array), -1.0, array)
         if not np.isfinite(array).all() or (array % 1).any():
             rule = "must be integers"
-            raise ValueError(complaint(parameter, array.dtype, rule, "number the labels"))
+            raise BadValueError(parameter, array.dtype, rule, "number the labels")
     return array.astype(np.int64)
 
 
@@ -135,5 +135,5 @@ def check_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
     weight = real_numbers("sample_weight", sample_weight).astype(np.float64)
     if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
         rule = f"must be {n_samples} finite numbers of at least 0, one a row"
-        raise ValueError(complaint("sample_weight", weight, rule, "check shape and values"))
+        raise BadValueError("sample_weight", weight, rule, "check shape and values")
     return weight

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_number, complaint
+from xcluster.base.checks import check_number
+from xcluster.base.errors import BadValueError
 from xcluster.scores.labelled import as_matrix, check_weight
 
 Array = NDArray[Any]
@@ -134,7 +135,7 @@ def xie_beni(
     X, P, centers = as_matrix("X", X), _memberships(P), as_matrix("centers", centers)
     if len(centers) < 2 or P.shape != (len(X), len(centers)):
         rule = f"X {X.shape} and centers {centers.shape} need ({len(X)}, {len(centers)}), 2 or more"
-        raise ValueError(complaint("P", P.shape, rule, "pass the memberships of these rows"))
+        raise BadValueError("P", P.shape, rule, "pass the memberships of these rows")
     power = check_number("m", m, above=0.0)
     compactness = _mean((P**power * cdist(X, centers, "sqeuclidean")).sum(axis=1), sample_weight)
     separation = float(pdist(centers, "sqeuclidean").min())
@@ -263,7 +264,7 @@ def _memberships(P: ArrayLike) -> Array:
     matrix = as_matrix("P", P).astype(np.float64, copy=False)
     if not matrix.shape[1] or (matrix < 0).any():
         rule = "memberships must be at least 0, one column a cluster"
-        raise ValueError(complaint("P", matrix.shape, rule, "pass probabilities or memberships"))
+        raise BadValueError("P", matrix.shape, rule, "pass probabilities or memberships")
     return matrix
 
 
@@ -273,5 +274,5 @@ def _mean(values: Array, sample_weight: ArrayLike | None) -> float:
     used = ~np.isnan(values) & (weight > 0)
     if not used.any():
         rule = "needs a complete row of weight above 0"
-        raise ValueError(complaint("P", values.shape, rule, "check for NaN"))
+        raise BadValueError("P", values.shape, rule, "check for NaN")
     return float(np.average(values[used], weights=weight[used]))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_integer, check_number, complaint
+from xcluster.base.checks import check_integer, check_number
+from xcluster.base.errors import BadValueError
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 
 Array = NDArray[Any]
@@ -149,7 +150,7 @@ def calinski_harabasz(
     total, k = float(data.weight.sum()), data.n_clusters
     if total <= k:
         rule = f"the total weight stands for the number of rows and must exceed the {k} labels"
-        raise ValueError(complaint("sample_weight", total, rule, "scale weights to a mean of 1"))
+        raise BadValueError("sample_weight", total, rule, "scale weights to a mean of 1")
     within = float(data.weight @ _squared_distances(data, data.means))
     middle = np.average(data.X, axis=0, weights=data.weight)
     between = float(data.totals @ ((data.means - middle) ** 2).sum(axis=1))
@@ -285,7 +286,7 @@ def _centers(data: LabelledRows, centers: ArrayLike | None) -> Array:
     matrix = as_matrix("centers", centers)
     if data.names[-1] >= len(matrix):
         rule = f"must have a row for each label up to {data.names[-1]}"
-        raise ValueError(complaint("centers", matrix.shape, rule, "pass the centre of each label"))
+        raise BadValueError("centers", matrix.shape, rule, "pass the centre of each label")
     return matrix[data.names]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_integer
-from xcluster.parallel import map_threads
+from xcluster.base.checks import check_integer
+from xcluster.base.parallel import map_threads
 from xcluster.scores.labelled import LabelledRows, as_matrix, check_labels, labelled_rows
 
 Array = NDArray[Any]

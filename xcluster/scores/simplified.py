@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import complaint
-from xcluster.parallel import map_threads
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads
 from xcluster.scores.labelled import as_matrix, labelled_rows
 from xcluster.scores.silhouette import contrast
 
@@ -55,7 +55,7 @@ def simplified_silhouette_samples(X: ArrayLike, labels: ArrayLike, centers: Arra
     centers = as_matrix("centers", centers)
     if len(centers) < 2 or data.names[-1] >= len(centers):
         rule = f"needs at least two rows, and one for each label up to {data.names[-1]}"
-        raise ValueError(complaint("centers", centers.shape, rule, "pass the centre of each label"))
+        raise BadValueError("centers", centers.shape, rule, "pass the centre of each label")
     own = data.names[data.cluster]
     blocks = [slice(i, i + BLOCK_ROWS) for i in range(0, len(own), BLOCK_ROWS)]
     parts = map_threads(lambda rows: _simplified(data.X[rows], own[rows], centers), blocks)

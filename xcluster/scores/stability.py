@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.checks import check_choice, check_integer, check_number
+from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.scores.agreement import contingency, match_labels
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xcluster.algorithms.frame import Frame
+from xcluster.algorithms.parts.frame import Frame
 
 Array = NDArray[Any]
 

@@ -1,0 +1,145 @@
+"""Lloyd's iteration over rows in memory that measures only rows which may change their label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.algorithms.parts.placed import PlacedRows
+
+Array = NDArray[Any]
+
+MANY = np.iinfo(np.int16).max
+LITTLE = 1e-6
+"""Share of all weight below which what is left of a cluster may be rounding of what came and went.
+"""
+
+
+class BoundedLloyd:
+    """One run of Lloyd's iteration, with Hamerly's bounds [1]_.
+
+    Its labels are those of the nearest centre among all, in float32, as if every row had been
+    measured in every pass. Sums are changed by the rows that move, in float64, block by block.
+
+    Parameters
+    ----------
+    rows : PlacedRows
+    centers : array of shape (n_clusters, n_features), float64
+        Starts, in the frame of the rows.
+
+    Attributes
+    ----------
+    means : array of shape (n_clusters, n_features), float64
+        Centres in the frame.
+    labels : list of arrays of int16, or of int32 for very many clusters
+        Of each block; of the centres before the last step.
+
+    References
+    ----------
+    .. [1] G. Hamerly, "Making k-means even faster", SIAM International Conference on Data Mining
+       2010, 130-140.
+    """
+
+    def __init__(self, rows: PlacedRows, centers: Array) -> None:
+        k, p = centers.shape
+        self.rows = rows
+        lengths = [block.shape[1] for block in rows.blocks]
+        integers = np.int16 if k <= MANY else np.int32  # half the memory
+        self.labels = [np.full(n, -1, integers) for n in lengths]
+        self.gaps = [np.zeros(n, np.float32) for n in lengths]
+        self.loss = np.zeros(k, np.float32)
+        self._counts, self._totals = np.zeros((len(lengths), k)), np.zeros((len(lengths), k, p))
+        self.place(centers)
+
+    def place(self, centers: Array) -> None:
+        """Take other centres, from which every row is measured anew."""
+        self.means = np.array(centers, dtype=np.float64)
+        self.centers = self.means.astype(np.float32)
+        for gap in self.gaps:
+            gap[:] = 0
+
+    def assign(self) -> None:
+        """Label every row by its nearest centre."""
+        from xcluster.algorithms.kernels import bounds
+
+        self.rows.each(
+            lambda b: bounds.settle(
+                self.rows.blocks[b],
+                self.rows.weights[b],
+                self.centers,
+                self.loss,
+                self.labels[b],
+                self.gaps[b],
+                self._counts[b],
+                self._totals[b],
+            )
+        )
+        self.loss[:] = 0
+        self._merge()
+        if self.counts.min() < LITTLE * self.counts.sum():
+            self._recount()
+
+    def step(self) -> float:
+        """Move each centre to the mean of its rows; return the squared shift of all."""
+        from xcluster.algorithms.kernels import bounds
+
+        before, self.means = self.means, self.totals / self.counts[:, None]
+        bounds.step(self.means, self.centers, self.loss)
+        return float(np.sum((self.means - before) ** 2))
+
+    def between(self) -> float:
+        """Return the sum of squares of the cluster means about the origin, by weight."""
+        filled = self.counts > 0
+        squares = np.sum(self.totals[filled] ** 2, axis=1)
+        return float(np.sum(squares / self.counts[filled]))
+
+    def within(self) -> Array:
+        """Return each cluster's sum of squares about its centre, in units of the frame."""
+        from xcluster.algorithms.kernels import bounds
+
+        def of_block(b: int) -> Array:
+            squared = bounds.squared_to_own(self.rows.blocks[b], self.centers, self.labels[b])
+            weight = self.rows.weights[b]
+            weighted = squared if weight is None else squared * weight
+            return np.bincount(self.labels[b], weighted, minlength=len(self.centers))
+
+        within: Array = np.sum(self.rows.each(of_block), axis=0)
+        return within
+
+    def _merge(self) -> None:
+        self.counts, self.totals = self._counts.sum(axis=0), self._totals.sum(axis=0)
+
+    def _recount(self) -> None:
+        from xcluster.algorithms.kernels import bounds
+
+        def of_block(b: int) -> None:
+            block, weight = self.rows.blocks[b], self.rows.weights[b]
+            bounds.recount(block, weight, self.labels[b], self._counts[b], self._totals[b])
+
+        self.rows.each(of_block)
+        self._merge()
+
+
+def iterate_bounded(
+    run: BoundedLloyd, max_passes: int, limit: float, refill: Callable[[BoundedLloyd], Array]
+) -> int:
+    """Repeat until the squared shift is within the limit; return the number of passes.
+
+    Parameters
+    ----------
+    run : BoundedLloyd
+    max_passes : int
+    limit : float
+    refill : callable
+        Returns the next centres of a run in which a cluster is empty.
+    """
+    for done in range(1, max_passes + 1):
+        run.assign()
+        if not run.counts.all():
+            run.place(refill(run))
+        elif run.step() <= limit:
+            return done
+    return max_passes

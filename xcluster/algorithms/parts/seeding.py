@@ -1,0 +1,149 @@
+"""Starting centres for k-means: greedy k-means++ over blocks of rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
+from xcluster.base.parallel import single_threaded_blas
+
+Array = NDArray[Any]
+
+
+def kmeans_plusplus(
+    X: Array,
+    n_clusters: int,
+    sample_weight: Array | None = None,
+    random_state: Any = 0,
+    rows: PlacedRows | None = None,
+) -> Array:
+    """Draw starting centres far apart from each other.
+
+    The first is a row drawn by weight. Each further one is the best of ``2 + log(n_clusters)``
+    rows drawn by weight times squared distance to the nearest centre so far [1]_.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features), float32 or float64
+    n_clusters : int
+    sample_weight : array of shape (n_samples,), optional
+    random_state : int, RandomState or None, default 0
+    rows : PlacedRows, optional
+        The rows of ``X`` where they are placed already.
+
+    Returns
+    -------
+    array of shape (n_clusters, n_features), float64
+        Rows of ``X``; some twice where fewer than ``n_clusters`` are distinct.
+
+    References
+    ----------
+    .. [1] D. Arthur and S. Vassilvitskii, "k-means++: the advantages of careful seeding",
+       SODA 2007, 1027-1035.
+    """
+    random = check_random_state(random_state)
+    potential = _Potential(X, sample_weight, rows)
+    with single_threaded_blas():
+        potential.add(X[potential.draw(random, 1)])
+        for _ in range(n_clusters - 1):
+            potential.add_best(potential.draw(random, 2 + int(np.log(n_clusters))))
+    return potential.centers
+
+
+def grow(
+    centers: Array, X: Array, sample_weight: Array | None = None, random_state: Any = 0
+) -> Array:
+    """Add one well-chosen row to the centres: the warm start of a fit with one cluster more.
+
+    The row is the best of several drawn by weight times squared distance to the nearest centre.
+
+    Parameters
+    ----------
+    centers : array of shape (n_clusters, n_features)
+    X : array of shape (n_samples, n_features), float32 or float64
+    sample_weight : array of shape (n_samples,), optional
+    random_state : int, RandomState or None, default 0
+
+    Returns
+    -------
+    array of shape (n_clusters + 1, n_features), float64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [9.0]])
+    >>> grow(np.array([[0.5]]), X)
+    array([[0.5],
+           [9. ]])
+    """
+    potential = _Potential(X, sample_weight, None)
+    trials = 2 + int(np.log(len(centers) + 1))
+    with single_threaded_blas():
+        potential.add(centers)
+        potential.add_best(potential.draw(check_random_state(random_state), trials))
+    return potential.centers
+
+
+class _Potential:
+    """The weighted squared distance of every row to its nearest centre so far.
+
+    It is kept by row in float32 and summed by block in float64, in the order of the blocks, so
+    that draws do not depend on the number of threads.
+    """
+
+    def __init__(self, X: Array, sample_weight: Array | None, rows: PlacedRows | None) -> None:
+        self.X = np.ascontiguousarray(X)
+        self.rows = rows or PlacedRows.of(self.X, sample_weight, Frame.of(self.X, sample_weight))
+        self.centers = np.empty((0, X.shape[1]))
+        self._keep([np.ones(block.shape[1], np.float32) for block in self.rows.blocks])
+
+    def draw(self, random: np.random.RandomState, size: int) -> Array:
+        """Return the positions of ``size`` rows, drawn in proportion to the potential."""
+        edges = np.cumsum(self.totals)
+        drawn = []
+        for value in random.uniform(size=size) * edges[-1]:
+            block = min(int(np.searchsorted(edges, value, side="right")), len(edges) - 1)
+            within = np.cumsum(self._of_rows(block))
+            value -= edges[block] - self.totals[block]
+            row = min(int(np.searchsorted(within, value, side="right")), len(within) - 1)
+            drawn.append(block * BLOCK_ROWS + row)
+        return np.array(drawn)
+
+    def add(self, centers: Array) -> None:
+        """Take the centres, and the distances to them."""
+        nearest = [squared.min(axis=0) for squared in self._squared(centers)]
+        first = len(self.centers) == 0
+        self.centers = np.concatenate([self.centers, centers], dtype=np.float64)
+        self._keep(nearest if first else list(map(np.minimum, self.closest, nearest)))
+
+    def add_best(self, candidates: Array) -> None:
+        """Take the candidate row that leaves the least potential."""
+        squared = self._squared(self.X[candidates])
+
+        def of_block(b: int) -> Array:
+            weight, left = self.rows.weights[b], squared[b]
+            np.minimum(left, self.closest[b], out=left)
+            return left.sum(axis=1, dtype=np.float64) if weight is None else left @ weight
+
+        best = int(np.argmin(np.sum(self.rows.each(of_block), axis=0)))
+        self.centers = np.concatenate([self.centers, self.X[candidates[[best]]]], dtype=np.float64)
+        self._keep([left[best] for left in squared])
+
+    def _squared(self, centers: Array) -> list[Array]:
+        from xcluster.algorithms.kernels.bounds import squared_distances
+
+        placed = self.rows.frame.place(centers)
+        return self.rows.each(lambda b: squared_distances(self.rows.blocks[b], placed))
+
+    def _keep(self, closest: list[Array]) -> None:
+        self.closest = closest
+        self.totals = np.array([self._of_rows(b).sum() for b in range(len(closest))])
+
+    def _of_rows(self, block: int) -> Array:
+        closest, weight = self.closest[block].astype(np.float64), self.rows.weights[block]
+        return closest if weight is None else closest * weight

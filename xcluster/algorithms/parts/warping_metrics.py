@@ -1,0 +1,243 @@
+"""Costs and barycentres under dynamic time warping and its soft form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array
+
+from xcluster.base.checks import check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_threads
+
+Array = NDArray[Any]
+BLOCK_ROWS = 256
+
+
+class Metric(Protocol):
+    """What k-means needs to know of a way to compare series."""
+
+    def costs(self, X: Array, centers: Array) -> Array:
+        """Return what `inertia_` sums, of shape (n_samples, n_clusters)."""
+        ...
+
+    def distances(self, costs: Array) -> Array:
+        """Return costs as what users read as distances."""
+        ...
+
+    def barycentres(
+        self, X: Array, weight: Array, members: list[Array], centers: Array, max_iter: int
+    ) -> Array:
+        """Return each centre moved towards the barycentre of its members."""
+        ...
+
+
+@dataclass(frozen=True)
+class DynamicTimeWarping:
+    """Squared DTW distances, and barycentres by DBA.
+
+    Parameters
+    ----------
+    n_channels : int, default 1
+        Number of equal blocks that a row consists of, warped together.
+    window : int, optional
+        Sakoe-Chiba radius.
+    tol : float, default 1e-6
+        A barycentre is done when its cost falls by no more than this share.
+    """
+
+    n_channels: int = 1
+    window: int | None = None
+    tol: float = 1e-6
+
+    def costs(self, X: Array, centers: Array) -> Array:
+        """Return squared DTW distances, of shape (n_samples, n_clusters)."""
+        from xcluster.algorithms.kernels.dtw import squared_distances
+
+        if centers.shape[1:] != X.shape[1:]:
+            raise ValueError("rows and centres differ in their number of features")
+        squared = np.empty((len(X), len(centers)))
+        series = self._series(centers)
+
+        def of_block(start: int) -> None:
+            rows = slice(start, start + BLOCK_ROWS)
+            squared_distances(X[rows], series, self._radius(series), squared[rows])
+
+        map_threads(of_block, range(0, len(X), BLOCK_ROWS))
+        return squared
+
+    def distances(self, costs: Array) -> Array:
+        """Return the square roots."""
+        roots: Array = np.sqrt(costs)
+        return roots
+
+    def barycentres(
+        self, X: Array, weight: Array, members: list[Array], centers: Array, max_iter: int
+    ) -> Array:
+        """Return each centre after up to ``max_iter`` iterations of DBA over its members."""
+        series = self._series(centers).copy()
+        before = np.full(len(series), np.inf)
+        active = [k for k, rows in enumerate(members) if len(rows)]
+        for _ in range(max_iter):
+            if not active:
+                break
+            costs = self._average(X, weight, {k: members[k] for k in active}, series)
+            active = [k for k in active if costs[k] < (1 - self.tol) * before[k]]
+            before = costs
+        return series.reshape(len(centers), -1)
+
+    def _average(self, X: Array, weight: Array, members: dict[int, Array], series: Array) -> Array:
+        """Move the centres in place; return the cost of each before the move."""
+        jobs = [
+            (k, rows[start : start + BLOCK_ROWS])
+            for k, rows in members.items()
+            for start in range(0, len(rows), BLOCK_ROWS)
+        ]
+        parts = map_threads(lambda job: self._align(X, weight, job[1], series[job[0]]), jobs)
+        costs = np.zeros(len(series))
+        sums, weights = np.zeros(series.shape), np.zeros((len(series), 1, series.shape[2]))
+        for (k, _), (block_sums, block_weights, cost) in zip(jobs, parts, strict=True):
+            sums[k] += block_sums
+            weights[k] += block_weights
+            costs[k] += cost
+        moved = list(members)
+        series[moved] = sums[moved] / weights[moved]
+        return costs
+
+    def _align(self, X: Array, weight: Array, rows: Array, centre: Array) -> Any:
+        from xcluster.algorithms.kernels.dtw import aligned_sums
+
+        sums, weights = np.zeros(centre.shape), np.zeros(centre.shape[1])
+        cost = aligned_sums(X[rows], weight[rows], centre, self._radius(centre), sums, weights)
+        return sums, weights, cost
+
+    def _series(self, rows: Array) -> Array:
+        return np.ascontiguousarray(rows).reshape(len(rows), self.n_channels, -1)
+
+    def _radius(self, series: Array) -> int:
+        length: int = series.shape[-1]
+        return length if self.window is None else min(self.window, length)
+
+
+@dataclass(frozen=True)
+class SoftDynamicTimeWarping:
+    """Soft-DTW values and barycentres, by tslearn.
+
+    Parameters
+    ----------
+    gamma : float
+        Smoothing, in squared units of the data.
+    n_channels : int, default 1
+    """
+
+    gamma: float
+    n_channels: int = 1
+
+    def costs(self, X: Array, centers: Array) -> Array:
+        """Return soft-DTW values, of shape (n_samples, n_clusters); they may be negative."""
+        from tslearn.metrics import cdist_soft_dtw
+
+        series = self._series(centers)
+        blocks = [X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS)]
+        parts = map_threads(
+            lambda rows: cdist_soft_dtw(self._series(rows), series, gamma=self.gamma), blocks
+        )
+        return np.concatenate(parts)
+
+    def distances(self, costs: Array) -> Array:
+        """Return the values themselves: negative ones have no root."""
+        return costs
+
+    def barycentres(
+        self, X: Array, weight: Array, members: list[Array], centers: Array, max_iter: int
+    ) -> Array:
+        """Return each centre after up to ``max_iter`` iterations of L-BFGS."""
+        from tslearn.barycenters import softdtw_barycenter
+
+        def of_cluster(k: int) -> Array:
+            rows, centre = members[k], self._series(centers[[k]])[0]
+            if not len(rows):
+                return np.ravel(centre.T)
+            series: Array = softdtw_barycenter(
+                self._series(X[rows]),
+                gamma=self.gamma,
+                weights=weight[rows],
+                max_iter=max_iter,
+                init=centre,
+            )
+            return np.ravel(series.T)
+
+        return np.array(map_threads(of_cluster, range(len(centers))))
+
+    def _series(self, rows: Array) -> Array:
+        """Return rows as tslearn has them: (n_samples, length, n_channels)."""
+        series = rows.reshape(len(rows), self.n_channels, -1).transpose(0, 2, 1)
+        return np.ascontiguousarray(series)
+
+
+def dtw(X: Any, Y: Any, window: int | None = None, n_channels: int = 1) -> Array:
+    """Compute the DTW distance of every row of ``X`` to every row of ``Y``.
+
+    The distance is the square root of the least sum of squared differences along a warping path
+    [1]_, which may leave the diagonal by at most ``window`` points [2]_.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples_X, n_channels * length)
+    Y : array of shape (n_samples_Y, n_channels * length)
+    window : int, optional
+        Sakoe-Chiba radius; none by default, and 0 is the Euclidean distance.
+    n_channels : int, default 1
+        Number of equal blocks of a row, one variable after the other. All are warped along one
+        path (dependent DTW).
+
+    Returns
+    -------
+    array of shape (n_samples_X, n_samples_Y)
+
+    Raises
+    ------
+    ValueError
+        For a negative window, values that are not finite, series shorter than 2, rows of unequal
+        length, or rows that cannot be cut into channels.
+
+    References
+    ----------
+    .. [1] T. K. Vintsyuk, "Speech discrimination by dynamic programming", Cybernetics 4 (1968),
+       52-57.
+    .. [2] H. Sakoe and S. Chiba, "Dynamic programming algorithm optimization for spoken word
+       recognition", IEEE Transactions on Acoustics, Speech, and Signal Processing 26 (1978), 43-49.
+
+    Examples
+    --------
+    >>> dtw([[0, 0, 1, 2]], [[0, 1, 2, 2], [0, 0, 1, 4]])
+    array([[0., 2.]])
+    """
+    rows, others = (check_array(series, dtype=np.float64, order="C") for series in (X, Y))
+    if rows.shape[1] != others.shape[1]:
+        rule = "must have rows of equal length"
+        raise BadValueError("shapes", (rows.shape, others.shape), rule, "pass one series a row")
+    check_channels(rows.shape[1], n_channels)
+    metric = DynamicTimeWarping(n_channels, check_window(window))
+    return metric.distances(metric.costs(rows, others))
+
+
+def check_window(window: Any) -> int | None:
+    """Return the radius, if there is one."""
+    remedy = "pass window=0 or more, or None for no limit"
+    return None if window is None else check_integer("window", window, minimum=0, remedy=remedy)
+
+
+def check_channels(n_features: int, n_channels: Any) -> None:
+    """Refuse rows that are not ``n_channels`` series of at least 2 points."""
+    check_integer("n_channels", n_channels, minimum=1)
+    if n_features % n_channels:
+        rule = f"must divide the number of features, and there are {n_features}"
+        remedy = "give every variable the same number of points"
+        raise BadValueError("n_channels", n_channels, rule, remedy)
+    if n_features < 2 * n_channels:
+        rule = f"must be at least 2 for each of n_channels={n_channels} to be warped"
+        raise BadValueError("n_features", n_features, rule, "pass longer series")

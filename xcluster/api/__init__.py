@@ -1,0 +1,1 @@
+"""What a user speaks: the accessor, and the public classes."""

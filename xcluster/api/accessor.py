@@ -1,0 +1,221 @@
+"""The ``.cluster`` accessor: stores the object, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Literal
+
+import xarray as xr
+
+from xcluster.api.samples import Samples
+from xcluster.fit.prediction import as_dataset
+from xcluster.grid import windows
+from xcluster.grid.positions import positions_of
+from xcluster.grid.samplers import Level, Names, Pixels, Profiles, Snapshots, Step
+
+
+@xr.register_dataset_accessor("cluster")
+@xr.register_dataarray_accessor("cluster")
+class ClusterAccessor:
+    """Cluster the samples of a Dataset or DataArray.
+
+    Each method chooses what a sample is, and returns `Samples`.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean()
+    >>> labels = ds.cluster.pixels().kmeans(4).labels
+    """
+
+    def __init__(self, data: xr.Dataset | xr.DataArray) -> None:
+        self._data = data
+
+    def pixels(
+        self, vars: Names = None, dim: Hashable | None = None, *, random_state: int = 0
+    ) -> Samples:
+        """Take one sample a grid point.
+
+        Parameters
+        ----------
+        vars : name or list of names, optional
+            The variables whose values are the features; by default all numeric ones on the grid
+            that most of them share.
+        dim : optional
+            A dim whose entries are the features: bands, channels, energies. A named variable
+            without it joins as a single feature.
+        random_state : int, default 0
+            Seed of everything random that follows.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If a variable or dim is unknown (the nearest is named), empty, or named ``label``.
+        TypeError
+            If a variable holds no real numbers.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> samples = xcluster.datasets.ocean().cluster.pixels(vars=["sst", "wind_speed"])
+        """
+        return Samples(as_dataset(self._data), Pixels(vars, dim), random_state=random_state)
+
+    def profiles(
+        self,
+        dim: Hashable,
+        vars: Names = None,
+        *,
+        between: tuple[Level, Level] | None = None,
+        step: Step | None = None,
+        every: int | Mapping[Hashable, int] = 1,
+        missing: Literal["drop", "interpolate"] | float = "drop",
+        random_state: int = 0,
+    ) -> Samples:
+        """Take one sample a column: the values along ``dim``.
+
+        Parameters
+        ----------
+        dim
+            The axis of the profiles: depth, pressure, height, time.
+        vars : name or list of names, optional
+            By default all numeric variables with that dim, on the grid that most share. A named
+            variable without it (the surface) joins as a single feature.
+        between : (float, float) or two dates, optional
+            Range of the levels to keep, both ends included, in units of the coordinate. Along
+            dates text, datetime or datetime64; text without a time stands for the whole day,
+            month or year, as in ``ds.sel``.
+        step : float or length of time, optional
+            Resample linearly to levels this far apart, from the first one kept to no further
+            than the last. Along dates text as "5D" or a timedelta.
+        every : int or mapping, default 1
+            Keep each n-th grid point along the sample dims.
+        missing : {"drop", "interpolate"} or float, default "drop"
+            What becomes of profiles with gaps. "interpolate" fills them: linearly between
+            levels, in proportion to their distances, with the nearest level at the ends. A
+            fraction fills those that have data at that share of the levels or more, and drops the
+            others.
+        random_state : int, default 0
+            Seed of everything random that follows.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, the range holds no level, or the levels are not sorted.
+        TypeError
+            If the range is not two numbers or two dates, or the step is not one such distance.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", between=(10, 60), step=5)
+        """
+        sampler = Profiles(dim, vars, between, step, every, missing)
+        return Samples(as_dataset(self._data), sampler, random_state=random_state)
+
+    def patches(
+        self,
+        size: windows.Size,
+        vars: Names = None,
+        *,
+        dims: Sequence[Hashable] | None = None,
+        every: windows.Size = 1,
+        at: Any = None,
+        random_state: int = 0,
+    ) -> Samples:
+        """Take one sample a window of an image: the values of its pixels.
+
+        Only full windows without missing pixels are samples. Labels lie at their centres, which
+        are ``start + size // 2`` counted along rising coordinates; `Clustering.upsample` paints
+        them back on the image. Centres are windows over ``label`` and ``window_<dim>``, the
+        distance from the centre. Images in memory are viewed and never copied; of dask arrays
+        each block reads the edges of its neighbours.
+
+        Parameters
+        ----------
+        size : int or mapping
+            Pixels of a window along each dim; odd or even.
+        vars : name or list of names, optional
+            The channels; by default all numeric variables on the grid that most share.
+        dims : sequence of names, optional
+            The dims of a window; by default both of a two-dimensional image. Windows are taken
+            at each entry of any further dim.
+        every : int or mapping, default 1
+            Step of the lattice of windows, in pixels.
+        at : Dataset, DataFrame, mapping or array of shape (n, 2), optional
+            Take windows around these positions instead, in units of the image's coordinates:
+            what `xcluster.peaks` finds, a table with a column for each dim, or an array whose
+            columns stand in the order of the dims. Labels then lie over ``point``. Positions
+            without a full window on the image are dropped, and the result counts them.
+        random_state : int, default 0
+            Seed of everything random that follows.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If a window is larger than the image, ``dims`` are not clear, no position has a full
+            window, or the positions are evidently not in units of the image.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> image = xr.DataArray(np.random.default_rng(0).normal(size=(20, 30)), dims=("y", "x"))
+        >>> fit = image.cluster.patches(5, every=5).pca(2).kmeans(3)
+        >>> fit.labels.sizes["y"], fit.centers["data"].dims
+        (4, ('label', 'window_y', 'window_x'))
+        """
+        data = as_dataset(self._data)
+        if at is not None:
+            dims = windows.image_dims(data, vars, dims)
+            at = positions_of(at, dims, data)
+        if isinstance(dims, Sequence) and not isinstance(dims, str):
+            dims = tuple(dims)
+        return Samples(
+            data, windows.Patches(size, vars, dims, every, at), random_state=random_state
+        )
+
+    def snapshots(
+        self, dim: Hashable = "time", vars: Names = None, *, random_state: int = 0
+    ) -> Samples:
+        """Take one sample a step along ``dim``: the whole field.
+
+        Parameters
+        ----------
+        dim : default "time"
+            The dim whose steps are the samples.
+        vars : name or list of names, optional
+            By default all numeric variables with that dim, on the grid that most share.
+        random_state : int, default 0
+            Seed of everything random that follows.
+
+        Returns
+        -------
+        Samples
+
+        Raises
+        ------
+        ValueError
+            If a variable or dim is unknown (the nearest is named).
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> rng = np.random.default_rng(0)
+        >>> sst = xr.DataArray(rng.normal(size=(20, 4, 5)), dims=("time", "lat", "lon"))
+        >>> sst.cluster.snapshots("time").kmeans(2).labels.dims
+        ('time',)
+        """
+        return Samples(as_dataset(self._data), Snapshots(dim, vars), random_state=random_state)

@@ -1,0 +1,384 @@
+"""The methods of `Samples` that end a chain: one clusterer each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from xcluster.chain.question import Question, layout_of, ready
+from xcluster.fit import methods, selection
+from xcluster.fit.methods import Method
+
+if TYPE_CHECKING:
+    from xcluster.api.clustering import Clustering
+    from xcluster.fit.selection import Sweep
+
+K = int | Iterable[int] | None
+
+
+class Clusterers(Question):
+    """Every method fits a clusterer to the samples and returns a `Clustering`."""
+
+    def kmeans(
+        self,
+        k: K = None,
+        *,
+        metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
+        **keywords: Any,
+    ) -> Clustering:
+        """Cluster by k-means.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
+            chooses.
+        metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
+            Distance; the warped ones are for profiles and take ``window``, ``max_iter_barycenter``
+            or ``gamma`` (`xcluster.algorithms.warping.WarpingKMeans`).
+        **keywords
+            ``n_init=10, max_iter=300, tol=1e-4, init="k-means++"`` of
+            `xcluster.algorithms.kmeans.KMeans`, and those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering
+
+        Raises
+        ------
+        ValueError
+            If there are fewer distinct samples than ``k``.
+
+        Warns
+        -----
+        UserWarning
+            If no candidate is a knee; the best simplified silhouette is taken.
+
+        References
+        ----------
+        Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=4).kmeans(3)
+        >>> fit.labels.dims
+        ('latitude', 'longitude')
+        """
+        return self._cluster(methods.kmeans(layout_of(self), metric), k, keywords)
+
+    def gmm(self, k: K = None, *, covariance_type: str = "full", **keywords: Any) -> Clustering:
+        """Cluster by a Gaussian mixture.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of components, or candidates (None: 2 to 20) of which the lowest BIC chooses.
+        covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        **keywords
+            ``n_init=10, max_iter, tol, reg_covar`` of
+            `xcluster.algorithms.mixture.GaussianMixture`, and those of all clusterers
+            (see `Samples`).
+
+        Returns
+        -------
+        Clustering, with `memberships`.
+
+        Raises
+        ------
+        ValueError
+            If ``covariance_type`` is unknown, or there are fewer samples than ``k``.
+
+        References
+        ----------
+        Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().pca(3).gmm(4)
+        >>> fit.memberships.dims
+        ('label', 'latitude', 'longitude')
+        """
+        return self._cluster(methods.gmm(layout_of(self), covariance_type), k, keywords)
+
+    def hac(
+        self,
+        k: K = None,
+        *,
+        linkage: Literal["ward", "average", "complete", "single"] = "ward",
+        contiguous: bool | Literal[4, 8] = False,
+        **keywords: Any,
+    ) -> Clustering:
+        """Cluster by merging the nearest groups, again and again.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
+            chooses. All are cuts of one tree.
+        linkage : {"ward", "average", "complete", "single"}, default "ward"
+            Which groups are near. Only "ward" takes weights.
+        contiguous : bool, 4 or 8, default False
+            Merge only neighbours on the grid, so that every label is one region: 4 (True) or 8
+            neighbours. Masked parts stay separate, and longitudes meet around the globe.
+        **keywords
+            ``metric, max_exact`` of `xcluster.algorithms.hierarchical.Hierarchical`, and those
+            of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering, with `tree` and `cut`.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is below the number of separate parts, or the samples have no neighbours.
+
+        Notes
+        -----
+        Beyond ``max_exact`` rows Ward's tree is grown over micro-clusters, and the report says so.
+        Other samples than the fitted ones take the label of the nearest fitted one.
+
+        References
+        ----------
+        Ward (1963), J. Am. Stat. Assoc. 58, 236; Müllner (2013), J. Stat. Softw. 53(9).
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().hac(5)
+        >>> fit.cut(3).k
+        3
+        """
+        return self._cluster(methods.hac(layout_of(self), linkage, contiguous), k, keywords)
+
+    def fuzzy(
+        self,
+        k: K = None,
+        *,
+        m: float = 2.0,
+        kind: Literal["probabilistic", "possibilistic"] = "probabilistic",
+        shape: Literal["spherical", "gustafson-kessel"] = "spherical",
+        **keywords: Any,
+    ) -> Clustering:
+        """Cluster by fuzzy c-means.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
+            chooses.
+        m : float, default 2
+            Fuzzifier, above 1; near 1 memberships are nearly 0 or 1.
+        kind : {"probabilistic", "possibilistic"}, default "probabilistic"
+            Memberships that add up to 1, or that say how typical a sample is of each label.
+        shape : {"spherical", "gustafson-kessel"}, default "spherical"
+            One distance for all labels, or for each the norm of its own covariance.
+        **keywords
+            ``n_init, max_iter, tol, init`` of `xcluster.algorithms.fuzzy.FuzzyCMeans`, and those
+            of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering, with `memberships`, `threshold` and `back_projection`.
+
+        Raises
+        ------
+        ValueError
+            If an option is unknown or out of range, or there are fewer samples than ``k``.
+
+        References
+        ----------
+        Bezdek (1981), Pattern Recognition with Fuzzy Objective Function Algorithms, Plenum;
+        Krishnapuram and Keller (1993), IEEE Trans. Fuzzy Syst. 1, 98; Gustafson and Kessel
+        (1979), Proc. IEEE CDC, 761.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().fuzzy(3)
+        >>> phases = fit.threshold(0.5)
+        """
+        return self._cluster(methods.fuzzy(layout_of(self), m, kind, shape), k, keywords)
+
+    def som(
+        self,
+        grid: tuple[int, int] | None = None,
+        *,
+        training: Literal["batch", "online"] = "batch",
+        **keywords: Any,
+    ) -> Clustering:
+        """Cluster by a self-organising map: labels are the nodes of a grid.
+
+        Parameters
+        ----------
+        grid : (int, int), optional
+            Rows and columns of nodes; by default ceil(sqrt(sqrt(n))) each way.
+        training : {"batch", "online"}, default "batch"
+            All samples at once, deterministic; or one after the other, through MiniSom.
+        **keywords
+            ``sigma, learning_rate, n_iter, random_state`` of `xcluster.algorithms.som.SOM`, and
+            those of all clusterers (see `Samples`), but for ``order``.
+
+        Returns
+        -------
+        Clustering, with the coordinates ``som_row`` and ``som_col``, `u_matrix` and
+        `merge_nodes`. Labels are node numbers (row * columns + column); empty nodes are kept.
+
+        Raises
+        ------
+        ValueError
+            If ``grid`` is not two numbers of at least 1, or an option is out of range.
+
+        References
+        ----------
+        Kohonen (2013), Neural Networks 37, 52.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=4).som((3, 3))
+        >>> fit.merge_nodes(4).k
+        4
+        """
+        return self._cluster(methods.som(layout_of(self), grid, training), None, keywords)
+
+    def dbscan(self, eps: float = 0.5, *, min_samples: int = 5, **keywords: Any) -> Clustering:
+        """Cluster dense groups of any shape; -1 is noise.
+
+        Parameters
+        ----------
+        eps : float, default 0.5
+            Radius of a neighbourhood, in units of the scaled features.
+        min_samples : int, default 5
+            Samples in it that make a sample a core one.
+        **keywords
+            ``metric`` of `xcluster.algorithms.density.DBSCAN`, and those of all clusterers.
+
+        Returns
+        -------
+        Clustering. Other samples take the label of the nearest core sample within ``eps``.
+
+        Raises
+        ------
+        ValueError
+            If ``eps`` is not above 0, or ``min_samples`` below 1.
+
+        References
+        ----------
+        Ester, Kriegel, Sander and Xu (1996), KDD, 226.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean()
+        >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).dbscan(0.2, min_samples=20)
+        """
+        built = methods.dbscan(layout_of(self), eps, min_samples)
+        return self._cluster(built, None, keywords)
+
+    def hdbscan(self, min_cluster_size: int = 5, **keywords: Any) -> Clustering:
+        """Cluster groups of differing density; -1 is noise.
+
+        Parameters
+        ----------
+        min_cluster_size : int, default 5
+            The fewest samples of a label.
+        **keywords
+            ``min_samples, cluster_selection_epsilon, cluster_selection_method,
+            allow_single_cluster, metric`` of `xcluster.algorithms.density.HDBSCAN`, and those of
+            all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering. Other samples take the label of the nearest fitted one.
+
+        Raises
+        ------
+        ValueError
+            If ``min_cluster_size`` is below 2.
+
+        References
+        ----------
+        Campello, Moulavi and Sander (2013), PAKDD, 160.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean()
+        >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).hdbscan(100)
+        """
+        return self._cluster(methods.hdbscan(layout_of(self), min_cluster_size), None, keywords)
+
+    def fit(self, clusterer: Any, **keywords: Any) -> Clustering:
+        """Cluster by any scikit-learn clusterer or mixture.
+
+        Parameters
+        ----------
+        clusterer
+            With ``fit`` and ``predict``, or ``fit_predict`` alone: then other samples take the
+            label of the nearest one that was fitted. Cloned, never changed.
+        **keywords
+            Those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering
+
+        Raises
+        ------
+        TypeError
+            If it is no clusterer.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> from sklearn.cluster import BisectingKMeans
+        >>> ds = xcluster.datasets.ocean()
+        >>> fit = ds.cluster.pixels().fit(BisectingKMeans(4, random_state=0))
+        """
+        return self._cluster(methods.wrapped(clusterer), None, keywords)
+
+    def sweep(
+        self,
+        ks: Iterable[int] | None = None,
+        method: str = "kmeans",
+        criteria: Any = None,
+        **keywords: Any,
+    ) -> Sweep:
+        """Fit a range of k and compare.
+
+        Parameters
+        ----------
+        ks : iterable of int, default 2 to 20
+        method : {"kmeans", "gmm", "hac", "fuzzy"}, default "kmeans"
+        criteria : str or list of str, optional
+            What to measure at each k; by default the method's own criterion and the simplified
+            silhouette.
+        **keywords
+            Of the method, and those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Sweep
+
+        Raises
+        ------
+        ValueError
+            If the method or a criterion is unknown, or a k is out of range.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> sweep = xcluster.datasets.ocean().cluster.pixels().sweep(range(2, 6))
+        >>> list(sweep.table)
+        ['distortion', 'simplified_silhouette']
+        """
+        built, others = methods.named(method, layout_of(self), keywords)
+        return selection.sweep(ready(self), built, ks, criteria, others)
+
+    def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
+        return selection.cluster(ready(self), method, k, keywords)

@@ -1,0 +1,1 @@
+"""What any room needs: no xarray, no clustering."""

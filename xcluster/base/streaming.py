@@ -1,0 +1,132 @@
+"""Per-block statistics, merged, then an update: the loop under every fit.
+
+An estimator that streams offers two methods beside scikit-learn's own:
+
+``partial_statistics(X, sample_weight)``
+    the `Statistics` of one block of complete rows under the current parameters; changes nothing.
+``update(statistics)``
+    takes the merged statistics of all rows, sets new parameters, and returns whether it is done.
+
+Rows in memory are cut into blocks of a fixed size and merged in order, so a sum does not depend
+on the number of threads. Chunked data come as any object with a ``reduce`` of the same meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.base.parallel import map_threads, single_threaded_blas
+
+Array = NDArray[Any]
+BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Named arrays of one block (or of all), with the rule by which each is merged."""
+
+    sums: Mapping[str, Array] = field(default_factory=dict)
+    minima: Mapping[str, Array] = field(default_factory=dict)
+    maxima: Mapping[str, Array] = field(default_factory=dict)
+
+    @staticmethod
+    def merge(parts: Sequence[Statistics]) -> Statistics:
+        """Merge the statistics of several blocks, in the order given."""
+        return Statistics(
+            _merge([part.sums for part in parts], np.add),
+            _merge([part.minima for part in parts], np.minimum),
+            _merge([part.maxima for part in parts], np.maximum),
+        )
+
+
+def _merge(parts: Sequence[Mapping[str, Array]], rule: Callable[..., Array]) -> dict[str, Array]:
+    merged = dict(parts[0])
+    for part in parts[1:]:
+        for name, value in part.items():
+            merged[name] = rule(merged[name], value)
+    return merged
+
+
+BlockFunction = Callable[[Array, Array | None], Statistics]
+
+
+class Blocks(Protocol):
+    """Rows in blocks: what a streaming fit reads, once a pass."""
+
+    def reduce(self, function: BlockFunction) -> Statistics:
+        """Return the merged ``function(X, sample_weight)`` of every block."""
+        ...
+
+
+class StreamingEstimator(Protocol):
+    """What an estimator offers to be fitted block by block."""
+
+    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+        """Return the statistics of one block under the current parameters."""
+        ...
+
+    def update(self, statistics: Statistics) -> bool:
+        """Set new parameters from merged statistics; return whether the fit is done."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayBlocks:
+    """Rows in memory, as blocks of a fixed size.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+    sample_weight : array of shape (n_samples,), optional
+    rows : int, default 65536
+        The rows of a block. Fewer suit statistics that are small beside the work on them: more
+        blocks, so more threads at work.
+    """
+
+    X: Array
+    sample_weight: Array | None = None
+    rows: int = BLOCK_ROWS
+
+    def reduce(self, function: BlockFunction) -> Statistics:
+        """Return the merged statistics of all blocks, computed in a pool of threads."""
+
+        def of_block(start: int) -> Statistics:
+            rows = slice(start, start + self.rows)
+            weight = None if self.sample_weight is None else self.sample_weight[rows]
+            return function(self.X[rows], weight)
+
+        return Statistics.merge(map_threads(of_block, range(0, max(len(self.X), 1), self.rows)))
+
+
+def iterate(
+    estimator: StreamingEstimator,
+    blocks: Blocks,
+    max_passes: int,
+    after_pass: Callable[[int], None] = lambda done: None,
+) -> int:
+    """Pass over the blocks until the estimator is done; return the number of passes.
+
+    Parameters
+    ----------
+    estimator
+        Already started: its parameters are those that the first pass measures.
+    blocks
+        The rows.
+    max_passes
+        The most passes to make.
+    after_pass
+        Called with the number of passes done, for a progress bar.
+    """
+    # Held throughout: looking up the libraries to limit takes milliseconds, as long as a pass.
+    with single_threaded_blas():
+        for done in range(1, max_passes + 1):
+            finished = estimator.update(blocks.reduce(estimator.partial_statistics))
+            after_pass(done)
+            if finished:
+                return done
+    return max_passes

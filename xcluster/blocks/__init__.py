@@ -1,0 +1,1 @@
+"""The crossing between xarray and numpy: blocks of the user's arrays as rows."""

@@ -1,0 +1,259 @@
+"""One block of grid points: how the arrays of a layout become rows, and which rows are complete."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import single_threaded_blas
+from xcluster.grid.layout import Layout, canonical_dims, upright
+from xcluster.grid.levels import Levels
+
+Array = NDArray[Any]
+
+OURS = "while working on a block that was read"
+"""Marks errors that do not come from reading the data."""
+
+CACHED_ROWS = 16_384
+"""Rows put together at a time: in cache while one variable after another is filled in."""
+
+PART_BYTES = 32 * 2**20
+"""Rows of a block put together at a time: windows of an image are far larger than the image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The rows of some grid points, with data or without.
+
+    Parameters
+    ----------
+    pieces
+        One array a variable, of shape (sample axes..., feature axes...), whose sample axes
+        broadcast to ``shape``. Often a view in which values stand many times.
+    dtype
+        Of the rows.
+    inside : array of shape (n_points,)
+        Where the mask, if any, is True and the weight above zero.
+    weight : array of shape (n_points,), optional
+    extra
+        Further arrays, by name, that broadcast against ``shape``.
+    shape
+        Of the grid points.
+    """
+
+    pieces: tuple[Array, ...]
+    dtype: np.dtype[Any]
+    inside: Array
+    weight: Array | None
+    extra: Mapping[str, Array]
+    shape: tuple[int, ...]
+
+    @cached_property
+    def complete(self) -> Array:
+        """Which points are samples: inside, with every feature a finite number."""
+        complete = self.inside.reshape(self.shape)
+        for piece in self.pieces:
+            if piece.dtype.kind == "f":
+                # Variable by variable, as one value a row lies side by side with the next row's.
+                feature_axes = tuple(range(len(self.shape), piece.ndim))
+                complete = complete & np.isfinite(piece).all(axis=feature_axes)
+        return complete.ravel()
+
+    def rows(self, chosen: Array) -> Array:
+        """Return the rows where ``chosen`` (bool) is True, or at these positions.
+
+        Rows that are not chosen are never put together.
+        """
+        everything = chosen.dtype == bool and bool(chosen.all())
+        where = None if everything else np.unravel_index(_positions(chosen), self.shape)
+        columns = [self._flat(piece, where) for piece in self.pieces]
+        if len(columns) == 1 and self._is_ours(columns[0]):
+            return columns[0]
+        X = np.empty((len(columns[0]), sum(each.shape[1] for each in columns)), self.dtype)
+        for start in range(0, len(X), CACHED_ROWS):
+            tile = slice(start, start + CACHED_ROWS)
+            np.concatenate([each[tile] for each in columns], axis=1, out=X[tile])
+        return X
+
+    def _flat(self, piece: Array, where: tuple[Array, ...] | None) -> Array:
+        """Return a variable as (n_points, columns), or its columns at some points."""
+        tail = piece.shape[len(self.shape) :]
+        n_columns = math.prod(tail)
+        whole = np.broadcast_to(piece, (*self.shape, *tail))
+        if where is None:
+            return whole.reshape(-1, n_columns)
+        if whole.flags.c_contiguous:  # taking rows of two axes is faster than places of many
+            return whole.reshape(-1, n_columns)[np.ravel_multi_index(where, self.shape)]
+        return whole[where].reshape(-1, n_columns)
+
+    def _is_ours(self, column: Array) -> bool:
+        """Whether rows of one variable are a copy already, so that the user's stay untouched."""
+        return column.dtype == self.dtype and not np.may_share_memory(column, self.pieces[0])
+
+    def parts(self) -> list[Block]:
+        """Cut into blocks whose rows, put together, take at most `PART_BYTES`."""
+        n_columns = sum(math.prod(each.shape[len(self.shape) :]) for each in self.pieces)
+        n_points = math.prod(self.shape)
+        n_parts = -(-n_points * n_columns * self.dtype.itemsize // PART_BYTES)
+        if n_parts < 2:
+            return [self]
+        longest = int(np.argmax(self.shape))
+        step = max(self.shape[longest] // n_parts, 1)
+        return [
+            self._cut(longest, slice(start, start + step))
+            for start in range(0, self.shape[longest], step)
+        ]
+
+    def _cut(self, axis: int, where: slice) -> Block:
+        """Return the block of some places along one axis, as views."""
+
+        def of(array: Array) -> Array:
+            along = (slice(None),) * axis
+            return array[(*along, where)] if array.shape[axis] == self.shape[axis] else array
+
+        weight = None if self.weight is None else of(self.weight.reshape(self.shape)).ravel()
+        inside = of(self.inside.reshape(self.shape))
+        extra = {name: of(array) if array.ndim else array for name, array in self.extra.items()}
+        pieces = tuple(of(piece) for piece in self.pieces)
+        return Block(pieces, self.dtype, inside.ravel(), weight, extra, inside.shape)
+
+
+def _positions(chosen: Array) -> Array:
+    return np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """How the columns of one variable are had; pickles in a few bytes."""
+
+    axes: tuple[bool, ...]
+    levels: Levels | None
+    kept: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Assembly:
+    """Turns the arrays of one block into a `Block`, and calls a function of it."""
+
+    parts: tuple[_Part, ...]
+    others: tuple[tuple[str, tuple[bool, ...]], ...]
+    dtype: np.dtype[Any]
+    function: Callable[[Block], Any]
+
+    def __call__(self, *arrays: Array) -> Any:
+        """Return the function of the block that these arrays make."""
+        try:
+            with single_threaded_blas():
+                return self.function(self.block(*arrays))
+        except Exception as error:
+            error.add_note(OURS)
+            raise
+
+    def block(self, *nested: Any) -> Block:
+        """Return the block that these arrays make."""
+        arrays = [_unnested(array) for array in nested]
+        values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
+        spread = {
+            name: _spread(array, axes)
+            for (name, axes), array in zip(self.others, others, strict=True)
+        }
+        pieces = [_columns(array, part) for array, part in zip(values, self.parts, strict=True)]
+        n_axes = len(self.parts[0].axes)
+        shape = np.broadcast_shapes(
+            *(piece.shape[:n_axes] for piece in pieces),
+            *(array.shape for array in spread.values()),
+        )
+        return _as_block(tuple(pieces), self.dtype, spread, shape)
+
+
+def _unnested(array: Any) -> Array:
+    """Return the one chunk in the lists, one for each feature dim, that dask gives it in."""
+    while isinstance(array, list):
+        (array,) = array
+    return np.asarray(array)
+
+
+def _as_block(
+    pieces: tuple[Array, ...],
+    dtype: np.dtype[Any],
+    spread: dict[str, Array],
+    shape: tuple[int, ...],
+) -> Block:
+    mask, weight = (
+        np.broadcast_to(spread.pop(name), shape).ravel() if name in spread else None
+        for name in ("mask", "weight")
+    )
+    inside = np.ones(math.prod(shape), bool) if mask is None else mask
+    if weight is not None:
+        weight = weight.astype(np.float64)
+        wrong = weight[inside & ~((weight >= 0) & np.isfinite(weight))]
+        if len(wrong):
+            raise BadValueError("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY)
+        inside = inside & (weight > 0)
+    return Block(pieces, dtype, inside, weight, spread, shape)
+
+
+WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
+WEIGHT_REMEDY = "fill them (weights.fillna(0)) or leave those samples out with .where()"
+
+
+def _spread(array: Array, axes: tuple[bool, ...]) -> Array:
+    """Insert the sample axes that an array lacks."""
+    lacking = tuple(i for i, present in enumerate(axes) if not present)
+    return np.expand_dims(array, lacking)
+
+
+def _columns(array: Array, part: _Part) -> Array:
+    """Return one variable as (sample axes..., feature axes...), all of the former."""
+    n_axes = sum(part.axes)
+    if part.levels is not None:
+        array = array if array.dtype.kind == "f" else array.astype(np.float64)
+        rows = part.levels(array.reshape(-1, array.shape[-1]))
+        array = rows.reshape(*array.shape[:-1], rows.shape[-1])
+    if part.kept is not None:
+        width = math.prod(array.shape[n_axes:])
+        array = array.reshape(*array.shape[:n_axes], width)[..., part.kept]
+    return np.expand_dims(array, tuple(i for i, present in enumerate(part.axes) if not present))
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """The arrays of a layout in the order that an `Assembly` takes them."""
+
+    arrays: tuple[xr.DataArray, ...]
+    sample_dims: tuple[Hashable, ...]
+    parts: tuple[_Part, ...]
+    others: tuple[tuple[str, tuple[bool, ...]], ...]
+    dtype: np.dtype[Any]
+
+    def assembly(self, function: Callable[[Block], Any]) -> Assembly:
+        """Return what calls ``function`` of a block of these arrays."""
+        return Assembly(self.parts, self.others, self.dtype, function)
+
+
+def inputs_of(layout: Layout, extra: Mapping[str, xr.DataArray] | None = None) -> Inputs:
+    """Return the arrays of a layout: dims in one order, feature coordinates rising."""
+    dims = layout.sample_dims
+    arrays, parts = [], []
+    for variable in layout.variables.values():
+        feature_dims = canonical_dims(variable.feature_dims)
+        array = upright(variable.array, feature_dims)
+        present = tuple(dim in array.dims for dim in dims)
+        arrays.append(array.transpose(*(dim for dim in dims if dim in array.dims), *feature_dims))
+        parts.append(_Part(present, variable.levels, variable.kept))
+    further = {"mask": layout.mask, "weight": layout.weight, **(extra or {})}
+    others = []
+    for name, other in further.items():
+        if other is not None:
+            present = tuple(dim in other.dims for dim in dims)
+            arrays.append(other.transpose(*(dim for dim in dims if dim in other.dims)))
+            others.append((name, present))
+    return Inputs(tuple(arrays), dims, tuple(parts), tuple(others), layout.dtype)

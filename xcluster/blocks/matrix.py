@@ -1,0 +1,286 @@
+"""Between xarray and numpy: labelled arrays into blocks of rows, and results back onto the grid.
+
+With `blocks`, the only place that crosses. Work is done block by block. Chunked arrays keep their
+chunks, one task a block over all variables together; arrays in memory are cut into slabs that
+threads share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.parallel import map_threads
+from xcluster.base.streaming import BLOCK_ROWS
+from xcluster.blocks.block import Block, Inputs, inputs_of
+from xcluster.blocks.failures import named_failures
+from xcluster.grid.layout import COLUMN, Layout, canonical_dims, flat_features, is_descending
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+
+def apply(
+    layout: Layout,
+    function: Callable[[Array], Array],
+    *,
+    width: int | None = None,
+    dtype: Any = np.float32,
+) -> xr.DataArray:
+    """Return ``function`` of the complete rows, laid on the grid; NaN elsewhere.
+
+    Lazy where the layout is, with its chunks.
+
+    Parameters
+    ----------
+    layout
+        Of the object.
+    function
+        Takes (n, n_features), returns (n,), or (n, width) where ``width`` is given.
+    width
+        Size of a further last dim, `COLUMN`.
+    dtype
+        Of the result.
+
+    Returns
+    -------
+    DataArray over the sample dims (and `COLUMN`), with the coordinates of the samples.
+    """
+    scatter = _Scatter(function, width, np.dtype(dtype))
+    data = run(layout, scatter, width=width, dtype=dtype)
+    dims = layout.sample_dims if width is None else (*layout.sample_dims, COLUMN)
+    return xr.DataArray(data, dict(layout.coords), dims)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scatter:
+    function: Callable[[Array], Array]
+    width: int | None
+    dtype: np.dtype[Any]
+
+    def __call__(self, block: Block) -> Array:
+        parts = [self._of_part(part) for part in block.parts()]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, int(np.argmax(block.shape)))
+
+    def _of_part(self, block: Block) -> Array:
+        complete = block.complete
+        tail = () if self.width is None else (self.width,)
+        out = np.full((len(complete), *tail), np.nan, self.dtype)
+        if complete.any():
+            # A slice is filled much faster than places one by one.
+            where = slice(None) if complete.all() else complete
+            out[where] = self.function(block.rows(complete))
+        return out.reshape(*block.shape, *tail)
+
+
+def run(
+    layout: Layout, function: Callable[[Block], Array], *, width: int | None, dtype: Any
+) -> Any:
+    """Return ``function`` of each block as one array over the sample dims, numpy or dask."""
+    inputs = inputs_of(layout)
+    if layout.is_lazy:
+        return _dask_blocks(inputs, function, width=width, dtype=np.dtype(dtype))
+    tail = () if width is None else (width,)
+    out = np.empty((*layout.shape, *tail), dtype)
+    assembly = inputs.assembly(function)
+
+    def fill(where: tuple[slice, ...]) -> None:
+        out[where] = assembly(*_cut(inputs, where))
+
+    map_threads(fill, _slabs(layout.shape))
+    return out
+
+
+def _slabs(shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """Cut a grid along its longest dim into slabs of about one block of rows."""
+    longest = int(np.argmax(shape))
+    rows_each = max(math.prod(shape) // shape[longest], 1)
+    thickness = max(BLOCK_ROWS // rows_each, 1)
+    whole = [slice(None)] * len(shape)
+    return [
+        (*whole[:longest], slice(start, start + thickness), *whole[longest + 1 :])
+        for start in range(0, shape[longest], thickness)
+    ]
+
+
+def _cut(inputs: Inputs, where: tuple[slice, ...]) -> list[Array]:
+    by_dim = dict(zip(inputs.sample_dims, where, strict=True))
+    return [
+        array.values[tuple(by_dim.get(dim, slice(None)) for dim in array.dims)]
+        for array in inputs.arrays
+    ]
+
+
+def _dask_blocks(
+    inputs: Inputs, function: Callable[[Block], Any], *, width: int | None, dtype: np.dtype[Any]
+) -> Any:
+    """One fused task a block: feature dims whole, sample dims as chunked by the user."""
+    import dask.array as da
+
+    index = {dim: i for i, dim in enumerate(inputs.sample_dims)}
+    out_index = tuple(index.values())
+    new_axes = {} if width is None else {len(index): width}
+    fresh = count(len(index) + 1)  # feature dims of two variables are not one index
+    arguments: list[Any] = []
+    for array in inputs.arrays:
+        whole = {dim: -1 for dim in array.dims if dim not in index}
+        data = array.chunk(whole).data if array.chunks is not None else array.data
+        axes = tuple(index[dim] if dim in index else next(fresh) for dim in array.dims)
+        arguments += [data, axes]
+    return da.blockwise(
+        inputs.assembly(function),
+        (*out_index, *new_axes),
+        *arguments,
+        new_axes=new_axes,
+        concatenate=None,  # feature dims are one chunk: joining them would only copy it
+        dtype=dtype,
+        meta=np.empty((0,) * (len(index) + len(new_axes)), dtype),
+        name=None,
+        token="cluster",
+    )
+
+
+def reduce(
+    layout: Layout,
+    function: Callable[[Block], T],
+    merge: Callable[[Sequence[T]], T],
+    *,
+    extra: Callable[[Layout], Mapping[str, xr.DataArray]] = lambda _: {},
+    whole: bool = False,
+) -> T:
+    """Return ``merge`` of ``function`` over all blocks of all scenes: one pass over the data.
+
+    Parameters
+    ----------
+    layout
+        Of the object.
+    function
+        What to compute of each block.
+    merge
+        Joins a few results; chunked data merge in a tree, in the order of the blocks.
+    extra
+        Gives further arrays over the sample dims of a scene, found in `Block.extra`.
+    whole
+        Take arrays in memory as one block, where cutting them would only cost a copy.
+    """
+    inputs = [inputs_of(scene, extra(scene)) for scene in layout.scenes]
+    of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
+    if any(scene.is_lazy for scene in layout.scenes):
+        with named_failures(layout):
+            return _dask_reduce(inputs, of_block, merge)
+    slabs = [
+        (each, where)
+        for scene, each in zip(layout.scenes, inputs, strict=True)
+        for where in ([(slice(None),) * len(scene.shape)] if whole else _slabs(scene.shape))
+    ]
+    return merge(map_threads(lambda slab: slab[0].assembly(of_block)(*_cut(*slab)), slabs))
+
+
+@dataclass(frozen=True, eq=False)
+class _ByParts:
+    """A function of a block, of which only a part's rows are in memory at a time."""
+
+    function: Callable[[Block], Any]
+    merge: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, block: Block) -> Any:
+        parts = [self.function(part) for part in block.parts()]
+        return parts[0] if len(parts) == 1 else self.merge(parts)
+
+
+SPLIT_EVERY = 8
+
+
+def _dask_reduce(
+    inputs: Sequence[Inputs], function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
+) -> T:
+    from dask.base import compute
+    from dask.delayed import delayed
+
+    boxed = _Boxed(function)
+    blocks = [_dask_blocks(each, boxed, width=None, dtype=np.dtype(object)) for each in inputs]
+    parts = [part for each in blocks for part in each.to_delayed().ravel()]
+    merge_task = delayed(_MergeBoxed(merge), pure=False)
+    while True:
+        parts = [merge_task(parts[i : i + SPLIT_EVERY]) for i in range(0, len(parts), SPLIT_EVERY)]
+        if len(parts) == 1:
+            result: T = _unbox(compute(parts[0])[0])
+            return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Boxed:
+    """Puts any result into an array of one object, as blocks of an array must be arrays."""
+
+    function: Callable[[Block], Any]
+
+    def __call__(self, block: Block) -> Array:
+        return _box(self.function(block), len(block.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _MergeBoxed:
+    merge: Callable[[Sequence[Any]], Any]
+
+    def __call__(self, boxes: Sequence[Array]) -> Array:
+        return _box(self.merge([_unbox(box) for box in boxes]), 1)
+
+
+def _box(result: Any, ndim: int) -> Array:
+    box = np.empty((1,) * ndim, object)
+    box.flat[0] = result
+    return box
+
+
+def _unbox(box: Array) -> Any:
+    return box.flat[0]
+
+
+# --------------------------------------------------------------------- rows back to the variables
+
+
+def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> xr.Dataset:
+    """Return rows of features as a Dataset over ``dim`` and the feature dims.
+
+    Parameters
+    ----------
+    features
+        One sample without values, as `Layout.features`.
+    rows : array of shape (n, n_features)
+    dim
+        Name of the rows' dim.
+    values : array of shape (n,)
+        Its coordinate.
+    """
+    out, start = {}, 0
+    for name, template in features.data_vars.items():
+        kept = ~np.isnan(flat_features(template, template.dims))
+        columns = rows[:, start : start + int(kept.sum())]
+        out[name] = _unpack_variable(template, _spread_columns(columns, kept), dim)
+        start += columns.shape[1]
+    return xr.Dataset(out, {**features.coords, dim: (dim, values)})
+
+
+def _spread_columns(columns: Array, kept: Array) -> Array:
+    """Return columns at their places among all cells, NaN at those that are no features."""
+    if kept.all():
+        return columns
+    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
+    whole[:, kept] = columns
+    return whole
+
+
+def _unpack_variable(template: xr.DataArray, columns: Array, dim: Hashable) -> xr.DataArray:
+    dims = canonical_dims(template.dims)
+    shape = tuple(template.sizes[each] for each in dims)
+    array = xr.DataArray(columns.reshape(len(columns), *shape), dims=(dim, *dims))
+    fallen = [each for each in dims if is_descending(template, each)]
+    array = array.isel({each: slice(None, None, -1) for each in fallen})
+    return array.transpose(dim, *template.dims).assign_attrs(template.attrs)

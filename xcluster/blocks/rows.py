@@ -1,0 +1,245 @@
+"""The rows that a fit sees: all complete ones, or a sample of them, and what became of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
+from xcluster.blocks.block import Block
+from xcluster.grid.hashing import canonical_positions, coordinate_keys, mix
+from xcluster.grid.layout import Layout
+
+Array = NDArray[Any]
+
+LARGEST_VALUE = 1e150
+
+SPARE = 8
+"""How many times more points than rows are looked at: enough where one in 8 is complete."""
+
+WIDE = 256
+SPARE_WIDE = 2
+"""The same for rows of many features, windows say, which fill the memory when put together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """How many grid points there were, and why some are no samples.
+
+    Parameters
+    ----------
+    points
+        All grid points.
+    outside
+        Those where the mask is False or the weight zero.
+    complete
+        Those inside with every feature a number.
+    missing, infinite : arrays of shape (n_variables,)
+        Points inside where a variable lacks a value, or has an infinite one.
+    """
+
+    points: int
+    outside: int
+    complete: int
+    missing: Array
+    infinite: Array
+
+    @property
+    def incomplete(self) -> int:
+        """Points inside that lack a feature."""
+        return self.points - self.outside - self.complete
+
+    @staticmethod
+    def of(block: Block, complete: Array, starts: Array) -> Tally:
+        """Count one block, whose variables start at the columns ``starts``."""
+        inside = block.inside
+        missing = infinite = np.zeros(len(starts), np.int64)
+        if complete.sum() < inside.sum():
+            X = block.rows(inside & ~complete)
+            missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
+            infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
+        outside = int(len(inside) - inside.sum())
+        return Tally(len(inside), outside, int(complete.sum()), missing, infinite)
+
+    @staticmethod
+    def merge(tallies: Sequence[Tally]) -> Tally:
+        """Add the counts of several blocks."""
+        return Tally(
+            sum(each.points for each in tallies),
+            sum(each.outside for each in tallies),
+            sum(each.complete for each in tallies),
+            np.sum([each.missing for each in tallies], axis=0),
+            np.sum([each.infinite for each in tallies], axis=0),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Complete rows with their weights.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_features)
+    weight : array of shape (n,), optional
+    key : array of shape (n,), uint32
+        The canonical position of each row; where rows were sampled, the head of its hash.
+    tally
+        Of all grid points.
+    """
+
+    X: Array
+    weight: Array | None
+    key: Array
+    tally: Tally
+
+    def take(self, order: Array) -> Rows:
+        """Return the rows ``order``, of the same tally."""
+        weight = None if self.weight is None else self.weight[order]
+        return Rows(np.take(self.X, order, axis=0), weight, self.key[order], self.tally)
+
+
+def gather(layout: Layout) -> Rows:
+    """Return all complete rows, in the order of the user's array or of its chunks."""
+    read = partial(_read, n=None, limit=None, starts=_starts(layout))
+    rows = matrix.reduce(
+        layout, read, partial(_merge, n=None), extra=canonical_positions, whole=True
+    )
+    return checked(_short_keys(rows, 0), layout)
+
+
+def sample(layout: Layout, n: int) -> Rows:
+    """Return the ``n`` complete rows of the smallest keys (hashed coordinates).
+
+    A block sends only rows whose keys are among the smallest `SPARE` times ``n`` of all points
+    (`SPARE_WIDE` times where rows are long); its other rows are never put together. That is
+    enough, and one pass, unless nearly all points are incomplete; then more rows are read.
+    """
+    spare = SPARE if layout.n_features <= WIDE else SPARE_WIDE
+    share = spare * n / max(layout.n_pooled, 1)
+    while True:
+        read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout))
+        rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys)
+        complete = rows.tally.complete
+        if share >= 1 or len(rows.key) >= min(n, complete):
+            return checked(_short_keys(rows, 32), layout)
+        share = spare * max(share, n / complete)
+
+
+def _limit(share: float) -> np.uint64:
+    """Return the key below which this share of all keys lies."""
+    return np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+
+
+def distinct(layout: Layout) -> Rows:
+    """Return each row that differs from all others once, weighted by how often it occurs.
+
+    For clusterers that take weights that is all rows, however many there are. Meant for data of
+    few different rows: memory holds them all.
+    """
+    read = partial(_read_distinct, starts=_starts(layout))
+    return checked(matrix.reduce(layout, read, _merge_distinct), layout)
+
+
+def _read_distinct(block: Block, *, starts: Array) -> Rows:
+    complete = block.complete
+    X = block.rows(complete)
+    weight = np.ones(len(X)) if block.weight is None else block.weight[complete]
+    return _once_each(X, weight, Tally.of(block, complete, starts))
+
+
+def _once_each(X: Array, weight: Array, tally: Tally) -> Rows:
+    rows, which = np.unique(X, axis=0, return_inverse=True)
+    total = np.bincount(which.ravel(), weight, minlength=len(rows))
+    return Rows(rows, total, np.arange(len(rows), dtype=np.uint32), tally)
+
+
+def _merge_distinct(parts: Sequence[Rows]) -> Rows:
+    rows, weights = [part.X for part in parts], [part.weight for part in parts]
+    weight = np.concatenate([each for each in weights if each is not None])
+    return _once_each(np.concatenate(rows), weight, Tally.merge([part.tally for part in parts]))
+
+
+def has_distinct(X: Array, k: int) -> bool:
+    """Whether at least ``k`` of the rows differ; the first few nearly always tell."""
+    return any(len(np.unique(some, axis=0)) >= k for some in (X[: 4 * k], X))
+
+
+def _short_keys(rows: Rows, shift: int) -> Rows:
+    """Return the rows with keys of 32 bits: all of a position, the head of a hash."""
+    return replace(rows, key=(rows.key >> shift).astype(np.uint32))
+
+
+def _starts(layout: Layout) -> Array:
+    sizes = [variable.size for variable in layout.variables.values()]
+    return np.cumsum([0, *sizes[:-1]])
+
+
+def _read(block: Block, *, n: int | None, limit: np.uint64 | None, starts: Array) -> Rows:
+    complete = block.complete
+    tally = Tally.of(block, complete, starts)
+    key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()
+    if n is None or limit is None:
+        weight = None if block.weight is None else block.weight[complete]
+        return Rows(block.rows(complete), weight, key[complete], tally)
+    key = mix(key)
+    chosen = np.flatnonzero(complete & (key <= limit))
+    if len(chosen) > n:
+        chosen = chosen[np.argpartition(key[chosen], n - 1)[:n]]
+    weight = None if block.weight is None else block.weight[chosen]
+    return Rows(block.rows(chosen), weight, key[chosen], tally)
+
+
+def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    weighted = parts[0].weight is not None
+    merged = Rows(
+        np.concatenate([part.X for part in parts]),
+        np.concatenate([part.weight for part in parts]) if weighted else None,
+        np.concatenate([part.key for part in parts]),
+        Tally.merge([part.tally for part in parts]),
+    )
+    if n is None or len(merged.key) <= n:
+        return merged
+    return merged.take(np.argpartition(merged.key, n - 1)[:n])
+
+
+def checked(rows: Rows, layout: Layout) -> Rows:
+    """Return ``rows``; refuse infinities, and nothing at all."""
+    tally, names = rows.tally, list(layout.variables)
+    if tally.infinite.any():
+        name = names[int(tally.infinite.argmax())]
+        rule = f"holds infinite values at {tally.infinite.max():,} of {tally.points:,} points"
+        raise BadValueError("vars", name, rule, "mask them: ds.where(np.isfinite(ds))")
+    if tally.points == tally.outside:
+        rule = f"leaves none of the {tally.points:,} points"
+        name = "weights" if layout.mask is None else "where"
+        value = "all 0" if layout.mask is None else "mask"
+        raise BadValueError(name, value, rule, "check the mask and the weights")
+    if not tally.complete:
+        raise _nothing_complete(tally, names)
+    _check_range(rows.X, names)
+    return rows
+
+
+def _check_range(X: Array, names: Sequence[Hashable]) -> None:
+    """Refuse values whose squares overflow: distances between them would be infinite."""
+    if X.dtype == np.float64 and max(X.max(), -X.min()) > LARGEST_VALUE:
+        rule = f"hold values beyond {LARGEST_VALUE:g}, whose squares overflow"
+        raise BadValueError("vars", list(names), rule, "divide them by a constant first")
+
+
+def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> BadValueError:
+    worst = int(tally.missing.argmax())
+    rule = (
+        f"all {tally.incomplete:,} samples are incomplete; {names[worst]!r} lacks values in "
+        f"{tally.missing[worst]:,} of them"
+    )
+    remedy = "leave that variable out, narrow between=, or fill gaps with missing='interpolate'"
+    return BadValueError("vars", list(names), rule, remedy)

@@ -1,0 +1,112 @@
+"""Rows in, labels out: what travels to every block when a result is drawn, saved or predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.chain.reduction import Chain, finite_rows
+from xcluster.fit.labels import Partition
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Assign:
+    """Labels, memberships and distances of rows under a fitted chain.
+
+    Parameters
+    ----------
+    chain
+        The fitted steps.
+    clusterer
+        With ``predict``, and ``predict_proba`` where it is soft.
+    partition
+        What its numbers mean.
+    centers : array of shape (n_raw, n_components)
+        In the reduced space.
+    """
+
+    chain: Chain
+    clusterer: Any
+    partition: Partition
+    centers: Array
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether the clusterer gives memberships."""
+        return hasattr(self.clusterer, "predict_proba")
+
+    @property
+    def inverts(self) -> bool:
+        """Whether centres come back in data units by the steps' own inverses."""
+        return self.chain.inverse(self.centers) is not None
+
+    def labels(self, X: Array) -> Array:
+        """Return the label of each row, shape (n,)."""
+        return self._reduced(X, self._labels, None)
+
+    def memberships(self, X: Array) -> Array:
+        """Return the membership of each row in each label, shape (n, n_labels)."""
+        return self._reduced(X, self._memberships, self.partition.n_labels)
+
+    def both(self, X: Array) -> Array:
+        """Return label and memberships of each row, shape (n, 1 + n_labels)."""
+        return self._reduced(X, self._both, 1 + self.partition.n_labels)
+
+    def distances(self, X: Array) -> Array:
+        """Return the distance of each row to the nearest centre of each label."""
+        return self._reduced(X, self._distances, self.partition.n_labels)
+
+    def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
+        """Apply ``function`` in the reduced space; a row that a step refuses has no data."""
+        Z = self._in_its_precision(self.chain(X))
+        finite = finite_rows(Z) if self.chain.steps else np.ones(len(Z), bool)
+        if finite.all():
+            return function(Z)
+        tail = () if width is None else (width,)
+        out = np.full((len(Z), *tail), np.nan, np.float32)
+        if finite.any():
+            out[finite] = function(Z[finite])
+        return out
+
+    def _in_its_precision(self, Z: Array) -> Array:
+        """Return rows as the clusterer takes them: scikit-learn's compiled code takes one kind."""
+        theirs = type(self.clusterer).__module__.startswith("sklearn.")
+        centers = getattr(self.clusterer, "cluster_centers_", None) if theirs else None
+        return Z if centers is None else Z.astype(centers.dtype, copy=False)
+
+    def _labels(self, Z: Array) -> Array:
+        if self.partition.floor is not None:
+            return np.asarray(self._both(Z)[:, 0])
+        return self.partition(self.clusterer.predict(Z))
+
+    def _memberships(self, Z: Array) -> Array:
+        return self.partition.memberships(np.asarray(self.clusterer.predict_proba(Z)))
+
+    def _both(self, Z: Array) -> Array:
+        raw = np.asarray(self.clusterer.predict_proba(Z))
+        memberships = self.partition.memberships(raw)
+        # The likeliest of the clusterer's own numbers, as its predict() takes it, so that a label
+        # does not change where labels were merged.
+        labels = self.partition(raw.argmax(axis=1))
+        labels = self.partition.classify(labels, memberships)
+        return np.concatenate([labels[:, None], memberships], axis=1)
+
+    def _distances(self, Z: Array) -> Array:
+        if hasattr(self.clusterer, "transform"):
+            raw = np.asarray(self.clusterer.transform(Z))
+        elif len(self.centers):
+            from sklearn.metrics import pairwise_distances
+
+            raw = pairwise_distances(Z, self.centers.astype(Z.dtype))
+        else:
+            raw = np.empty((len(Z), 0), Z.dtype)
+        nearest = np.full((len(Z), self.partition.n_labels), np.inf, raw.dtype)
+        for number, label in enumerate(self.partition.codes):
+            np.minimum(nearest[:, label], raw[:, number], out=nearest[:, label])
+        return nearest

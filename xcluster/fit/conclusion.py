@@ -1,0 +1,188 @@
+"""From a fitted clusterer to a `Clustering`: the numbers of its labels, in canonical order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.api.clustering import Clustering
+from xcluster.base.checks import blamed, is_one_of, is_text, warn
+from xcluster.base.errors import BadTypeError, BadValueError, complaint
+from xcluster.blocks import matrix
+from xcluster.chain import question
+from xcluster.chain.latent import latent_dims
+from xcluster.chain.reduction import Reduction
+from xcluster.fit import fitting
+from xcluster.fit.assign import Assign
+from xcluster.fit.labels import Partition, canonical_order
+from xcluster.fit.methods import Method, Options
+from xcluster.fit.record import Record
+from xcluster.grid.layout import LABEL, Layout
+from xcluster.grid.neighbours import rows_on_grid
+
+if TYPE_CHECKING:
+    from xcluster.api.samples import Samples
+    from xcluster.fit.fitting import Prepared
+    from xcluster.fit.selection import Sweep
+
+Array = NDArray[Any]
+
+
+def conclude(
+    samples: Samples,
+    reduction: Reduction,
+    method: Method,
+    estimator: Any,
+    record: Record,
+    options: Options,
+    sweep: Sweep | None = None,
+    prepared: Prepared | None = None,
+) -> Clustering:
+    """Return the result with its labels numbered; the fitted rows are forgotten."""
+    centers = fitting.reduced_centers(estimator)
+    if centers is None:
+        assert prepared is not None, "only clusterers with centres are swept"
+        centers = fitting.mean_rows(prepared, estimator, len(record.counts))
+    partition = numbered(record, centers, reduction, method, options.order)
+    rows = None
+    key = prepared.key if prepared is not None else None if sweep is None else sweep.key
+    if method.neighbours is not None and key is not None:
+        rows = rows_on_grid(reduction.layout, key)
+        estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
+    fitting.forget_rows(estimator)
+    record = replace(record, notes=(*record.notes, *notes(estimator)))
+    if not len(centers):
+        warn(nothing_found(method, estimator))
+    answer: Clustering = question.answer(
+        samples,
+        Clustering(
+            method=method.name,
+            sampler=samples.sampler,
+            template=reduction.layout.features,
+            assign=Assign(reduction.chain, estimator, partition, centers),
+            record=record,
+            samples=samples,
+            sweep=sweep,
+            attrs=check_attrs(options.attrs),
+            rows=rows,
+            climatology=getattr(samples, "climatology", None),
+        ),
+    )
+    return answer
+
+
+OF_THE_KNEE = " has no knee for k = "
+"""In the note why a sweep chose its k, which is no matter of a tree cut elsewhere."""
+
+
+def recut(clustering: Clustering, k: int | None, height: float | None) -> Clustering:
+    """Return the clustering with its tree cut elsewhere, labels numbered by size."""
+    estimator = clustering.assign.clusterer.recut(k, height=height)
+    counts = np.bincount(estimator.leaf_labels_, estimator.leaf_weights_)
+    centers = estimator.cluster_centers_
+    fitting.forget_rows(estimator)
+    partition = Partition(canonical_order(counts, centers))
+    kept = tuple(note for note in clustering.record.notes if OF_THE_KNEE not in note)
+    record = replace(clustering.record, counts=tuple(float(each) for each in counts), notes=kept)
+    assign = replace(clustering.assign, clusterer=estimator, partition=partition, centers=centers)
+    return replace(clustering, assign=assign, record=record, sweep=None, means=None, stored=None)
+
+
+DENSER = {"eps": "raise", "min_cluster_size": "lower", "min_samples": "lower"}
+"""What makes more of the samples dense."""
+
+
+def nothing_found(method: Method, estimator: Any) -> str:
+    """Say that every sample is noise, and what would change that."""
+    parameters = estimator.get_params(deep=False)
+    given = {name: parameters[name] for name in DENSER if parameters.get(name) is not None}
+    remedies = [f"{DENSER[name]} {name}={value}" for name, value in given.items()]
+    remedy = " or ".join(remedies) or "cluster with other parameters"
+    return complaint("method", method.name, "found no group: every sample is noise", remedy)
+
+
+def notes(estimator: Any) -> list[str]:
+    """Return what a reader of the result should know of its clusterer."""
+    said = []
+    if getattr(estimator, "n_micro_", None) is not None:
+        said.append(f"the tree stands on {estimator.n_micro_:,} micro-clusters")
+    if hasattr(estimator, "quantization_error_"):
+        said.append(f"quantisation error {estimator.quantization_error_:.4g}")
+        said.append(f"topographic error {estimator.topographic_error_:.3f}")
+    pairs = getattr(estimator, "coincident_", ())
+    if len(pairs):
+        said.append(f"coincident centres: {', '.join(f'{a} and {b}' for a, b in pairs)}")
+    return said
+
+
+def check_options(layout: Layout, method: Method, options: Options) -> None:
+    """Refuse what would otherwise be found out after the fit."""
+    check_attrs(options.attrs)
+    order, names = options.order, layout.variables
+    if order is None or is_text(order, "size"):
+        return
+    if not method.reorders:
+        rule = f"labels of {method.name}() are node numbers and keep their order"
+        raise BadValueError("order", order, rule, "leave it out, or merge_nodes(k)")
+    if not (is_text(order, "center") or callable(order) or is_one_of(order, names)):
+        rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
+        raise BadValueError("order", order, rule, "pass order='size'")
+
+
+def numbered(
+    record: Record, centers: Array, reduction: Reduction, method: Method, order: Any
+) -> Partition:
+    """Return the partition with labels in the order that the user asked for."""
+    if not method.reorders:
+        return Partition(np.arange(len(centers)))
+    if order is None:
+        order = "center" if latent_dims(reduction.chain) == 1 else "size"
+    values = None if is_text(order, "size") else order_values(order, centers, reduction)
+    codes = canonical_order(np.asarray(record.counts), centers, values)
+    # DBSCAN predicts noise far from all that it saw, even where it saw none.
+    has_noise = record.unclassified > 0 or method.name == "dbscan"
+    return Partition(codes, ordered=values is not None, has_noise=has_noise)
+
+
+def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
+    """Return the value that each of the clusterer's numbers is ordered by."""
+    if is_text(order, "center"):
+        return np.asarray(centers.mean(axis=1))
+    rows = reduction.chain.inverse(centers)
+    if rows is None:
+        rule = "needs centres in data units, and a step of this chain has no inverse"
+        raise BadValueError("order", order, rule, "pass order='size'")
+    found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
+    with blamed("order", order, "let it take a Dataset of centres over 'label'"):
+        values = order(found) if callable(order) else found[order].mean(_others(found[order]))
+    rule = f"must give one number for each of the {len(rows)} labels"
+    try:
+        values = np.asarray(values, float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape != (len(rows),):
+        raise BadValueError("order", order, rule, "reduce the other dims in it")
+    return np.asarray(values)
+
+
+def _others(array: xr.DataArray) -> list[Any]:
+    return [dim for dim in array.dims if dim != LABEL]
+
+
+def check_attrs(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the user's attributes; refuse what no file can hold."""
+    if not isinstance(attrs, Mapping | None):
+        rule = "must be a mapping of names to values"
+        raise BadTypeError("attrs", attrs, rule, "pass attrs={'tag': ...}")
+    kept = dict(attrs or {})
+    for name, value in kept.items():
+        fits = isinstance(value, str | int | float | np.ndarray | list)
+        if not isinstance(name, str) or not fits or isinstance(value, bool):
+            rule = f"holds {name!r}: {value!r}, and files take text, numbers and lists of them"
+            raise BadTypeError("attrs", name, rule, "turn it into text")
+    return kept

@@ -1,0 +1,201 @@
+"""The criteria of a sweep: what each measures, and how it chooses k."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster import scores
+from xcluster.scores.knee import knee
+
+if TYPE_CHECKING:
+    from xcluster.fit.methods import Method, Options
+
+Array = NDArray[Any]
+Better = Literal["knee", "low", "high", "gap"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One fitted clusterer with its rows, and what several criteria ask of them.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_components)
+    weight : array of shape (n,), optional
+    estimator
+        Fitted to them.
+    labels : array of shape (n,)
+        The clusterer's own numbers.
+    centers : array of shape (n_raw, n_components)
+    """
+
+    X: Array
+    weight: Array | None
+    estimator: Any
+    labels: Array
+    centers: Array
+
+    @property
+    def total(self) -> float:
+        """Weight of all rows."""
+        return float(len(self.X) if self.weight is None else self.weight.sum())
+
+    @property
+    def several(self) -> bool:
+        """Whether there are two labels or more, which most scores need."""
+        return bool((self.labels != self.labels[0]).any())
+
+    @cached_property
+    def memberships(self) -> Array:
+        """Memberships (n, n_raw) of a soft method."""
+        return np.asarray(self.estimator.predict_proba(self.X))
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """One curve over k.
+
+    Parameters
+    ----------
+    measure
+        Its value for one fit; None where it is measured for all fits together.
+    better
+        Whether its knee, lowest or highest value chooses, or the rule of the gap; None where it
+        chooses nothing.
+    long_name : str
+    needs : str, optional
+        The method that an estimator must have.
+    pairs : bool, default False
+        Whether it compares labels, so that a single one has no value.
+    refits : bool, default False
+        Whether other rows are fitted, which have no neighbours on the grid.
+    euclidean : bool, default False
+        Whether it means something in Euclidean distance only.
+    """
+
+    measure: Callable[[Fit], float] | None
+    better: Better | None
+    long_name: str
+    needs: str | None = None
+    pairs: bool = False
+    refits: bool = False
+    euclidean: bool = False
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """Attributes of the curve."""
+        rule = {} if self.better is None else {"better": self.better}
+        return {"long_name": self.long_name, **rule}
+
+    def suits(self, method: Method) -> bool:
+        """Whether a method can give it."""
+        estimator = method.estimator
+        return (
+            (self.needs is None or hasattr(estimator, self.needs))
+            and not (self.refits and method.neighbours is not None)
+            and not (self.euclidean and getattr(estimator, "metric", "euclidean") != "euclidean")
+        )
+
+    def choose(self, table: xr.Dataset, name: str, options: Options) -> int | None:
+        """Return the k that the curve chooses; None without a knee."""
+        ks, values = table["k"].values, table[name].values
+        if self.better == "gap":
+            return scores.GapStatistic(ks, values, table["gap_error"].values).best
+        if self.better == "knee":
+            return knee(ks, values, smooth=options.smooth, interp_method=options.interp_method)
+        if not np.isfinite(values).any():
+            return None
+        best = np.nanargmin(values) if self.better == "low" else np.nanargmax(values)
+        return int(ks[best])
+
+
+def _inertia(fit: Fit) -> float:
+    # Of the estimator where it has one: under a warped metric only it knows the distances.
+    if hasattr(fit.estimator, "inertia_"):
+        return float(fit.estimator.inertia_)
+    return scores.inertia(fit.X, fit.labels, fit.weight, centers=fit.centers)
+
+
+def _distortion(fit: Fit) -> float:
+    return _inertia(fit) / fit.total
+
+
+def _simplified_silhouette(fit: Fit) -> float:
+    return scores.simplified_silhouette_score(fit.X, fit.labels, fit.centers, fit.weight)
+
+
+def _calinski_harabasz(fit: Fit) -> float:
+    return scores.calinski_harabasz(fit.X, fit.labels, fit.weight)
+
+
+def _davies_bouldin(fit: Fit) -> float:
+    return scores.davies_bouldin(fit.X, fit.labels, fit.weight)
+
+
+def _entropy(fit: Fit) -> float:
+    return scores.cluster_entropy(fit.X, fit.labels, sample_weight=fit.weight).value
+
+
+def _information_criterion(name: str) -> Callable[[Fit], float]:
+    def measure(fit: Fit) -> float:
+        return float(getattr(fit.estimator, name)(fit.X, fit.weight))
+
+    return measure
+
+
+def _partition_coefficient(fit: Fit) -> float:
+    return scores.partition_coefficient(fit.memberships, fit.weight)
+
+
+def _xie_beni(fit: Fit) -> float:
+    return scores.xie_beni(
+        fit.X, fit.memberships, fit.centers, getattr(fit.estimator, "m", 2.0), fit.weight
+    )
+
+
+CRITERIA: dict[str, Criterion] = {
+    "inertia": Criterion(_inertia, "knee", "within-label sum of squares"),
+    "distortion": Criterion(_distortion, "knee", "mean squared distance to the centre"),
+    "silhouette": Criterion(None, "high", "silhouette", pairs=True),
+    "simplified_silhouette": Criterion(
+        _simplified_silhouette, "high", "simplified silhouette", pairs=True
+    ),
+    "calinski_harabasz": Criterion(
+        _calinski_harabasz, "high", "Calinski-Harabasz score", pairs=True
+    ),
+    "davies_bouldin": Criterion(_davies_bouldin, "low", "Davies-Bouldin score", pairs=True),
+    "entropy": Criterion(_entropy, "knee", "cluster entropy"),
+    "gap": Criterion(None, "gap", "gap statistic", refits=True, euclidean=True),
+    "gap_error": Criterion(
+        None, None, "standard error of the gap statistic", refits=True, euclidean=True
+    ),
+    "bic": Criterion(_information_criterion("bic"), "low", "BIC", needs="bic"),
+    "aic": Criterion(_information_criterion("aic"), "low", "AIC", needs="aic"),
+    "icl": Criterion(_information_criterion("icl"), "low", "ICL", needs="icl"),
+    "partition_coefficient": Criterion(
+        _partition_coefficient, "high", "partition coefficient", needs="predict_proba", pairs=True
+    ),
+    "xie_beni": Criterion(_xie_beni, "low", "Xie-Beni index", needs="predict_proba", pairs=True),
+    "stability": Criterion(None, "high", "agreement of refits", pairs=True, refits=True),
+}
+
+
+def available(method: Method) -> tuple[str, ...]:
+    """Return the names of the criteria that a method can give."""
+    return tuple(name for name, criterion in CRITERIA.items() if criterion.suits(method))
+
+
+def measure(names: Sequence[str], fit: Fit) -> dict[str, float]:
+    """Return the value of each criterion that one fit gives; NaN where a single label has none."""
+    return {
+        name: float("nan") if CRITERIA[name].pairs and not fit.several else of_fit(fit)
+        for name in names
+        if (of_fit := CRITERIA[name].measure) is not None
+    }

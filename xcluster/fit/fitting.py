@@ -1,0 +1,345 @@
+"""From samples to a fitted result: rows, then steps, then the clusterer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from xcluster.algorithms.parts.ordering import data_order
+from xcluster.base.checks import as_typed, blamed, check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.base.streaming import BlockFunction, Statistics, iterate
+from xcluster.blocks import matrix, rows
+from xcluster.blocks.block import Block
+from xcluster.chain.question import layout_of
+from xcluster.chain.reduction import Chain, Reduction, finite_rows
+from xcluster.chain.steps import resolve
+from xcluster.fit.methods import Method, Options
+from xcluster.fit.record import Record
+from xcluster.grid.layout import Layout
+
+if TYPE_CHECKING:
+    from xcluster.api.choices import Choices
+
+Array = NDArray[Any]
+
+ALL_POINTS = 1_000_000
+ALL_VALUES = 150_000_000
+SAMPLE_ROWS = 100_000
+SAMPLE_VALUES = 25_000_000
+
+OBJECTIVES = {"inertia_": 1, "objective_": 1, "quantization_error_": 1, "lower_bound_": -1}
+"""Attributes that hold what a fit minimises (1) or maximises (-1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Rows in the space that is clustered, ready for any number of clusterers.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_components)
+    weight : array of shape (n,), optional
+    reduction
+        The fitted steps.
+    record
+        What the fit saw.
+    key : array of shape (n,)
+        The canonical position of each row, where all were gathered.
+    blocks
+        All rows, where the fit streams.
+    """
+
+    X: Array
+    weight: Array | None
+    reduction: Reduction
+    record: Record
+    key: Array
+    blocks: LayoutBlocks | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayoutBlocks:
+    """All rows of a layout behind some fitted steps; each ``reduce`` is one pass over the data.
+
+    Weights are given in units of ``unit``.
+    """
+
+    layout: Layout
+    chain: Chain
+    unit: float = 1.0
+
+    def reduce(self, function: BlockFunction) -> Statistics:
+        """Return the merged statistics of every block."""
+        of_block = _OfBlock(self.chain, function, self.unit)
+        merged = matrix.reduce(self.layout, of_block, _merge_present)
+        if merged is None:
+            raise BadValueError("fit_on", "all", "no block holds a row", "check the mask")
+        return merged
+
+
+@dataclass(frozen=True, eq=False)
+class _OfBlock:
+    chain: Chain
+    function: BlockFunction
+    unit: float
+
+    def __call__(self, block: Block) -> Statistics | None:
+        complete = block.complete
+        if not complete.any():
+            return None
+        weight = None if block.weight is None else block.weight[complete] / self.unit
+        Z = self.chain(block.rows(complete))
+        finite = finite_rows(Z)
+        if not finite.all():
+            Z, weight = Z[finite], None if weight is None else weight[finite]
+        return self.function(Z, weight)
+
+
+def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
+    present = [part for part in parts if part is not None]
+    return Statistics.merge(present) if present else None
+
+
+# ------------------------------------------------------------------------------ rows and steps
+
+
+def prepare(samples: Choices, options: Options, k: int = 1) -> Prepared:
+    """Read the rows, and fit the steps to them.
+
+    Where a sample holds fewer than ``k`` different rows, all that there are stand in for it.
+    """
+    layout = layout_of(samples)
+    wanted, streams = plan(layout, options.fit_on)
+    found = draw(layout, wanted)
+    n_fitted = len(found.X)
+    if n_fitted < found.tally.complete and not rows.has_distinct(found.X, k):
+        found, streams = rows.distinct(layout), False
+        n_fitted = found.tally.complete
+    fit_on = _fit_on_text(n_fitted, found.tally, streams)
+    seed = samples.random_state if options.random_state is None else options.random_state
+    record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
+    found, unit = ordered(found, n_fitted)
+    return _fit_steps(samples, found, record, unit if streams else None, options.progress)
+
+
+def draw(layout: Layout, wanted: int | None) -> rows.Rows:
+    """Return a sample of ``wanted`` complete rows, or all."""
+    return rows.gather(layout) if wanted is None else rows.sample(layout, wanted)
+
+
+def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
+    """Return rows that stand for ``n`` samples in the order of the data, and their mean weight.
+
+    Their weights are divided by it: sums stay near counts, whatever the unit of the weights.
+    """
+    order = data_order(found.X, found.key)
+    # Keys in their own place: beside two copies of the rows, one more array is the peak of a fit.
+    found.key[:] = found.key[order]
+    X = np.take(found.X, order, axis=0)
+    if found.weight is None:
+        return replace(found, X=X), 1.0
+    unit = float(found.weight.sum()) / n
+    if not unit > 0:
+        rule = "add up to 0 over the complete samples"
+        raise BadValueError("weights", unit, rule, "give some samples a weight above 0")
+    return replace(found, X=X, weight=found.weight[order] / unit), unit
+
+
+def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
+    """Return how many rows to sample (None: all), and whether to stream; from the shape alone."""
+    n = layout.n_pooled
+    small = n <= ALL_POINTS and n * layout.n_features <= ALL_VALUES
+    enough = max(min(SAMPLE_ROWS, SAMPLE_VALUES // layout.n_features), 1)
+    if isinstance(fit_on, str):
+        if fit_on not in ("auto", "all"):
+            rule = "must be 'auto', 'all' or a number of rows"
+            raise BadValueError("fit_on", fit_on, rule, "pass fit_on='auto'")
+        return (None if small else enough), fit_on == "all" and not small
+    wanted = check_integer("fit_on", fit_on, minimum=1)
+    return (None if wanted >= n else wanted), False
+
+
+def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
+    if streams:
+        return "all rows, streamed"
+    return "all rows" if n_fitted == tally.complete else "a sample"
+
+
+def _fit_steps(
+    samples: Choices, found: rows.Rows, record: Record, unit: float | None, progress: bool
+) -> Prepared:
+    """Fit the steps; over all blocks, with weights in this unit, where the fit streams."""
+    layout = layout_of(samples)
+    X, weight = found.X, found.weight
+    chain, unweighted, sampled = Chain(), [], []
+    for step in resolve(samples.steps, layout):
+        transformer = step.build(X.shape[1], layout)
+        if step.name == "vae":  # trains for long enough to be watched
+            transformer.set_params(progress=progress)
+        with as_typed({} if step.name == "then" else {"n_components": "n"}):
+            takes_weight = fit_estimator(transformer, X, weight)
+        if not takes_weight:
+            unweighted.append(str(step))
+        if unit is not None and not _refine_step(transformer, LayoutBlocks(layout, chain, unit)):
+            sampled.append(str(step))
+        X = np.asarray(transformer.transform(X))
+        chain = Chain((*chain.steps, (_unique(step.name, chain), transformer)))
+    record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
+    blocks = None if unit is None else LayoutBlocks(layout, chain, unit)
+    return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
+
+
+def _unique(name: str, chain: Chain) -> str:
+    """Return a name that no step of the chain has yet, as a Pipeline wants."""
+    taken = {each for each, _ in chain.steps}
+    numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
+
+
+def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
+    """Fit, with weights where it takes them; return whether no weight was lost."""
+    takes = has_fit_parameter(estimator, "sample_weight")
+    keywords = {} if weight is None or not takes else {"sample_weight": weight}
+    remedy = f"check its parameters, and whether these {len(X):,} samples suit it"
+    with blamed("estimator", estimator, remedy):
+        estimator.fit(X, **keywords)
+    return bool(getattr(estimator, "uses_weight", True)) if keywords else weight is None
+
+
+def refit(unfitted: Any, X: Array, weight: Array | None) -> Callable[[Array], Array]:
+    """Return what predicts the labels of rows, from a fit to others."""
+    estimator = clone(unfitted)
+    fit_estimator(estimator, X, weight)
+    predict: Callable[[Array], Array] = estimator.predict
+    return predict
+
+
+def streams_blocks(estimator: Any) -> bool:
+    """Whether an estimator can be fitted block by block."""
+    return hasattr(estimator, "partial_statistics") and getattr(estimator, "streams", True)
+
+
+def _refine_step(transformer: Any, blocks: LayoutBlocks) -> bool:
+    """Fit a step to all rows in one pass; return whether it now knows them all."""
+    if not streams_blocks(transformer):
+        return bool(getattr(transformer, "is_stateless", False))
+    iterate(transformer, blocks, max_passes=1)
+    return True
+
+
+# ---------------------------------------------------------------------------------- clusterers
+
+
+def fit_clusterer(prepared: Prepared, estimator: Any, progress: bool) -> tuple[Any, Record]:
+    """Fit one clusterer to the rows, and refine it over all blocks where the fit streams."""
+    fit_estimator(estimator, prepared.X, prepared.weight)
+    record = count_labels(prepared, estimator)
+    if prepared.blocks is None:
+        return estimator, record
+    return refine_clusterer(prepared, estimator, record, progress)
+
+
+def refine_clusterer(
+    prepared: Prepared, estimator: Any, record: Record, progress: bool
+) -> tuple[Any, Record]:
+    """Go on from the sample's fit: one pass over all blocks an iteration."""
+    from xcluster.base.progress import bar
+
+    assert prepared.blocks is not None
+    forget_rows(estimator)
+    with bar(progress, "pass", total=None) as shown:
+
+        def after_pass(done: int) -> None:
+            shown.set_postfix(objective=f"{objective(estimator):.6g}")
+            shown.update()
+
+        passes = iterate(estimator, prepared.blocks, estimator.max_iter, after_pass)
+    counts = getattr(estimator, "counts_", None)
+    if counts is None:  # a mixture knows shares
+        counts = estimator.weights_ * estimator.weight_sum_
+    counts = tuple(float(each) for each in counts)
+    return estimator, replace(record, passes=passes, counts=counts, fitted=record.complete)
+
+
+def objective(estimator: Any) -> float:
+    """Return what a fit minimises, to compare fits of one k to one set of rows."""
+    for name, sign in OBJECTIVES.items():
+        if hasattr(estimator, name):
+            return sign * float(getattr(estimator, name))
+    return float("nan")
+
+
+def count_labels(prepared: Prepared, estimator: Any) -> Record:
+    """Return the record with the weight of the rows that each of the clusterer's numbers got."""
+    labels = row_labels(estimator, prepared.X)
+    n_raw = max(n_raw_labels(estimator), int(labels.max(initial=-1)) + 1)
+    known = labels >= 0
+    weight = None if prepared.weight is None else prepared.weight[known]
+    counts = np.bincount(labels[known], weight, minlength=n_raw)
+    return replace(
+        prepared.record,
+        counts=tuple(float(count) for count in counts),
+        unclassified=int(len(labels) - known.sum()),
+    )
+
+
+def mean_rows(prepared: Prepared, estimator: Any, n_raw: int) -> Array:
+    """Return the mean of the fitted rows of each of the clusterer's numbers."""
+    labels = row_labels(estimator, prepared.X)
+    means = np.full((n_raw, prepared.X.shape[1]), np.nan)
+    for number in range(n_raw):
+        mine = labels == number
+        if mine.any():
+            weight = None if prepared.weight is None else prepared.weight[mine]
+            means[number] = np.average(prepared.X[mine], axis=0, weights=weight)
+    return means
+
+
+def row_labels(estimator: Any, X: Array) -> Array:
+    """Return the clusterer's own numbers for the rows that it was fitted to."""
+    labels = getattr(estimator, "labels_", None)
+    found = estimator.predict(X) if labels is None or len(labels) != len(X) else labels
+    return np.asarray(found).astype(np.int64)
+
+
+def n_raw_labels(estimator: Any) -> int:
+    """Return how many numbers a fitted clusterer can give, where it has centres."""
+    centers = reduced_centers(estimator)
+    return 0 if centers is None else len(centers)
+
+
+def reduced_centers(estimator: Any) -> Array | None:
+    """Return the centres of a fitted clusterer in the reduced space, where it has them."""
+    for name in ("cluster_centers_", "means_"):
+        centers = getattr(estimator, name, None)
+        if centers is not None:
+            return np.asarray(centers)
+    return None
+
+
+def forget_rows(estimator: Any) -> None:
+    """Drop the labels of the fitted rows: a result predicts, and must not grow with its data."""
+    for name in ("labels_", "bmus_"):
+        if name in vars(estimator):
+            delattr(estimator, name)
+
+
+def check_fits(layout: Layout, method: Method, options: Options) -> None:
+    """Refuse what cannot be fitted before anything is read."""
+    _, streams = plan(layout, options.fit_on)
+    if streams and not streams_blocks(method.estimator):
+        rule = f"cannot stream {method.name}() over {layout.n_pooled:,} grid points"
+        remedy = "fit on a sample, fit_on=200_000, or by kmeans, gmm, som or fuzzy, which stream"
+        raise BadValueError("fit_on", options.fit_on, rule, remedy)
+    weighted = layout.weight is not None
+    if weighted and not has_fit_parameter(method.estimator, "sample_weight"):
+        rule = f"{method.name}() cannot take weights"
+        remedy = "use kmeans, gmm, som, hac (Ward) or fuzzy, or leave weights() out"
+        raise BadValueError("weights", "given", rule, remedy)

@@ -1,0 +1,82 @@
+"""The samples of a layout with the labels of some maps beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.chain.reduction import Chain, finite_rows
+from xcluster.fit import fitting
+from xcluster.grid.layout import Layout, Variable
+from xcluster.grid.neighbours import rows_on_grid
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSamples:
+    """Complete rows with a label in each of several maps.
+
+    Parameters
+    ----------
+    layout
+        Of the samples.
+    Z : array of shape (n, n_components)
+        In the space that was asked for.
+    labels : array of shape (n_maps, n)
+        Negative without a label.
+    weight : array of shape (n,), optional
+        Of mean 1.
+    key : array of shape (n,)
+        Canonical positions, where all rows were gathered.
+    """
+
+    layout: Layout
+    Z: Array
+    labels: Array
+    weight: Array | None
+    key: Array
+
+    def on_grid(self, values: Array) -> xr.DataArray:
+        """Return one value a row on the grid, NaN elsewhere; for rows that were all gathered."""
+        place = rows_on_grid(self.layout, self.key)
+        return place.copy(data=np.append(values, np.nan).astype(np.float32)[place.values])
+
+
+def read(
+    layout: Layout, maps: Sequence[xr.DataArray], chain: Chain, most: int | None = None
+) -> LabelledSamples:
+    """Return the rows that a fit to all would see, with their labels.
+
+    Parameters
+    ----------
+    layout
+        Of the samples.
+    maps
+        Label maps in the order of the grid; NaN counts as no label.
+    chain
+        Fitted steps; without any the rows stay as the data are.
+    most
+        Take a sample of so many where there are more grid points.
+    """
+    # As further variables they are read, masked and sampled like all others.
+    further: dict[Hashable, Variable] = {
+        f"labels {number}": Variable(each.reset_coords(drop=True).fillna(-1.0))
+        for number, each in enumerate(maps)
+    }
+    extended = replace(layout, variables={**layout.variables, **further})
+    wanted, _ = fitting.plan(layout, "auto" if most is None else most)
+    found = fitting.draw(extended, wanted)
+    found, _ = fitting.ordered(found, len(found.X))
+    X, labels = np.split(found.X, [found.X.shape[1] - len(maps)], axis=1)
+    Z = chain(np.ascontiguousarray(X))
+    kept = finite_rows(Z)
+    weight = None if found.weight is None else found.weight[kept]
+    return LabelledSamples(
+        layout, Z[kept], labels[kept].T.astype(np.int64), weight, found.key[kept]
+    )

@@ -1,0 +1,227 @@
+"""What each clusterer's method builds: an estimator, the name of its k, and how k is chosen."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from sklearn.base import clone
+
+from xcluster.base.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_seed,
+    did_you_mean,
+)
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.layout import Layout
+from xcluster.grid.neighbours import check_neighbours
+from xcluster.scores.knee import INTERPOLATIONS
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A clusterer that waits for its k.
+
+    Parameters
+    ----------
+    name
+        Of the method of `Samples`.
+    estimator
+        Not fitted; cloned for each fit.
+    parameter
+        The estimator's name for k; None where k is not chosen here.
+    criterion
+        What chooses k among candidates.
+    neighbours
+        4 or 8 where only neighbours on the grid may share a label.
+    reorders
+        Whether labels are renumbered; the nodes of a map are not.
+    """
+
+    name: str
+    estimator: Any
+    parameter: str | None = None
+    criterion: str | None = None
+    neighbours: int | None = None
+    reorders: bool = True
+
+    def build(self, k: int | None = None, **params: Any) -> Any:
+        """Return an unfitted estimator for ``k``; params that it lacks are left out."""
+        known = self.estimator.get_params(deep=False)
+        params = {name: value for name, value in params.items() if name in known}
+        if self.parameter is not None and k is not None:
+            params[self.parameter] = k
+        return clone(self.estimator).set_params(**params)
+
+    def with_params(self, params: Mapping[str, Any]) -> Method:
+        """Return the method with parameters of its estimator changed."""
+        return replace(self, estimator=clone(self.estimator).set_params(**params))
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keywords that all clusterers share; `xcluster.api.samples.Samples` describes them."""
+
+    fit_on: Any = "auto"
+    order: Any = None
+    attrs: Mapping[str, Any] | None = None
+    progress: bool = True
+    smooth: bool = False
+    interp_method: str = "interp1d"
+    random_state: int | None = None
+
+    def checked(self) -> Options:
+        """Return the same; refuse what can be told without the data."""
+        check_flag("progress", self.progress)
+        check_flag("smooth", self.smooth)
+        check_choice("interp_method", self.interp_method, INTERPOLATIONS)
+        if self.random_state is not None:
+            check_seed("random_state", self.random_state)
+        return self
+
+
+def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method, Options]:
+    """Return the method with its own keywords set, and the options among ``keywords``."""
+    shared = {field.name for field in fields(Options)}
+    own = set(method.estimator.get_params(deep=False)) - {method.parameter}
+    own = own if method.name != "fit" else set()
+    for name in keywords:
+        if name in ("n_clusters", "n_components"):
+            rule = "k is the name of the number of labels here"
+            raise BadTypeError(name, keywords[name], rule, f"use k={keywords[name]!r}")
+        if name not in shared | own:
+            rule = f"{method.name}() has no such keyword"
+            remedy = did_you_mean(name, sorted(shared | own))
+            raise BadTypeError(name, keywords[name], rule, remedy)
+    params = {name: _reusable(name, keywords[name]) for name in keywords if name in own}
+    if "n_init" in params:  # a sweep takes its own number, and would not find out
+        check_integer("n_init", params["n_init"], minimum=1)
+    options = Options(**{name: value for name, value in keywords.items() if name in shared})
+    return method.with_params(params), options.checked()
+
+
+def _reusable(parameter: str, value: Any) -> Any:
+    """Return a value; refuse what is spent after the first fit."""
+    if isinstance(value, Iterator):
+        rule = "can be read once only, and each fit needs it"
+        raise BadTypeError(parameter, value, rule, "pass a list or an array")
+    return value
+
+
+def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
+    """Return k-means under a metric."""
+    check_choice("metric", metric, ("euclidean", "dtw", "softdtw"))
+    if metric == "euclidean":
+        from xcluster.algorithms.kmeans import KMeans
+
+        return Method("kmeans", KMeans(), "n_clusters", "distortion")
+    from xcluster.algorithms.warping import WarpingKMeans
+
+    estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
+    return Method("kmeans", estimator, "n_clusters", "distortion")
+
+
+def _channels(layout: Layout) -> int:
+    """Return how many series each sample has, all of one length."""
+    sizes = {variable.size for variable in layout.variables.values()}
+    if len(sizes) > 1:
+        rule = f"needs variables of one length, and these have {sorted(sizes)} features"
+        raise BadValueError("metric", "dtw", rule, "choose variables with the same dim")
+    return len(layout.variables)
+
+
+def gmm(layout: Layout, covariance_type: str = "full") -> Method:
+    """Return a Gaussian mixture."""
+    from xcluster.algorithms.mixture import GaussianMixture
+
+    check_choice("covariance_type", covariance_type, ("full", "tied", "diag", "spherical"))
+    estimator = GaussianMixture(covariance_type=covariance_type, n_init=10)
+    return Method("gmm", estimator, "n_components", "bic")
+
+
+def wrapped(estimator: Any) -> Method:
+    """Return a method of the user's own estimator, as it is."""
+    takes_fit = callable(getattr(estimator, "fit", None))
+    labels = any(callable(getattr(estimator, name, None)) for name in ("predict", "fit_predict"))
+    if isinstance(estimator, type) or not (takes_fit and labels):
+        rule = "must be an object with fit, and predict or fit_predict"
+        remedy = "pass an instance, for example fit(SpectralClustering(4))"
+        raise BadTypeError("clusterer", estimator, rule, remedy)
+    if not callable(getattr(estimator, "predict", None)):
+        from xcluster.algorithms.inductive import Inductive
+
+        return Method("fit", Inductive(estimator))
+    return Method("fit", estimator)
+
+
+def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -> Method:
+    """Return hierarchical clustering, of grid neighbours alone where ``contiguous``."""
+    from xcluster.algorithms.hierarchical import Hierarchical
+
+    check_choice("linkage", linkage, ("ward", "average", "complete", "single"))
+    check_choice("contiguous", contiguous, (False, True, 4, 8))
+    neighbours = 4 if contiguous is True else contiguous or None
+    if neighbours is not None:
+        check_neighbours(layout)
+    estimator = Hierarchical(linkage=linkage)
+    return Method("hac", estimator, "n_clusters", "distortion", neighbours)
+
+
+def fuzzy(
+    layout: Layout, m: float = 2.0, kind: str = "probabilistic", shape: str = "spherical"
+) -> Method:
+    """Return fuzzy c-means."""
+    from xcluster.algorithms.fuzzy import FuzzyCMeans
+
+    check_number("m", m, above=1)
+    check_choice("kind", kind, ("probabilistic", "possibilistic"))
+    check_choice("shape", shape, ("spherical", "gustafson-kessel"))
+    return Method("fuzzy", FuzzyCMeans(m=m, kind=kind, shape=shape), "n_clusters", "distortion")
+
+
+def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "batch") -> Method:
+    """Return a self-organising map."""
+    from xcluster.algorithms.parts.som_grid import check_grid
+    from xcluster.algorithms.som import SOM
+
+    check_choice("training", training, ("batch", "online"))
+    grid = None if grid is None else check_grid(grid)
+    return Method("som", SOM(grid, training=training), reorders=False)
+
+
+def dbscan(layout: Layout, eps: float, min_samples: int) -> Method:
+    """Return DBSCAN."""
+    from xcluster.algorithms.density import DBSCAN
+
+    check_number("eps", eps, above=0)
+    check_integer("min_samples", min_samples, minimum=1)
+    return Method("dbscan", DBSCAN(eps, min_samples=min_samples))
+
+
+def hdbscan(layout: Layout, min_cluster_size: int) -> Method:
+    """Return HDBSCAN."""
+    from xcluster.algorithms.density import HDBSCAN
+
+    check_integer("min_cluster_size", min_cluster_size, minimum=2)
+    return Method("hdbscan", HDBSCAN(min_cluster_size))
+
+
+BY_NAME: dict[str, Callable[..., Method]] = {
+    "kmeans": kmeans,
+    "gmm": gmm,
+    "hac": hac,
+    "fuzzy": fuzzy,
+}
+
+
+def named(name: str, layout: Layout, keywords: Mapping[str, Any]) -> tuple[Method, dict[str, Any]]:
+    """Return the method called ``name``, and the keywords that it did not take."""
+    build = BY_NAME[check_choice("method", name, tuple(BY_NAME))]
+    own = set(inspect.signature(build).parameters) - {"layout"}
+    taken = {key: value for key, value in keywords.items() if key in own}
+    return build(layout, **taken), {k: v for k, v in keywords.items() if k not in own}

@@ -1,0 +1,60 @@
+"""How much of the data a reduction keeps: the R2 of what its inverse gives back."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.errors import BadValueError
+from xcluster.chain.reduction import Chain
+from xcluster.chain.steps import keeps_columns
+from xcluster.fit import labelled
+
+if TYPE_CHECKING:
+    from xcluster.chain.reduction import Reduction
+
+Array = NDArray[Any]
+
+
+def reconstruction(reduction: Reduction) -> xr.Dataset:
+    """Return the R2 of the reduced rows; see `xcluster.api.samples.Samples.reconstruction`."""
+    scaling, reducers = split(reduction.chain)
+    found = labelled.read(reduction.layout, [], scaling)
+    Z = found.Z.astype(np.float64)
+    given_back = reducers.inverse(reducers(found.Z))
+    if given_back is None:
+        names = [name for name, _ in reducers.steps]
+        rule = "a step has no inverse, so nothing can be reconstructed"
+        raise BadValueError("steps", names, rule, "reduce by pca, nmf or vae")
+    weight = np.ones(len(Z)) if found.weight is None else found.weight
+    missed = weight @ (Z - given_back) ** 2
+    spread = weight @ (Z - np.average(Z, axis=0, weights=weight)) ** 2
+    groups = reduction.layout.column_groups
+    by_variable = _r2(np.bincount(groups, missed), np.bincount(groups, spread))
+    attrs = {"long_name": "R² of the reconstruction", "units": "1"}
+    return xr.Dataset(
+        {
+            "total": ((), _r2(missed.sum(), spread.sum()), attrs),
+            "r2": ("variable", by_variable, attrs),
+        },
+        {"variable": [str(name) for name in reduction.layout.variables]},
+    )
+
+
+def split(chain: Chain) -> tuple[Chain, Chain]:
+    """Return the scalings that come first, and the reduction after them."""
+    scalings = tuple(takewhile(lambda step: keeps_columns(step[0]), chain.steps))
+    rest = chain.steps[len(scalings) :]
+    if not rest:
+        names = [name for name, _ in chain.steps]
+        rule = "reconstruction() needs a chain that reduces"
+        raise BadValueError("steps", names, rule, "add .pca(3), for example")
+    return Chain(scalings), Chain(rest)
+
+
+def _r2(missed: Array, spread: Array) -> Array:
+    return 1 - np.divide(missed, spread, out=np.full_like(spread, np.nan), where=spread > 0)

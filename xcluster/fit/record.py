@@ -1,0 +1,105 @@
+"""What a fit saw: counted once, kept with the result, saved with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xcluster.blocks.rows import Tally
+from xcluster.grid.layout import Layout
+
+
+@dataclass(frozen=True)
+class Record:
+    """How many samples there were, how many were fitted, and how.
+
+    Parameters
+    ----------
+    points : int
+        All grid points.
+    outside : int
+        Left out by the mask or a weight of zero.
+    incomplete : int
+        Left out because a feature is missing.
+    fitted : int
+        Rows that the fit saw.
+    fit_on : str
+        "all rows", "a sample" or "all rows, streamed".
+    missing : mapping
+        How many samples each variable lacks.
+    weighted : bool
+        Whether samples had weights.
+    unweighted, sampled : tuple of str
+        Steps that could not take weights, or could not be fitted to streamed rows.
+    passes : int
+        Over the data, for the clusterer's own iterations when streamed.
+    notes : tuple of str
+        Whatever else a reader of the result should know.
+    random_state : int
+        The seed.
+    counts : tuple of float
+        Weight of the fitted rows for each of the clusterer's own numbers; weights of rows in
+        memory are 1 on average.
+    unclassified : int
+        Fitted rows that the clusterer gave no label.
+    """
+
+    points: int
+    outside: int
+    incomplete: int
+    fitted: int
+    fit_on: str
+    missing: Mapping[str, int] = field(default_factory=dict)
+    weighted: bool = False
+    unweighted: tuple[str, ...] = ()
+    sampled: tuple[str, ...] = ()
+    passes: int = 0
+    notes: tuple[str, ...] = ()
+    random_state: int = 0
+    counts: tuple[float, ...] = ()
+    unclassified: int = 0
+
+    @property
+    def complete(self) -> int:
+        """Grid points that are samples."""
+        return self.points - self.outside - self.incomplete
+
+    @property
+    def noise(self) -> float:
+        """Weight of the fitted rows without a label: what ``counts`` lack of all rows."""
+        return max(self.fitted - sum(self.counts), 0.0) if self.unclassified else 0.0
+
+    @staticmethod
+    def of(tally: Tally, layout: Layout, fitted: int, fit_on: str, random_state: int) -> Record:
+        """Return the record of a fit that has read its rows."""
+        missing = {
+            str(name): int(count)
+            for name, count in zip(layout.variables, tally.missing, strict=True)
+            if count
+        }
+        return Record(
+            points=tally.points,
+            outside=tally.outside,
+            incomplete=tally.incomplete,
+            fitted=fitted,
+            fit_on=fit_on,
+            missing=missing,
+            weighted=layout.weight is not None,
+            notes=layout.notes,
+            random_state=random_state,
+        )
+
+    def sentences(self) -> list[str]:
+        """Say it in words, one sentence a fact."""
+        said = [f"{self.fitted:,} of {self.complete:,} samples fitted ({self.fit_on})"]
+        if self.outside:
+            said.append(f"{self.outside:,} of {self.points:,} grid points outside the mask")
+        if self.incomplete:
+            worst = max(self.missing, key=lambda name: self.missing[name], default=None)
+            blame = f", {worst!r} in {self.missing[worst]:,}" if worst else ""
+            said.append(f"{self.incomplete:,} grid points incomplete{blame}")
+        if self.unweighted:
+            said.append(f"fitted without weights: {', '.join(self.unweighted)}")
+        if self.sampled:
+            said.append(f"fitted on the sample only: {', '.join(self.sampled)}")
+        return [*said, *self.notes]

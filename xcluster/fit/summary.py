@@ -1,0 +1,186 @@
+"""Sums a label, gathered in one pass over the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.blocks import matrix
+from xcluster.blocks.block import Block
+from xcluster.chain.question import layout_of
+from xcluster.fit.assign import Assign
+from xcluster.fit.fitted import bound
+from xcluster.grid.layout import Layout
+
+if TYPE_CHECKING:
+    from xcluster.api.clustering import Clustering
+
+Array = NDArray[Any]
+
+# Rows of each sum: one a label, and the last for what is unclassified.
+Sums = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSums:
+    """Sums over the samples of each label, of one block.
+
+    Parameters
+    ----------
+    assign
+        Gives the labels.
+    features : bool
+        Also sum the features themselves, for group means.
+    """
+
+    assign: Assign
+    features: bool = False
+
+    def __call__(self, block: Block) -> Sums:
+        """Return the sums of one block."""
+        complete = block.complete
+        n_labels = self.assign.partition.n_labels
+        X = block.rows(complete)
+        labels, memberships = self._assigned(X)
+        if "labels" in block.extra:
+            labels = np.broadcast_to(block.extra["labels"], block.shape).ravel()[complete]
+        kept = np.isfinite(labels)
+        where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
+        sums = {"samples": np.bincount(where, minlength=n_labels + 1)}
+        if block.weight is not None:
+            sums["weight"] = _add(block.weight[complete][kept], where, n_labels)
+        if "area" in block.extra:
+            area = np.broadcast_to(block.extra["area"], block.shape).ravel()[complete][kept]
+            sums["area"] = _add(area, where, n_labels)
+        if memberships is not None:
+            own = np.take_along_axis(memberships[kept], np.minimum(where, n_labels - 1)[:, None], 1)
+            sums["membership"] = _add(own[:, 0], where, n_labels)
+        if self.features:
+            weight = None if block.weight is None else block.weight[complete][kept]
+            sums["features"] = _add_rows(X[kept], where, n_labels, weight)
+        return sums
+
+    def _assigned(self, X: Array) -> tuple[Array, Array | None]:
+        if not len(X):
+            return np.zeros(0, np.float32), None
+        if not self.assign.is_soft:
+            return self.assign.labels(X), None
+        both = self.assign.both(X)
+        return both[:, 0], both[:, 1:]
+
+
+def _add(values: Array, where: Array, n_labels: int) -> Array:
+    return np.bincount(where, values.astype(np.float64), minlength=n_labels + 1)
+
+
+def _add_rows(X: Array, where: Array, n_labels: int, weight: Array | None) -> Array:
+    total = np.zeros((n_labels + 1, X.shape[1]))
+    for label in np.unique(where):
+        rows = where == label
+        share = np.ones(rows.sum()) if weight is None else weight[rows]
+        total[label] = share @ X[rows].astype(np.float64)
+    return total
+
+
+def merge_sums(parts: Sequence[Sums]) -> Sums:
+    """Add the sums of several blocks; a block without samples may lack some."""
+    names = {name for part in parts for name in part}
+    return {name: np.sum([part[name] for part in parts if name in part], axis=0) for name in names}
+
+
+def label_sums(
+    layout: Layout,
+    assign: Assign,
+    *,
+    area: xr.DataArray | None = None,
+    labels: xr.DataArray | None = None,
+    features: bool = False,
+) -> Sums:
+    """Return the sums of all blocks: one pass over the data.
+
+    ``labels`` stand in for those of ``assign`` where these cannot be told from the features.
+    """
+    further = {"area": area, "labels": labels}
+    extra = {name: array for name, array in further.items() if array is not None}
+    return matrix.reduce(layout, LabelSums(assign, features), merge_sums, extra=lambda _: extra)
+
+
+# ----------------------------------------------------------------------------- back projection
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectionSums:
+    """Weighted sums of the features and their squares, of one block.
+
+    Parameters
+    ----------
+    assign
+        Gives labels and memberships.
+    floor : float or None
+        Samples count for their label where the membership exceeds it; None weighs every sample
+        by its membership in each label.
+    shift : array of shape (n_features,)
+        Near the mean, so that squares keep their digits.
+    """
+
+    assign: Assign
+    floor: float | None
+    shift: Array
+
+    def __call__(self, block: Block) -> Sums:
+        """Return the sums of one block."""
+        complete = block.complete
+        given = block.extra.get("labels")
+        labels = None if given is None else np.broadcast_to(given, block.shape).ravel()[complete]
+        X = block.rows(complete).astype(np.float64) - self.shift
+        shares = self._shares(block.rows(complete), labels)
+        if block.weight is not None:
+            shares = shares * block.weight[complete][:, None]
+        return {
+            "share": shares.sum(axis=0),
+            "square_share": np.square(shares).sum(axis=0),
+            "features": shares.T @ X,
+            "squares": shares.T @ np.square(X),
+        }
+
+    def _shares(self, X: Array, labels: Array | None) -> Array:
+        """Return how much each row counts for each label, shape (n, n_labels)."""
+        n_labels = self.assign.partition.n_labels
+        if not len(X):
+            return np.zeros((0, n_labels))
+        if self.floor is None:
+            return np.nan_to_num(self.assign.memberships(X).astype(np.float64))
+        labels = self.assign.labels(X) if labels is None else labels
+        shares = labels[:, None] == np.arange(n_labels)
+        if self.assign.is_soft:
+            shares &= self.assign.memberships(X) > self.floor
+        return np.asarray(shares, dtype=np.float64)
+
+
+def back_projection(
+    clustering: Clustering, floor: float | None, shift: Array
+) -> tuple[Array, Array]:
+    """Return means and standard errors of the original data, one row a label.
+
+    Sums are taken about ``shift`` of shape (n_features,); see `Clustering.back_projection`.
+    """
+    layout = layout_of(bound(clustering, "back_projection"))
+    labels = None if clustering.rows is None else clustering.labels
+    sums = matrix.reduce(
+        layout,
+        ProjectionSums(clustering.assign, floor, shift),
+        merge_sums,
+        extra=lambda _: {} if labels is None else {"labels": labels},
+    )
+    share = np.where(sums["share"] > 0, sums["share"], np.nan)[:, None]
+    mean = sums["features"] / share
+    variance = np.maximum(sums["squares"] / share - mean**2, 0)
+    effective = share[:, 0] ** 2 / np.where(sums["share"] > 0, sums["square_share"], np.nan)
+    # One sample has no spread to tell its error from.
+    freedom = np.where(effective > 1, effective - 1, np.nan)[:, None]
+    return mean + shift, np.sqrt(variance / freedom)

@@ -1,0 +1,1 @@
+"""Where samples and features lie in the user's arrays."""

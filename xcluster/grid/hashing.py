@@ -1,0 +1,77 @@
+"""Numbers that depend on where a sample lies, not on how its array is ordered or chunked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.grid.geography import find_axis
+from xcluster.grid.layout import Layout, canonical_dims
+
+Array = NDArray[Any]
+
+
+def coordinate_keys(layout: Layout) -> dict[str, xr.DataArray]:
+    """Return one hash a coordinate value for each sample dim; a sample's key mixes their sum."""
+    longitude = find_axis(layout.coords, "longitude")
+    keys = {}
+    for dim in layout.sample_dims:
+        values = _canonical_values(layout, dim, longitude)
+        name = f"{dim}{layout.scene}"  # so that scenes of one grid give different samples
+        keys[str(dim)] = xr.DataArray(mix(_hash(values) + _hash([name])[0]), dims=[dim])
+    return keys
+
+
+def canonical_positions(layout: Layout) -> dict[str, xr.DataArray]:
+    """Return one number a coordinate value; their sum numbers the samples.
+
+    Samples are counted with dims by name and rising coordinates, whatever the user's order.
+    """
+    longitude = find_axis(layout.coords, "longitude")
+    positions, stride = {}, 1
+    for dim in reversed(canonical_dims(layout.sample_dims)):
+        order = np.argsort(_canonical_values(layout, dim, longitude), kind="stable")
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        positions[str(dim)] = xr.DataArray(rank * stride, dims=[dim])
+        stride *= layout.sizes[dim]
+    return positions
+
+
+def mix(keys: Array) -> Array:
+    """Scramble 64-bit keys (the finaliser of SplitMix64), so that near ones become unrelated."""
+    keys = keys.astype(np.uint64)
+    keys ^= keys >> np.uint64(30)
+    keys *= np.uint64(0xBF58476D1CE4E5B9)
+    keys ^= keys >> np.uint64(27)
+    keys *= np.uint64(0x94D049BB133111EB)
+    keys ^= keys >> np.uint64(31)
+    return keys
+
+
+def _canonical_values(layout: Layout, dim: Hashable, longitude: xr.DataArray | None) -> Array:
+    """Return the index of ``dim``, longitudes modulo 360; positions where there is none."""
+    coord = layout.coords.get(dim)
+    if coord is None or coord.ndim != 1:
+        return np.arange(layout.sizes[dim])
+    values = coord.values
+    if longitude is not None and longitude.dims == (dim,) and values.dtype.kind == "f":
+        # Rounded, because 0.1-degree grids differ in the last digits once shifted by 360.
+        return np.round(values.astype(np.float64) % 360, 6) % 360
+    if values.dtype.kind in "fiu":
+        return values.astype(np.float64) + 0.0  # so that -0.0 hashes as 0.0
+    if values.dtype.kind in "mM":
+        return values
+    # One by one, as the entries of a MultiIndex are tuples.
+    return np.array([str(value) for value in values], object)
+
+
+def _hash(values: Any) -> Array:
+    array = np.asarray(values)
+    array = array.astype(object) if array.dtype.kind == "U" else array
+    return pd.util.hash_array(array).astype(np.uint64)

@@ -1,0 +1,262 @@
+"""How samples and features lie in the user's arrays: names, sizes and coordinates, no values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.grid.levels import Levels
+
+LABEL = "label"
+"""Name of the dim that results are given on."""
+
+COLUMN = "_column"
+"""Name of the dim of columns before it is the labels' or components'; no user's own."""
+
+COORDINATE_TOLERANCE = 1e-6
+"""How far feature coordinates of other data may differ from the fitted ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """The features that one variable brings.
+
+    Parameters
+    ----------
+    array
+        Its values, over some of the sample dims and all of ``feature_dims``.
+    feature_dims
+        In the user's order; empty for a single feature.
+    levels
+        How each sample is filled and resampled along its only feature dim, if it is.
+    cells
+        Which features exist at all, where that is not all of them (land in a field of the sea).
+    """
+
+    array: xr.DataArray
+    feature_dims: tuple[Hashable, ...] = ()
+    levels: Levels | None = None
+    cells: Cells | None = None
+
+    @cached_property
+    def template(self) -> xr.DataArray:
+        """One sample without values: the feature dims with their coordinates and attributes.
+
+        It is 0 at features, and NaN at cells of the field that are none.
+        """
+        array = self.array
+        if self.levels is not None:
+            array = _at_levels(array, self.feature_dims[0], self.levels)
+        coords = {
+            name: coord.variable
+            for name, coord in array.coords.items()
+            if coord.dims and set(coord.dims) <= set(self.feature_dims)
+        }
+        shape = tuple(array.sizes[dim] for dim in self.feature_dims)
+        empty = np.broadcast_to(np.float32(0), shape)
+        template = xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
+        if self.kept is None:
+            return template
+        dims = canonical_dims(self.feature_dims)
+        kept = xr.DataArray(self.kept.reshape([template.sizes[dim] for dim in dims]), dims=dims)
+        fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(template, dim)}
+        return template.where(kept.isel(fallen)).transpose(*self.feature_dims)
+
+    @property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Which cells, flattened as columns are, are features; None where all are."""
+        return None if self.cells is None else self.cells.kept
+
+    @property
+    def extent(self) -> int:
+        """Number of features, cells that never have data included; from the shape alone."""
+        if self.levels is not None:
+            return len(self.levels.target)
+        return int(np.prod([self.array.sizes[dim] for dim in self.feature_dims], dtype=np.int64))
+
+    @property
+    def size(self) -> int:
+        """Number of features."""
+        return self.extent if self.kept is None else int(self.kept.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Which cells of a field have data in any sample; read from the data when first needed.
+
+    Parameters
+    ----------
+    array
+        The field, over sample and feature dims.
+    feature_dims
+        Of these.
+    like
+        The template of an earlier field, whose cells are taken instead.
+    """
+
+    array: xr.DataArray
+    feature_dims: tuple[Hashable, ...]
+    like: xr.DataArray | None = None
+
+    @cached_property
+    def kept(self) -> NDArray[np.bool_] | None:
+        """Which cells are features, flattened as columns are; None where all are."""
+        if self.like is None and self.array.dtype.kind != "f":
+            return None
+        found = self._with_data() if self.like is None else self.like.notnull()
+        kept = flat_features(found, self.feature_dims)
+        return kept if kept.any() and not kept.all() else None
+
+    def _with_data(self) -> xr.DataArray:
+        others = [dim for dim in self.array.dims if dim not in self.feature_dims]
+        if self.array.chunks is not None:
+            return self.array.notnull().any(others).compute()
+        found = self.array.isel(dict.fromkeys(others, 0)).notnull().copy()
+        lacking = np.nonzero(~found.values)
+        if len(lacking[0]):  # a look at the few cells that the first sample lacks
+            fields = self.array.transpose(*others, *found.dims).values
+            present = ~np.isnan(fields[(slice(None),) * len(others) + lacking])
+            found.values[lacking] = present.reshape(-1, len(lacking[0])).any(axis=0)
+        return found
+
+
+def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArray:
+    """Return a stand-in for ``array`` with the target levels, in the array's own direction."""
+    if np.array_equal(levels.source, levels.target):
+        return array
+    target = levels.target[::-1] if is_descending(array, dim) else levels.target
+    attrs = array.coords[dim].attrs if dim in array.coords else {}
+    stand_in = np.broadcast_to(np.float32("nan"), (len(target),))
+    return xr.DataArray(stand_in, {dim: (dim, target, attrs)}, (dim,), attrs=array.attrs)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Samples and features of one object.
+
+    Parameters
+    ----------
+    variables
+        By name, in the order of their features.
+    sample_dims
+        The dims of the labels, in the user's order.
+    sizes
+        Number of grid points along each sample dim.
+    coords
+        The coordinates that labels keep.
+    left_out
+        Why each variable that was not named stayed behind.
+    mask, weight
+        Over some of the sample dims: which samples count, and how much.
+    scene
+        Name of the scene, where several are fitted together.
+    others
+        The layouts of the further scenes.
+    """
+
+    variables: Mapping[Hashable, Variable]
+    sample_dims: tuple[Hashable, ...]
+    sizes: Mapping[Hashable, int]
+    coords: Mapping[Hashable, xr.DataArray]
+    left_out: Mapping[Hashable, str] = field(default_factory=dict)
+    mask: xr.DataArray | None = None
+    weight: xr.DataArray | None = None
+    scene: str = ""
+    others: tuple[Layout, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def scenes(self) -> tuple[Layout, ...]:
+        """All that is fitted together: this one, and any others."""
+        return (self, *self.others)
+
+    @property
+    def n_pooled(self) -> int:
+        """Number of grid points in all scenes."""
+        return sum(scene.n_points for scene in self.scenes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the labels."""
+        return tuple(self.sizes[dim] for dim in self.sample_dims)
+
+    @property
+    def n_points(self) -> int:
+        """Number of grid points, with data or without."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @cached_property
+    def features(self) -> xr.Dataset:
+        """One sample without values: what is compared when another object is predicted."""
+        return xr.Dataset({name: variable.template for name, variable in self.variables.items()})
+
+    @cached_property
+    def n_features(self) -> int:
+        """Number of columns of the rows."""
+        return sum(variable.size for variable in self.variables.values())
+
+    @cached_property
+    def dtype(self) -> np.dtype[np.floating]:
+        """Single precision where it holds every variable exactly, else double."""
+        dtypes = [variable.array.dtype for variable in self.variables.values()]
+        small = all(np.can_cast(dtype, np.float32) for dtype in dtypes)
+        return np.dtype(np.float32 if small else np.float64)
+
+    @property
+    def column_groups(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        """The number of the variable of each column."""
+        sizes = [variable.size for variable in self.variables.values()]
+        return np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def chunks(self) -> dict[Hashable, tuple[int, ...]]:
+        """Chunk sizes along the sample dims, where the arrays are chunked."""
+        return _sample_chunks(self)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether any of the arrays is a dask array."""
+        arrays = [variable.array for variable in self.variables.values()]
+        return any(
+            array.chunks is not None
+            for array in [*arrays, self.mask, self.weight]
+            if array is not None
+        )
+
+
+def _sample_chunks(layout: Layout) -> dict[Hashable, tuple[int, ...]]:
+    arrays = [variable.array for variable in layout.variables.values()]
+    return {
+        dim: sizes
+        for array in arrays
+        for dim, sizes in array.chunksizes.items()
+        if dim in layout.sizes
+    }
+
+
+def is_descending(array: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
+    """Whether the index of ``dim`` falls; rows always hold features in rising order."""
+    index = array.indexes.get(dim)
+    return index is not None and len(index) > 1 and bool(index.is_monotonic_decreasing)
+
+
+def canonical_dims(dims: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    """Return ``dims`` in the order in which feature dims are flattened, whatever the user's."""
+    return tuple(sorted(dims, key=str))
+
+
+def upright(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
+    """Return ``array`` with the indexes of ``dims`` rising."""
+    return array.isel({dim: slice(None, None, -1) for dim in dims if is_descending(array, dim)})
+
+
+def flat_features(array: xr.DataArray, dims: tuple[Hashable, ...]) -> NDArray[Any]:
+    """Return an array over feature dims as a row of columns is laid out, shape (n_features,)."""
+    dims = canonical_dims(dims)
+    return np.asarray(upright(array, dims).transpose(*dims).values).ravel()

@@ -1,0 +1,271 @@
+"""Levels chosen along one axis; gaps filled and levels resampled, many profiles at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.checks import check_number
+from xcluster.base.errors import BadTypeError, BadValueError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """What is done to each profile before it becomes a row.
+
+    Parameters
+    ----------
+    source : array of shape (n_source,)
+        Levels of the data, ascending: numbers, or dates as datetime64 or cftime.
+    target : array of shape (n_target,)
+        Levels of the rows, ascending; those outside the source levels become NaN.
+    coverage : float, optional
+        Share of levels with data from which on gaps are filled, linearly between levels and with
+        the nearest level at the ends. None fills nothing.
+    """
+
+    source: Array
+    target: Array
+    coverage: float | None = None
+
+    def __call__(self, values: Array) -> Array:
+        """Return ``values`` of shape (n, n_source) as rows of shape (n, n_target)."""
+        filled = values
+        if self.coverage is not None:
+            filled = fill_gaps(values, positions(self.source, self.source[0]), self.coverage)
+        if self._matrix is None:
+            return filled
+        with np.errstate(invalid="ignore"):
+            out = np.asarray(filled @ self._matrix.astype(filled.dtype))
+        # Infinity times zero is NaN, and a gap would hide what is an error in the data.
+        out[np.isinf(filled).any(axis=1)] = np.inf
+        return out
+
+    @cached_property
+    def _matrix(self) -> Array | None:
+        """Linear interpolation as a matrix (n_source, n_target); None where levels stay."""
+        if np.array_equal(self.source, self.target):
+            return None
+        first = self.source[0]
+        return interpolation_matrix(positions(self.source, first), positions(self.target, first))
+
+
+def is_dated(levels: Array) -> bool:
+    """Whether levels, as `levels_of` gives them, are dates."""
+    return levels.dtype.kind in "MO"
+
+
+def positions(levels: Array, origin: Any) -> Array:
+    """Return levels as numbers in proportion to their distances: of dates, seconds since one."""
+    if not is_dated(levels):
+        return levels
+    spans = levels - origin
+    spans = spans.astype("timedelta64[us]") if spans.dtype == object else spans
+    return np.asarray(spans / np.timedelta64(1, "s"))
+
+
+def interpolation_matrix(source: Array, target: Array) -> Array:
+    """Return the matrix of linear interpolation; NaN columns for targets outside the source."""
+    low = np.clip(np.searchsorted(source, target, side="right") - 1, 0, max(len(source) - 2, 0))
+    high = np.minimum(low + 1, len(source) - 1)
+    gap = source[high] - source[low]
+    share = np.divide(target - source[low], gap, out=np.zeros(len(target)), where=gap > 0)
+    matrix = np.zeros((len(source), len(target)))
+    columns = np.arange(len(target))
+    matrix[low, columns] += 1 - share
+    matrix[high, columns] += share
+    slack = 1e-9 * max(float(source[-1] - source[0]), 1e-300)
+    matrix[:, (target < source[0] - slack) | (target > source[-1] + slack)] = np.nan
+    return matrix
+
+
+MOST_LEVELS = 100_000
+"""Levels of a profile; more are a slip of units, and would fill the memory."""
+
+
+def regular_levels(source: Array, step: Any) -> Array:
+    """Return levels ``step`` apart from the first of ``source``, none beyond its last.
+
+    Along numbers ``step`` is a number, along dates a length of time that pandas reads.
+    """
+    size = _span(step) if is_dated(source) else check_number("step", step, above=0)
+    apart = size / pd.Timedelta("1s") if isinstance(size, pd.Timedelta) else size
+    places = positions(source, source[0])
+    count = float(np.floor((places[-1] - places[0] + 1e-9 * apart) / apart)) + 1
+    if count > MOST_LEVELS:
+        rule = f"gives {count:.3g} levels from {_said(source[0])} to {_said(source[-1])}"
+        remedy = f"pass a step that gives at most {MOST_LEVELS:,}"
+        raise BadValueError("step", step, rule, remedy)
+    if isinstance(size, pd.Timedelta):
+        return _dates_after(source[0], size, int(count))
+    return np.asarray(source[0] + size * np.arange(int(count)))
+
+
+def _span(step: Any) -> pd.Timedelta:
+    """Return a length of time; a bare number has no unit, and months differ in theirs."""
+    rule = "must be a fixed length of time above 0, as the levels are dates"
+    remedy = "pass text or a timedelta, for example step='5D'"
+    if not isinstance(step, str) or _is_number(step):
+        raise BadTypeError("step", step, rule, remedy)
+    try:
+        span = pd.Timedelta(step)
+    except ValueError as error:
+        raise BadValueError("step", step, rule, remedy) from error
+    if not span > pd.Timedelta(0):  # neither is what pandas makes of no time
+        raise BadValueError("step", step, rule, remedy)
+    return span
+
+
+def _said(level: Any) -> str:
+    """Return a level as text, a date without a time that is midnight."""
+    text = np.datetime_as_string(level, "auto") if isinstance(level, np.datetime64) else str(level)
+    return str(text).removesuffix(" 00:00:00")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _dates_after(first: Any, span: pd.Timedelta, count: int) -> Array:
+    """Return ``count`` dates from the first, of its type and, where it holds them, its unit."""
+    if not isinstance(first, np.datetime64):
+        return np.asarray(first + np.arange(count, dtype=object) * span.to_pytimedelta())
+    exact = span.to_timedelta64()
+    own = exact.astype(f"timedelta64[{np.datetime_data(first.dtype)[0]}]")
+    return np.asarray(first + np.arange(count) * (own if own == exact else exact))
+
+
+def fill_gaps(values: Array, levels: Array, coverage: float) -> Array:
+    """Fill NaN in the rows of ``values`` that have at least ``coverage`` of their levels.
+
+    Inner gaps are linear in ``levels``; ends take the nearest level with data.
+    """
+    known = ~np.isnan(values)
+    share = known.mean(axis=1)
+    todo = np.flatnonzero((share >= coverage) & (share < 1) & (share > 0))
+    if not len(todo):
+        return values
+    filled = values.copy()
+    filled[todo] = _interpolate(values[todo], known[todo], levels)
+    return filled
+
+
+def _interpolate(values: Array, known: Array, levels: Array) -> Array:
+    last = values.shape[1] - 1
+    index = np.arange(last + 1)
+    below = np.maximum.accumulate(np.where(known, index, -1), axis=1)
+    above = np.minimum.accumulate(np.where(known, index, last + 1)[:, ::-1], axis=1)[:, ::-1]
+    low, high = np.where(below < 0, above, below), np.where(above > last, below, above)
+    gap = levels[high] - levels[low]
+    share = np.divide(levels[index] - levels[low], gap, out=np.zeros(gap.shape), where=gap > 0)
+    start, end = np.take_along_axis(values, low, 1), np.take_along_axis(values, high, 1)
+    return np.asarray(start + (end - start) * share.astype(values.dtype))
+
+
+def levels_of(data: xr.Dataset, dim: Hashable, parameter: str, value: Any) -> Array:
+    """Return the levels along ``dim`` as floats or dates; ``value`` is what needs them."""
+    if dim in data.coords:
+        levels = data[dim].values
+        if levels.dtype.kind in "fiu":
+            return np.asarray(levels, float)
+        if levels.dtype.kind == "M" or isinstance(data[dim].to_index(), xr.CFTimeIndex):
+            return np.asarray(levels)
+    rule = f"needs numbers or dates along {dim!r}, which has no such coordinate"
+    remedy = f"give it one: ds.assign_coords({dim}=...)"
+    raise BadValueError(parameter, value, rule, remedy)
+
+
+SPANS: tuple[type, ...] = (dt.timedelta, np.timedelta64, pd.DateOffset)
+"""Types of lengths of time."""
+
+
+def plain(value: Any) -> Any:
+    """Return a number, a date or a length of time as what files hold: a number or text.
+
+    Examples
+    --------
+    >>> plain(np.float32(2)), plain(np.timedelta64(36, "h")), plain(np.datetime64("2001-02-03"))
+    (2.0, '1 days 12:00:00', '2001-02-03T00:00:00.000000000')
+    """
+    if isinstance(value, np.generic | np.ndarray | xr.DataArray) and value.ndim == 0:
+        value = np.asarray(value)[()]
+    with suppress(TypeError, ValueError):  # what pandas cannot read is refused where it is used
+        if isinstance(value, SPANS):
+            return str(pd.Timedelta(value))  # type: ignore[arg-type]
+        if isinstance(value, dt.date | np.datetime64):
+            # In full, as text without a time stands for the whole day.
+            return pd.Timestamp(value).isoformat(timespec="nanoseconds")
+    if hasattr(value, "calendar") and hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind not in "mM" else value
+
+
+def within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
+    """Return the places of the levels in a range, both ends included."""
+    if is_dated(levels):
+        inside = _dates_within(levels, dim, between)
+    else:
+        low, high = _check_range(between)
+        inside = np.flatnonzero((levels >= low) & (levels <= high))
+    if not len(inside):
+        ends = _said(levels.min()), _said(levels.max())
+        rule = f"holds no level of {dim!r}, which runs {ends[0]} to {ends[1]}"
+        raise BadValueError("between", between, rule, "choose a range inside it")
+    return inside
+
+
+def _check_range(between: Any) -> tuple[float, float]:
+    """Return a pair of numbers, the lower first."""
+    remedy = "pass between=(lowest, highest)"
+    try:
+        low, high = (float(each) for each in between)
+    except (TypeError, ValueError):
+        raise BadTypeError("between", between, "must be two numbers", remedy) from None
+    if np.isnan(low) or np.isnan(high):
+        raise BadValueError("between", between, "must be two numbers, not NaN", remedy)
+    if not low <= high:
+        rule, remedy = "must rise from first to second", f"pass between=({high}, {low})"
+        raise BadValueError("between", between, rule, remedy)
+    return low, high
+
+
+def _dates_within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
+    """Return the places of dates in a range, as an index of xarray finds them."""
+    order = np.argsort(levels, kind="stable")[: np.count_nonzero(~pd.isna(levels))]
+    index = (xr.CFTimeIndex if levels.dtype == object else pd.DatetimeIndex)(levels[order])
+    rule = f"must be two dates that the calendar of {dim!r} has"
+    remedy = f"pass between={(_said(index.values[0]), _said(index.values[-1]))}, for example"
+    if len(between) != 2 or not all(isinstance(each, str) for each in between):
+        raise BadTypeError("between", between, rule, remedy)
+    try:
+        low, high = (_moment(each, index) for each in between)
+        (begin, end), (other, last) = index.slice_locs(low, high), index.slice_locs(high, low)
+    except Exception as error:  # pandas and cftime raise any of five
+        raise BadValueError("between", between, rule, remedy) from error
+    if begin >= end and other < last:
+        rule, remedy = "must rise from first to second", f"pass between={between[::-1]}"
+        raise BadValueError("between", between, rule, remedy)
+    return np.sort(order[begin:end])
+
+
+def _moment(text: str, index: pd.Index[Any]) -> Any:
+    """Return a date as its index takes it: fractions of seconds are a moment, no period."""
+    whole, point, _ = text.partition(".")
+    if not point:
+        return text
+    return whole if isinstance(index, xr.CFTimeIndex) else pd.Timestamp(text)

@@ -1,0 +1,74 @@
+"""Which samples are neighbours on the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.errors import BadValueError
+from xcluster.grid.geography import find_axis
+from xcluster.grid.hashing import canonical_positions
+from xcluster.grid.layout import Layout
+
+Array = NDArray[Any]
+
+FULL_CIRCLE = 360.0
+
+
+def check_neighbours(layout: Layout) -> None:
+    """Refuse samples that lie on no grid: a single dim without coordinates."""
+    if layout.others:
+        rule = "pooled scenes lie on several grids, and neighbours on one"
+        raise BadValueError("contiguous", True, rule, "leave contiguous out")
+    if len(layout.sample_dims) == 1 and layout.sample_dims[0] not in layout.coords:
+        rule = f"samples along {layout.sample_dims[0]!r} without coordinates have no neighbours"
+        raise BadValueError("contiguous", True, rule, "leave contiguous out")
+
+
+def connect(layout: Layout, key: Array, neighbours: int) -> Any:
+    """Return the sparse matrix of neighbours among rows at the canonical positions ``key``."""
+    from xcluster.algorithms.parts.connectivity import grid_connectivity
+
+    place = _places(layout, key)
+    present = np.zeros(layout.shape, bool)
+    present.flat[place] = True
+    wrap = tuple(axis for axis, dim in enumerate(layout.sample_dims) if wraps(layout, dim))
+    cells = grid_connectivity(layout.shape, present, neighbours=neighbours, wrap=wrap)
+    # Cells stand in the order of their places, rows in that of the data.
+    rank = np.argsort(np.argsort(place))
+    return cells[rank][:, rank]
+
+
+def _places(layout: Layout, key: Array) -> Array:
+    """Return where rows stand in the user's own array, flattened.
+
+    Canonical positions are not neighbours' business: they start anew at the prime meridian.
+    """
+    position = sum(canonical_positions(layout).values())
+    assert isinstance(position, xr.DataArray)
+    canonical = position.transpose(*layout.sample_dims).values.ravel()
+    place = np.empty(len(canonical), np.int64)
+    place[canonical] = np.arange(len(canonical))
+    return np.asarray(place[key])
+
+
+def wraps(layout: Layout, dim: Hashable) -> bool:
+    """Whether ``dim`` is a longitude that goes all around, so that its ends meet."""
+    longitude = find_axis(layout.coords, "longitude")
+    if longitude is None or longitude.dims != (dim,) or longitude.size < 3:
+        return False
+    values = np.sort(longitude.values.astype(float) % FULL_CIRCLE)
+    gaps = np.diff([*values, values[0] + FULL_CIRCLE])
+    return bool(gaps.max() <= 1.5 * np.median(gaps))
+
+
+def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
+    """Return the number of the row at each grid point; -1 where there is none."""
+    rows = np.full(layout.n_points, -1, np.int32)
+    rows[_places(layout, key)] = np.arange(len(key))
+    grid = rows.reshape(layout.shape)
+    return xr.DataArray(grid, dict(layout.coords), layout.sample_dims, "row")

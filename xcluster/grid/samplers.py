@@ -1,0 +1,348 @@
+"""What is a sample and what are its features: each sampler arranges an object as a `Layout`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.checks import (
+    check_hashable,
+    check_integer,
+    did_you_mean,
+    is_one_of,
+    several,
+)
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.layout import LABEL, Cells, Layout, Variable, is_descending
+from xcluster.grid.levels import (
+    Levels,
+    levels_of,
+    plain,
+    positions,
+    regular_levels,
+    within,
+)
+
+Names = Hashable | Sequence[Hashable] | None
+
+Level = float | str | dt.date | np.datetime64
+"""A place along the axis of profiles: a number, or a date."""
+
+Step = float | str | dt.timedelta | np.timedelta64
+"""A distance along the axis of profiles: a number, or a length of time."""
+
+
+class Sampler(Protocol):
+    """A choice of samples and features, independent of any object."""
+
+    def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
+        """Return the layout of ``data``; ``like`` holds the features of an earlier one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """One sample a grid point; features are the variables, or the entries of ``dim``."""
+
+    vars: Names = None
+    dim: Hashable | None = None
+
+    def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
+        """Return the layout of ``data``."""
+        feature_dims = () if self.dim is None else (known_dim(data, self.dim),)
+        names, left_out = choose_variables(data, self.vars, feature_dims)
+        return lay_out(data, names, feature_dims, left_out)
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """One sample a column; features are the values along ``dim``."""
+
+    dim: Hashable
+    vars: Names = None
+    between: tuple[Level, Level] | None = None
+    step: Step | None = None
+    every: int | Mapping[Hashable, int] = 1
+    missing: Literal["drop", "interpolate"] | float = "drop"
+
+    def __post_init__(self) -> None:
+        """Take values of any type as numbers and text, which files hold."""
+        object.__setattr__(self, "step", plain(self.step))
+        if self.between is not None:
+            rule, remedy = "must be two numbers, or two dates", "pass between=(lowest, highest)"
+            ends = several("between", self.between, rule, remedy)
+            object.__setattr__(self, "between", tuple(plain(each) for each in ends))
+
+    def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
+        """Return the layout of ``data``, on the levels of ``like`` where the chain says step."""
+        dim = known_dim(data, self.dim)
+        names, left_out = choose_variables(data, self.vars, (dim,))
+        if not any(dim in data[name].dims for name in names):
+            rule = f"none of the chosen variables has it: {', '.join(map(repr, names))}"
+            raise BadValueError("dim", dim, rule, "name a variable with that dim in vars")
+        data = data[names]
+        if self.between is not None:
+            data = self._between(data)
+        data = data.isel(_strides(self.every, [name for name in data.dims if name != dim]))
+        layout = lay_out(data, names, (dim,), left_out)
+        levels = self._levels(data, like)
+        return (
+            layout
+            if levels is None
+            else replace(
+                layout,
+                variables={
+                    name: replace(variable, levels=levels) if variable.feature_dims else variable
+                    for name, variable in layout.variables.items()
+                },
+            )
+        )
+
+    def _between(self, data: xr.Dataset) -> xr.Dataset:
+        levels = levels_of(data, self.dim, "between", self.between)
+        return data.isel({self.dim: within(levels, self.dim, self.between)})
+
+    def _levels(self, data: xr.Dataset, like: xr.Dataset | None) -> Levels | None:
+        coverage = _coverage(self.missing)
+        if self.step is None and coverage is None:
+            return None
+        source = self._source(data)
+        source = source[::-1] if is_descending(data, self.dim) else source
+        if (np.diff(positions(source, source[0])) < 0).any():
+            rule = f"needs sorted levels, and {self.dim!r} is neither rising nor falling"
+            raise BadValueError("dim", self.dim, rule, f"use ds.sortby({self.dim!r})")
+        if self.step is None:
+            return Levels(source, source, coverage)
+        if like is None:
+            return Levels(source, regular_levels(source, self.step), coverage)
+        target = np.sort(levels_of(like, self.dim, "step", self.step))
+        # Dates of another calendar, or no dates, are refused later on, as other features.
+        kinds = [getattr(each[0], "calendar", each.dtype.kind) for each in (source, target)]
+        return Levels(source, target if kinds[0] == kinds[1] else source, coverage)
+
+    def _source(self, data: xr.Dataset) -> NDArray[Any]:
+        """Return the levels of the data; without coordinates gaps are filled by position."""
+        if self.step is not None:
+            return levels_of(data, self.dim, "step", self.step)
+        if self.dim not in data.coords:
+            return np.arange(data.sizes[self.dim], dtype=float)
+        return levels_of(data, self.dim, "missing", self.missing)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """One sample a step along ``dim``; features are the whole field, where it ever has data."""
+
+    dim: Hashable = "time"
+    vars: Names = None
+
+    def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
+        """Return the layout of ``data``."""
+        dim = known_dim(data, self.dim)
+        names, left_out = choose_variables(data, self.vars, (dim,))
+        lacking = [name for name in names if dim not in data[name].dims]
+        if lacking:
+            rule = f"must be a dim of each variable, and {lacking[0]!r} lacks it"
+            raise BadValueError("dim", dim, rule, "leave that variable out of vars")
+        feature_dims = tuple(name for name in data[names].dims if name != dim)
+        layout = lay_out(data, names, feature_dims, left_out)
+        return replace(
+            layout,
+            variables={
+                name: replace(variable, cells=_cells(name, variable, like))
+                for name, variable in layout.variables.items()
+            },
+        )
+
+
+def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
+    """Return which cells of a field are features: those of ``like``, or all that have data."""
+    fitted = None if like is None else like[name]
+    dims = variable.feature_dims
+    if fitted is not None and {dim: fitted.sizes.get(dim) for dim in dims} != {
+        dim: variable.array.sizes[dim] for dim in dims
+    }:
+        fitted = None  # another grid, which is refused later on
+    return Cells(variable.array, dims, fitted)
+
+
+def lay_out(
+    data: xr.Dataset,
+    names: Sequence[Hashable],
+    feature_dims: Sequence[Hashable],
+    left_out: Mapping[Hashable, str],
+) -> Layout:
+    """Return the layout of the variables ``names``, whose other dims are the samples'."""
+    chosen = data[list(names)]
+    variables = {name: _variable(chosen[name], feature_dims) for name in names}
+    sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
+    check_dims(chosen, sample_dims, feature_dims)
+    return Layout(
+        variables=variables,
+        sample_dims=sample_dims,
+        sizes={dim: chosen.sizes[dim] for dim in sample_dims},
+        coords={
+            name: coord
+            for name, coord in chosen.coords.items()
+            if set(coord.dims) <= set(sample_dims)
+        },
+        left_out=left_out,
+    )
+
+
+def _variable(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> Variable:
+    return Variable(array, tuple(dim for dim in array.dims if dim in feature_dims))
+
+
+def _ordered_sample_dims(
+    data: xr.Dataset, names: Sequence[Hashable], feature_dims: Sequence[Hashable]
+) -> tuple[Hashable, ...]:
+    """Dims of the variable with the most of them first, so that labels look like the data."""
+    fullest = sorted(names, key=lambda name: -data[name].ndim)
+    dims = dict.fromkeys(dim for name in fullest for dim in data[name].dims)
+    return tuple(dim for dim in dims if dim not in feature_dims)
+
+
+def choose_variables(
+    data: xr.Dataset, names: Names, feature_dims: Sequence[Hashable]
+) -> tuple[list[Hashable], dict[Hashable, str]]:
+    """Return the variables to use, and why each other one is left out.
+
+    Where none are named: the numeric variables that have the feature dims and, of those, the
+    dims that most of them share.
+    """
+    if names is not None:
+        wanted = _listed(names)
+        for name in wanted:
+            _check_variable(data, name)
+        return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
+    left_out = _auxiliary(data)
+    for name, array in data.data_vars.items():
+        if name not in left_out and (reason := _unfit(array, feature_dims)):
+            left_out[name] = reason
+    dims = {name: frozenset(data[name].dims) for name in data.data_vars if name not in left_out}
+    if not dims:
+        rule = "finds no variable of real numbers"
+        rule += f" with the dims {list(feature_dims)}" if feature_dims else ""
+        reasons = [f"{name!r} {reason}" for name, reason in list(left_out.items())[:6]]
+        rule += f": {'; '.join(reasons) or 'the data hold none'}"
+        raise BadValueError("vars", None, rule, "name the variables to use, as numbers")
+    counts = Counter(dims.values())
+    grid = max(counts, key=lambda each: (counts[each], len(each)))
+    left_out |= {
+        name: f"has other dims: {sorted(map(str, each))}"
+        for name, each in dims.items()
+        if each != grid
+    }
+    return [name for name in dims if name not in left_out], left_out
+
+
+def _listed(names: Names) -> list[Hashable]:
+    single = isinstance(names, str) or not isinstance(names, Iterable)
+    rule, remedy = "must be one name or several", "pass names, as text"
+    wanted = [names] if single else several("vars", names, rule, remedy)
+    check_hashable("vars", wanted)
+    repeated = [name for name, count in Counter(wanted).items() if count > 1]
+    if not wanted or repeated:
+        rule = f"names {repeated[0]!r} twice" if repeated else "names no variable"
+        raise BadValueError("vars", names, rule, "name each variable once")
+    return wanted
+
+
+def _check_variable(data: xr.Dataset, name: Hashable) -> None:
+    if name not in data.data_vars:
+        rule = "is a coordinate" if name in data.coords else "is no variable of the Dataset"
+        remedy = (
+            "turn it into a variable with ds.reset_coords()"
+            if name in data.coords
+            else did_you_mean(name, data.data_vars)
+        )
+        raise BadValueError("vars", name, rule, remedy)
+    kind = data[name].dtype.kind
+    if kind not in "fiub":
+        rule = f"has dtype {data[name].dtype}, and only real numbers can be clustered"
+        remedies = {
+            "c": "use abs() or real and imag as two variables",
+            "M": "use a number derived from it",
+            "m": "use a number derived from it",
+        }
+        raise BadTypeError("vars", name, rule, remedies.get(kind, "encode it as numbers"))
+
+
+def _auxiliary(data: xr.Dataset) -> dict[Hashable, str]:
+    """Variables that describe others: bounds, grid mappings and flags."""
+    found: dict[Hashable, str] = {}
+    for variable in data.variables.values():
+        for key in ("bounds", "climatology", "grid_mapping"):
+            named = variable.attrs.get(key, variable.encoding.get(key))
+            if named in data.data_vars:
+                found[named] = f"is a {key.replace('_', ' ')}"
+    for name, array in data.data_vars.items():
+        if "flag_meanings" in array.attrs or "flag_masks" in array.attrs:
+            found[name] = "holds flags"
+        elif str(name).endswith(("_bnds", "_bounds")):
+            found[name] = "is a bounds"
+    return found
+
+
+def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
+    if array.dtype.kind not in "fiu":
+        return f"has dtype {array.dtype}"
+    lacking = [dim for dim in feature_dims if dim not in array.dims]
+    if lacking:
+        return f"has no dim {lacking[0]!r}"
+    return "" if array.ndim else "has no dims"
+
+
+def known_dim(data: xr.Dataset, dim: Hashable) -> Hashable:
+    """Return ``dim`` where ``data`` has it; the error names the nearest."""
+    if is_one_of(dim, data.dims):
+        return dim
+    raise BadValueError("dim", dim, "is no dim of the data", did_you_mean(dim, data.dims))
+
+
+def check_dims(
+    data: xr.Dataset, sample_dims: Sequence[Hashable], feature_dims: Sequence[Hashable]
+) -> None:
+    """Refuse a dim named label, empty dims, dask arrays of unknown chunks and no samples."""
+    if LABEL in (*sample_dims, *feature_dims, *data.variables):
+        rule = "is the name of the dim that results are given on"
+        raise BadValueError("dim", LABEL, rule, "rename yours: ds.rename(label='class')")
+    for dim in (*sample_dims, *feature_dims):
+        if data.sizes[dim] == 0:
+            raise BadValueError(str(dim), 0, "the dim is empty", "select at least one")
+    for name, array in data.data_vars.items():
+        if array.chunks is not None and any(np.isnan(sizes).any() for sizes in array.chunks):
+            rule = "is a dask array of unknown chunk sizes"
+            raise BadValueError("vars", name, rule, "call compute_chunk_sizes() on it")
+    if not sample_dims:
+        rule = "leaves no dim for the samples"
+        raise BadValueError("dim", list(feature_dims), rule, "choose fewer feature dims")
+
+
+def _coverage(missing: Any) -> float | None:
+    """Return the share of levels from which on gaps are filled; None fills nothing."""
+    if isinstance(missing, str):
+        if missing in ("drop", "interpolate"):
+            return None if missing == "drop" else 0.0
+    elif isinstance(missing, int | float) and not isinstance(missing, bool) and 0 < missing <= 1:
+        return float(missing)
+    rule = "must be 'drop', 'interpolate' or a fraction above 0 and at most 1"
+    raise BadValueError("missing", missing, rule, "pass missing='drop'")
+
+
+def _strides(every: Any, dims: Sequence[Hashable]) -> dict[Hashable, slice]:
+    steps = every if isinstance(every, Mapping) else dict.fromkeys(dims, every)
+    for dim, step in steps.items():
+        check_integer("every", step, minimum=1)
+        if dim not in dims:
+            rule = "names no sample dim"
+            raise BadValueError("every", dim, rule, did_you_mean(dim, dims))
+    return {dim: slice(None, None, step) for dim, step in steps.items()}

@@ -1,0 +1,228 @@
+"""Windows of an image: which there are, and their labels painted back on the image."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.checks import check_integer
+from xcluster.base.errors import BadValueError
+from xcluster.grid.layout import Layout, is_descending
+from xcluster.grid.positions import POINT, Positions, nearest_pixels
+from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
+
+Array = NDArray[Any]
+Size = int | Mapping[Hashable, int]
+
+
+@dataclass(frozen=True)
+class Patches:
+    """One sample a window of an image; features are its pixels.
+
+    The start of a window is counted along rising coordinates, so that an image and its mirror
+    image have the same windows.
+    """
+
+    size: Size
+    vars: Names = None
+    dims: Sequence[Hashable] | None = None
+    every: Size = 1
+    at: Positions | None = None
+
+    def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
+        """Return the layout of ``data``: views of the image, nothing is copied."""
+        dims = image_dims(data, self.vars, self.dims)
+        names, left_out = choose_variables(data, self.vars, dims)
+        image = with_coordinates(data[names], dims)
+        fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(image, dim)}
+        image = image.isel(fallen)
+        sizes = per_dim("size", self.size, dims)
+        _check_sizes(self.size, sizes, image)
+        windows = xr.Dataset({name: _windows(image[name], sizes) for name in names})
+        windows = windows.assign_coords(_centres(image, sizes))
+        if self.at is not None:
+            return self._at_points(windows, image, sizes, left_out)
+        every = per_dim("every", self.every, dims)
+        windows = windows.isel({dim: slice(None, None, step) for dim, step in every.items()})
+        return lay_out(windows.isel(fallen), names, [_window(dim) for dim in dims], left_out)
+
+    def _at_points(
+        self,
+        windows: xr.Dataset,
+        image: xr.Dataset,
+        sizes: Mapping[Hashable, int],
+        left_out: Mapping[Hashable, str],
+    ) -> Layout:
+        at = {dim: np.asarray(values, np.float64) for dim, values in dict(self.at or ()).items()}
+        starts = nearest_pixels(at, image) - np.array([[size // 2] for size in sizes.values()])
+        lasts = np.array([[windows.sizes[dim] - 1] for dim in sizes])
+        full = ((starts >= 0) & (starts <= lasts)).all(axis=0)
+        if not full.any():
+            rule = "leaves no position with a full window on the image"
+            raise BadValueError("at", f"{len(full)} positions", rule, "choose a smaller size")
+        chosen = windows.isel(
+            {dim: (POINT, where[full]) for dim, where in zip(sizes, starts, strict=True)}
+        )
+        given = {dim: (POINT, values[full], windows[dim].attrs) for dim, values in at.items()}
+        names = list(windows.data_vars)
+        layout = lay_out(
+            chosen.assign_coords(given), names, [_window(dim) for dim in sizes], left_out
+        )
+        n_lost = int(len(full) - full.sum())
+        if not n_lost:
+            return layout
+        lost = f"{n_lost:,} of {len(full):,} positions have no full window on the image"
+        return replace(layout, notes=(*layout.notes, lost))
+
+
+def image_dims(
+    data: xr.Dataset, names: Names, dims: Sequence[Hashable] | Hashable | None
+) -> tuple[Hashable, ...]:
+    """Return the dims that windows extend along."""
+    if dims is not None:
+        given = [dims] if isinstance(dims, str) or not isinstance(dims, Sequence) else list(dims)
+        return tuple(known_dim(data, dim) for dim in given)
+    chosen, _ = choose_variables(data, names, ())
+    found = tuple(data[chosen].dims)
+    if len(found) == 2:
+        return found
+    rule = f"the image has {len(found)} dims: {', '.join(map(repr, found))}"
+    raise BadValueError("dims", None, rule, "name those of a window, dims=('y', 'x')")
+
+
+def per_dim(parameter: str, value: Any, dims: Sequence[Hashable]) -> dict[Hashable, int]:
+    """Return one whole number of at least 1 for each dim."""
+    if not isinstance(value, Mapping):
+        value = dict.fromkeys(dims, value)
+    if set(value) != set(dims):
+        rule = f"must be a number, or name the dims {', '.join(map(repr, dims))}"
+        raise BadValueError(parameter, dict(value), rule, f"pass {parameter}=8, say")
+    return {dim: check_integer(parameter, value[dim], minimum=1) for dim in dims}
+
+
+def _check_sizes(size: Size, sizes: Mapping[Hashable, int], image: xr.Dataset) -> None:
+    for dim, each in sizes.items():
+        if each > image.sizes[dim]:
+            rule = f"is larger than the image, which has {image.sizes[dim]} pixels along {dim!r}"
+            raise BadValueError("size", size, rule, "choose smaller windows")
+
+
+def with_coordinates(image: xr.Dataset, dims: Sequence[Hashable]) -> xr.Dataset:
+    """Give the pixels numbers along dims without coordinates, lest centres lose their place."""
+    lacking = [dim for dim in dims if dim not in image.coords]
+    return image.assign_coords({dim: np.arange(image.sizes[dim]) for dim in lacking})
+
+
+def _window(dim: Hashable) -> str:
+    return f"window_{dim}"
+
+
+def _windows(image: xr.DataArray, sizes: Mapping[Hashable, int]) -> xr.DataArray:
+    """Return every window, over the image's dims and those of the window: a view."""
+    axes = tuple(image.get_axis_num(dim) for dim in sizes)
+    shape = tuple(sizes.values())
+    if image.chunks is None:
+        view = np.lib.stride_tricks.sliding_window_view(image.values, shape, axes)
+    else:
+        from dask.array.lib.stride_tricks import sliding_window_view  # type: ignore[attr-defined]
+
+        # Blocks are views as well: they need not be cut to hold all their windows at once.
+        view = sliding_window_view(image.data, shape, axes, automatic_rechunk=False)
+    others = {
+        name: coord.variable
+        for name, coord in image.coords.items()
+        if not set(coord.dims) & set(sizes)
+    }
+    dims = (*image.dims, *map(_window, sizes))
+    return xr.DataArray(view, others, dims, attrs=image.attrs)
+
+
+def _centres(image: xr.Dataset, sizes: Mapping[Hashable, int]) -> dict[Hashable, xr.Variable]:
+    """Return the coordinates of the windows' centres, and of their pixels about the centre."""
+    inner = {
+        dim: slice(size // 2, size // 2 + image.sizes[dim] - size + 1)
+        for dim, size in sizes.items()
+    }
+    found = {
+        name: coord.variable.isel({dim: inner[dim] for dim in coord.dims if dim in inner})
+        for name, coord in image.coords.items()
+        if set(coord.dims) & set(sizes)
+    }
+    for dim, size in sizes.items():
+        offsets = np.arange(size) - size // 2
+        attrs = {key: image[dim].attrs[key] for key in ("units",) if key in image[dim].attrs}
+        attrs["long_name"] = f"{dim} from the centre"
+        found[_window(dim)] = xr.Variable(_window(dim), offsets * spacing(image[dim]), attrs)
+    return found
+
+
+def spacing(coord: xr.DataArray) -> float:
+    """Return the distance between pixels where it is the same everywhere, else 1 (a pixel)."""
+    if coord.dtype.kind not in "fiu" or coord.size < 2:
+        return 1
+    step = float(coord[-1] - coord[0]) / (coord.size - 1)
+    even = np.allclose(np.diff(coord.values), step, rtol=1e-3, atol=1e-12 * abs(step))
+    return step if even and step else 1
+
+
+# --------------------------------------------------------------------------- back on the image
+
+
+def upsample(
+    labels: xr.DataArray, sampler: Patches, data: xr.Dataset, beyond: bool
+) -> xr.DataArray:
+    """Paint labels of windows on the pixels; see `Clustering.upsample`."""
+    dims = image_dims(data, sampler.vars, sampler.dims)
+    image = with_coordinates(data, dims)
+    sizes = per_dim("size", sampler.size, dims)
+    if sampler.at is not None:
+        return _paint_points(labels, image, sizes, beyond)
+    for dim, size in sizes.items():
+        where, inside = _nearest(image[dim], labels[dim], size)
+        labels = labels.isel({dim: where}).assign_coords({dim: image[dim]})
+        labels = labels if beyond else labels.where(xr.DataArray(inside, dims=[dim]))
+    others = [name for name, coord in image.coords.items() if set(coord.dims) <= set(labels.dims)]
+    return labels.assign_coords({name: image[name] for name in others})
+
+
+def _nearest(pixels: xr.DataArray, centres: xr.DataArray, size: int) -> tuple[Array, Array]:
+    """Return the nearest centre to each pixel, and whether its window holds the pixel."""
+    index = pixels.to_index().get_indexer(centres.to_index())
+    if is_descending(pixels.to_dataset(name="_"), pixels.dims[0]):
+        index, flip = len(pixels) - 1 - index, True
+    else:
+        flip = False
+    # Windows of even size extend half a pixel less beyond their centre than before it.
+    middle = np.sort(index) - size // 2 + (size - 1) / 2
+    places = np.arange(len(pixels))
+    where = np.searchsorted((middle[1:] + middle[:-1]) / 2, places, side="left")
+    inside = np.abs(places - middle[where]) <= (size - 1) / 2
+    where = np.argsort(index, kind="stable")[where]
+    return (where[::-1], inside[::-1]) if flip else (where, inside)
+
+
+def _paint_points(
+    labels: xr.DataArray, image: xr.Dataset, sizes: Mapping[Hashable, int], beyond: bool
+) -> xr.DataArray:
+    from scipy.spatial import cKDTree
+
+    rising = image.isel({d: slice(None, None, -1) for d in sizes if is_descending(image, d)})
+    at = {dim: labels[dim].values for dim in sizes}
+    size = np.array(list(sizes.values()))
+    middle = nearest_pixels(at, rising).T - size // 2 + (size - 1) / 2
+    pixels = np.indices([image.sizes[dim] for dim in sizes]).reshape(len(sizes), -1).T
+    # In units of half a window and by the larger distance, every pixel of a window is within 1.
+    half = size / 2
+    distance, where = cKDTree(middle / half).query(pixels / half, p=np.inf)
+    shape = [image.sizes[dim] for dim in sizes]
+    place = xr.DataArray(where.reshape(shape), {dim: rising[dim] for dim in sizes}, tuple(sizes))
+    painted = labels.drop_vars([dim for dim in sizes if dim in labels.coords]).isel({POINT: place})
+    if not beyond:
+        painted = painted.where(xr.DataArray(distance.reshape(shape) < 1, dims=tuple(sizes)))
+    painted = painted.assign_coords({dim: rising[dim] for dim in sizes})
+    return painted.sel({dim: image[dim] for dim in sizes})
