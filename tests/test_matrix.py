@@ -45,7 +45,7 @@ def columns():
     return ds
 
 
-def layout_of(image):
+def image.layout:
     return question.layout_of(image.cluster.pixels(["a", "b", "c"]))
 
 
@@ -63,7 +63,7 @@ def chunked(ds, chunks=CHUNKS):
 
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_function_of_the_rows_lies_on_the_grid_and_nan_elsewhere(image, arrange):
-    found = matrix.apply(layout_of(arrange(image)), lambda X: X.sum(axis=1), dtype=float)
+    found = matrix.apply(arrange(image).layout, lambda X: X.sum(axis=1), dtype=float)
     total = image.a + image.b + image.c
     expected = total.where(np.isfinite(total))
     xr.testing.assert_allclose(found.compute(), expected)
@@ -73,7 +73,7 @@ def test_a_function_of_the_rows_lies_on_the_grid_and_nan_elsewhere(image, arrang
 
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_width_adds_one_further_dim(image, arrange):
-    share = matrix.apply(layout_of(arrange(image)), lambda X: X[:, :2] * [1, 2], width=2)
+    share = matrix.apply(arrange(image).layout, lambda X: X[:, :2] * [1, 2], width=2)
     assert share.dims == ("y", "x", "_column")
     assert share.shape == (7, 5, 2)
     whole = np.isfinite(stacked(image)).all(axis=1).reshape(7, 5)
@@ -84,37 +84,37 @@ def test_a_width_adds_one_further_dim(image, arrange):
 
 
 def test_results_are_single_precision_unless_asked(image):
-    assert matrix.apply(layout_of(image), lambda X: X[:, 0]).dtype == np.float32
-    assert matrix.apply(layout_of(chunked(image)), lambda X: X[:, 0]).dtype == np.float32
-    wide = matrix.apply(layout_of(chunked(image)), lambda X: X[:, 0], dtype=np.float64)
+    assert matrix.apply(image.layout, lambda X: X[:, 0]).dtype == np.float32
+    assert matrix.apply(chunked(image).layout, lambda X: X[:, 0]).dtype == np.float32
+    wide = matrix.apply(chunked(image).layout, lambda X: X[:, 0], dtype=np.float64)
     assert wide.dtype == wide.compute().dtype == np.float64
 
 
 def test_chunks_are_the_users_and_nothing_is_computed(image, computes):
-    found = matrix.apply(layout_of(chunked(image)), lambda X: X, width=3)
+    found = matrix.apply(chunked(image).layout, lambda X: X, width=3)
     assert found.chunks == ((4, 1, 2), (2, 3), (3,))
-    assert matrix.apply(layout_of(chunked(image)), lambda X: X[:, 0]).chunks == ((4, 1, 2), (2, 3))
+    assert matrix.apply(chunked(image).layout, lambda X: X[:, 0]).chunks == ((4, 1, 2), (2, 3))
     assert computes() == 0
 
 
 def test_the_blocks_of_a_lazy_result_are_arrays_of_its_type_before_they_are_computed(image):
-    found = matrix.apply(layout_of(chunked(image)), lambda X: X, width=3)
+    found = matrix.apply(chunked(image).layout, lambda X: X, width=3)
     assert found.data._meta.dtype == np.float32
     assert found.data._meta.ndim == 3
     assert found.data.name.startswith("cluster")
 
 
 def test_one_chunked_variable_among_others_in_memory_is_enough(image):
-    expected = matrix.apply(layout_of(image), lambda X: X.sum(axis=1))
+    expected = matrix.apply(image.layout, lambda X: X.sum(axis=1))
     mixed = image.assign(b=image.b.chunk(y=(4, 1, 2), x=(2, 3)))
-    found = matrix.apply(layout_of(mixed), lambda X: X.sum(axis=1))
+    found = matrix.apply(mixed.layout, lambda X: X.sum(axis=1))
     assert found.chunks == ((4, 1, 2), (2, 3))
     xr.testing.assert_equal(found.compute(), expected)
 
 
 def test_only_complete_rows_reach_the_function(image):
     seen = []
-    matrix.apply(layout_of(image), lambda X: seen.append(X.copy()) or X[:, 0])
+    matrix.apply(image.layout, lambda X: seen.append(X.copy()) or X[:, 0])
     assert np.isfinite(np.concatenate(seen)).all()
     assert sum(len(each) for each in seen) == 7 * 5 - 4
 
@@ -132,7 +132,7 @@ def test_a_function_is_not_called_where_no_row_is_complete(image):
 
 def test_the_result_has_the_coordinates_of_the_samples(image):
     image = image.assign_coords(area=("y", np.ones(7)), names=("x", list("abcde")))
-    found = matrix.apply(layout_of(image), lambda X: X[:, 0])
+    found = matrix.apply(image.layout, lambda X: X[:, 0])
     assert set(found.coords) == {"y", "x", "area", "names"}
     xr.testing.assert_identical(found.y, image.y.assign_coords(area=image.area))
 
@@ -188,13 +188,13 @@ def shapes_seen(layout):
 
 def test_arrays_in_memory_are_cut_along_their_longest_dim_into_blocks_of_rows(image, monkeypatch):
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 11)
-    assert shapes_seen(layout_of(image)) == [(1, 5), (2, 5), (2, 5), (2, 5)]
-    wide = layout_of(image.transpose("x", "y"))
+    assert shapes_seen(image.layout) == [(1, 5), (2, 5), (2, 5), (2, 5)]
+    wide = image.transpose("x", "y").layout
     assert sorted(shapes_seen(wide)) == [(5, 1), (5, 2), (5, 2), (5, 2)]
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 3)
-    assert shapes_seen(layout_of(image)) == [(1, 5)] * 7
+    assert shapes_seen(image.layout) == [(1, 5)] * 7
     monkeypatch.undo()
-    assert shapes_seen(layout_of(image)) == [(7, 5)]
+    assert shapes_seen(image.layout) == [(7, 5)]
 
 
 def test_a_grid_of_one_dim_is_cut_into_blocks_of_rows(monkeypatch):
@@ -206,7 +206,7 @@ def test_a_grid_of_one_dim_is_cut_into_blocks_of_rows(monkeypatch):
 @pytest.mark.parametrize("n", [1, 3, 5, 11, 35, 1_000])
 @pytest.mark.parametrize("order", [("y", "x"), ("x", "y")])
 def test_results_do_not_depend_on_how_arrays_are_cut(image, monkeypatch, n, order):
-    layout = layout_of(image.transpose(*order))
+    layout = image.transpose(*order).layout
     expected = matrix.apply(layout, lambda X: X, width=3)
     monkeypatch.setattr(matrix, "BLOCK_ROWS", n)
     xr.testing.assert_identical(matrix.apply(layout, lambda X: X, width=3), expected)
@@ -215,7 +215,7 @@ def test_results_do_not_depend_on_how_arrays_are_cut(image, monkeypatch, n, orde
 @pytest.mark.parametrize("order", [("y", "x"), ("x", "y")])
 @pytest.mark.parametrize("width", [None, 3])
 def test_results_do_not_depend_on_the_parts_of_a_block(image, monkeypatch, order, width):
-    layout = layout_of(chunked(image.transpose(*order)))
+    layout = chunked(image.transpose(*order)).layout
     function = (lambda X: X.sum(axis=1)) if width is None else (lambda X: X)
     expected = matrix.apply(layout, function, width=width).compute()
     monkeypatch.setattr(blocks, "PART_BYTES", 100)
@@ -249,12 +249,12 @@ def values_of(found):
 @pytest.mark.parametrize("n", [5, 11, 10_000])
 def test_blocks_are_merged_in_their_order(image, monkeypatch, n, whole):
     monkeypatch.setattr(matrix, "BLOCK_ROWS", n)
-    found = matrix.reduce(layout_of(image), first_column, joined, whole=whole)
+    found = matrix.reduce(image.layout, first_column, joined, whole=whole)
     X = stacked(image)
     assert values_of(found) == X[np.isfinite(X).all(axis=1), 0].tolist()
     assert len(found) == (1 if whole else {5: 7, 11: 4, 10_000: 1}[n])
     if not whole:
-        assert matrix.reduce(layout_of(image), first_column, joined) == found
+        assert matrix.reduce(image.layout, first_column, joined) == found
 
 
 def test_chunks_are_merged_in_their_order_in_a_tree():
@@ -272,7 +272,7 @@ def test_chunks_are_merged_in_their_order_in_a_tree():
 
 
 def test_one_chunk_is_merged_too(image):
-    found = matrix.reduce(layout_of(image.chunk()), lambda block: 1, lambda parts: sum(parts) + 10)
+    found = matrix.reduce(image.chunk().layout, lambda block: 1, lambda parts: sum(parts) + 10)
     assert found == 11
 
 
@@ -280,7 +280,7 @@ def test_one_chunk_is_merged_too(image):
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_block_is_taken_in_parts_unless_it_is_asked_for_whole(image, monkeypatch, arrange, whole):
     monkeypatch.setattr(blocks, "PART_BYTES", 240)  # ten rows of three columns
-    layout = layout_of(arrange(image))
+    layout = arrange(image).layout
     assert matrix.reduce(layout, lambda block: len(block.inside), sum, whole=whole) == 35
     largest = matrix.reduce(layout, lambda block: len(block.inside), max, whole=whole)
     of_memory = 35 if whole else 5
@@ -312,7 +312,7 @@ def test_a_block_finds_the_further_arrays_of_its_scene(image, monkeypatch, arran
         return np.bincount(rows_of, block.rows(block.complete)[:, 0], 7)
 
     found = matrix.reduce(
-        layout_of(arrange(image)), totals, sum, extra=lambda scene: {"number": number}
+        arrange(image).layout, totals, sum, extra=lambda scene: {"number": number}
     )
     X = stacked(image)
     whole = np.isfinite(X).all(axis=1)
@@ -365,7 +365,7 @@ def test_fields_unpacked_keep_their_dims_and_their_land(columns):
 
 
 def test_single_features_unpack_to_one_value_a_row(image):
-    layout = layout_of(image)
+    layout = image.layout
     X = np.arange(6).reshape(2, 3)
     found = matrix.unpack(layout.features, X, "label", np.arange(2))
     assert {name: each.values.tolist() for name, each in found.items()} == {

@@ -22,7 +22,6 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import xcluster
 from xcluster.chain.anomaly import Climatology
-from xcluster.chain.question import layout_of
 from xcluster.fit import fitting
 
 SHAPE = (60, 80)
@@ -417,7 +416,7 @@ def test_blas_has_one_thread_inside_a_block():
     def threads(block):
         return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
 
-    layout = layout_of(scene().chunk(y=20).cluster.pixels())
+    layout = scene().chunk(y=20).cluster.pixels().layout
     assert matrix.reduce(layout, threads, lambda parts: set().union(*parts)) <= {1}
 
 

@@ -11,7 +11,7 @@ from xcluster.api.accessor import ClusterAccessor
 from xcluster.api.clustering import Clustering
 from xcluster.api.samples import Samples
 from xcluster.api.scenes import pool
-from xcluster.fit.selection import Sweep
+from xcluster.api.sweep import Sweep
 from xcluster.peaks import peaks
 from xcluster.result.comparison import compare
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from xcluster.chain.question import Question, layout_of, ready
+from xcluster.chain.question import Question
 from xcluster.fit import methods, selection
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.methods import Method
 
 if TYPE_CHECKING:
     from xcluster.api.clustering import Clustering
-    from xcluster.fit.selection import Sweep
+    from xcluster.api.sweep import Sweep
 
 K = int | Iterable[int] | None
 
 
-class Clusterers(Question):
+class Clusterers(Question, ABC):
     """Every method fits a clusterer to the samples and returns a `Clustering`."""
 
     def kmeans(
@@ -66,7 +69,7 @@ class Clusterers(Question):
         >>> fit.labels.dims
         ('latitude', 'longitude')
         """
-        return self._cluster(methods.kmeans(layout_of(self), metric), k, keywords)
+        return self._cluster(methods.kmeans(self.layout, metric), k, keywords)
 
     def gmm(self, k: K = None, *, covariance_type: str = "full", **keywords: Any) -> Clustering:
         """Cluster by a Gaussian mixture.
@@ -101,7 +104,7 @@ class Clusterers(Question):
         >>> fit.memberships.dims
         ('label', 'latitude', 'longitude')
         """
-        return self._cluster(methods.gmm(layout_of(self), covariance_type), k, keywords)
+        return self._cluster(methods.gmm(self.layout, covariance_type), k, keywords)
 
     def hac(
         self,
@@ -152,7 +155,7 @@ class Clusterers(Question):
         >>> fit.cut(3).k
         3
         """
-        return self._cluster(methods.hac(layout_of(self), linkage, contiguous), k, keywords)
+        return self._cluster(methods.hac(self.layout, linkage, contiguous), k, keywords)
 
     def fuzzy(
         self,
@@ -201,7 +204,7 @@ class Clusterers(Question):
         >>> fit = xcluster.datasets.ocean().cluster.pixels().fuzzy(3)
         >>> phases = fit.threshold(0.5)
         """
-        return self._cluster(methods.fuzzy(layout_of(self), m, kind, shape), k, keywords)
+        return self._cluster(methods.fuzzy(self.layout, m, kind, shape), k, keywords)
 
     def som(
         self,
@@ -244,7 +247,7 @@ class Clusterers(Question):
         >>> fit.merge_nodes(4).k
         4
         """
-        return self._cluster(methods.som(layout_of(self), grid, training), None, keywords)
+        return self._cluster(methods.som(self.layout, grid, training), None, keywords)
 
     def dbscan(self, eps: float = 0.5, *, min_samples: int = 5, **keywords: Any) -> Clustering:
         """Cluster dense groups of any shape; -1 is noise.
@@ -277,7 +280,7 @@ class Clusterers(Question):
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).dbscan(0.2, min_samples=20)
         """
-        built = methods.dbscan(layout_of(self), eps, min_samples)
+        built = methods.dbscan(self.layout, eps, min_samples)
         return self._cluster(built, None, keywords)
 
     def hdbscan(self, min_cluster_size: int = 5, **keywords: Any) -> Clustering:
@@ -311,7 +314,7 @@ class Clusterers(Question):
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).hdbscan(100)
         """
-        return self._cluster(methods.hdbscan(layout_of(self), min_cluster_size), None, keywords)
+        return self._cluster(methods.hdbscan(self.layout, min_cluster_size), None, keywords)
 
     def fit(self, clusterer: Any, **keywords: Any) -> Clustering:
         """Cluster by any scikit-learn clusterer or mixture.
@@ -377,8 +380,16 @@ class Clusterers(Question):
         >>> list(sweep.table)
         ['distortion', 'simplified_silhouette']
         """
-        built, others = methods.named(method, layout_of(self), keywords)
-        return selection.sweep(ready(self), built, ks, criteria, others)
+        built, others = methods.by_name(method, self.layout, keywords)
+        return self._swept(selection.sweep(self.ready, built, ks, criteria, others))
 
     def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
-        return selection.cluster(ready(self), method, k, keywords)
+        return self._answer(selection.cluster(self.ready, method, k, keywords))
+
+    @abstractmethod
+    def _answer(self, fitted: Fitted) -> Any:
+        """Return what the user gets of a fit."""
+
+    @abstractmethod
+    def _swept(self, candidates: Candidates) -> Any:
+        """Return what the user gets of fits over a range of k."""

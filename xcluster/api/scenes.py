@@ -5,29 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster.api.clusterers import Clusterers
 from xcluster.api.samples import Samples
+from xcluster.api.sweep import Sweep, clustering_of
 from xcluster.base.checks import blamed, several
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.chain.question import layout_of
-from xcluster.fit.centers import raw_centers
+from xcluster.chain.question import PooledQuestion
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.prediction import as_dataset, check_features
-from xcluster.grid.layout import Layout, Variable, flat_features
+from xcluster.fit.record import Note
+from xcluster.fit.sources import Live
+from xcluster.grid.layout import flat_features
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from xcluster.api.clustering import Clustering
     from xcluster.chain.steps import Step
-    from xcluster.grid.samplers import Sampler
 
 Objects = xr.DataTree | Mapping[str, Any] | Iterable[Any]
 
@@ -80,12 +81,12 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
             raise BadValueError("anomaly", samples.climatology.groupby, rule, remedy)
         check_features(f"scene {name!r}", "Dataset", _features(samples), _features(asked[first]))
         _check_same_chain(name, samples, first, asked[first])
-    return PooledSamples(asked)
+    return PooledSamples.of(asked)
 
 
 def _features(samples: Samples) -> xr.Dataset:
     """Return one sample without values, all cells of fields included: which lack data is read."""
-    layout = layout_of(samples)
+    layout = samples.layout
     whole = {name: replace(each, cells=None) for name, each in layout.variables.items()}
     return replace(layout, variables=whole).features
 
@@ -181,14 +182,8 @@ def _asked(question: Callable[[xr.Dataset], Samples], scene: xr.Dataset) -> Samp
     return samples
 
 
-def _cells(variable: Variable) -> NDArray[np.bool_]:
-    """Return which cells of a field are features; reads the data."""
-    kept = variable.kept
-    return np.ones(variable.extent, bool) if kept is None else kept
-
-
-@dataclass(frozen=True, eq=False)
-class PooledSamples(Clusterers):
+@dataclass(frozen=True, eq=False, repr=False)
+class PooledSamples(Clusterers, PooledQuestion):
     """The samples of several scenes, fitted together; made by `pool`.
 
     Parameters
@@ -205,59 +200,17 @@ class PooledSamples(Clusterers):
     ['globe', 'north']
     """
 
-    scenes: Mapping[str, Samples]
+    def _answer(self, fitted: Fitted) -> PooledClustering:
+        scenes = {name: cast(Samples, each) for name, each in self.scenes.items()}
+        return PooledClustering(scenes, clustering_of(fitted))
 
-    @property
-    def _first(self) -> Samples:
-        return next(iter(self.scenes.values()))
-
-    @property
-    def data(self) -> xr.Dataset:
-        """The first scene."""
-        return self._first.data
-
-    @property
-    def sampler(self) -> Sampler:
-        """What a sample is."""
-        return self._first.sampler
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """Scaling and reduction, in order."""
-        return self._first.steps
-
-    @property
-    def random_state(self) -> int:
-        """Seed of everything random."""
-        return self._first.random_state
-
-    @cached_property
-    def _layout(self) -> Layout:
-        """The layout of the first scene, with those of the others."""
-        first, *others = (
-            replace(layout_of(samples), scene=name) for name, samples in self.scenes.items()
-        )
-        return replace(first, others=tuple(others))
-
-    @property
-    def _ready(self) -> Self:
-        """The same, once all scenes are known to have data at the same cells of their fields."""
-        first, *others = self._layout.scenes
-        for scene in others:
-            for name, variable in scene.variables.items():
-                if not np.array_equal(_cells(variable), _cells(first.variables[name])):
-                    rule = f"has data at other cells of {name!r} than scene {first.scene!r}"
-                    remedy = "mask every scene to the cells that all of them have"
-                    raise BadValueError(f"scene {scene.scene!r}", "Dataset", rule, remedy)
-        return self
-
-    def _answer(self, clustering: Clustering) -> Any:
-        """Return the result for every scene."""
-        return PooledClustering(self.scenes, clustering)
+    def _swept(self, candidates: Candidates) -> Sweep:
+        return Sweep.of(candidates)
 
     def __repr__(self) -> str:
-        points = f"{self._layout.n_pooled:,} grid points"
-        return f"<xcluster.PooledSamples> {len(self.scenes)} scenes, {points}\n{self._first!r}"
+        points = f"{self.layout.n_pooled:,} grid points"
+        first = next(iter(self.scenes.values()))
+        return f"<xcluster.PooledSamples> {len(self.scenes)} scenes, {points}\n{first!r}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,12 +239,13 @@ class PooledClustering(Mapping[str, "Clustering"]):
     whole: Clustering
 
     def __getitem__(self, scene: str) -> Clustering:
-        means = None if self.whole.assign.inverts else raw_centers(self.whole)
-        samples, record = self.scenes[scene], self.whole.record
+        means = None if self.whole.assign.inverts else self.whole.raw_centers
+        record = self.whole.record
         if len(self) > 1:
-            note = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
-            record = replace(record, notes=(*record.notes, note))
-        return replace(self.whole, samples=samples, record=record, means=means)
+            text = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
+            record = replace(record, notes=(*record.notes, Note("scenes", text)))
+        source = Live(self.scenes[scene], means=means)
+        return replace(self.whole, source=source, record=record)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.scenes)

@@ -9,7 +9,7 @@ from xcluster.base.errors import BadTypeError
 from xcluster.explore.page import Page
 
 if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
+    from xcluster.fit.fitted import Fitted as Clustering
 
 __all__ = ["Page", "explore"]
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
-from xcluster.fit.fitted import bound
+from xcluster.fit.fitted import samples_of
 from xcluster.grid.positions import POINT
 from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
 
 if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
+    from xcluster.fit.fitted import Fitted as Clustering
 
 Array = NDArray[Any]
 
@@ -78,7 +78,7 @@ def backdrop_of(clustering: Clustering, excerpt: Excerpt, labels: xr.DataArray) 
     sampler = clustering.sampler
     if not isinstance(sampler, Patches):
         return None
-    data = bound(clustering, "explore").data
+    data = samples_of(clustering, "explore").data
     dims = image_dims(data, sampler.vars, sampler.dims)
     separate = POINT in labels.dims
     if len(dims) != 2 or not (separate or set(labels.dims) == set(dims)):

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
-from xcluster.chain.question import layout_of
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
-from xcluster.fit.fitted import bound
+from xcluster.fit.fitted import samples_of
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
 
 if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
+    from xcluster.fit.fitted import Fitted as Clustering
 
 Array = NDArray[Any]
 
@@ -80,11 +79,11 @@ class Source:
     @property
     def features(self) -> xr.Dataset:
         """One sample without values."""
-        return layout_of(bound(self.clustering, "explore")).features
+        return samples_of(self.clustering, "explore").layout.features
 
     def layout(self, excerpt: Excerpt) -> Layout:
         """Return where samples and features of the shown grid points lie."""
-        return cut(cut(layout_of(bound(self.clustering, "explore")), self.turn), excerpt.indexers)
+        return cut(cut(samples_of(self.clustering, "explore").layout, self.turn), excerpt.indexers)
 
     def rows(self, excerpt: Excerpt, kept: Array) -> Array:
         """Return the features in data units, shape (n, n_features)."""
@@ -138,7 +137,7 @@ class Source:
 
 def _title(clustering: Clustering) -> str:
     """Say by which steps and method the labels were found."""
-    stated = [str(step) for step in bound(clustering, "explore").steps if not step.assumed]
+    stated = [str(step) for step in samples_of(clustering, "explore").steps if not step.assumed]
     count = f"{clustering.k} label{'s' if clustering.k != 1 else ''}"
     return f"{' → '.join([*stated, clustering.method])}, {count}"
 

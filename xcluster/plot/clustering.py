@@ -12,10 +12,9 @@ import xarray as xr
 from xcluster.base.checks import check_choice, check_flag, check_text
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
-from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import feature_names
 from xcluster.fit.centers import by_label
-from xcluster.fit.fitted import bound
+from xcluster.fit.fitted import samples_of
 from xcluster.grid.layout import COLUMN, Layout
 from xcluster.grid.windows import Patches
 from xcluster.plot.looks import check_components, drawn
@@ -23,7 +22,7 @@ from xcluster.plot.methods import MethodPlots
 from xcluster.plot.text import set_title
 
 if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
+    from xcluster.fit.fitted import Fitted as Clustering
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,10 +148,10 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.profiles import profiles as draw
 
-        samples = bound(self.clustering, "plot.profiles")
+        samples = samples_of(self.clustering, "plot.profiles")
         var = self._curve(var)
         labels = self.clustering.labels
-        data = layout_of(samples).variables[var].array
+        data = samples.layout.variables[var].array
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
         return drawn(
             draw, data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords
@@ -311,7 +310,7 @@ class ClusteringPlot(MethodPlots):
         """
         from xcluster.plot.scatter import parallel as draw
 
-        layout = layout_of(bound(self.clustering, "plot.parallel"))
+        layout = samples_of(self.clustering, "plot.parallel").layout
         return drawn(draw, feature_values(layout), self.clustering.labels, **keywords)
 
     def silhouette(self, **keywords: Any) -> Any:
@@ -372,7 +371,11 @@ class ClusteringPlot(MethodPlots):
 
     def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""
-        rows = by_label(self.clustering, np.asarray(self.clustering.assign.centers, float))
+        rows = by_label(
+            self.clustering.partition,
+            np.asarray(self.clustering.record.counts),
+            np.asarray(self.clustering.assign.centers, float),
+        )
         return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
 
     def _curve(self, var: Hashable | None) -> Hashable:

@@ -9,17 +9,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.api.results import clusterer_with
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
-from xcluster.fit.centers import raw_centers
+from xcluster.fit.fitted import clusterer_with
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import set_title
 
 if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
+    from xcluster.fit.fitted import Fitted as Clustering
 
 Array = NDArray[Any]
 
@@ -105,7 +104,7 @@ class MethodPlots:
         from xcluster.plot import nodes as draw
 
         clusterer = clusterer_with(self.clustering, "grid_", "nodes", "som")
-        chosen = self._of_lattice(raw_centers(self.clustering), clusterer.grid_, var)
+        chosen = self._of_lattice(self.clustering.raw_centers, clusterer.grid_, var)
         if isinstance(chosen, xr.Dataset):
             return drawn(draw.planes, chosen, **keywords)
         counts = np.rint(clusterer.counts_).astype(int).reshape(clusterer.grid_)
@@ -358,7 +357,11 @@ class MethodPlots:
 
     def _step(self, attribute: str, owner: str) -> Any:
         """Return the last step that has ``attribute``."""
-        steps = [step for _, step in self.clustering.assign.chain.steps if hasattr(step, attribute)]
+        steps = [
+            step.transformer
+            for step in self.clustering.assign.chain.steps
+            if hasattr(step.transformer, attribute)
+        ]
         if steps:
             return steps[-1]
         rule = f"no step has {attribute}; results with .{owner}() have"
@@ -366,7 +369,7 @@ class MethodPlots:
 
     @property
     def _steps(self) -> list[str]:
-        return [name for name, _ in self.clustering.assign.chain.steps]
+        return self.clustering.assign.chain.names
 
 
 def cut_height(merges: Array, k: int) -> float:

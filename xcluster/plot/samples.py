@@ -10,13 +10,12 @@ import xarray as xr
 
 from xcluster.base.checks import blamed, check_choice, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.chain.question import layout_of
 from xcluster.grid.windows import Patches
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import facet_title, set_title
 
 if TYPE_CHECKING:
-    from xcluster.api.samples import Samples
+    from xcluster.fit.reduced import Reducible as Samples
 
 
 def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:
@@ -218,7 +217,7 @@ class SamplesPlot:
         return drawn(draw, self.samples.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
-        variables = layout_of(self.samples).variables
+        variables = self.samples.layout.variables
         name = next(iter(variables)) if var is None else var
         if not is_one_of(name, variables):
             rule = "is no variable of the samples"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xcluster.plot.looks import drawn
 
 if TYPE_CHECKING:
-    from xcluster.fit.selection import Sweep
+    from xcluster.fit.candidates import Candidates as Sweep
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from xcluster.base.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
-from xcluster.chain.question import layout_of
-from xcluster.chain.steps import Step, fitted_steps, resolve
+from xcluster.chain.question import Question
+from xcluster.chain.steps import Step, resolve, unfitted_steps
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import UNCLASSIFIED
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
-    from xcluster.api.samples import Samples
-    from xcluster.grid.layout import Layout
-    from xcluster.grid.samplers import Sampler
+from xcluster.grid.layout import Layout
+from xcluster.grid.samplers import Sampler
 
 Line = tuple[str, str]
 WIDTH = 9
@@ -31,59 +28,59 @@ class Share(NamedTuple):
     color: str
 
 
-def samples_text(samples: Samples) -> str:
-    """Return what is asked, a line a choice."""
+def samples_text(samples: Question) -> str:
+    """Return what is asked, one line per choice."""
     return "\n".join(["<xcluster.Samples>", *_aligned(_asked_lines(samples))])
 
 
-def text(clustering: Clustering) -> str:
-    """Return what was found, a line a choice, and the labels' shares."""
-    head = f"<xcluster.Clustering> {clustering.method}, {clustering.k} labels"
-    labels, unclassified = _label_shares(clustering), _unclassified_share(clustering)
+def text(fitted: Fitted) -> str:
+    """Return what was found, one line per choice, and the labels' shares."""
+    head = f"<xcluster.Clustering> {fitted.method}, {fitted.k} labels"
+    labels, unclassified = _label_shares(fitted), _unclassified_share(fitted)
     shares = [_share_text(each) for each in labels[:SHOWN_LABELS]]
-    if clustering.k > SHOWN_LABELS:
-        shares.append(f"   ... and {clustering.k - SHOWN_LABELS} more")
+    if fitted.k > SHOWN_LABELS:
+        shares.append(f"   ... and {fitted.k - SHOWN_LABELS} more")
     shares += [_share_text(each) for each in unclassified]
-    return "\n".join([head, *_aligned(_clustering_lines(clustering)), *shares])
+    return "\n".join([head, *_aligned(_clustering_lines(fitted)), *shares])
 
 
-def html(clustering: Clustering) -> str:
+def html(fitted: Fitted) -> str:
     """Return the same as a table, with the labels' colours."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th>"
-        f"<td style='text-align:left'>{escape(value)}</td></tr>"
-        for name, value in _clustering_lines(clustering)
-    )
-    shares = [*_label_shares(clustering)[:SHOWN_LABELS], *_unclassified_share(clustering)]
+    shares = [*_label_shares(fitted)[:SHOWN_LABELS], *_unclassified_share(fitted)]
     labels = "".join(
         f"<tr><td><span style='background:{color};padding:0 .7em'></span> {label}</td>"
         f"<td style='text-align:left'>{escape(name)} {part}</td></tr>"
         for label, name, part, color in shares
     )
-    title = f"xcluster.Clustering: {escape(clustering.method)}, {clustering.k} labels"
-    return f"<div><b>{title}</b><table>{rows}{labels}</table></div>"
+    title = f"xcluster.Clustering: {fitted.method}, {fitted.k} labels"
+    return _table(title, _clustering_lines(fitted), labels)
 
 
-def samples_html(samples: Samples) -> str:
+def samples_html(samples: Question) -> str:
     """Return the choices as a table."""
+    return _table("xcluster.Samples", _asked_lines(samples))
+
+
+def _table(title: str, lines: Sequence[Line], more: str = "") -> str:
+    """Return lines as the rows of a table under a title, with ``more`` rows behind them."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th>"
         f"<td style='text-align:left'>{escape(value)}</td></tr>"
-        for name, value in _asked_lines(samples)
+        for name, value in lines
     )
-    return f"<div><b>xcluster.Samples</b><table>{rows}</table></div>"
+    return f"<div><b>{escape(title)}</b><table>{rows}{more}</table></div>"
 
 
 def _aligned(lines: Sequence[Line]) -> list[str]:
     return [f"  {name:<{WIDTH}} {value}" for name, value in lines]
 
 
-def _asked_lines(samples: Samples) -> list[Line]:
-    return _samples_lines(samples) + [("note", note) for note in layout_of(samples).notes]
+def _asked_lines(samples: Question) -> list[Line]:
+    return _samples_lines(samples) + [("note", note) for note in samples.layout.notes]
 
 
-def _samples_lines(samples: Samples) -> list[Line]:
-    layout = layout_of(samples)
+def _samples_lines(samples: Question) -> list[Line]:
+    layout = samples.layout
     lines = [
         ("samples", _samples(samples.sampler, layout.sizes)),
         ("features", _features({name: each.extent for name, each in layout.variables.items()})),
@@ -104,18 +101,17 @@ def _samples_lines(samples: Samples) -> list[Line]:
     return lines
 
 
-def _saved_lines(clustering: Clustering) -> list[Line]:
+def _saved_lines(fitted: Fitted) -> list[Line]:
     """Return what a result that was opened without its data still knows of its samples."""
-    assert clustering.stored is not None
-    template = clustering.template
+    template = fitted.template
     lines = [
-        ("samples", _samples(clustering.sampler, clustering.stored["labels"].sizes)),
+        ("samples", _samples(fitted.sampler, fitted.source.sizes)),
         ("features", _features({name: each.size for name, each in template.data_vars.items()})),
-        ("steps", _steps(fitted_steps(clustering.assign.chain.steps, len(template)))),
+        ("steps", _steps(unfitted_steps(fitted.assign.chain.steps, len(template)))),
     ]
-    if clustering.climatology is not None:
-        lines.append(("anomaly", str(clustering.climatology)))
-    if clustering.record.weighted:
+    if fitted.climatology is not None:
+        lines.append(("anomaly", str(fitted.climatology)))
+    if fitted.record.weighted:
         lines.append(("weights", "as saved"))
     return lines
 
@@ -143,59 +139,52 @@ def _left_out(layout: Layout) -> str:
     return ", ".join(shown) + (f", and {more} more" if more > 0 else "")
 
 
-def _clustering_lines(clustering: Clustering) -> list[Line]:
-    samples = clustering.samples
-    lines = _saved_lines(clustering) if samples is None else _samples_lines(samples)
-    lines += [
-        ("fit" if i == 0 else "", said) for i, said in enumerate(clustering.record.sentences())
-    ]
-    if clustering.sweep is not None:
-        ks = clustering.sweep.table["k"].values
-        lines.append(
-            ("k", f"chosen among {ks[0]} to {ks[-1]} by {clustering.sweep.method.criterion}")
-        )
-    return lines + [(str(name), str(value)) for name, value in clustering.attrs.items()]
+def _clustering_lines(fitted: Fitted) -> list[Line]:
+    samples = fitted.samples
+    lines = _saved_lines(fitted) if samples is None else _samples_lines(samples)
+    lines += [("fit" if i == 0 else "", said) for i, said in enumerate(fitted.record.sentences())]
+    if fitted.sweep is not None:
+        ks = fitted.sweep.table["k"].values
+        lines.append(("k", f"chosen among {ks[0]} to {ks[-1]} by {fitted.sweep.method.criterion}"))
+    return lines + [(str(name), str(value)) for name, value in fitted.attrs.items()]
 
 
-def _label_shares(clustering: Clustering) -> list[Share]:
-    partition, record = clustering.partition, clustering.record
+def _label_shares(fitted: Fitted) -> list[Share]:
+    partition, record = fitted.partition, fitted.record
     weights = [0.0] * partition.n_labels
     for label, count in zip(partition.codes, record.counts, strict=False):
         weights[label] += count
-    parts = _parts(clustering, weights)
+    parts = _parts(fitted, weights)
     names, colors = partition.label_names(), partition.label_colors()
     return [Share(*each) for each in zip(range(len(weights)), names, parts, colors, strict=True)]
 
 
-def _unclassified_share(clustering: Clustering) -> list[Share]:
+def _unclassified_share(fitted: Fitted) -> list[Share]:
     """Return the line of what has no label, where there may be such."""
-    partition, noise = clustering.partition, clustering.record.noise
+    partition, noise = fitted.partition, fitted.record.noise
     if not partition.has_noise and partition.floor is None:
         return []
-    (part,) = _parts(clustering, [noise])
+    (part,) = _parts(fitted, [noise])
     return [Share(UNCLASSIFIED, "unclassified", part, UNCLASSIFIED_COLOR)]
 
 
-def _parts(clustering: Clustering, weights: Sequence[float]) -> list[str]:
+def _parts(fitted: Fitted, weights: Sequence[float]) -> list[str]:
     """Return weights as parts of all that was fitted."""
-    record = clustering.record
+    record = fitted.record
     total = sum(record.counts) + record.noise or 1.0
-    known = _counts_hold(clustering)
+    known = _counts_hold(fitted)
     return [f"{weight / total:.1%}" if known else "" for weight in weights]
 
 
-def _counts_hold(clustering: Clustering) -> bool:
+def _counts_hold(fitted: Fitted) -> bool:
     """Whether the counts of the fit are those of the labels; else only reading the data tells."""
-    record, samples = clustering.record, clustering.samples
-    if clustering.partition.floor is not None:
+    record = fitted.record
+    if fitted.partition.floor is not None:
         return False
     # A streamed mixture knows how large its components are, not how many rows each label has.
-    if record.passes and not hasattr(clustering.assign.clusterer, "counts_"):
+    if record.passes and not hasattr(fitted.assign.clusterer, "counts_"):
         return False
-    if samples is not None:
-        return layout_of(samples).n_pooled == record.points
-    assert clustering.stored is not None
-    return clustering.stored["labels"].size == record.points  # else one scene of a pool
+    return fitted.source.n_points == record.points  # else one scene of a pool
 
 
 def _share_text(share: Share) -> str:
