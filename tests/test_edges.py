@@ -88,7 +88,7 @@ def test_a_chain_without_inverse_has_no_reconstruction(ocean):
 
 def test_fields_of_integers_have_all_their_cells(ocean):
     field = ocean["sst"].fillna(0).astype(int).rename(latitude="time")
-    layout = question.layout_of(field.cluster.snapshots("time"))
+    layout = field.cluster.snapshots("time").layout
     assert layout.n_features == field.sizes["longitude"]
 
 

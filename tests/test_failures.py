@@ -10,7 +10,6 @@ import xcluster
 from xcluster.blocks import matrix
 from xcluster.blocks.block import OURS
 from xcluster.blocks.failures import named_failures
-from xcluster.chain import question
 
 
 def lazy(broken=None, name="a", dims=("y", "x"), said="the disk is gone"):
@@ -25,8 +24,8 @@ def lazy(broken=None, name="a", dims=("y", "x"), said="the disk is gone"):
     return xr.DataArray(values, dims=dims, name=name)
 
 
-def *arrays.layout:
-    return question.layout_of(xr.Dataset({each.name: each for each in arrays}).cluster.pixels())
+def layout_of(*arrays):
+    return xr.Dataset({each.name: each for each in arrays}).cluster.pixels().layout
 
 
 def failed(layout, error=None):
@@ -41,7 +40,7 @@ def failed(layout, error=None):
     [((0, 0), "y 0:2, x 0:4"), ((1, 1), "y 2:4, x 4:6"), ((2, 0), "y 4:5, x 0:4")],
 )
 def test_the_block_its_variable_the_reason_and_a_remedy_are_named(place, block):
-    error = failed(lazy(), lazy(place, "b").layout)
+    error = failed(layout_of(lazy(), lazy(place, "b")))
     assert type(error) is OSError
     assert str(error) == (
         f"vars='b': the block [{block}] of 'b' cannot be read (OSError: the disk is gone). "
@@ -51,29 +50,29 @@ def test_the_block_its_variable_the_reason_and_a_remedy_are_named(place, block):
 
 
 def test_the_first_of_several_broken_blocks_is_named():
-    both = lazy((2, 1), "a", said="late"), lazy((0, 0), "b", said="early").layout
+    both = layout_of(lazy((2, 1), "a", said="late"), lazy((0, 0), "b", said="early"))
     assert "of 'a' cannot be read (OSError: late)" in str(failed(both))
 
 
 def test_arrays_in_memory_are_passed_over_and_scenes_are_not():
     whole = lazy().compute()
     scenes = [whole.to_dataset(), lazy((1, 0)).to_dataset()]
-    pooled = question.layout_of(xcluster.pool(scenes, lambda ds: ds.cluster.pixels()))
+    pooled = xcluster.pool(scenes, lambda ds: ds.cluster.pixels()).layout
     assert "[y 2:4, x 0:4] of 'a'" in str(failed(pooled))
-    mixed = (whole, lazy((1, 0), "b")).layout
+    mixed = layout_of(whole, lazy((1, 0), "b"))
     assert "[y 2:4, x 0:4] of 'b'" in str(failed(mixed))
 
 
 def test_a_mask_that_cannot_be_read_is_named_too():
     mask = lazy((0, 1), "sea").astype(bool)
-    layout = question.layout_of(lazy().to_dataset().cluster.pixels().where(mask))
+    layout = lazy().to_dataset().cluster.pixels().where(mask).layout
     assert "[y 0:2, x 4:6]" in str(failed(layout))
 
 
 @pytest.mark.parametrize("arrange", [lambda array: array, xr.DataArray.compute])
 def test_an_error_stays_where_all_blocks_can_be_read(arrange):
     error = ValueError("of the user's scheduler")
-    assert failed(arrange(lazy()).layout, error) is error
+    assert failed(layout_of(arrange(lazy())), error) is error
 
 
 def test_blocks_are_looked_through_without_the_users_scheduler():
@@ -83,7 +82,7 @@ def test_blocks_are_looked_through_without_the_users_scheduler():
         raise RuntimeError("no worker is left")
 
     with dask.config.set(scheduler=lost):
-        assert "[y 0:2, x 4:6] of 'a'" in str(failed(lazy((0, 1)).layout))
+        assert "[y 0:2, x 4:6] of 'a'" in str(failed(layout_of(lazy((0, 1)))))
 
 
 def test_an_error_stays_where_there_are_no_data_to_look_at():
@@ -92,7 +91,7 @@ def test_an_error_stays_where_there_are_no_data_to_look_at():
 
 
 def test_our_own_errors_and_lost_workers_do_not_read_the_data_again():
-    layout = lazy((0, 0)).layout
+    layout = layout_of(lazy((0, 0)))
     ours = ValueError("not of reading")
     ours.add_note(OURS)
     assert failed(layout, ours) is ours
@@ -105,9 +104,9 @@ def test_our_own_errors_and_lost_workers_do_not_read_the_data_again():
 
 def test_a_pass_over_the_data_says_which_block_it_could_not_read():
     with pytest.raises(OSError, match=r"\[y 2:4, x 4:6\] of 'a' cannot be read"):
-        matrix.reduce(lazy((1, 1)).layout, lambda block: 1, sum)
+        matrix.reduce(layout_of(lazy((1, 1))), lambda block: 1, sum)
 
 
 def test_nothing_is_read_where_nothing_failed():
-    with named_failures(lazy((0, 0)).layout):
+    with named_failures(layout_of(lazy((0, 0)))):
         pass

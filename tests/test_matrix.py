@@ -15,7 +15,6 @@ import xarray as xr
 import xcluster
 from xcluster.blocks import block as blocks
 from xcluster.blocks import matrix, rows
-from xcluster.chain import question
 
 CHUNKS = {"y": (4, 1, 2), "x": (2, 3)}
 
@@ -45,8 +44,8 @@ def columns():
     return ds
 
 
-def image.layout:
-    return question.layout_of(image.cluster.pixels(["a", "b", "c"]))
+def layout_of(image):
+    return image.cluster.pixels(["a", "b", "c"]).layout
 
 
 def stacked(ds):
@@ -63,7 +62,7 @@ def chunked(ds, chunks=CHUNKS):
 
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_function_of_the_rows_lies_on_the_grid_and_nan_elsewhere(image, arrange):
-    found = matrix.apply(arrange(image).layout, lambda X: X.sum(axis=1), dtype=float)
+    found = matrix.apply(layout_of(arrange(image)), lambda X: X.sum(axis=1), dtype=float)
     total = image.a + image.b + image.c
     expected = total.where(np.isfinite(total))
     xr.testing.assert_allclose(found.compute(), expected)
@@ -73,7 +72,7 @@ def test_a_function_of_the_rows_lies_on_the_grid_and_nan_elsewhere(image, arrang
 
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_width_adds_one_further_dim(image, arrange):
-    share = matrix.apply(arrange(image).layout, lambda X: X[:, :2] * [1, 2], width=2)
+    share = matrix.apply(layout_of(arrange(image)), lambda X: X[:, :2] * [1, 2], width=2)
     assert share.dims == ("y", "x", "_column")
     assert share.shape == (7, 5, 2)
     whole = np.isfinite(stacked(image)).all(axis=1).reshape(7, 5)
@@ -84,37 +83,37 @@ def test_a_width_adds_one_further_dim(image, arrange):
 
 
 def test_results_are_single_precision_unless_asked(image):
-    assert matrix.apply(image.layout, lambda X: X[:, 0]).dtype == np.float32
-    assert matrix.apply(chunked(image).layout, lambda X: X[:, 0]).dtype == np.float32
-    wide = matrix.apply(chunked(image).layout, lambda X: X[:, 0], dtype=np.float64)
+    assert matrix.apply(layout_of(image), lambda X: X[:, 0]).dtype == np.float32
+    assert matrix.apply(layout_of(chunked(image)), lambda X: X[:, 0]).dtype == np.float32
+    wide = matrix.apply(layout_of(chunked(image)), lambda X: X[:, 0], dtype=np.float64)
     assert wide.dtype == wide.compute().dtype == np.float64
 
 
 def test_chunks_are_the_users_and_nothing_is_computed(image, computes):
-    found = matrix.apply(chunked(image).layout, lambda X: X, width=3)
+    found = matrix.apply(layout_of(chunked(image)), lambda X: X, width=3)
     assert found.chunks == ((4, 1, 2), (2, 3), (3,))
-    assert matrix.apply(chunked(image).layout, lambda X: X[:, 0]).chunks == ((4, 1, 2), (2, 3))
+    assert matrix.apply(layout_of(chunked(image)), lambda X: X[:, 0]).chunks == ((4, 1, 2), (2, 3))
     assert computes() == 0
 
 
 def test_the_blocks_of_a_lazy_result_are_arrays_of_its_type_before_they_are_computed(image):
-    found = matrix.apply(chunked(image).layout, lambda X: X, width=3)
+    found = matrix.apply(layout_of(chunked(image)), lambda X: X, width=3)
     assert found.data._meta.dtype == np.float32
     assert found.data._meta.ndim == 3
     assert found.data.name.startswith("cluster")
 
 
 def test_one_chunked_variable_among_others_in_memory_is_enough(image):
-    expected = matrix.apply(image.layout, lambda X: X.sum(axis=1))
+    expected = matrix.apply(layout_of(image), lambda X: X.sum(axis=1))
     mixed = image.assign(b=image.b.chunk(y=(4, 1, 2), x=(2, 3)))
-    found = matrix.apply(mixed.layout, lambda X: X.sum(axis=1))
+    found = matrix.apply(layout_of(mixed), lambda X: X.sum(axis=1))
     assert found.chunks == ((4, 1, 2), (2, 3))
     xr.testing.assert_equal(found.compute(), expected)
 
 
 def test_only_complete_rows_reach_the_function(image):
     seen = []
-    matrix.apply(image.layout, lambda X: seen.append(X.copy()) or X[:, 0])
+    matrix.apply(layout_of(image), lambda X: seen.append(X.copy()) or X[:, 0])
     assert np.isfinite(np.concatenate(seen)).all()
     assert sum(len(each) for each in seen) == 7 * 5 - 4
 
@@ -122,7 +121,7 @@ def test_only_complete_rows_reach_the_function(image):
 def test_a_function_is_not_called_where_no_row_is_complete(image):
     calls = []
     mask = image.y > 3  # the first of three chunks and no other
-    layout = question.layout_of(chunked(image).cluster.pixels(["a", "b"]).where(mask))
+    layout = chunked(image).cluster.pixels(["a", "b"]).where(mask).layout
     found = matrix.apply(layout, lambda X: calls.append(len(X)) or X[:, 0])
     with dask.config.set(scheduler="sync"):
         values = found.values
@@ -132,16 +131,14 @@ def test_a_function_is_not_called_where_no_row_is_complete(image):
 
 def test_the_result_has_the_coordinates_of_the_samples(image):
     image = image.assign_coords(area=("y", np.ones(7)), names=("x", list("abcde")))
-    found = matrix.apply(image.layout, lambda X: X[:, 0])
+    found = matrix.apply(layout_of(image), lambda X: X[:, 0])
     assert set(found.coords) == {"y", "x", "area", "names"}
     xr.testing.assert_identical(found.y, image.y.assign_coords(area=image.area))
 
 
 @pytest.mark.parametrize("chunks", [None, {"y": 2}, {"y": 2, "depth": 5, "x": 3}])
 def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
-    layout = question.layout_of(
-        (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth")
-    )
+    layout = (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth").layout
     found = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     rising = columns.sortby("depth").transpose("y", "x", "depth")
     expected = np.concatenate([rising.t.values, rising.s.values], axis=2)
@@ -154,7 +151,7 @@ def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
 
 def test_snapshots_of_several_dims_are_flattened_by_the_names_of_dims(columns):
     field = columns.s.rename(y="time").transpose("time", "x", "depth")
-    layout = question.layout_of(field.cluster.snapshots("time"))
+    layout = field.cluster.snapshots("time").layout
     found = matrix.apply(layout, lambda X: X, width=24, dtype=float)
     expected = field.sortby("depth").transpose("time", "depth", "x").values.reshape(3, 24)
     np.testing.assert_array_equal(found, expected)
@@ -164,10 +161,10 @@ def test_snapshots_of_several_dims_are_flattened_by_the_names_of_dims(columns):
 def test_variables_with_features_of_other_lengths_stand_side_by_side(columns, depths):
     """As windows of an image and whole profiles: their feature dims are not one index."""
     other = columns.s.isel(depth=depths).rename(depth="band")
-    layout = question.layout_of(columns[["t"]].cluster.profiles("depth"))
-    band = question.layout_of(other.to_dataset().cluster.profiles("band")).variables["s"]
+    layout = columns[["t"]].cluster.profiles("depth").layout
+    band = other.to_dataset().cluster.profiles("band").layout.variables["s"]
     both = replace(layout, variables={**layout.variables, "s": band})
-    lazy = question.layout_of(columns[["t"]].chunk(y=2).cluster.profiles("depth"))
+    lazy = columns[["t"]].chunk(y=2).cluster.profiles("depth").layout
     width = both.n_features
     expected = matrix.apply(both, lambda X: X, width=width)
     found = matrix.apply(
@@ -188,25 +185,25 @@ def shapes_seen(layout):
 
 def test_arrays_in_memory_are_cut_along_their_longest_dim_into_blocks_of_rows(image, monkeypatch):
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 11)
-    assert shapes_seen(image.layout) == [(1, 5), (2, 5), (2, 5), (2, 5)]
-    wide = image.transpose("x", "y").layout
+    assert shapes_seen(layout_of(image)) == [(1, 5), (2, 5), (2, 5), (2, 5)]
+    wide = layout_of(image.transpose("x", "y"))
     assert sorted(shapes_seen(wide)) == [(5, 1), (5, 2), (5, 2), (5, 2)]
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 3)
-    assert shapes_seen(image.layout) == [(1, 5)] * 7
+    assert shapes_seen(layout_of(image)) == [(1, 5)] * 7
     monkeypatch.undo()
-    assert shapes_seen(image.layout) == [(7, 5)]
+    assert shapes_seen(layout_of(image)) == [(7, 5)]
 
 
 def test_a_grid_of_one_dim_is_cut_into_blocks_of_rows(monkeypatch):
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 10)
     track = xr.DataArray(np.arange(25.0), dims="time", name="v")
-    assert shapes_seen(question.layout_of(track.cluster.pixels())) == [(5,), (10,), (10,)]
+    assert shapes_seen(track.cluster.pixels().layout) == [(5,), (10,), (10,)]
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 11, 35, 1_000])
 @pytest.mark.parametrize("order", [("y", "x"), ("x", "y")])
 def test_results_do_not_depend_on_how_arrays_are_cut(image, monkeypatch, n, order):
-    layout = image.transpose(*order).layout
+    layout = layout_of(image.transpose(*order))
     expected = matrix.apply(layout, lambda X: X, width=3)
     monkeypatch.setattr(matrix, "BLOCK_ROWS", n)
     xr.testing.assert_identical(matrix.apply(layout, lambda X: X, width=3), expected)
@@ -215,7 +212,7 @@ def test_results_do_not_depend_on_how_arrays_are_cut(image, monkeypatch, n, orde
 @pytest.mark.parametrize("order", [("y", "x"), ("x", "y")])
 @pytest.mark.parametrize("width", [None, 3])
 def test_results_do_not_depend_on_the_parts_of_a_block(image, monkeypatch, order, width):
-    layout = chunked(image.transpose(*order)).layout
+    layout = layout_of(chunked(image.transpose(*order)))
     function = (lambda X: X.sum(axis=1)) if width is None else (lambda X: X)
     expected = matrix.apply(layout, function, width=width).compute()
     monkeypatch.setattr(blocks, "PART_BYTES", 100)
@@ -224,7 +221,7 @@ def test_results_do_not_depend_on_the_parts_of_a_block(image, monkeypatch, order
 
 def test_a_grid_of_three_dims_is_cut_along_the_longest(monkeypatch):
     array = xr.DataArray(np.arange(24.0).reshape(2, 4, 3), dims=("t", "y", "x"), name="v")
-    layout = question.layout_of(array.cluster.pixels())
+    layout = array.cluster.pixels().layout
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 12)
     assert shapes_seen(layout) == [(2, 2, 3)] * 2
     np.testing.assert_array_equal(matrix.apply(layout, lambda X: X[:, 0]), array)
@@ -249,12 +246,12 @@ def values_of(found):
 @pytest.mark.parametrize("n", [5, 11, 10_000])
 def test_blocks_are_merged_in_their_order(image, monkeypatch, n, whole):
     monkeypatch.setattr(matrix, "BLOCK_ROWS", n)
-    found = matrix.reduce(image.layout, first_column, joined, whole=whole)
+    found = matrix.reduce(layout_of(image), first_column, joined, whole=whole)
     X = stacked(image)
     assert values_of(found) == X[np.isfinite(X).all(axis=1), 0].tolist()
     assert len(found) == (1 if whole else {5: 7, 11: 4, 10_000: 1}[n])
     if not whole:
-        assert matrix.reduce(image.layout, first_column, joined) == found
+        assert matrix.reduce(layout_of(image), first_column, joined) == found
 
 
 def test_chunks_are_merged_in_their_order_in_a_tree():
@@ -266,13 +263,13 @@ def test_chunks_are_merged_in_their_order_in_a_tree():
         sizes.append(len(parts))
         return joined(parts)
 
-    found = matrix.reduce(question.layout_of(array.cluster.pixels()), first_column, merge)
+    found = matrix.reduce(array.cluster.pixels().layout, first_column, merge)
     assert values_of(found) == list(range(30))
     assert sorted(sizes) == [4, 6, 8, 8, 8]
 
 
 def test_one_chunk_is_merged_too(image):
-    found = matrix.reduce(image.chunk().layout, lambda block: 1, lambda parts: sum(parts) + 10)
+    found = matrix.reduce(layout_of(image.chunk()), lambda block: 1, lambda parts: sum(parts) + 10)
     assert found == 11
 
 
@@ -280,7 +277,7 @@ def test_one_chunk_is_merged_too(image):
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_block_is_taken_in_parts_unless_it_is_asked_for_whole(image, monkeypatch, arrange, whole):
     monkeypatch.setattr(blocks, "PART_BYTES", 240)  # ten rows of three columns
-    layout = arrange(image).layout
+    layout = layout_of(arrange(image))
     assert matrix.reduce(layout, lambda block: len(block.inside), sum, whole=whole) == 35
     largest = matrix.reduce(layout, lambda block: len(block.inside), max, whole=whole)
     of_memory = 35 if whole else 5
@@ -295,7 +292,7 @@ def test_all_scenes_are_reduced_and_in_their_order(image):
         lambda each, i: each.chunk(y=2) if i else each,
     ):
         scenes = [arrange(each, i) for i, each in enumerate(parts)]
-        layout = question.layout_of(xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["a", "b"])))
+        layout = xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["a", "b"])).layout
         for whole in (False, True):
             found = matrix.reduce(layout, first_column, joined, whole=whole)
             X = stacked(image[["a", "b"]])
@@ -312,7 +309,7 @@ def test_a_block_finds_the_further_arrays_of_its_scene(image, monkeypatch, arran
         return np.bincount(rows_of, block.rows(block.complete)[:, 0], 7)
 
     found = matrix.reduce(
-        arrange(image).layout, totals, sum, extra=lambda scene: {"number": number}
+        layout_of(arrange(image)), totals, sum, extra=lambda scene: {"number": number}
     )
     X = stacked(image)
     whole = np.isfinite(X).all(axis=1)
@@ -321,7 +318,7 @@ def test_a_block_finds_the_further_arrays_of_its_scene(image, monkeypatch, arran
 
 def test_mask_and_weight_over_fewer_dims_reach_every_block(image):
     samples = image.cluster.pixels(["a", "b"]).where(image.x > 5).weights(image.y + 1)
-    layout = question.layout_of(samples)
+    layout = samples.layout
     found = matrix.reduce(
         layout, lambda block: float(block.weight[block.complete].sum()), sum, whole=True
     )
@@ -335,7 +332,7 @@ def test_mask_and_weight_over_fewer_dims_reach_every_block(image):
 @pytest.mark.parametrize("order", [("y", "depth", "x"), ("x", "y", "depth")])
 def test_rows_unpacked_are_the_samples_they_were_made_of(columns, order):
     ds = columns.transpose(*order).fillna(0)
-    layout = question.layout_of(ds.cluster.profiles("depth"))
+    layout = ds.cluster.profiles("depth").layout
     X = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     points = X.stack(point=("y", "x")).transpose("point", "_column").values
     found = matrix.unpack(layout.features, points, "point", np.arange(12) + 5)
@@ -352,7 +349,7 @@ def test_fields_unpacked_keep_their_dims_and_their_land(columns):
     field = columns.s.rename(y="time").transpose("time", "x", "depth").copy()
     field[:, 1, 2] = np.nan
     field[:, 3, 0] = np.nan
-    layout = question.layout_of(field.cluster.snapshots("time"))
+    layout = field.cluster.snapshots("time").layout
     assert layout.n_features == 22
     X = rows.gather(layout).X
     found = matrix.unpack(layout.features, X, "time", np.arange(3))
@@ -365,7 +362,7 @@ def test_fields_unpacked_keep_their_dims_and_their_land(columns):
 
 
 def test_single_features_unpack_to_one_value_a_row(image):
-    layout = image.layout
+    layout = layout_of(image)
     X = np.arange(6).reshape(2, 3)
     found = matrix.unpack(layout.features, X, "label", np.arange(2))
     assert {name: each.values.tolist() for name, each in found.items()} == {

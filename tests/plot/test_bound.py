@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Circle
 from scipy.cluster.hierarchy import fcluster, linkage
 
+from xcluster.fit.sources import Live
 from xcluster.plot import (
     centers,
     curves,
@@ -469,7 +470,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest(soft, pixels):
 
 
 def test_labels_that_are_all_missing_make_empty_figures(soft, ocean):
-    empty = replace(soft, samples=soft.samples.where(ocean.sst > 1e9))
+    empty = replace(soft, source=Live(soft.samples.where(ocean.sst > 1e9)))
     with pytest.warns(UserWarning, match="all values are NaN"):
         empty.plot.map()
     assert len(empty.plot.scatter().get_offsets()) == 0
