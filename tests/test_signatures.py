@@ -22,10 +22,6 @@ class Keywords(Shared, total=False):
     share: Annotated[Fraction | None, None]
 
 
-KEYS = {"size": Annotated[int, 3], "part": Annotated["Fraction", 1]}
-Evaluated = TypedDict("Evaluated", KEYS)  # evaluated now, unlike what a class holds here
-
-
 class Needed(TypedDict):
     size: int
 
@@ -40,10 +36,6 @@ class Cutter:
     def fill(self, **keywords: Unpack[Needed]) -> None:
         """Fill."""
 
-    @spelled_out
-    def slice(self, **keywords: Unpack[Evaluated]) -> None:
-        """Slice."""
-
 
 def test_each_keyword_stands_in_the_signature_with_type_and_default():
     found = inspect.signature(Cutter.cut)
@@ -54,12 +46,6 @@ def test_each_keyword_stands_in_the_signature_with_type_and_default():
     assert [each.annotation for each in new] == types
     assert {each.kind for each in new} == {inspect.Parameter.KEYWORD_ONLY}
     assert found.return_annotation == "Fraction"
-
-
-def test_types_that_are_evaluated_stay_so():
-    found = inspect.signature(Cutter.slice).parameters
-    assert (found["size"].annotation, found["size"].default) == (int, 3)
-    assert (found["part"].annotation, found["part"].default) == ("Fraction", 1)
 
 
 def test_a_bound_method_has_no_self():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xcluster.api.clusterers import Clusterers
+from xcluster.api.clustering import Clustering
 from xcluster.api.transformers import Transformers
 from xcluster.fit.reduced import ReducedSpace
 from xcluster.result import formatting
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples(Transformers, ReducedSpace, Clusterers):
+class Samples(Transformers, ReducedSpace, Clusterers[Clustering]):
     """Samples of an object, with the steps that their features go through.
 
     Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every

@@ -188,7 +188,7 @@ def _cells(variable: Variable) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True, eq=False)
-class PooledSamples(Clusterers):
+class PooledSamples(Clusterers["PooledClustering"]):
     """The samples of several scenes, fitted together; made by `pool`.
 
     Parameters
