@@ -10,7 +10,6 @@ from sklearn.preprocessing import PolynomialFeatures
 import xcluster
 from xcluster.algorithms.som import SOM
 from xcluster.base import parallel
-from xcluster.chain import question
 from xcluster.files import integrity
 from xcluster.grid import geography
 from xcluster.plot.maps import map as draw_map

@@ -30,7 +30,7 @@ from xcluster.result import formatting
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples(Clusterers, LatentSpace, Reducible):
+class Samples(Clusterers[Clustering], LatentSpace, Reducible):
     """Samples of an object, with the steps that their features go through.
 
     Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every

@@ -183,7 +183,7 @@ def _asked(question: Callable[[xr.Dataset], Samples], scene: xr.Dataset) -> Samp
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledSamples(Clusterers, PooledQuestion):
+class PooledSamples(Clusterers["PooledClustering"], PooledQuestion):
     """The samples of several scenes, fitted together; made by `pool`.
 
     Parameters
