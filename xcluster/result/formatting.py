@@ -35,25 +35,49 @@ def samples_text(samples: Question) -> str:
 
 def text(fitted: Fitted) -> str:
     """Return what was found, one line per choice, and the labels' shares."""
-    head = f"<xcluster.Clustering> {fitted.method}, {fitted.k} labels"
-    labels, unclassified = _label_shares(fitted), _unclassified_share(fitted)
-    shares = [_share_text(each) for each in labels[:SHOWN_LABELS]]
-    if fitted.k > SHOWN_LABELS:
-        shares.append(f"   ... and {fitted.k - SHOWN_LABELS} more")
-    shares += [_share_text(each) for each in unclassified]
-    return "\n".join([head, *_aligned(_clustering_lines(fitted)), *shares])
+    lines, shares = _clustering_lines(fitted), _shares(fitted, _counts_hold(fitted))
+    return _found(f"<xcluster.Clustering> {_title(fitted)}", lines, shares)
+
+
+def scenes_text(whole: Fitted, scenes: Sequence[str]) -> str:
+    """Return what was found in several scenes, one line per choice."""
+    lines, shares = _scenes_lines(whole, scenes), _shares(whole, _counts_told(whole))
+    return _found(f"<xcluster.PooledClustering> {_title(whole)}", lines, shares)
+
+
+def _title(fitted: Fitted) -> str:
+    return f"{fitted.method}, {fitted.k} labels"
+
+
+def _found(head: str, lines: Sequence[Line], shares: Sequence[Share]) -> str:
+    labels = [each for each in shares if each.label != UNCLASSIFIED]
+    said = [_share_text(each) for each in labels[:SHOWN_LABELS]]
+    if len(labels) > SHOWN_LABELS:
+        said.append(f"   ... and {len(labels) - SHOWN_LABELS} more")
+    said += [_share_text(each) for each in shares[len(labels) :]]
+    return "\n".join([head, *_aligned(lines), *said])
 
 
 def html(fitted: Fitted) -> str:
     """Return the same as a table, with the labels' colours."""
-    shares = [*_label_shares(fitted)[:SHOWN_LABELS], *_unclassified_share(fitted)]
-    labels = "".join(
+    rows = _share_rows(_shares(fitted, _counts_hold(fitted)))
+    return _table(f"xcluster.Clustering: {_title(fitted)}", _clustering_lines(fitted), rows)
+
+
+def scenes_html(whole: Fitted, scenes: Sequence[str]) -> str:
+    """Return what was found in several scenes as a table."""
+    rows = _share_rows(_shares(whole, _counts_told(whole)))
+    title = f"xcluster.PooledClustering: {_title(whole)}"
+    return _table(title, _scenes_lines(whole, scenes), rows)
+
+
+def _share_rows(shares: Sequence[Share]) -> str:
+    labels = [each for each in shares if each.label != UNCLASSIFIED]
+    return "".join(
         f"<tr><td><span style='background:{color};padding:0 .7em'></span> {label}</td>"
         f"<td style='text-align:left'>{escape(name)} {part}</td></tr>"
-        for label, name, part, color in shares
+        for label, name, part, color in [*labels[:SHOWN_LABELS], *shares[len(labels) :]]
     )
-    title = f"xcluster.Clustering: {fitted.method}, {fitted.k} labels"
-    return _table(title, _clustering_lines(fitted), labels)
 
 
 def samples_html(samples: Question) -> str:
@@ -142,49 +166,55 @@ def _left_out(layout: Layout) -> str:
 def _clustering_lines(fitted: Fitted) -> list[Line]:
     samples = fitted.samples
     lines = _saved_lines(fitted) if samples is None else _samples_lines(samples)
-    lines += [("fit" if i == 0 else "", said) for i, said in enumerate(fitted.record.sentences())]
+    return lines + _fit_lines(fitted)
+
+
+def _scenes_lines(whole: Fitted, scenes: Sequence[str]) -> list[Line]:
+    lines = [
+        ("scenes", ", ".join(scenes)),
+        ("features", _features({name: each.size for name, each in whole.template.items()})),
+        ("steps", _steps(unfitted_steps(whole.assign.chain.steps, len(whole.template)))),
+    ]
+    return lines + _fit_lines(whole)
+
+
+def _fit_lines(fitted: Fitted) -> list[Line]:
+    sentences = fitted.record.sentences()
+    lines = [("fit" if i == 0 else "", said) for i, said in enumerate(sentences)]
     if fitted.sweep is not None:
         ks = fitted.sweep.table["k"].values
-        lines.append(("k", f"chosen among {ks[0]} to {ks[-1]} by {fitted.sweep.method.criterion}"))
+        by = fitted.sweep.method.criterion
+        lines.append(("k", f"chosen among {ks[0]} to {ks[-1]} by {by}"))
     return lines + [(str(name), str(value)) for name, value in fitted.attrs.items()]
 
 
-def _label_shares(fitted: Fitted) -> list[Share]:
+def _shares(fitted: Fitted, known: bool) -> list[Share]:
+    """Return the share of each label, and of what has none where there may be such."""
     partition, record = fitted.partition, fitted.record
     weights = [0.0] * partition.n_labels
     for label, count in zip(partition.codes, record.counts, strict=False):
         weights[label] += count
-    parts = _parts(fitted, weights)
-    names, colors = partition.label_names(), partition.label_colors()
-    return [Share(*each) for each in zip(range(len(weights)), names, parts, colors, strict=True)]
-
-
-def _unclassified_share(fitted: Fitted) -> list[Share]:
-    """Return the line of what has no label, where there may be such."""
-    partition, noise = fitted.partition, fitted.record.noise
-    if not partition.has_noise and partition.floor is None:
-        return []
-    (part,) = _parts(fitted, [noise])
-    return [Share(UNCLASSIFIED, "unclassified", part, UNCLASSIFIED_COLOR)]
-
-
-def _parts(fitted: Fitted, weights: Sequence[float]) -> list[str]:
-    """Return weights as parts of all that was fitted."""
-    record = fitted.record
     total = sum(record.counts) + record.noise or 1.0
-    known = _counts_hold(fitted)
-    return [f"{weight / total:.1%}" if known else "" for weight in weights]
+    parts = [f"{weight / total:.1%}" if known else "" for weight in [*weights, record.noise]]
+    names, colors = partition.label_names(), partition.label_colors()
+    labels = zip(range(len(weights)), names, parts, colors, strict=False)
+    shares = [Share(*each) for each in labels]
+    if not partition.has_noise and partition.floor is None:
+        return shares
+    return [*shares, Share(UNCLASSIFIED, "unclassified", parts[-1], UNCLASSIFIED_COLOR)]
 
 
 def _counts_hold(fitted: Fitted) -> bool:
     """Whether the counts of the fit are those of the labels; else only reading the data tells."""
-    record = fitted.record
-    if fitted.partition.floor is not None:
-        return False
+    # What was fitted together with other scenes has counts of all of them.
+    return _counts_told(fitted) and fitted.source.n_points == fitted.record.points
+
+
+def _counts_told(fitted: Fitted) -> bool:
+    """Whether a fit counted the rows of each label."""
     # A streamed mixture knows how large its components are, not how many rows each label has.
-    if record.passes and not hasattr(fitted.assign.clusterer, "counts_"):
-        return False
-    return fitted.source.n_points == record.points  # else one scene of a pool
+    streamed = fitted.record.passes and not hasattr(fitted.assign.clusterer, "counts_")
+    return fitted.partition.floor is None and not streamed
 
 
 def _share_text(share: Share) -> str:

@@ -37,22 +37,45 @@ def relabel(
 
 def merge(fitted: AnyFitted, groups: Iterable[Sequence[int | str]]) -> AnyFitted:
     """Return the result with labels joined; the others keep their order."""
+    return recoded(fitted, merging(fitted, groups))
+
+
+def merging(fitted: Fitted, groups: Iterable[Sequence[int | str]]) -> Array:
+    """Return the number of each label once those of a group are one."""
     rule = "must be sequences of labels"
     listed = several("groups", groups, rule, "pass [[0, 1]], for example")
     if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
         raise BadTypeError("groups", listed, rule, f"pass {[listed]!r}")
     numbers = [[number_of(fitted, each) for each in group] for group in listed]
-    return recoded(fitted, _merged(fitted.k, numbers))
+    return _merged(fitted.k, numbers)
 
 
 def match(fitted: AnyFitted, other: Fitted | xr.DataArray) -> AnyFitted:
     """Return the result with the numbers of ``other`` where the two overlap most."""
     theirs = other.labels if isinstance(other, Fitted) else other
     matched = recoded(fitted, matching.mapping(fitted.labels, theirs, fitted.k))
-    if not isinstance(other, Fitted):
-        return matched
+    return lent(matched, other.partition) if isinstance(other, Fitted) else matched
+
+
+def matching_scenes(ours: Mapping[str, Fitted], theirs: Any) -> Array:
+    """Return the number that each of our labels takes to agree most with theirs, in all scenes."""
+    if not isinstance(theirs, Mapping) or not all(
+        isinstance(each, Fitted) for each in theirs.values()
+    ):
+        kind = type(theirs).__name__
+        raise BadTypeError("other", kind, "must be a PooledClustering", "match scene by scene")
+    if set(ours) != set(theirs):
+        rule = f"has the scenes {sorted(theirs)}, and not {sorted(ours)}"
+        raise BadValueError("other", sorted(theirs), rule, "match results of the same scenes")
+    pairs = [matching.paired(ours[name].labels, theirs[name].labels) for name in ours]
+    mine, other = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return matching.numbers(mine, other, next(iter(ours.values())).k)
+
+
+def lent(matched: AnyFitted, other: Partition) -> AnyFitted:
+    """Return a matched result with the names and colours of the other one."""
     ours, plain = matched.partition, Partition(np.arange(matched.k))
-    names, colors = other.partition.names, other.partition.label_colors()
+    names, colors = other.names, other.label_colors()
     return relabel(
         matched,
         _lent(names, ours.label_names(), plain.label_names()) if names else None,
@@ -84,8 +107,13 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
 
 def merge_nodes(fitted: AnyFitted, k: int) -> AnyFitted:
     """Return the result with the nodes of its map merged into ``k`` classes."""
+    return recoded(fitted, classes_of_nodes(fitted, k))
+
+
+def classes_of_nodes(fitted: Fitted, k: int) -> Array:
+    """Return the class of each node of a map, of ``k``."""
     clusterer = clusterer_with(fitted, "grid_", "merge_nodes", "som")
-    return recoded(fitted, np.asarray(clusterer.merge_nodes(k)))
+    return np.asarray(clusterer.merge_nodes(k))
 
 
 def with_partition(fitted: AnyFitted, partition: Partition) -> AnyFitted:
