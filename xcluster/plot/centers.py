@@ -33,8 +33,6 @@ def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.centers import fields
     >>> maps = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("label", "y", "x"))
@@ -68,8 +66,6 @@ def table(centers: xr.Dataset, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.centers import table
     >>> ds = xr.Dataset({"sst": ("label", [28.0, 4.5]), "wind": ("label", [6.0, 9.5])})

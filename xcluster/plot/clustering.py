@@ -58,8 +58,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().kmeans(3)
@@ -112,8 +110,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).gmm(3)
@@ -140,8 +136,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
@@ -181,8 +175,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
@@ -222,8 +214,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
@@ -253,8 +243,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
@@ -276,8 +264,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
@@ -302,8 +288,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().kmeans(3)
@@ -329,8 +313,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
@@ -352,8 +334,6 @@ class ClusteringPlot(MethodPlots):
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().kmeans(3)

@@ -77,8 +77,6 @@ def dendrogram(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> from scipy.cluster.hierarchy import ward
     >>> from xcluster.plot.dendrogram import dendrogram
     >>> dendrogram(ward([[0], [1], [5], [6]]), cut=3)["ivl"]

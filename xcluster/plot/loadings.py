@@ -53,8 +53,6 @@ def loadings(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xcluster
     >>> from xcluster.plot.loadings import loadings
     >>> samples = xcluster.datasets.tomography().cluster.profiles("depth", every=4).pca(2)

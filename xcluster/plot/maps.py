@@ -102,8 +102,6 @@ def map(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xcluster.datasets
     >>> from xcluster.plot.maps import map
     >>> map(xcluster.datasets.ocean().sst)

@@ -35,8 +35,6 @@ def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import correlation
     >>> names = ["NDVI", "DHR"]
@@ -65,8 +63,6 @@ def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import confusion
     >>> da = xr.DataArray([[12, 3], [0, 9]], dims=("ours", "theirs"))
@@ -93,8 +89,6 @@ def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import transitions
     >>> da = xr.DataArray([[0.75, 0.25], [0.5, 0.5]], dims=("label", "next_label"))
@@ -124,8 +118,6 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import features
     >>> da = xr.DataArray([[28.0, 6.0], [4.5, 9.5]], dims=("label", "variable"))

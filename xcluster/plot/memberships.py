@@ -34,8 +34,6 @@ def memberships(da: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.memberships import memberships
     >>> u = np.linspace(0, 1, 12).reshape(3, 4)

@@ -52,8 +52,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).hac(3)
@@ -94,8 +92,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
@@ -126,8 +122,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
@@ -154,8 +148,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
@@ -182,8 +174,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).vae(2, epochs=2).kmeans(3)
@@ -218,8 +208,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
@@ -263,8 +251,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().gmm(3)
@@ -293,8 +279,6 @@ class MethodPlots:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import numpy as np, xarray as xr, xcluster
         >>> field = np.repeat(np.eye(3)[[0, 1, 0]], 4, axis=0)
         >>> fit = xr.DataArray(field, dims=("time", "x")).cluster.snapshots("time").kmeans(2)

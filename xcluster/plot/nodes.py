@@ -43,8 +43,6 @@ def u_matrix(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.nodes import u_matrix
     >>> u_matrix(xr.DataArray(np.ones((2, 3)), dims=("row", "col"))).axes.get_xlabel()
@@ -90,8 +88,6 @@ def nodes(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.nodes import nodes
     >>> curves = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("row", "col", "depth"))
@@ -152,8 +148,6 @@ def planes(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.nodes import planes
     >>> ds = xr.Dataset({"sst": (("row", "col"), np.arange(6.0).reshape(2, 3))})

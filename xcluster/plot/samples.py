@@ -61,8 +61,6 @@ class SamplesPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().plot.map("sst")
@@ -99,8 +97,6 @@ class SamplesPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels(["sst", "wind_speed"]).plot.correlation()
@@ -124,8 +120,6 @@ class SamplesPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scree()
@@ -151,8 +145,6 @@ class SamplesPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> artist = model.cluster.profiles("depth", every=6).pca(3).plot.loadings()
@@ -181,8 +173,6 @@ class SamplesPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scatter(0, 1)
@@ -206,8 +196,6 @@ class SamplesPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> len(ds.cluster.pixels().pca(3).plot.histogram())

@@ -76,8 +76,6 @@ def scatter(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import scatter
     >>> points = xr.DataArray(np.eye(2), dims=("component", "sample"))
@@ -155,8 +153,6 @@ def scatter3d(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import scatter3d
     >>> values = np.random.default_rng(0).normal(size=(3, 20))
@@ -219,8 +215,6 @@ def histogram(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import histogram
     >>> values = xr.DataArray(np.arange(20.0).reshape(2, 10), dims=("component", "x"))
@@ -275,8 +269,6 @@ def parallel(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import parallel
     >>> values = xr.DataArray(np.arange(20.0).reshape(2, 10), dims=("feature", "x"))

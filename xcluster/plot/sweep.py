@@ -37,8 +37,6 @@ class SweepPlot:
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> axes = ds.cluster.pixels().sweep(range(2, 6)).plot()
