@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xcluster.base.errors import BadTypeError
 from xcluster.explore.page import Page
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
 
 __all__ = ["Page", "explore"]
 
 
 def explore(
-    clustering: Clustering,
-    other: Clustering | None = None,
+    clustering: Fitted,
+    other: Fitted | None = None,
     *,
     sel: Mapping[Hashable, Any] | None = None,
 ) -> Page:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,9 +17,6 @@ from xcluster.fit.fitted import bound
 from xcluster.grid.positions import POINT
 from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -73,7 +70,7 @@ class Backdrop:
         return replace(self.place, points=np.where(distance < 1, nearest, -1), x=x, y=y)
 
 
-def backdrop_of(clustering: Clustering, excerpt: Excerpt, labels: xr.DataArray) -> Backdrop | None:
+def backdrop_of(clustering: Fitted, excerpt: Excerpt, labels: xr.DataArray) -> Backdrop | None:
     """Return the image of a clustering of windows; None for one of other samples."""
     sampler = clustering.sampler
     if not isinstance(sampler, Patches):

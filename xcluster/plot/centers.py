@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
+from xcluster.base.signatures import spelled_out
 from xcluster.plot.flags import flags_of_centers
+from xcluster.plot.keywords import FeatureKeywords, OneMapKeywords
 from xcluster.plot.panels import named_places, panel_columns
 from xcluster.plot.profiles import centers as curves
 from xcluster.plot.text import with_units
 
+if TYPE_CHECKING:
+    from xarray.plot import FacetGrid
+
 __all__ = ["curves", "fields", "table"]
 
 
-def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any) -> Any:
-    """Draw one map a label, all in one scale.
+@spelled_out
+def fields(
+    centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Unpack[OneMapKeywords]
+) -> FacetGrid[Any]:
+    """Draw one map per label, all in one scale.
 
     Parameters
     ----------
@@ -50,8 +58,9 @@ def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
     return grid
 
 
-def table(centers: xr.Dataset, **kwargs: Any) -> Any:
-    """Draw one row a label and one column a variable, each coloured from least to greatest.
+@spelled_out
+def table(centers: xr.Dataset, **kwargs: Unpack[FeatureKeywords]) -> Any:
+    """Draw one row per label and one column per variable, coloured from least to greatest.
 
     Parameters
     ----------

@@ -111,6 +111,14 @@ def dendrogram(
     return tree
 
 
+def cut_height(merges: NDArray[Any], k: int) -> float:
+    """Return a height between the last merge that is made for ``k`` labels and the next one."""
+    # Where nothing is cut, or separate parts only, the line stands between these and the rest.
+    bounded = _rising(np.append(merges[:, 2], np.inf))
+    below = len(merges) - k
+    return float((bounded[below + 1] + (bounded[below] if below >= 0 else 0.0)) / 2)
+
+
 def _rising(heights: NDArray[Any]) -> NDArray[Any]:
     """Return heights that never fall, infinite ones a step above all others."""
     finite = heights[np.isfinite(heights)]

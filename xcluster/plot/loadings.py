@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from xcluster.base.errors import BadValueError
@@ -70,12 +71,7 @@ def loadings(
     if col_wrap is not None:
         rule = "no variable has a feature dim, and the loadings are one table"
         raise BadValueError("col_wrap", col_wrap, rule, "leave it out")
-    table = ds.to_array("variable").transpose("component", "variable")
-    limit = float(abs(table).max()) or 1.0
-    looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "scaled": False, **kwargs}
-    image = features(table.rename("loading"), ax=ax, figsize=figsize, **looks)
-    image.axes.set_ylabel("component")
-    return image
+    return _table(ds, {"ax": ax, "figsize": figsize, **kwargs})
 
 
 def _curves(
@@ -85,12 +81,23 @@ def _curves(
     size = (3.6, 4.2) if is_vertical(curves[0], dim) else (4.8, 2.8)
     axes = panel_grid(len(curves), size, **of_panels, sharex=False, sharey=False)
     for ax, array in zip(axes, curves, strict=True):
-        named = array.rename(component="label")
+        named = array.reset_coords(drop=True).rename(component="label")
         named.attrs = {"long_name": f"loading of {name_of(array)}"}
         draw_curves(named, ax=ax, legend=False, **kwargs)
     names = [f"component {number}" for number in curves[0]["component"].values]
     draw_legend(axes[-1:], names, label_colors(len(names)))
     return axes
+
+
+def _table(ds: xr.Dataset, kwargs: dict[str, Any]) -> Any:
+    values = np.stack([array.values for array in ds.data_vars.values()], axis=1)
+    coords = {"component": ds["component"].values, "variable": list(map(str, ds.data_vars))}
+    table = xr.DataArray(values, coords, ("component", "variable"), name="loading")
+    limit = float(abs(table).max()) or 1.0
+    looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "scaled": False, **kwargs}
+    image = features(table, **looks)
+    image.axes.set_ylabel("component")
+    return image
 
 
 def _fields(field: xr.DataArray, of_panels: dict[str, Any], kwargs: dict[str, Any]) -> Any:

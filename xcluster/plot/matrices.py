@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
+from xcluster.base.signatures import spelled_out
+from xcluster.plot.keywords import TableKeywords
 from xcluster.plot.panels import CHARACTER, named_places, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.text import dim_text, with_units
@@ -18,7 +20,8 @@ from xcluster.plot.text import dim_text, with_units
 CELLS_WITH_NUMBERS = 400
 
 
-def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
+@spelled_out
+def correlation(da: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     """Draw a correlation matrix from -1 to 1.
 
     Parameters
@@ -47,7 +50,8 @@ def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:.2f}", axis_names=False, **looks)
 
 
-def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
+@spelled_out
+def confusion(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     """Draw how many samples have one label in a first result and another in a second.
 
     Parameters
@@ -73,7 +77,8 @@ def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:,.0f}", **{"vmin": 0.0, "cmap": "Blues", **kwargs})
 
 
-def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
+@spelled_out
+def transitions(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     """Draw the probability of each label after each other.
 
     Parameters
@@ -99,8 +104,9 @@ def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:.2f}", **{"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs})
 
 
-def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
-    """Draw one row an entry and one column a feature, each coloured from least to greatest.
+@spelled_out
+def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Unpack[TableKeywords]) -> Any:
+    """Draw one row per entry and one column per feature, coloured from least to greatest.
 
     Parameters
     ----------

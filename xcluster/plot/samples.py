@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import xarray as xr
 
 from xcluster.base.checks import blamed, check_choice, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.signatures import spelled_out
 from xcluster.chain.question import layout_of
 from xcluster.grid.windows import Patches
+from xcluster.plot.keywords import (
+    AxesKeywords,
+    DensityKeywords,
+    HistogramKeywords,
+    LoadingKeywords,
+    MapKeywords,
+    TableKeywords,
+)
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import facet_title, set_title
 
 if TYPE_CHECKING:
-    from xcluster.api.samples import Samples
+    from xcluster.chain.question import Question
 
 
 def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:
@@ -36,28 +45,22 @@ class SamplesPlot:
         What to draw.
     """
 
-    samples: Samples
+    samples: Question
 
-    def map(self, var: Hashable | int | None = None, **keywords: Any) -> Any:
+    @spelled_out
+    def map(
+        self,
+        var: Hashable | int | None = None,
+        *,
+        sel: Mapping[Any, Any] | None = None,
+        **keywords: Unpack[MapKeywords],
+    ) -> Any:
         """Draw a map of a variable, or of a component of the reduced space.
 
-        Parameters
-        ----------
-        var : str or int, optional
-            Name of a variable, drawn as it is in the data, before `anomaly` and scaling; or number
-            of a component. By default the first variable.
-        **keywords
-            To `xcluster.plot.maps.map`, ``background="satellite"`` among them. Select one entry
-            of further dims with ``sel={"depth": 50}``; of numbers and times the nearest is taken.
-
-        Returns
-        -------
-        The artist, or xarray's FacetGrid with ``col`` or ``row``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such variable or component, or dims are left over.
+        ``var`` is the name of a variable, by default the first, drawn as it is in the data before
+        `anomaly` and scaling; or the number of a component. ``sel={"depth": 50}`` selects one
+        entry of a further dim, of numbers and times the nearest. All other keywords go to
+        `xcluster.plot.maps.map`.
 
         Examples
         --------
@@ -67,11 +70,9 @@ class SamplesPlot:
         """
         from xcluster.plot.maps import map as draw
 
-        selection = keywords.pop("sel", {})
-        if isinstance(var, int) and not isinstance(var, bool):
-            chosen = self._component(var)
-        else:
-            chosen = self._variable(var)
+        is_number = isinstance(var, int) and not isinstance(var, bool)
+        chosen = self._component(var) if is_number else self._variable(var)
+        selection = {} if sel is None else sel
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'
             raise BadTypeError("sel", selection, "must be a mapping of dims", remedy)
@@ -83,17 +84,11 @@ class SamplesPlot:
             set_title(artist, facet_title(chosen, place))
         return artist
 
-    def correlation(self, **keywords: Any) -> Any:
+    @spelled_out
+    def correlation(self, **keywords: Unpack[TableKeywords]) -> Any:
         """Draw the correlation matrix of the features.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.matrices.correlation`.
-
-        Returns
-        -------
-        matplotlib AxesImage
+        Keywords go to `xcluster.plot.matrices.correlation`.
 
         Examples
         --------
@@ -105,18 +100,11 @@ class SamplesPlot:
 
         return drawn(draw, self.samples.correlation(), **keywords)
 
-    def scree(self, **keywords: Any) -> Any:
-        """Draw the share of variance of each principal component.
+    @spelled_out
+    def scree(self, **keywords: Unpack[AxesKeywords]) -> Any:
+        """Draw the share of variance of each principal component, where the last step is `pca`.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.curves.scree`.
-
-        Raises
-        ------
-        ValueError
-            If the last step is not ``pca``.
+        Keywords go to `xcluster.plot.curves.scree`.
 
         Examples
         --------
@@ -128,20 +116,12 @@ class SamplesPlot:
 
         return drawn(draw, self.samples.explained_variance(), **keywords)
 
-    def loadings(self, var: Hashable | None = None, **keywords: Any) -> Any:
+    @spelled_out
+    def loadings(self, var: Hashable | None = None, **keywords: Unpack[LoadingKeywords]) -> Any:
         """Draw the axes of the reduced space in data coordinates: curves, maps or a table.
 
-        Parameters
-        ----------
-        var : optional
-            The variable to draw; by default all.
-        **keywords
-            To `xcluster.plot.loadings.loadings`.
-
-        Raises
-        ------
-        ValueError
-            If the last step has no axes, or there is no such variable.
+        ``var`` is the variable to draw, by default all; all other keywords go to
+        `xcluster.plot.loadings.loadings`.
 
         Examples
         --------
@@ -156,20 +136,12 @@ class SamplesPlot:
             found = found[[check_choice("var", var, tuple(found.data_vars))]]
         return drawn(draw, found, **keywords)
 
-    def scatter(self, x: int = 0, y: int = 1, **keywords: Any) -> Any:
+    @spelled_out
+    def scatter(self, x: int = 0, y: int = 1, **keywords: Unpack[DensityKeywords]) -> Any:
         """Draw two components against each other, coloured by their density.
 
-        Parameters
-        ----------
-        x, y : int
-            Numbers of the components (or features, where nothing reduces them), from 0.
-        **keywords
-            To `xcluster.plot.scatter.scatter`, ``log=True`` among them.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer components.
+        ``x`` and ``y`` are the numbers of the components (or features, where nothing reduces
+        them), from 0; all other keywords go to `xcluster.plot.scatter.scatter`.
 
         Examples
         --------
@@ -182,17 +154,11 @@ class SamplesPlot:
         check_components(x=x, y=y)
         return drawn(draw, self.samples.transform().compute(), x=x, y=y, **keywords)
 
-    def histogram(self, **keywords: Any) -> list[Any]:
-        """Draw one histogram a component.
+    @spelled_out
+    def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
+        """Draw one histogram per component.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.scatter.histogram`.
-
-        Returns
-        -------
-        list of matplotlib Axes
+        Keywords go to `xcluster.plot.scatter.histogram`.
 
         Examples
         --------

@@ -330,10 +330,10 @@ def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
 
 
 def _component_text(components: xr.DataArray, number: int) -> str:
-    if "feature" in components.coords:
-        attrs = components["feature"].attrs
-        scaled = str(attrs.get("long_name", "")).removeprefix("feature")
-        return bracketed(f"{components['feature'].values[number]}{scaled}", attrs)
+    feature = components.coords.get("feature")
+    if feature is not None and feature.dims == ("component",):  # not a coordinate of the user's
+        scaled = str(feature.attrs.get("long_name", "")).removeprefix("feature")
+        return bracketed(f"{feature.values[number]}{scaled}", feature.attrs)
     name = components["component"].values[number]
     return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
 

@@ -1,14 +1,16 @@
-"""The figure of a `Sweep`."""
+"""The figure of candidates for the number of labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from xcluster.base.signatures import spelled_out
+from xcluster.plot.keywords import PanelKeywords
 from xcluster.plot.looks import drawn
 
 if TYPE_CHECKING:
-    from xcluster.fit.selection import Sweep
+    from xcluster.fit.candidates import Candidates
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,19 +23,13 @@ class SweepPlot:
         What to draw.
     """
 
-    sweep: Sweep
+    sweep: Candidates
 
-    def __call__(self, **keywords: Any) -> list[Any]:
-        """Draw one panel a criterion, the k that it chooses marked.
+    @spelled_out
+    def __call__(self, **keywords: Unpack[PanelKeywords]) -> list[Any]:
+        """Draw one panel per criterion, with the k that it chooses marked.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.curves.criteria`.
-
-        Returns
-        -------
-        list of matplotlib Axes
+        Keywords go to `xcluster.plot.curves.criteria`.
 
         Examples
         --------

@@ -1,0 +1,69 @@
+"""Signatures that name every keyword, for ``help()`` and notebooks."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from inspect import Parameter
+from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def spelled_out(function: F) -> F:
+    """Let a signature name each keyword of ``**keywords: Unpack[SomeTypedDict]``.
+
+    Type checkers and editors read ``Unpack`` themselves; ``help()`` and notebooks read
+    ``__signature__``, which gets one keyword-only parameter per key, with its type and default.
+
+    Parameters
+    ----------
+    function
+        Its TypedDict gives each key's default beside the type, as ``Annotated[int, 10]``; a key
+        without one has to be given.
+
+    Returns
+    -------
+    The same function.
+    """
+    signature = inspect.signature(function)
+    *named, rest = signature.parameters.values()
+    spelled = signature.replace(parameters=[*named, *_each(_keywords(function, rest))])
+    function.__dict__["__signature__"] = spelled
+    return function
+
+
+def _keywords(function: Any, rest: Parameter) -> Any:
+    """Return the TypedDict in a function's ``**keywords: Unpack[...]``."""
+    unpacked = rest.annotation
+    if isinstance(unpacked, str):
+        unpacked = eval(unpacked, function.__globals__)
+    return get_args(unpacked)[0]
+
+
+def _each(keywords: Any) -> Iterator[Parameter]:
+    """Yield a keyword-only parameter per key of a TypedDict."""
+    for name, annotation in keywords.__annotations__.items():
+        kind, default = _type_and_default(annotation, keywords)
+        yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _type_and_default(annotation: Any, keywords: Any) -> tuple[Any, Any]:
+    if isinstance(annotation, ForwardRef):
+        module = annotation.__forward_module__ or keywords.__module__
+        return _of_text(annotation.__forward_arg__, module)
+    if get_origin(annotation) is not Annotated:
+        return annotation, Parameter.empty
+    kind, default = get_args(annotation)
+    return (kind.__forward_arg__ if isinstance(kind, ForwardRef) else kind), default
+
+
+def _of_text(annotation: str, module: str) -> tuple[str, Any]:
+    """Return type and default of a postponed annotation; the type may not exist at run time."""
+    parsed = ast.parse(annotation, mode="eval").body
+    if not (isinstance(parsed, ast.Subscript) and ast.unparse(parsed.value) == "Annotated"):
+        return annotation, Parameter.empty
+    kind, default = parsed.slice.elts  # type: ignore[attr-defined]
+    return ast.unparse(kind), eval(ast.unparse(default), vars(sys.modules[module]))
