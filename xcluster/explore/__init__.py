@@ -6,7 +6,9 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from xcluster.base.errors import BadTypeError
+from xcluster.explore.gather import gather
 from xcluster.explore.page import Page
+from xcluster.fit.fitted import Fitted
 
 __all__ = ["Page", "explore"]
 
@@ -18,8 +20,6 @@ def explore(
     sel: Mapping[Hashable, Any] | None = None,
 ) -> Page:
     """Return a page of one result, or of two side by side; see `Clustering.explore`."""
-    from xcluster.explore.gather import gather
-
     try:
         import bokeh  # noqa: F401
     except ImportError as error:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
-from xcluster.fit.fitted import bound
+from xcluster.fit.fitted import Fitted, bound
 from xcluster.grid.positions import POINT
 from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
@@ -55,8 +56,6 @@ class Backdrop:
         """Return the pixels of the map: those of the image, each with the window around it."""
         if not self.separate:
             return raster_of(labels)
-        from scipy.spatial import cKDTree
-
         lattice = self.place.lattice
         assert lattice is not None
         x, y = (

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
 from xcluster.chain.question import layout_of
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
-from xcluster.fit.fitted import bound
+from xcluster.fit.fitted import Fitted, bound
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
 
@@ -142,8 +143,6 @@ def _title(clustering: Fitted) -> str:
 
 
 def _principal(rows: Array) -> Array:
-    from sklearn.utils.extmath import randomized_svd
-
     complete = np.isfinite(rows).all(axis=1)
     if complete.sum() < 2:
         return rows[:, :2]

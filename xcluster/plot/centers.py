@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
+from xarray.plot import FacetGrid
 
 from xcluster.base.signatures import spelled_out
 from xcluster.plot.flags import flags_of_centers
 from xcluster.plot.keywords import FeatureKeywords, OneMapKeywords
+from xcluster.plot.maps import map as draw_map
+from xcluster.plot.matrices import features
 from xcluster.plot.panels import named_places, panel_columns
 from xcluster.plot.profiles import centers as curves
+from xcluster.plot.style import is_light
 from xcluster.plot.text import with_units
-
-if TYPE_CHECKING:
-    from xarray.plot import FacetGrid
 
 __all__ = ["curves", "fields", "table"]
 
@@ -47,8 +48,6 @@ def fields(
     >>> fields(maps).axs.size
     2
     """
-    from xcluster.plot.maps import map as draw_map
-
     flags = flags_of_centers(centers)
     plain = centers.drop_vars("label_name", errors="ignore")
     columns = col_wrap or panel_columns(len(flags.names), 3)
@@ -76,13 +75,12 @@ def table(centers: xr.Dataset, **kwargs: Unpack[FeatureKeywords]) -> Any:
     Examples
     --------
     >>> import xarray as xr
+    from xarray.plot import FacetGrid
     >>> from xcluster.plot.centers import table
     >>> ds = xr.Dataset({"sst": ("label", [28.0, 4.5]), "wind": ("label", [6.0, 9.5])})
     >>> [text.get_text() for text in table(ds).axes.texts]
     ['28', '6', '4.5', '9.5']
     """
-    from xcluster.plot.matrices import features
-
     flags = flags_of_centers(centers)
     single = [array for array in centers.data_vars.values() if array.ndim == 1]
     values = np.stack([array.values for array in single], axis=1)
@@ -98,6 +96,5 @@ def _chip(color: str) -> dict[str, Any]:
     """Return the look of a name that stands on the colour of its label."""
     from matplotlib.colors import to_rgb
 
-    light = np.dot(to_rgb(color), [0.299, 0.587, 0.114]) > 0.5
     box = {"facecolor": color, "edgecolor": "none", "boxstyle": "round,pad=0.25"}
-    return {"bbox": box, "color": "black" if light else "white"}
+    return {"bbox": box, "color": "black" if is_light(to_rgb(color)) else "white"}

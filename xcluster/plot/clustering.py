@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
+from xarray.plot import FacetGrid
 
 from xcluster.api.results import clusterer_with
 from xcluster.base.checks import check_choice, check_flag, check_integer, check_text
@@ -20,6 +21,20 @@ from xcluster.fit.centers import by_label, raw_centers
 from xcluster.fit.fitted import Fitted, bound
 from xcluster.grid.layout import COLUMN, Layout
 from xcluster.grid.windows import Patches
+from xcluster.plot import (
+    centers,
+    confusion,
+    curves,
+    dendrogram,
+    maps,
+    matrices,
+    memberships,
+    nodes,
+    profiles,
+    scatter,
+    silhouette,
+    training,
+)
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.keywords import (
     AxesKeywords,
@@ -42,9 +57,6 @@ from xcluster.plot.looks import check_components, drawn, instead_of
 from xcluster.plot.samples import SamplesPlot
 from xcluster.plot.text import set_title
 from xcluster.result.regimes import regimes
-
-if TYPE_CHECKING:
-    from xarray.plot import FacetGrid
 
 # Along each side of a lattice; more cannot be told apart.
 MOST_PANELS = 40
@@ -80,15 +92,13 @@ class ClusteringPlot:
         >>> fit = ds.cluster.pixels().kmeans(3)
         >>> artist = fit.plot.map()
         """
-        from xcluster.plot.maps import map as draw
-
         if title is not None:
             check_text("title", title)
         over = self._over_image(keywords)
         if "ax" in over:  # the image has taken the size
             keywords.pop("figsize", None)
         upright = over["ax"].get_ylim() if "ax" in over else None
-        artist = drawn(draw, self.clustering.labels, **{**over, **keywords})
+        artist = drawn(maps.map, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
         stated = f"{self.clustering.method}, {self.clustering.k} labels"
@@ -123,16 +133,13 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> axes = fit.plot.profiles()
         """
-        from xcluster.plot.profiles import profiles as draw
-
         layout = layout_of(bound(self.clustering, "plot.profiles"))
         var = self._curve(var)
         labels = self.clustering.labels
         data = layout.variables[var].array
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
-        return drawn(
-            draw, data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords
-        )
+        data, of_labels = data.expand_dims(lacking), self.clustering.centers[var]
+        return drawn(profiles.profiles, data, labels, of_labels, **keywords)
 
     def _curve(self, var: Hashable | None) -> Hashable:
         """Return a variable of curves: one feature dim."""
@@ -161,18 +168,17 @@ class ClusteringPlot:
         >>> len(fit.plot.centers())
         3
         """
-        from xcluster.plot.centers import curves, fields, table
-
         if not self.clustering.k:
             rule = "no labels: every sample is noise"
             raise BadValueError("k", 0, rule, "cluster with other parameters")
-        centers = self.clustering.centers
-        ndim = {name: array.ndim - 1 for name, array in centers.data_vars.items()}
+        found = self.clustering.centers
+        ndim = {name: array.ndim - 1 for name, array in found.data_vars.items()}
         widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
         chosen = widest if var is None else check_choice("var", var, tuple(ndim))
         if ndim[chosen] == 0:
-            return drawn(table, centers if var is None else centers[[var]], **keywords)
-        return drawn(curves if ndim[chosen] == 1 else fields, centers[chosen], **keywords)
+            return drawn(centers.table, found if var is None else found[[var]], **keywords)
+        draw = centers.curves if ndim[chosen] == 1 else centers.fields
+        return drawn(draw, found[chosen], **keywords)
 
     @spelled_out
     def scatter(
@@ -190,12 +196,11 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> artist = fit.plot.scatter(0, 1)
         """
-        from xcluster.plot.scatter import scatter as draw
-
         check_components(x=x, y=y)
         components = self.clustering.features.compute()
         about = self._reduced_centers() if check_flag("circles", circles) else False
-        return drawn(draw, components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
+        of_axes = {"x": x, "y": y, "circles": about, **keywords}
+        return drawn(scatter.scatter, components, self.clustering.labels, **of_axes)
 
     def _reduced_centers(self) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""
@@ -218,11 +223,10 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> artist = fit.plot.scatter3d()
         """
-        from xcluster.plot.scatter import scatter3d as draw
-
         check_components(x=x, y=y, z=z)
+        of_axes = {"x": x, "y": y, "z": z, **keywords}
         components = self.clustering.features.compute()
-        return drawn(draw, components, self.clustering.labels, x=x, y=y, z=z, **keywords)
+        return drawn(scatter.scatter3d, components, self.clustering.labels, **of_axes)
 
     @spelled_out
     def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
@@ -237,9 +241,7 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
         >>> artists = fit.plot.histogram()
         """
-        from xcluster.plot.scatter import histogram as draw
-
-        return drawn(draw, self.clustering.features.compute(), **keywords)
+        return drawn(scatter.histogram, self.clustering.features.compute(), **keywords)
 
     @spelled_out
     def parallel(self, **keywords: Unpack[ParallelKeywords]) -> list[Any]:
@@ -254,10 +256,8 @@ class ClusteringPlot:
         >>> fit = ds.cluster.pixels().kmeans(3)
         >>> artist = fit.plot.parallel()
         """
-        from xcluster.plot.scatter import parallel as draw
-
         layout = layout_of(bound(self.clustering, "plot.parallel"))
-        return drawn(draw, feature_values(layout), self.clustering.labels, **keywords)
+        return drawn(scatter.parallel, feature_values(layout), self.clustering.labels, **keywords)
 
     @spelled_out
     def silhouette(self, **keywords: Unpack[AxesKeywords]) -> list[Any]:
@@ -272,9 +272,8 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> artists = fit.plot.silhouette()
         """
-        from xcluster.plot.silhouette import silhouette as draw
-
-        return drawn(draw, self.clustering.silhouette.compute(), self.clustering.labels, **keywords)
+        values = self.clustering.silhouette.compute()
+        return drawn(silhouette.silhouette, values, self.clustering.labels, **keywords)
 
     @spelled_out
     def confusion(self, other: Fitted | xr.DataArray, **keywords: Unpack[TableKeywords]) -> Any:
@@ -290,16 +289,13 @@ class ClusteringPlot:
         >>> fit = ds.cluster.pixels().kmeans(3)
         >>> artist = fit.plot.confusion(ds.cluster.pixels().kmeans(4))
         """
-        from xcluster.plot.confusion import confusion_table
-        from xcluster.plot.matrices import confusion as draw
-
         theirs: Any = getattr(other, "labels", other)
         titles = f"this result ({self.clustering.method})", _title(other)
-        table = confusion_table(self.clustering.labels, theirs, titles)
+        table = confusion.confusion_table(self.clustering.labels, theirs, titles)
         if not table.size:
             rule = "one of the two results holds no label"
             raise BadValueError("other", titles[1], rule, "compare results with labels")
-        return drawn(draw, table, **keywords)
+        return drawn(matrices.confusion, table, **keywords)
 
     # --------------------------------------------------------------------------- of soft methods
 
@@ -316,9 +312,7 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).gmm(3)
         >>> grid = fit.plot.memberships()
         """
-        from xcluster.plot.memberships import memberships as draw
-
-        return drawn(draw, self.clustering.memberships, **keywords)
+        return drawn(memberships.memberships, self.clustering.memberships, **keywords)
 
     @spelled_out
     def phases(self, u: float = 0.5, **keywords: Unpack[MapKeywords]) -> Any:
@@ -333,9 +327,7 @@ class ClusteringPlot:
         >>> fit = ds.cluster.pixels().gmm(3)
         >>> artist = fit.plot.phases(0.9)
         """
-        from xcluster.plot.maps import map as draw
-
-        artist = drawn(draw, self.clustering.threshold(u).labels, **keywords)
+        artist = drawn(maps.map, self.clustering.threshold(u).labels, **keywords)
         set_title(artist, f"{self.clustering.method}, membership above {u:g}")
         return artist
 
@@ -355,21 +347,19 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).hac(3)
         >>> drawn = fit.plot.dendrogram(p=10)
         """
-        from xcluster.plot.dendrogram import ABOVE, cut_height
-        from xcluster.plot.dendrogram import dendrogram as draw
-
         clusterer = clusterer_with(self.clustering, "linkage_matrix_", "tree", "hac")
+        merges = clusterer.linkage_matrix_
         flags = flags_of(self.clustering.labels).classified
-        colors = np.array([*self.clustering.partition.label_colors(), ABOVE])
+        colors = np.array([*self.clustering.partition.label_colors(), dendrogram.ABOVE])
         labels = self.clustering.partition(clusterer.leaf_labels_).astype(int)
         own = {
-            "cut": cut_height(clusterer.linkage_matrix_, clusterer.n_clusters),
+            "cut": dendrogram.cut_height(merges, clusterer.n_clusters),
             "leaf_colors": colors[labels].tolist(),
             "leaf_sizes": np.bincount(clusterer.leaf_, minlength=clusterer.n_leaves_).tolist(),
             "names": dict(zip(flags.names, flags.colors, strict=True)),
         }
         p = max(check_integer("p", p, minimum=2), clusterer.n_clusters)
-        return drawn(draw, clusterer.linkage_matrix_, p, **instead_of(own, keywords))
+        return drawn(dendrogram.dendrogram, merges, p, **instead_of(own, keywords))
 
     @spelled_out
     def nodes(self, var: Hashable | None = None, **keywords: Unpack[NodeKeywords]) -> list[Any]:
@@ -387,20 +377,18 @@ class ClusteringPlot:
         >>> len(fit.plot.nodes())
         6
         """
-        from xcluster.plot import nodes as draw
-
         clusterer = clusterer_with(self.clustering, "grid_", "nodes", "som")
         rows = raw_centers(self.clustering)
-        centers = on_panels(self.clustering.template, rows, clusterer.grid_, var)
-        if isinstance(centers, dict):
-            return drawn(draw.planes, centers, **keywords)
+        found = on_panels(self.clustering.template, rows, clusterer.grid_, var)
+        if isinstance(found, dict):
+            return drawn(nodes.planes, found, **keywords)
         counts = np.rint(clusterer.counts_).astype(int).reshape(clusterer.grid_)
         colors = np.array(self.clustering.partition.label_colors())
         own = {
             "counts": xr.DataArray(counts, dims=("row", "col")),
             "color": colors[self.clustering.partition.codes].tolist(),
         }
-        return drawn(draw.nodes, centers, **instead_of(own, keywords))
+        return drawn(nodes.nodes, found, **instead_of(own, keywords))
 
     @spelled_out
     def u_matrix(self, **keywords: Unpack[ImageKeywords]) -> Any:
@@ -415,12 +403,10 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
         >>> artist = fit.plot.u_matrix()
         """
-        from xcluster.plot.nodes import u_matrix as draw
-
         clusterer = clusterer_with(self.clustering, "grid_", "u_matrix", "som")
         attrs = {"long_name": "mean distance to neighbouring nodes"}
         distances = xr.DataArray(clusterer.u_matrix(), dims=("row", "col"), attrs=attrs)
-        return drawn(draw, distances, **keywords)
+        return drawn(nodes.u_matrix, distances, **keywords)
 
     @spelled_out
     def scree(self, **keywords: Unpack[AxesKeywords]) -> Any:
@@ -435,10 +421,8 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
         >>> artist = fit.plot.scree()
         """
-        from xcluster.plot.curves import scree as draw
-
         ratio = self._step("explained_variance_ratio_", "pca").explained_variance_ratio_
-        return drawn(draw, xr.DataArray(np.asarray(ratio), dims="component"), **keywords)
+        return drawn(curves.scree, xr.DataArray(np.asarray(ratio), dims="component"), **keywords)
 
     @spelled_out
     def training(self, **keywords: Unpack[PanelKeywords]) -> list[Any]:
@@ -453,10 +437,8 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).vae(2, epochs=2).kmeans(3)
         >>> axes = fit.plot.training()
         """
-        from xcluster.plot.training import training as draw
-
         step = self._step("history_", "vae")
-        return drawn(draw, step.history_, step.best_epoch_, **keywords)
+        return drawn(training.training, step.history_, step.best_epoch_, **keywords)
 
     def _step(self, attribute: str, owner: str) -> Any:
         """Return the last step that has ``attribute``."""
@@ -494,17 +476,15 @@ class ClusteringPlot:
         >>> len(fit.plot.latent(n=2))
         4
         """
-        from xcluster.plot import nodes as draw
-
         n = check_integer("n", n, minimum=2, maximum=MOST_PANELS)
         check_components(x=x, y=y)
         chain, template = self.clustering.assign.chain, self.clustering.template
         rows, at = decoded_lattice(chain, self.clustering.features, x, y, n)
         found = on_panels(template, rows, (n, n), var, at)
         if isinstance(found, dict):
-            return drawn(draw.planes, found, **keywords)
+            return drawn(nodes.planes, found, **keywords)
         # The first row of panels is at the top, and the greatest value belongs there.
-        axes = drawn(draw.nodes, found.isel(row=slice(None, None, -1)), **keywords)
+        axes = drawn(nodes.nodes, found.isel(row=slice(None, None, -1)), **keywords)
         title = f"component {x} rightwards, component {y} upwards"
         axes[0].figure.suptitle(title, fontsize="medium")
         return axes
@@ -523,8 +503,6 @@ class ClusteringPlot:
         >>> fit = xr.DataArray(field, dims=("time", "x")).cluster.snapshots("time").kmeans(2)
         >>> artist = fit.plot.transitions()
         """
-        from xcluster.plot.matrices import transitions as draw
-
         table = regimes(self.clustering, None, min_duration, None, None)["transitions"]
         names = list(flags_of_centers(table).names)
         table = table.assign_coords(
@@ -533,7 +511,7 @@ class ClusteringPlot:
             next_label_name=("next_label", names),
         )
         table["next_label"].attrs["long_name"] = "next label"
-        return drawn(draw, table, **keywords)
+        return drawn(matrices.transitions, table, **keywords)
 
 
 def _title(other: object) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import dendrogram as draw
 
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
@@ -82,8 +83,6 @@ def dendrogram(
     >>> dendrogram(ward([[0], [1], [5], [6]]), cut=3)["ivl"]
     ['0', '1', '2', '3']
     """
-    from scipy.cluster.hierarchy import dendrogram as draw
-
     merges = np.array(linkage, dtype=float)
     if merges.ndim != 2 or merges.shape[1:] != (4,):
         rule = "must have four columns, one row a merge"

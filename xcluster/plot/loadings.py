@@ -9,6 +9,7 @@ import xarray as xr
 
 from xcluster.base.errors import BadValueError
 from xcluster.base.palette import label_colors
+from xcluster.plot.maps import map as draw_map
 from xcluster.plot.matrices import features
 from xcluster.plot.panels import panel_grid
 from xcluster.plot.profiles import centers as draw_curves
@@ -101,8 +102,6 @@ def _table(ds: xr.Dataset, kwargs: dict[str, Any]) -> Any:
 
 
 def _fields(field: xr.DataArray, of_panels: dict[str, Any], kwargs: dict[str, Any]) -> Any:
-    from xcluster.plot.maps import map as draw_map
-
     named = field.assign_attrs(long_name="loading", units="1")
     limit = float(abs(named).max()) or 1.0
     looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, **of_panels, **kwargs}

@@ -13,7 +13,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.base.signatures import spelled_out
 from xcluster.plot.keywords import TableKeywords
 from xcluster.plot.panels import CHARACTER, named_places, single_axes
-from xcluster.plot.style import color_bar
+from xcluster.plot.style import color_bar, is_light
 from xcluster.plot.text import dim_text, with_units
 
 # Cells beyond this number are too small for numbers in them.
@@ -200,8 +200,7 @@ def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
 
 def _write_numbers(image: Any, shown: NDArray[Any], numbers: NDArray[Any], form: str) -> None:
     """Write each number in its cell, black on light and white on dark colours."""
-    colors = image.cmap(image.norm(shown))
-    light = colors[..., :3] @ [0.299, 0.587, 0.114] > 0.5
+    light = is_light(image.cmap(image.norm(shown)))
     for (row, column), value in np.ndenumerate(numbers):
         if np.isfinite(value):
             color = "black" if light[row, column] else "white"

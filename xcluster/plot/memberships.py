@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import xarray as xr
+from xarray.plot import FacetGrid
 
 from xcluster.base.signatures import spelled_out
 from xcluster.plot.flags import flags_of_centers
 from xcluster.plot.keywords import OneMapKeywords
 from xcluster.plot.maps import map as draw_map
 from xcluster.plot.panels import panel_columns
-
-if TYPE_CHECKING:
-    from xarray.plot import FacetGrid
 
 
 @spelled_out

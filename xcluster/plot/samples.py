@@ -13,6 +13,7 @@ from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.signatures import spelled_out
 from xcluster.chain.question import layout_of
 from xcluster.grid.windows import Patches
+from xcluster.plot import curves, loadings, maps, matrices, scatter
 from xcluster.plot.keywords import (
     AxesKeywords,
     DensityKeywords,
@@ -68,8 +69,6 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().plot.map("sst")
         """
-        from xcluster.plot.maps import map as draw
-
         is_number = isinstance(var, int) and not isinstance(var, bool)
         chosen = self._component(var) if is_number else self._variable(var)
         selection = {} if sel is None else sel
@@ -78,7 +77,7 @@ class SamplesPlot:
             raise BadTypeError("sel", selection, "must be a mapping of dims", remedy)
         with blamed("sel", selection, f"choose along {list(chosen.dims)}"):
             chosen = _selected(chosen, selection)
-        artist = drawn(draw, chosen, **keywords)
+        artist = drawn(maps.map, chosen, **keywords)
         place = {dim: chosen[dim].values[()] for dim in selection if dim not in chosen.dims}
         if place:
             set_title(artist, facet_title(chosen, place))
@@ -96,9 +95,7 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels(["sst", "wind_speed"]).plot.correlation()
         """
-        from xcluster.plot.matrices import correlation as draw
-
-        return drawn(draw, self.samples.correlation(), **keywords)
+        return drawn(matrices.correlation, self.samples.correlation(), **keywords)
 
     @spelled_out
     def scree(self, **keywords: Unpack[AxesKeywords]) -> Any:
@@ -112,9 +109,7 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scree()
         """
-        from xcluster.plot.curves import scree as draw
-
-        return drawn(draw, self.samples.explained_variance(), **keywords)
+        return drawn(curves.scree, self.samples.explained_variance(), **keywords)
 
     @spelled_out
     def loadings(self, var: Hashable | None = None, **keywords: Unpack[LoadingKeywords]) -> Any:
@@ -129,12 +124,10 @@ class SamplesPlot:
         >>> model = xcluster.datasets.tomography()
         >>> artist = model.cluster.profiles("depth", every=6).pca(3).plot.loadings()
         """
-        from xcluster.plot.loadings import loadings as draw
-
         found = self.samples.loadings()
         if var is not None:
             found = found[[check_choice("var", var, tuple(found.data_vars))]]
-        return drawn(draw, found, **keywords)
+        return drawn(loadings.loadings, found, **keywords)
 
     @spelled_out
     def scatter(self, x: int = 0, y: int = 1, **keywords: Unpack[DensityKeywords]) -> Any:
@@ -149,10 +142,8 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scatter(0, 1)
         """
-        from xcluster.plot.scatter import scatter as draw
-
         check_components(x=x, y=y)
-        return drawn(draw, self.samples.transform().compute(), x=x, y=y, **keywords)
+        return drawn(scatter.scatter, self.samples.transform().compute(), x=x, y=y, **keywords)
 
     @spelled_out
     def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
@@ -167,9 +158,7 @@ class SamplesPlot:
         >>> len(ds.cluster.pixels().pca(3).plot.histogram())
         3
         """
-        from xcluster.plot.scatter import histogram as draw
-
-        return drawn(draw, self.samples.transform().compute(), **keywords)
+        return drawn(scatter.histogram, self.samples.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
         variables = layout_of(self.samples).variables

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
 from xcluster.base.signatures import spelled_out
+from xcluster.plot import curves
 from xcluster.plot.keywords import PanelKeywords
 from xcluster.plot.looks import drawn
 
@@ -39,8 +40,6 @@ class SweepPlot:
         >>> len(axes)
         2
         """
-        from xcluster.plot.curves import criteria as draw
-
         chosen = self.sweep.agreement()["chosen"]
         marked = {str(each.criterion.item()): int(each) for each in chosen if int(each)}
-        return drawn(draw, self.sweep.table, marked, **keywords)
+        return drawn(curves.criteria, self.sweep.table, marked, **keywords)
