@@ -1,15 +1,20 @@
-"""Examples leave no figures open, and need PyTorch only where they train an auto-encoder."""
+"""Examples need no screen and leave no figures open; PyTorch only where they train a network."""
 
 import sys
 
+import matplotlib as mpl
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def closed_figures(request):
-    """Close what an example has drawn, so that many of them leave no figures open."""
+def figures_without_a_screen(request):
+    """Let examples draw without a screen, and close what they have drawn."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        yield
+        return
+    mpl.use("agg")
     yield
-    if isinstance(request.node, pytest.DoctestItem) and "matplotlib.pyplot" in sys.modules:
+    if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xcluster.peaks import peaks
+from xcluster.image_peaks import peaks
 
 STEM = Path(__file__).resolve().parents[2] / "shared/data/microscopy/stem_MoS2_Se_1024.nc"
 
@@ -135,3 +135,15 @@ def strongest_period(values):
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(n), np.fft.fftfreq(n)))
     power[frequency < 10 / n] = 0
     return np.median(1 / frequency.ravel()[np.argsort(power.ravel())[-12:]])
+
+
+def test_an_image_whose_dim_is_named_like_a_column_of_the_table_is_refused(lattice):
+    with pytest.raises(ValueError, match=r"image.dims=.*rename\(brightness="):
+        peaks(lattice[0].rename(x="brightness"))
+
+
+def test_an_image_whose_dim_is_named_like_that_of_the_table_is_searched_as_any_other(lattice):
+    image, _ = lattice
+    found, plain = peaks(image.rename(x="point")), peaks(image)
+    np.testing.assert_array_equal(found["point"], plain["x"])
+    np.testing.assert_array_equal(found["brightness"], plain["brightness"])

@@ -12,7 +12,7 @@ from xcluster.api.clustering import Clustering
 from xcluster.api.samples import Samples
 from xcluster.api.scenes import pool
 from xcluster.api.sweep import Sweep
-from xcluster.peaks import peaks
+from xcluster.image_peaks import peaks
 from xcluster.result.comparison import compare
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+from tqdm import tqdm
 
 from xcluster import datasets
 from xcluster.api.clustering import Clustering
@@ -17,8 +18,6 @@ FOLDER = Path("xcluster-demo")
 
 def main() -> None:
     """Cluster a tomography model and an ocean climatology, and print what came out."""
-    from tqdm import tqdm
-
     mpl.use("agg")
     FOLDER.mkdir(exist_ok=True)
     # disable=None: no bar in a log

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+from scipy import signal
 
 from xcluster.base.checks import (
     check_hashable,
@@ -132,12 +133,10 @@ def find_peaks(
     >>> found["position"].values, found["height"].values
     (array([1, 5]), array([5., 9.]))
     """
-    from scipy.signal import find_peaks as find
-
     check_object("da", da, (xr.DataArray,))
     _check_dim(da, dim)
     spectrum = _mean_spectrum(da, dim)
-    indices, properties = find(
+    indices, properties = signal.find_peaks(
         spectrum,
         height=None if height is None else check_number("height", height),
         # Without any limit scipy does not measure prominences.

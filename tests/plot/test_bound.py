@@ -29,8 +29,7 @@ from xcluster.plot import (
     silhouette,
     training,
 )
-from xcluster.plot.dendrogram import ABOVE
-from xcluster.plot.methods import cut_height
+from xcluster.plot.dendrogram import ABOVE, cut_height
 
 
 @pytest.fixture(scope="module")

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xcluster.base.errors import BadTypeError
+from xcluster.explore.gather import gather
 from xcluster.explore.page import Page
-
-if TYPE_CHECKING:
-    from xcluster.fit.fitted import Fitted as Clustering
+from xcluster.fit.fitted import Fitted
 
 __all__ = ["Page", "explore"]
 
 
 def explore(
-    clustering: Clustering,
-    other: Clustering | None = None,
+    clustering: Fitted,
+    other: Fitted | None = None,
     *,
     sel: Mapping[Hashable, Any] | None = None,
 ) -> Page:
     """Return a page of one result, or of two side by side; see `Clustering.explore`."""
-    from xcluster.explore.gather import gather
-
     try:
         import bokeh  # noqa: F401
     except ImportError as error:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
-from xcluster.fit.fitted import samples_of
+from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.positions import POINT
 from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
-
-if TYPE_CHECKING:
-    from xcluster.fit.fitted import Fitted as Clustering
 
 Array = NDArray[Any]
 
@@ -58,8 +56,6 @@ class Backdrop:
         """Return the pixels of the map: those of the image, each with the window around it."""
         if not self.separate:
             return raster_of(labels)
-        from scipy.spatial import cKDTree
-
         lattice = self.place.lattice
         assert lattice is not None
         x, y = (
@@ -73,7 +69,7 @@ class Backdrop:
         return replace(self.place, points=np.where(distance < 1, nearest, -1), x=x, y=y)
 
 
-def backdrop_of(clustering: Clustering, excerpt: Excerpt, labels: xr.DataArray) -> Backdrop | None:
+def backdrop_of(clustering: Fitted, excerpt: Excerpt, labels: xr.DataArray) -> Backdrop | None:
     """Return the image of a clustering of windows; None for one of other samples."""
     sampler = clustering.sampler
     if not isinstance(sampler, Patches):

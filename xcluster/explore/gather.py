@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,9 +18,6 @@ from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result.matching import aligned
-
-if TYPE_CHECKING:
-    from xcluster.fit.fitted import Fitted as Clustering
 
 Array = NDArray[Any]
 
@@ -59,7 +56,7 @@ class Content:
     notes: Sequence[str] = field(default_factory=list)
 
 
-def gather(clusterings: Sequence[Clustering], sel: Mapping[Hashable, Any]) -> Content:
+def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Content:
     """Collect what the page of one or two clusterings shows."""
     first = clusterings[0]
     layout = samples_of(first, "explore").layout
@@ -91,7 +88,7 @@ def gather(clusterings: Sequence[Clustering], sel: Mapping[Hashable, Any]) -> Co
     )
 
 
-def _beside(first: Clustering, other: Clustering) -> Source:
+def _beside(first: Fitted, other: Fitted) -> Source:
     """Turn another result as the first lies; refuse one of other places."""
     if not isinstance(other, Fitted):
         kind = type(other).__name__

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from xcluster.plot.lattice import Lattice, longitude_range
 
@@ -21,8 +22,6 @@ DISC = 0.006
 
 def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     """Return the grid point that each pixel shows, the raster's box, and x and y of the points."""
-    from scipy.spatial import cKDTree
-
     x = lattice.x.transpose(*lattice.dims).values.astype(float)
     y = lattice.y.transpose(*lattice.dims).values.astype(float)
     if lattice.is_lonlat:

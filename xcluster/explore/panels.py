@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.blocks import matrix
 from xcluster.grid.geography import find_axis
-from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
+from xcluster.plot.text import dim_text, free_name, is_depth, is_vertical, name_of, with_units
 
 Array = NDArray[Any]
 
@@ -91,9 +91,10 @@ def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]
         One sample without values.
     rows : array of shape (n, n_features)
     """
-    data = matrix.unpack(features, rows, "sample", np.arange(len(rows)))
+    sample = free_name("sample", {*features.dims, *features.variables})
+    data = matrix.unpack(features, rows, sample, np.arange(len(rows)))
     plans = _plan(features)
-    panels = [_panel(kind, names, picked, data) for kind, names, picked in plans]
+    panels = [_panel(kind, names, picked, data, sample) for kind, names, picked in plans]
     shown = {name for _, names, _ in plans for name in names}
     notes = ["values stored in 255 steps between their least and their greatest"]
     left = [str(name) for name in features.data_vars if name not in shown]
@@ -144,10 +145,11 @@ def _panel(
     names: list[Hashable],
     picked: dict[Hashable, slice],
     data: xr.Dataset,
+    sample: Hashable,
 ) -> Panel:
-    steps, low, step = in_steps(_columns(data, names, picked, "sample"))
+    steps, low, step = in_steps(_columns(data, names, picked, sample))
     array = data[names[0]].isel(picked)
-    dims = [dim for dim in array.dims if dim != "sample"]
+    dims = [dim for dim in array.dims if dim != sample]
     given = (kind, names, picked, steps, low, step)
     if kind == "values":
         places, titles = np.arange(len(names)), [with_units(data[name]) for name in names]

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
+from xcluster.grid.geography import is_geographic
 from xcluster.plot.lattice import Lattice, edges, is_even, lattice_of, longitude_range, unrolled
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
@@ -85,8 +86,6 @@ def raster_of(labels: xr.DataArray) -> Raster:
 
 
 def _has_place(labels: xr.DataArray) -> bool:
-    from xcluster.grid.geography import is_geographic
-
     return is_geographic(dict(labels.coords))
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
-from xcluster.fit.fitted import samples_of
+from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
-
-if TYPE_CHECKING:
-    from xcluster.fit.fitted import Fitted as Clustering
 
 Array = NDArray[Any]
 
@@ -72,7 +70,7 @@ class Source:
         How its other arrays are brought there.
     """
 
-    clustering: Clustering
+    clustering: Fitted
     labels: xr.DataArray
     turn: Indexers
 
@@ -123,8 +121,9 @@ class Source:
         space = reduction.transform(self.layout(excerpt), chain, self.clustering.template)
         rows = excerpt.rows(space, "component")[kept].astype(float)
         names = [f"component {number}" for number in space["component"].values]
-        if "feature" in space.coords:
-            names = [str(name) for name in space["feature"].values]
+        feature = space.coords.get("feature")
+        if feature is not None and feature.dims == ("component",):
+            names = [str(name) for name in feature.values]
         if chain.keeps_columns and rows.shape[1] > 2:
             rows, names = _principal(rows), ["principal component 0", "principal component 1"]
         if rows.shape[1] == 1:
@@ -135,7 +134,7 @@ class Source:
         return rows[:, :2].astype(np.float32), (names[0], names[1])
 
 
-def _title(clustering: Clustering) -> str:
+def _title(clustering: Fitted) -> str:
     """Say by which steps and method the labels were found."""
     stated = [str(step) for step in samples_of(clustering, "explore").steps if not step.assumed]
     count = f"{clustering.k} label{'s' if clustering.k != 1 else ''}"
@@ -143,8 +142,6 @@ def _title(clustering: Clustering) -> str:
 
 
 def _principal(rows: Array) -> Array:
-    from sklearn.utils.extmath import randomized_svd
-
     complete = np.isfinite(rows).all(axis=1)
     if complete.sum() < 2:
         return rows[:, :2]

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
+from xarray.plot import FacetGrid
 
+from xcluster.base.signatures import spelled_out
 from xcluster.plot.flags import flags_of_centers
+from xcluster.plot.keywords import FeatureKeywords, OneMapKeywords
+from xcluster.plot.maps import map as draw_map
+from xcluster.plot.matrices import features
 from xcluster.plot.panels import named_places, panel_columns
 from xcluster.plot.profiles import centers as curves
+from xcluster.plot.style import is_light
 from xcluster.plot.text import with_units
 
 __all__ = ["curves", "fields", "table"]
 
 
-def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any) -> Any:
-    """Draw one map a label, all in one scale.
+@spelled_out
+def fields(
+    centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Unpack[OneMapKeywords]
+) -> FacetGrid[Any]:
+    """Draw one map per label, all in one scale.
 
     Parameters
     ----------
@@ -33,16 +42,12 @@ def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.centers import fields
     >>> maps = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("label", "y", "x"))
     >>> fields(maps).axs.size
     2
     """
-    from xcluster.plot.maps import map as draw_map
-
     flags = flags_of_centers(centers)
     plain = centers.drop_vars("label_name", errors="ignore")
     columns = col_wrap or panel_columns(len(flags.names), 3)
@@ -52,8 +57,9 @@ def fields(centers: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
     return grid
 
 
-def table(centers: xr.Dataset, **kwargs: Any) -> Any:
-    """Draw one row a label and one column a variable, each coloured from least to greatest.
+@spelled_out
+def table(centers: xr.Dataset, **kwargs: Unpack[FeatureKeywords]) -> Any:
+    """Draw one row per label and one column per variable, coloured from least to greatest.
 
     Parameters
     ----------
@@ -68,16 +74,13 @@ def table(centers: xr.Dataset, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
+    from xarray.plot import FacetGrid
     >>> from xcluster.plot.centers import table
     >>> ds = xr.Dataset({"sst": ("label", [28.0, 4.5]), "wind": ("label", [6.0, 9.5])})
     >>> [text.get_text() for text in table(ds).axes.texts]
     ['28', '6', '4.5', '9.5']
     """
-    from xcluster.plot.matrices import features
-
     flags = flags_of_centers(centers)
     single = [array for array in centers.data_vars.values() if array.ndim == 1]
     values = np.stack([array.values for array in single], axis=1)
@@ -93,6 +96,5 @@ def _chip(color: str) -> dict[str, Any]:
     """Return the look of a name that stands on the colour of its label."""
     from matplotlib.colors import to_rgb
 
-    light = np.dot(to_rgb(color), [0.299, 0.587, 0.114]) > 0.5
     box = {"facecolor": color, "edgecolor": "none", "boxstyle": "round,pad=0.25"}
-    return {"bbox": box, "color": "black" if light else "white"}
+    return {"bbox": box, "color": "black" if is_light(to_rgb(color)) else "white"}

@@ -2,32 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
+from xarray.plot import FacetGrid
 
-from xcluster.base.checks import check_choice, check_flag, check_text
+from xcluster.base.checks import check_choice, check_flag, check_integer, check_text
 from xcluster.base.errors import BadValueError
+from xcluster.base.signatures import spelled_out
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import feature_names
 from xcluster.fit.centers import by_label
-from xcluster.fit.fitted import samples_of
+from xcluster.fit.fitted import Fitted, clusterer_with, samples_of
 from xcluster.grid.layout import COLUMN, Layout
 from xcluster.grid.windows import Patches
-from xcluster.plot.looks import check_components, drawn
-from xcluster.plot.methods import MethodPlots
+from xcluster.plot import (
+    centers,
+    confusion,
+    curves,
+    dendrogram,
+    maps,
+    matrices,
+    memberships,
+    nodes,
+    profiles,
+    scatter,
+    silhouette,
+    training,
+)
+from xcluster.plot.flags import flags_of, flags_of_centers
+from xcluster.plot.keywords import (
+    AxesKeywords,
+    CenterKeywords,
+    CloudKeywords,
+    HistogramKeywords,
+    ImageKeywords,
+    MapKeywords,
+    MapsKeywords,
+    NodeKeywords,
+    PanelKeywords,
+    ParallelKeywords,
+    PointKeywords,
+    ProfileKeywords,
+    TableKeywords,
+    TreeKeywords,
+)
+from xcluster.plot.latent import decoded_lattice, on_panels
+from xcluster.plot.looks import check_components, drawn, instead_of
 from xcluster.plot.text import set_title
+from xcluster.result.regimes import regimes
+from xcluster.result.relabelling import threshold
 
-if TYPE_CHECKING:
-    from xcluster.fit.fitted import Fitted as Clustering
+# Along each side of a lattice; more cannot be told apart.
+MOST_PANELS = 40
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClusteringPlot(MethodPlots):
-    """Figures of a clustering; each method passes keywords on to the function of its name.
+class ClusteringPlot:
+    """Figures of a clustering; each method passes keywords on to the function that draws it.
 
     Every figure takes colours and names of labels from the result, so that they agree.
 
@@ -37,346 +72,73 @@ class ClusteringPlot(MethodPlots):
         The result to draw.
     """
 
-    clustering: Clustering
+    clustering: Fitted
 
-    def map(self, *, title: str | None = None, **keywords: Any) -> Any:
-        """Draw the label map.
+    # ------------------------------------------------------------------------- of every result
 
-        Windows at positions are points over their image.
+    @spelled_out
+    def map(self, *, title: str | None = None, **keywords: Unpack[MapKeywords]) -> Any:
+        """Draw the label map; windows at positions are points over their image.
 
-        Parameters
-        ----------
-        title : str, optional
-            What stands above it; by default the method and the number of labels.
-        **keywords
-            To `xcluster.plot.maps.map`.
-
-        Returns
-        -------
-        The artist, or xarray's FacetGrid with ``col`` or ``row``.
+        ``title`` stands above it, by default the method and the number of labels; all other
+        keywords go to `xcluster.plot.maps.map`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().kmeans(3)
         >>> artist = fit.plot.map()
         """
-        from xcluster.plot.maps import map as draw
-
         if title is not None:
             check_text("title", title)
         over = self._over_image(keywords)
         if "ax" in over:  # the image has taken the size
             keywords.pop("figsize", None)
         upright = over["ax"].get_ylim() if "ax" in over else None
-        artist = drawn(draw, self.clustering.labels, **{**over, **keywords})
+        artist = drawn(maps.map, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
         stated = f"{self.clustering.method}, {self.clustering.k} labels"
         set_title(artist, stated if title is None else title)
         return artist
 
-    def _over_image(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _over_image(self, given: MapKeywords) -> dict[str, Any]:
         """Draw the image of windows at positions, and return how points lie over it."""
-        clustering = self.clustering
-        sampler = clustering.sampler
+        sampler, samples = self.clustering.sampler, self.clustering.samples
         if not isinstance(sampler, Patches) or sampler.at is None:
             return {}
         (y, _), (x, _) = sampler.at
-        if clustering.samples is None or "ax" in given:
+        if samples is None or "ax" in given:
             return {"x": x, "y": y}
         size = given.get("figsize")
-        image = clustering.samples.plot.map(cmap="gray", legend=False, x=x, y=y, figsize=size)
+        channel = samples.data[next(iter(samples.layout.variables))]
+        image = drawn(maps.map, channel, cmap="gray", legend=False, x=x, y=y, figsize=size)
         return {"x": x, "y": y, "ax": image.axes}
 
-    def memberships(self, **keywords: Any) -> Any:
-        """Draw one map of memberships a label.
-
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.memberships.memberships`.
-
-        Returns
-        -------
-        xarray's FacetGrid
-
-        Raises
-        ------
-        ValueError
-            If the method is not a soft one.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=6).pca(2).gmm(3)
-        >>> grid = fit.plot.memberships()
-        """
-        from xcluster.plot.memberships import memberships as draw
-
-        return drawn(draw, self.clustering.memberships, **keywords)
-
-    def profiles(self, var: Hashable | None = None, **keywords: Any) -> Any:
+    @spelled_out
+    def profiles(
+        self, var: Hashable | None = None, **keywords: Unpack[ProfileKeywords]
+    ) -> list[Any]:
         """Draw members and centre of each label along the feature dim.
 
-        Parameters
-        ----------
-        var : optional
-            The variable to draw; by default the first that has a feature dim.
-        **keywords
-            To `xcluster.plot.profiles.profiles`.
-
-        Raises
-        ------
-        ValueError
-            If the features have no dim to draw them along, or more than one.
+        ``var`` is the variable to draw, by default the first that has one feature dim; all other
+        keywords go to `xcluster.plot.profiles.profiles`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> axes = fit.plot.profiles()
         """
-        from xcluster.plot.profiles import profiles as draw
-
-        samples = samples_of(self.clustering, "plot.profiles")
+        layout = samples_of(self.clustering, "plot.profiles").layout
         var = self._curve(var)
         labels = self.clustering.labels
-        data = samples.layout.variables[var].array
+        data = layout.variables[var].array
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
-        return drawn(
-            draw, data.expand_dims(lacking), labels, self.clustering.centers[var], **keywords
-        )
-
-    def centers(self, var: Hashable | None = None, **keywords: Any) -> Any:
-        """Draw the centres of all labels: curves in one panel, fields, or a table.
-
-        Parameters
-        ----------
-        var : optional
-            The variable to draw; by default the first with a feature dim. Without any, a table of
-            all variables.
-        **keywords
-            To `xcluster.plot.profiles.centers`, `xcluster.plot.maps.map` (one field a label) or
-            `xcluster.plot.matrices.features`.
-
-        Returns
-        -------
-        list of Line2D, FacetGrid, or AxesImage
-
-        Raises
-        ------
-        ValueError
-            If there is no label, as where every sample is noise, or no such variable.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
-        >>> len(fit.plot.centers())
-        3
-        """
-        from xcluster.plot.centers import curves, fields, table
-
-        if not self.clustering.k:
-            rule = "no labels: every sample is noise"
-            raise BadValueError("k", 0, rule, "cluster with other parameters")
-        centers = self.clustering.centers
-        ndim = {name: array.ndim - 1 for name, array in centers.data_vars.items()}
-        widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
-        chosen = widest if var is None else check_choice("var", var, tuple(ndim))
-        if ndim[chosen] == 0:
-            return drawn(table, centers if var is None else centers[[var]], **keywords)
-        draw = curves if ndim[chosen] == 1 else fields
-        return drawn(draw, centers[chosen], **keywords)
-
-    def scatter(self, x: int = 0, y: int = 1, *, circles: bool = False, **keywords: Any) -> Any:
-        """Draw two components of the clustered space against each other, coloured by label.
-
-        Parameters
-        ----------
-        x, y : int
-            Numbers of the components, from 0.
-        circles : bool, default False
-            Draw a circle about each centre out to its farthest member.
-        **keywords
-            To `xcluster.plot.scatter.scatter`.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer components.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
-        >>> artist = fit.plot.scatter(0, 1)
-        """
-        from xcluster.plot.scatter import scatter as draw
-
-        check_components(x=x, y=y)
-        components = self.clustering.features.compute()
-        about = self._reduced_centers(components) if check_flag("circles", circles) else False
-        return drawn(draw, components, self.clustering.labels, x=x, y=y, circles=about, **keywords)
-
-    def scatter3d(self, x: int = 0, y: int = 1, z: int = 2, **keywords: Any) -> Any:
-        """Draw three components of the clustered space against each other, coloured by label.
-
-        Parameters
-        ----------
-        x, y, z : int
-            Numbers of the components, from 0.
-        **keywords
-            To `xcluster.plot.scatter.scatter3d`.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer components.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
-        >>> artist = fit.plot.scatter3d()
-        """
-        from xcluster.plot.scatter import scatter3d as draw
-
-        check_components(x=x, y=y, z=z)
-        components = self.clustering.features.compute()
-        return drawn(draw, components, self.clustering.labels, x=x, y=y, z=z, **keywords)
-
-    def histogram(self, **keywords: Any) -> Any:
-        """Draw one histogram a component of the clustered space.
-
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.scatter.histogram`.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
-        >>> artists = fit.plot.histogram()
-        """
-        from xcluster.plot.scatter import histogram as draw
-
-        return drawn(draw, self.clustering.features.compute(), **keywords)
-
-    def parallel(self, **keywords: Any) -> Any:
-        """Draw each sample as a line across its features, in data units.
-
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.scatter.parallel`.
-
-        Raises
-        ------
-        ValueError
-            If the result was opened without its data.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> fit = ds.cluster.pixels().kmeans(3)
-        >>> artist = fit.plot.parallel()
-        """
-        from xcluster.plot.scatter import parallel as draw
-
-        layout = samples_of(self.clustering, "plot.parallel").layout
-        return drawn(draw, feature_values(layout), self.clustering.labels, **keywords)
-
-    def silhouette(self, **keywords: Any) -> Any:
-        """Draw how much nearer each sample is to its own label than to the next.
-
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.silhouette.silhouette`.
-
-        Raises
-        ------
-        ValueError
-            If there is one label only, or the result was opened without its data.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> model = xcluster.datasets.tomography()
-        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
-        >>> artists = fit.plot.silhouette()
-        """
-        from xcluster.plot.silhouette import silhouette as draw
-
-        return drawn(draw, self.clustering.silhouette.compute(), self.clustering.labels, **keywords)
-
-    def confusion(self, other: Clustering | xr.DataArray, **keywords: Any) -> Any:
-        """Draw how many samples have one label here and another in ``other``.
-
-        Parameters
-        ----------
-        other : Clustering or DataArray of labels
-            On the same grid.
-        **keywords
-            To `xcluster.plot.matrices.confusion`.
-
-        Examples
-        --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> fit = ds.cluster.pixels().kmeans(3)
-        >>> artist = fit.plot.confusion(ds.cluster.pixels().kmeans(4))
-        """
-        from xcluster.plot.confusion import confusion_table
-        from xcluster.plot.matrices import confusion as draw
-
-        theirs: Any = getattr(other, "labels", other)
-        titles = f"this result ({self.clustering.method})", _title(other)
-        table = confusion_table(self.clustering.labels, theirs, titles)
-        if not table.size:
-            rule = "one of the two results holds no label"
-            raise BadValueError("other", titles[1], rule, "compare results with labels")
-        return drawn(draw, table, **keywords)
-
-    def _reduced_centers(self, components: xr.DataArray) -> xr.DataArray:
-        """Return the centres in the clustered space, over label and component."""
-        rows = by_label(
-            self.clustering.partition,
-            np.asarray(self.clustering.record.counts),
-            np.asarray(self.clustering.assign.centers, float),
-        )
-        return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
+        data, of_labels = data.expand_dims(lacking), self.clustering.centers[var]
+        return drawn(profiles.profiles, data, labels, of_labels, **keywords)
 
     def _curve(self, var: Hashable | None) -> Hashable:
         """Return a variable of curves: one feature dim."""
@@ -389,6 +151,371 @@ class ClusteringPlot(MethodPlots):
             raise BadValueError("var", var, rule, remedy)
         return curves[0] if var is None else check_choice("var", var, curves)
 
+    @spelled_out
+    def centers(self, var: Hashable | None = None, **keywords: Unpack[CenterKeywords]) -> Any:
+        """Draw the centres of all labels: curves in one panel, one field per label, or a table.
+
+        ``var`` is the variable to draw, by default the first with a feature dim, and without any
+        a table of all; all other keywords go to `xcluster.plot.profiles.centers`,
+        `xcluster.plot.maps.map` or `xcluster.plot.matrices.features`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> len(fit.plot.centers())
+        3
+        """
+        if not self.clustering.k:
+            rule = "no labels: every sample is noise"
+            raise BadValueError("k", 0, rule, "cluster with other parameters")
+        found = self.clustering.centers
+        ndim = {name: array.ndim - 1 for name, array in found.data_vars.items()}
+        widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
+        chosen = widest if var is None else check_choice("var", var, tuple(ndim))
+        if ndim[chosen] == 0:
+            return drawn(centers.table, found if var is None else found[[var]], **keywords)
+        draw = centers.curves if ndim[chosen] == 1 else centers.fields
+        return drawn(draw, found[chosen], **keywords)
+
+    @spelled_out
+    def scatter(
+        self, x: int = 0, y: int = 1, *, circles: bool = False, **keywords: Unpack[PointKeywords]
+    ) -> Any:
+        """Draw two components of the clustered space against each other, coloured by label.
+
+        ``x`` and ``y`` are their numbers, from 0; ``circles`` draws a circle about each centre out
+        to its farthest member; all other keywords go to `xcluster.plot.scatter.scatter`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> artist = fit.plot.scatter(0, 1)
+        """
+        check_components(x=x, y=y)
+        components = self.clustering.features.compute()
+        about = self._reduced_centers() if check_flag("circles", circles) else False
+        of_axes = {"x": x, "y": y, "circles": about, **keywords}
+        return drawn(scatter.scatter, components, self.clustering.labels, **of_axes)
+
+    def _reduced_centers(self) -> xr.DataArray:
+        """Return the centres in the clustered space, over label and component."""
+        rows = by_label(
+            self.clustering.partition,
+            np.asarray(self.clustering.record.counts),
+            np.asarray(self.clustering.assign.centers, float),
+        )
+        return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
+
+    @spelled_out
+    def scatter3d(
+        self, x: int = 0, y: int = 1, z: int = 2, **keywords: Unpack[CloudKeywords]
+    ) -> Any:
+        """Draw three components of the clustered space against each other, coloured by label.
+
+        ``x``, ``y`` and ``z`` are their numbers, from 0; all other keywords go to
+        `xcluster.plot.scatter.scatter3d`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> artist = fit.plot.scatter3d()
+        """
+        check_components(x=x, y=y, z=z)
+        of_axes = {"x": x, "y": y, "z": z, **keywords}
+        components = self.clustering.features.compute()
+        return drawn(scatter.scatter3d, components, self.clustering.labels, **of_axes)
+
+    @spelled_out
+    def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
+        """Draw one histogram per component of the clustered space.
+
+        Keywords go to `xcluster.plot.scatter.histogram`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
+        >>> artists = fit.plot.histogram()
+        """
+        return drawn(scatter.histogram, self.clustering.features.compute(), **keywords)
+
+    @spelled_out
+    def parallel(self, **keywords: Unpack[ParallelKeywords]) -> list[Any]:
+        """Draw each sample as a line across its features, in data units.
+
+        Keywords go to `xcluster.plot.scatter.parallel`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> artist = fit.plot.parallel()
+        """
+        layout = samples_of(self.clustering, "plot.parallel").layout
+        return drawn(scatter.parallel, feature_values(layout), self.clustering.labels, **keywords)
+
+    @spelled_out
+    def silhouette(self, **keywords: Unpack[AxesKeywords]) -> list[Any]:
+        """Draw how much nearer each sample is to its own label than to the next.
+
+        Keywords go to `xcluster.plot.silhouette.silhouette`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> artists = fit.plot.silhouette()
+        """
+        values = self.clustering.silhouette.compute()
+        return drawn(silhouette.silhouette, values, self.clustering.labels, **keywords)
+
+    @spelled_out
+    def confusion(self, other: Fitted | xr.DataArray, **keywords: Unpack[TableKeywords]) -> Any:
+        """Draw how many samples have one label here and another in ``other``.
+
+        ``other`` is a Clustering, or a DataArray of labels, on the same grid; all other keywords
+        go to `xcluster.plot.matrices.confusion`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> artist = fit.plot.confusion(ds.cluster.pixels().kmeans(4))
+        """
+        theirs: Any = getattr(other, "labels", other)
+        titles = f"this result ({self.clustering.method})", _title(other)
+        table = confusion.confusion_table(self.clustering.labels, theirs, titles)
+        if not table.size:
+            rule = "one of the two results holds no label"
+            raise BadValueError("other", titles[1], rule, "compare results with labels")
+        return drawn(matrices.confusion, table, **keywords)
+
+    # --------------------------------------------------------------------------- of soft methods
+
+    @spelled_out
+    def memberships(self, **keywords: Unpack[MapsKeywords]) -> FacetGrid[Any]:
+        """Draw one map of memberships per label, of a soft method.
+
+        Keywords go to `xcluster.plot.memberships.memberships`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).gmm(3)
+        >>> grid = fit.plot.memberships()
+        """
+        return drawn(memberships.memberships, self.clustering.memberships, **keywords)
+
+    @spelled_out
+    def phases(self, u: float = 0.5, **keywords: Unpack[MapKeywords]) -> Any:
+        """Draw the map of labels where a membership exceeds ``u``, the rest as unclassified.
+
+        ``u`` is from 0 to below 1; all other keywords go to `xcluster.plot.maps.map`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> artist = fit.plot.phases(0.9)
+        """
+        artist = drawn(maps.map, threshold(self.clustering, u).labels, **keywords)
+        set_title(artist, f"{self.clustering.method}, membership above {u:g}")
+        return artist
+
+    # ------------------------------------------------------ of one clusterer, step or sampler
+
+    @spelled_out
+    def dendrogram(self, p: int = 30, **keywords: Unpack[TreeKeywords]) -> dict[str, Any]:
+        """Draw the last merges of the tree of `hac`, and where it is cut into the labels.
+
+        ``p`` is the number of branches at the bottom, or that of labels where it is larger; all
+        other keywords go to `xcluster.plot.dendrogram.dendrogram`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).hac(3)
+        >>> drawn = fit.plot.dendrogram(p=10)
+        """
+        clusterer = clusterer_with(self.clustering, "linkage_matrix_", "tree", "hac")
+        merges = clusterer.linkage_matrix_
+        flags = flags_of(self.clustering.labels).classified
+        colors = np.array([*self.clustering.partition.label_colors(), dendrogram.ABOVE])
+        labels = self.clustering.partition(clusterer.leaf_labels_).astype(int)
+        own = {
+            "cut": dendrogram.cut_height(merges, clusterer.n_clusters),
+            "leaf_colors": colors[labels].tolist(),
+            "leaf_sizes": np.bincount(clusterer.leaf_, minlength=clusterer.n_leaves_).tolist(),
+            "names": dict(zip(flags.names, flags.colors, strict=True)),
+        }
+        p = max(check_integer("p", p, minimum=2), clusterer.n_clusters)
+        return drawn(dendrogram.dendrogram, merges, p, **instead_of(own, keywords))
+
+    @spelled_out
+    def nodes(self, var: Hashable | None = None, **keywords: Unpack[NodeKeywords]) -> list[Any]:
+        """Draw the centre of each node of `som` where it stands in the map.
+
+        ``var`` is the variable to draw, by default the first with a feature dim, and without any
+        one panel per variable; all other keywords go to `xcluster.plot.nodes.nodes` or
+        `xcluster.plot.nodes.planes`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
+        >>> len(fit.plot.nodes())
+        6
+        """
+        clusterer = clusterer_with(self.clustering, "grid_", "nodes", "som")
+        rows = self.clustering.raw_centers
+        found = on_panels(self.clustering.template, rows, clusterer.grid_, var)
+        if isinstance(found, dict):
+            return drawn(nodes.planes, found, **keywords)
+        counts = np.rint(clusterer.counts_).astype(int).reshape(clusterer.grid_)
+        colors = np.array(self.clustering.partition.label_colors())
+        own = {
+            "counts": xr.DataArray(counts, dims=("row", "col")),
+            "color": colors[self.clustering.partition.codes].tolist(),
+        }
+        return drawn(nodes.nodes, found, **instead_of(own, keywords))
+
+    @spelled_out
+    def u_matrix(self, **keywords: Unpack[ImageKeywords]) -> Any:
+        """Draw how far each node of `som` is from its neighbours.
+
+        Keywords go to `xcluster.plot.nodes.u_matrix`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
+        >>> artist = fit.plot.u_matrix()
+        """
+        clusterer = clusterer_with(self.clustering, "grid_", "u_matrix", "som")
+        attrs = {"long_name": "mean distance to neighbouring nodes"}
+        distances = xr.DataArray(clusterer.u_matrix(), dims=("row", "col"), attrs=attrs)
+        return drawn(nodes.u_matrix, distances, **keywords)
+
+    @spelled_out
+    def scree(self, **keywords: Unpack[AxesKeywords]) -> Any:
+        """Draw the share of variance of each principal component, of results with `pca`.
+
+        Keywords go to `xcluster.plot.curves.scree`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
+        >>> artist = fit.plot.scree()
+        """
+        ratio = self._step("explained_variance_ratio_", "pca").explained_variance_ratio_
+        return drawn(curves.scree, xr.DataArray(np.asarray(ratio), dims="component"), **keywords)
+
+    @spelled_out
+    def training(self, **keywords: Unpack[PanelKeywords]) -> list[Any]:
+        """Draw how the variational auto-encoder of `vae` learned.
+
+        Keywords go to `xcluster.plot.training.training`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).vae(2, epochs=2).kmeans(3)
+        >>> axes = fit.plot.training()
+        """
+        step = self._step("history_", "vae")
+        return drawn(training.training, step.history_, step.best_epoch_, **keywords)
+
+    def _step(self, attribute: str, owner: str) -> Any:
+        """Return the last step that has ``attribute``."""
+        chain = self.clustering.assign.chain
+        transformers = [step.transformer for step in chain.steps]
+        having = [each for each in transformers if hasattr(each, attribute)]
+        if having:
+            return having[-1]
+        rule = f"no step has {attribute}; results with .{owner}() have"
+        raise BadValueError("steps", chain.names, rule, f"reduce by .{owner}(2)")
+
+    @spelled_out
+    def latent(
+        self,
+        var: Hashable | None = None,
+        *,
+        x: int = 0,
+        y: int = 1,
+        n: int = 7,
+        **keywords: Unpack[NodeKeywords],
+    ) -> list[Any]:
+        """Draw what points of the reduced space are in the data, on a lattice over two components.
+
+        ``var`` is the variable to draw, by default the first with a feature dim, and without any
+        one panel per variable; ``x`` and ``y`` are the numbers of the components, the others being
+        held at their median; ``n`` is the number of points along each, over all but the outer 2 %
+        of the samples on either side. All other keywords go to `xcluster.plot.nodes.nodes` or
+        `xcluster.plot.nodes.planes`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).pca(2).kmeans(3)
+        >>> len(fit.plot.latent(n=2))
+        4
+        """
+        n = check_integer("n", n, minimum=2, maximum=MOST_PANELS)
+        check_components(x=x, y=y)
+        chain, template = self.clustering.assign.chain, self.clustering.template
+        rows, at = decoded_lattice(chain, self.clustering.features, x, y, n)
+        found = on_panels(template, rows, (n, n), var, at)
+        if isinstance(found, dict):
+            return drawn(nodes.planes, found, **keywords)
+        # The first row of panels is at the top, and the greatest value belongs there.
+        axes = drawn(nodes.nodes, found.isel(row=slice(None, None, -1)), **keywords)
+        title = f"component {x} rightwards, component {y} upwards"
+        axes[0].figure.suptitle(title, fontsize="medium")
+        return axes
+
+    @spelled_out
+    def transitions(self, min_duration: int = 1, **keywords: Unpack[TableKeywords]) -> Any:
+        """Draw the probability of each label after each other, of snapshots along time.
+
+        ``min_duration`` is that of an episode, in steps, shorter ones counting as no label; all
+        other keywords go to `xcluster.plot.matrices.transitions`.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> field = np.repeat(np.eye(3)[[0, 1, 0]], 4, axis=0)
+        >>> fit = xr.DataArray(field, dims=("time", "x")).cluster.snapshots("time").kmeans(2)
+        >>> artist = fit.plot.transitions()
+        """
+        table = regimes(self.clustering, None, min_duration, None, None)["transitions"]
+        names = list(flags_of_centers(table).names)
+        table = table.assign_coords(
+            label=("label", table["label"].values, {"long_name": "label"}),
+            label_name=("label", names),
+            next_label_name=("next_label", names),
+        )
+        table["next_label"].attrs["long_name"] = "next label"
+        return drawn(matrices.transitions, table, **keywords)
+
 
 def _title(other: object) -> str:
     method = getattr(other, "method", None)
@@ -396,7 +523,6 @@ def _title(other: object) -> str:
 
 
 def feature_values(layout: Layout) -> xr.DataArray:
-    """Return the features of complete samples in data units, over the sample dims and feature."""
+    """Return the features of complete samples in data units, with their names."""
     values = matrix.apply(layout, np.asarray, width=layout.n_features, dtype=layout.dtype)
-    named = values.rename({COLUMN: "feature"}).compute()
-    return named.assign_coords(feature=feature_names(layout.features))
+    return values.compute().assign_coords({COLUMN: feature_names(layout.features)})

@@ -7,6 +7,7 @@ import xarray as xr
 
 from xcluster.plot.flags import flags_of
 from xcluster.result.matching import paired
+from xcluster.scores import contingency
 
 
 def confusion_table(
@@ -36,13 +37,11 @@ def confusion_table(
     """
     first, second = paired(ours, theirs)
     flags = flags_of(ours).classified, flags_of(theirs).classified
-    known = (first >= 0) & (second >= 0)
-    sizes = [int(each.values.max(initial=-1)) + 1 for each in flags]
-    counts = np.zeros(sizes, np.int64)
-    np.add.at(counts, (first[known], second[known]), 1)
-    table = xr.DataArray(counts, dims=("first", "second"), name="samples")
+    met = contingency(first, second)
+    numbers = {"first": met.labels_a, "second": met.labels_b}
+    table = xr.DataArray(met.table.astype(np.int64), numbers, ("first", "second"), name="samples")
+    table = table.reindex(first=flags[0].values, second=flags[1].values, fill_value=0)
     for dim, own, title in zip(("first", "second"), flags, titles, strict=True):
-        numbers = dim, own.values, {"long_name": title}
-        names = dim, list(own.names)
-        table = table.isel({dim: own.values}).assign_coords({dim: numbers, f"{dim}_name": names})
+        stated = dim, own.values, {"long_name": title}
+        table = table.assign_coords({dim: stated, f"{dim}_name": (dim, list(own.names))})
     return table

@@ -50,8 +50,6 @@ def criterion(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.curves import criterion
     >>> curve = xr.DataArray([9.0, 3.0, 2.5], {"k": [2, 3, 4]}, "k", name="distortion")
@@ -102,8 +100,6 @@ def criteria(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.curves import criteria
     >>> ds = xr.Dataset({"bic": ("k", [9.0, 5.0, 6.0])}, {"k": [2, 3, 4]})
@@ -144,8 +140,6 @@ def scree(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.curves import scree
     >>> len(scree(xr.DataArray([0.7, 0.2, 0.1], dims="component")))

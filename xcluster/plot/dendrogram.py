@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import dendrogram as draw
 
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
@@ -77,15 +78,11 @@ def dendrogram(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> from scipy.cluster.hierarchy import ward
     >>> from xcluster.plot.dendrogram import dendrogram
     >>> dendrogram(ward([[0], [1], [5], [6]]), cut=3)["ivl"]
     ['0', '1', '2', '3']
     """
-    from scipy.cluster.hierarchy import dendrogram as draw
-
     merges = np.array(linkage, dtype=float)
     if merges.ndim != 2 or merges.shape[1:] != (4,):
         rule = "must have four columns, one row a merge"
@@ -111,6 +108,14 @@ def dendrogram(
     ax.set(ylabel=ylabel, xlabel=f"{alone}number of samples in brackets")
     ax.spines[["top", "right", "bottom"]].set_visible(False)
     return tree
+
+
+def cut_height(merges: NDArray[Any], k: int) -> float:
+    """Return a height between the last merge that is made for ``k`` labels and the next one."""
+    # Where nothing is cut, or separate parts only, the line stands between these and the rest.
+    bounded = _rising(np.append(merges[:, 2], np.inf))
+    below = len(merges) - k
+    return float((bounded[below + 1] + (bounded[below] if below >= 0 else 0.0)) / 2)
 
 
 def _rising(heights: NDArray[Any]) -> NDArray[Any]:

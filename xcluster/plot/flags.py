@@ -84,9 +84,10 @@ def flags_of_centers(centers: xr.DataArray | xr.Dataset) -> Flags:
     if has_flags(label):
         return flags_of(label)
     flags = _numbered(label.values.astype(np.int64))
-    if "label_name" not in centers.coords:
+    stated = centers.coords.get("label_name")
+    if stated is None or stated.dims != ("label",):  # the user's own may lie over other dims
         return flags
-    return Flags(flags.values, tuple(map(str, centers["label_name"].values)), flags.colors)
+    return Flags(flags.values, tuple(map(str, stated.values)), flags.colors)
 
 
 def _present(da: xr.DataArray) -> NDArray[np.int64]:

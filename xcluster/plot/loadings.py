@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from xcluster.base.errors import BadValueError
 from xcluster.base.palette import label_colors
+from xcluster.plot.maps import map as draw_map
 from xcluster.plot.matrices import features
 from xcluster.plot.panels import panel_grid
 from xcluster.plot.profiles import centers as draw_curves
@@ -53,8 +55,6 @@ def loadings(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xcluster
     >>> from xcluster.plot.loadings import loadings
     >>> samples = xcluster.datasets.tomography().cluster.profiles("depth", every=4).pca(2)
@@ -72,12 +72,7 @@ def loadings(
     if col_wrap is not None:
         rule = "no variable has a feature dim, and the loadings are one table"
         raise BadValueError("col_wrap", col_wrap, rule, "leave it out")
-    table = ds.to_array("variable").transpose("component", "variable")
-    limit = float(abs(table).max()) or 1.0
-    looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "scaled": False, **kwargs}
-    image = features(table.rename("loading"), ax=ax, figsize=figsize, **looks)
-    image.axes.set_ylabel("component")
-    return image
+    return _table(ds, {"ax": ax, "figsize": figsize, **kwargs})
 
 
 def _curves(
@@ -87,7 +82,7 @@ def _curves(
     size = (3.6, 4.2) if is_vertical(curves[0], dim) else (4.8, 2.8)
     axes = panel_grid(len(curves), size, **of_panels, sharex=False, sharey=False)
     for ax, array in zip(axes, curves, strict=True):
-        named = array.rename(component="label")
+        named = array.reset_coords(drop=True).rename(component="label")
         named.attrs = {"long_name": f"loading of {name_of(array)}"}
         draw_curves(named, ax=ax, legend=False, **kwargs)
     names = [f"component {number}" for number in curves[0]["component"].values]
@@ -95,9 +90,18 @@ def _curves(
     return axes
 
 
-def _fields(field: xr.DataArray, of_panels: dict[str, Any], kwargs: dict[str, Any]) -> Any:
-    from xcluster.plot.maps import map as draw_map
+def _table(ds: xr.Dataset, kwargs: dict[str, Any]) -> Any:
+    values = np.stack([array.values for array in ds.data_vars.values()], axis=1)
+    coords = {"component": ds["component"].values, "variable": list(map(str, ds.data_vars))}
+    table = xr.DataArray(values, coords, ("component", "variable"), name="loading")
+    limit = float(abs(table).max()) or 1.0
+    looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "scaled": False, **kwargs}
+    image = features(table, **looks)
+    image.axes.set_ylabel("component")
+    return image
 
+
+def _fields(field: xr.DataArray, of_panels: dict[str, Any], kwargs: dict[str, Any]) -> Any:
     named = field.assign_attrs(long_name="loading", units="1")
     limit = float(abs(named).max()) or 1.0
     looks = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, **of_panels, **kwargs}

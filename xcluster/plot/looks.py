@@ -50,6 +50,11 @@ def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
     import matplotlib.pyplot as plt
 
     _check_names(draw, len(data), keywords)
+    keywords = {
+        name: value
+        for name, value in keywords.items()
+        if value is not None or name in _own_names(draw)
+    }
     for name, value in keywords.items():
         if name in LOOKS and value is not None:
             LOOKS[name](name, value)
@@ -63,15 +68,26 @@ def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
         raise
 
 
+def instead_of(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords of a result with those that the user gives in their places."""
+    return {**own, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _own_names(draw: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the parameters that a function names itself, none that it hands on."""
+    code = draw.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def _check_names(draw: Callable[..., Any], n_data: int, keywords: Mapping[str, Any]) -> None:
     """Refuse what neither a function nor matplotlib takes, and what is almost a name of ours."""
     parameters = list(inspect.signature(draw).parameters.values())[n_data:]
     known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
-    takes_others = len(known) < len(parameters)
+    hands_on = bool(draw.__code__.co_flags & inspect.CO_VARKEYWORDS)
     for name in keywords:
         if name in known:
             continue
-        if not takes_others or difflib.get_close_matches(name, known, cutoff=MISSPELT):
+        if not hands_on or difflib.get_close_matches(name, known, cutoff=MISSPELT):
             rule = f"{draw.__name__}() has no such keyword"
             raise BadTypeError(name, keywords[name], rule, did_you_mean(name, known))
 
@@ -140,6 +156,26 @@ def _check_extent(parameter: str, value: Any) -> None:
         raise BadValueError(parameter, value, rule, remedy)
 
 
+def _check_norm(parameter: str, value: Any) -> None:
+    from matplotlib.colors import Normalize
+
+    if not isinstance(value, str | Normalize):
+        rule = "must be a matplotlib norm or the name of a scale"
+        raise BadTypeError(parameter, value, rule, f"pass {parameter}='log', for example")
+
+
+def _check_linestyle(parameter: str, value: Any) -> None:
+    if not isinstance(value, str | tuple):
+        rule = "must be a line style that matplotlib knows"
+        raise BadTypeError(parameter, value, rule, f"pass {parameter}='--', for example")
+
+
+def _check_point_sizes(parameter: str, value: Any) -> None:
+    remedy = f"pass {parameter}=4, in square points"
+    if not (check_numbers(parameter, value, remedy) >= 0).all():
+        raise BadValueError(parameter, value, "must be 0 or more", remedy)
+
+
 def _check_projection(parameter: str, value: Any) -> None:
     import cartopy.crs as ccrs
 
@@ -155,14 +191,21 @@ def check_components(**numbers: Any) -> None:
 
 
 LOOKS: Mapping[str, Callable[[str, Any], object]] = {
-    **dict.fromkeys(("legend", "coastlines", "borders", "density", "log"), check_flag),
+    **dict.fromkeys(
+        ("legend", "coastlines", "borders", "density", "log", "annotate", "scaled"), check_flag
+    ),
     **dict.fromkeys(
         ("col_wrap", "bins", "members", "at_most"),
         partial(check_integer, minimum=1, maximum=LARGEST_COUNT),
     ),
     **dict.fromkeys(("projection", "transform"), _check_projection),
     **dict.fromkeys(("color", "colors", "leaf_colors"), _check_colors),
-    "leaf_sizes": partial(check_numbers, remedy="pass one number a leaf"),
+    **dict.fromkeys(("vmin", "vmax", "zorder", "cut"), check_number),
+    "s": _check_point_sizes,
+    "linewidth": partial(check_number, minimum=0),
+    "linestyle": _check_linestyle,
+    "norm": _check_norm,
+    "leaf_sizes": partial(check_numbers, remedy="pass one number per leaf"),
     "background": partial(check_choice, choices=("satellite", "relief")),
     "figsize": _check_size,
     "ax": _check_axes,
@@ -171,6 +214,5 @@ LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     "quantiles": _check_quantiles,
     "extent": _check_extent,
     "ylabel": check_text,
-    "cut": check_number,
 }
 """The check of each keyword that several figures share; None means the default everywhere."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
+from xarray.plot import FacetGrid
 
 from xcluster.base.errors import BadValueError
 from xcluster.plot.cells import draw_cells
@@ -102,8 +103,6 @@ def map(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xcluster.datasets
     >>> from xcluster.plot.maps import map
     >>> map(xcluster.datasets.ocean().sst)
@@ -249,8 +248,6 @@ class Picture:
 def _facet_grid(
     da: xr.DataArray, row: Hashable | None, col: Hashable | None, col_wrap: int | None, view: View
 ) -> Any:
-    from xarray.plot import FacetGrid
-
     subplots = {"projection": view.projection}
     grid: Any = FacetGrid(
         da, col=col, row=row, col_wrap=col_wrap, figsize=(6.0, 4.0), subplot_kws=subplots

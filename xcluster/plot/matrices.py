@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
+from xcluster.base.signatures import spelled_out
+from xcluster.plot.keywords import TableKeywords
 from xcluster.plot.panels import CHARACTER, named_places, single_axes
-from xcluster.plot.style import color_bar
+from xcluster.plot.style import color_bar, is_light
 from xcluster.plot.text import dim_text, with_units
 
 # Cells beyond this number are too small for numbers in them.
 CELLS_WITH_NUMBERS = 400
 
 
-def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
+@spelled_out
+def correlation(da: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     """Draw a correlation matrix from -1 to 1.
 
     Parameters
@@ -35,8 +38,6 @@ def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import correlation
     >>> names = ["NDVI", "DHR"]
@@ -49,7 +50,8 @@ def correlation(da: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:.2f}", axis_names=False, **looks)
 
 
-def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
+@spelled_out
+def confusion(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     """Draw how many samples have one label in a first result and another in a second.
 
     Parameters
@@ -65,8 +67,6 @@ def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import confusion
     >>> da = xr.DataArray([[12, 3], [0, 9]], dims=("ours", "theirs"))
@@ -77,7 +77,8 @@ def confusion(table: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:,.0f}", **{"vmin": 0.0, "cmap": "Blues", **kwargs})
 
 
-def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
+@spelled_out
+def transitions(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     """Draw the probability of each label after each other.
 
     Parameters
@@ -93,8 +94,6 @@ def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import transitions
     >>> da = xr.DataArray([[0.75, 0.25], [0.5, 0.5]], dims=("label", "next_label"))
@@ -105,8 +104,9 @@ def transitions(table: xr.DataArray, **kwargs: Any) -> Any:
     return _table(named, "{:.2f}", **{"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs})
 
 
-def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
-    """Draw one row an entry and one column a feature, each coloured from least to greatest.
+@spelled_out
+def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Unpack[TableKeywords]) -> Any:
+    """Draw one row per entry and one column per feature, coloured from least to greatest.
 
     Parameters
     ----------
@@ -124,8 +124,6 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Any) -> Any:
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.matrices import features
     >>> da = xr.DataArray([[28.0, 6.0], [4.5, 9.5]], dims=("label", "variable"))
@@ -202,8 +200,7 @@ def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
 
 def _write_numbers(image: Any, shown: NDArray[Any], numbers: NDArray[Any], form: str) -> None:
     """Write each number in its cell, black on light and white on dark colours."""
-    colors = image.cmap(image.norm(shown))
-    light = colors[..., :3] @ [0.299, 0.587, 0.114] > 0.5
+    light = is_light(image.cmap(image.norm(shown)))
     for (row, column), value in np.ndenumerate(numbers):
         if np.isfinite(value):
             color = "black" if light[row, column] else "white"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import xarray as xr
+from xarray.plot import FacetGrid
 
+from xcluster.base.signatures import spelled_out
 from xcluster.plot.flags import flags_of_centers
+from xcluster.plot.keywords import OneMapKeywords
 from xcluster.plot.maps import map as draw_map
 from xcluster.plot.panels import panel_columns
 
 
-def memberships(da: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any) -> Any:
-    """Draw one map of memberships a label, all from 0 to 1.
+@spelled_out
+def memberships(
+    da: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Unpack[OneMapKeywords]
+) -> FacetGrid[Any]:
+    """Draw one map of memberships per label, all from 0 to 1.
 
     Parameters
     ----------
@@ -34,8 +40,6 @@ def memberships(da: xr.DataArray, *, col_wrap: int | None = None, **kwargs: Any)
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.memberships import memberships
     >>> u = np.linspace(0, 1, 12).reshape(3, 4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from xcluster.base.errors import BadValueError
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes
 from xcluster.plot.style import color_bar
 from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
+
+LINE = "#0072b2"
 
 # The colour of a node without samples.
 EMPTY = "0.75"
@@ -43,8 +45,6 @@ def u_matrix(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.nodes import u_matrix
     >>> u_matrix(xr.DataArray(np.ones((2, 3)), dims=("row", "col"))).axes.get_xlabel()
@@ -65,7 +65,7 @@ def nodes(
     *,
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
-    color: str | Sequence[str] = "#0072b2",
+    color: str | Sequence[str] | None = None,
 ) -> list[Any]:
     """Draw the centre of each node where the node stands in the map.
 
@@ -77,11 +77,11 @@ def nodes(
         Over ``row`` and ``col``: the number of samples of each node, which is written in its
         panel; nodes without samples are drawn in grey.
     ax : sequence of matplotlib Axes, optional
-        One a panel; by default a new figure is made.
+        One per panel; by default a new figure is made.
     figsize : tuple of float, optional
         In inches.
-    color : str or sequence of str, default blue
-        Of the curves: one for all, or one a node, row by row.
+    color : str or sequence of str, optional
+        Of the curves: one for all, by default blue, or one per node, row by row.
 
     Returns
     -------
@@ -90,8 +90,6 @@ def nodes(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.nodes import nodes
     >>> curves = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("row", "col", "depth"))
@@ -109,6 +107,7 @@ def nodes(
     levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
     values = centers.transpose("row", "col", dim).values.reshape(-1, len(levels))
     numbers = [None] * len(axes) if counts is None else _numbers(counts)
+    color = LINE if color is None else color
     colors = [color] * len(axes) if isinstance(color, str) else color
     ends = (levels.max(), levels.min()) if is_depth(centers, dim) else (levels.min(), levels.max())
     for panel, curve, number, own in zip(axes, values, numbers, colors, strict=True):
@@ -124,21 +123,21 @@ def nodes(
 
 
 def planes(
-    ds: xr.Dataset,
+    variables: Mapping[Hashable, xr.DataArray],
     *,
     ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
     **kwargs: Any,
 ) -> list[Any]:
-    """Draw one panel a variable: its value at each node.
+    """Draw one panel per variable: its value at each node.
 
     Parameters
     ----------
-    ds : Dataset
-        Variables over ``row`` and ``col``; numeric coordinates of these become the axes.
+    variables : Dataset or mapping of DataArray
+        Over ``row`` and ``col``; numeric coordinates of these become the axes.
     ax : sequence of matplotlib Axes, optional
-        One a panel; by default a new figure is made.
+        One per panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default at most 3.
     figsize : tuple of float, optional
@@ -152,29 +151,26 @@ def planes(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.nodes import planes
     >>> ds = xr.Dataset({"sst": (("row", "col"), np.arange(6.0).reshape(2, 3))})
     >>> len(planes(ds))
     1
     """
-    names = list(ds.data_vars)
-    axes = panel_grid(len(names), (3.6, 2.9), col_wrap, figsize, ax=ax)
-    at = [
-        ds[dim].values if dim in ds.coords else np.arange(ds.sizes[dim]) for dim in ("col", "row")
-    ]
-    for panel, name in zip(axes, names, strict=True):
-        _check_grid(ds[name])
-        values = ds[name].transpose("row", "col").values
+    arrays = list(variables.values())
+    axes = panel_grid(len(arrays), (3.6, 2.9), col_wrap, figsize, ax=ax)
+    for panel, array in zip(axes, arrays, strict=True):
+        _check_grid(array)
+        at = array["col"].values, array["row"].values
+        values = array.transpose("row", "col").values
         mesh = panel.pcolormesh(*at, values, **{"shading": "nearest", **kwargs})
-        color_bar(mesh, [panel], with_units(ds[name]))
-    if "row" not in ds.coords:
+        color_bar(mesh, [panel], with_units(array))
+    first = arrays[0]
+    if "row" not in first.coords:
         for panel in axes if ax is not None else axes[:1]:  # those of a new figure share theirs
             panel.invert_yaxis()
             _whole_ticks(panel)
-    outer_labels(axes, dim_text(ds, "col"), dim_text(ds, "row"), given=ax is not None)
+    outer_labels(axes, dim_text(first, "col"), dim_text(first, "row"), given=ax is not None)
     return axes
 
 

@@ -67,8 +67,6 @@ def profiles(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xcluster.datasets
     >>> from xcluster.plot.profiles import profiles
     >>> vs = xcluster.datasets.tomography().vs
@@ -134,8 +132,6 @@ def centers(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.profiles import centers
     >>> curves = xr.DataArray(np.arange(8.0).reshape(2, 4), dims=("label", "depth"))

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Unpack
 
 import xarray as xr
 
 from xcluster.base.checks import blamed, check_choice, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.signatures import spelled_out
+from xcluster.fit.reduced import Reducible, correlation
 from xcluster.grid.windows import Patches
+from xcluster.plot import curves, loadings, maps, matrices, scatter
+from xcluster.plot.keywords import (
+    AxesKeywords,
+    DensityKeywords,
+    HistogramKeywords,
+    LoadingKeywords,
+    MapKeywords,
+    TableKeywords,
+)
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import facet_title, set_title
-
-if TYPE_CHECKING:
-    from xcluster.fit.reduced import Reducible as Samples
 
 
 def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:
@@ -35,186 +43,121 @@ class SamplesPlot:
         What to draw.
     """
 
-    samples: Samples
+    samples: Reducible
 
-    def map(self, var: Hashable | int | None = None, **keywords: Any) -> Any:
+    @spelled_out
+    def map(
+        self,
+        var: Hashable | int | None = None,
+        *,
+        sel: Mapping[Any, Any] | None = None,
+        **keywords: Unpack[MapKeywords],
+    ) -> Any:
         """Draw a map of a variable, or of a component of the reduced space.
 
-        Parameters
-        ----------
-        var : str or int, optional
-            Name of a variable, drawn as it is in the data, before `anomaly` and scaling; or number
-            of a component. By default the first variable.
-        **keywords
-            To `xcluster.plot.maps.map`, ``background="satellite"`` among them. Select one entry
-            of further dims with ``sel={"depth": 50}``; of numbers and times the nearest is taken.
-
-        Returns
-        -------
-        The artist, or xarray's FacetGrid with ``col`` or ``row``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such variable or component, or dims are left over.
+        ``var`` is the name of a variable, by default the first, drawn as it is in the data before
+        `anomaly` and scaling; or the number of a component. ``sel={"depth": 50}`` selects one
+        entry of a further dim, of numbers and times the nearest. All other keywords go to
+        `xcluster.plot.maps.map`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().plot.map("sst")
         """
-        from xcluster.plot.maps import map as draw
-
-        selection = keywords.pop("sel", {})
-        if isinstance(var, int) and not isinstance(var, bool):
-            chosen = self._component(var)
-        else:
-            chosen = self._variable(var)
+        is_number = isinstance(var, int) and not isinstance(var, bool)
+        chosen = self._component(var) if is_number else self._variable(var)
+        selection = {} if sel is None else sel
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'
             raise BadTypeError("sel", selection, "must be a mapping of dims", remedy)
         with blamed("sel", selection, f"choose along {list(chosen.dims)}"):
             chosen = _selected(chosen, selection)
-        artist = drawn(draw, chosen, **keywords)
+        artist = drawn(maps.map, chosen, **keywords)
         place = {dim: chosen[dim].values[()] for dim in selection if dim not in chosen.dims}
         if place:
             set_title(artist, facet_title(chosen, place))
         return artist
 
-    def correlation(self, **keywords: Any) -> Any:
+    @spelled_out
+    def correlation(self, **keywords: Unpack[TableKeywords]) -> Any:
         """Draw the correlation matrix of the features.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.matrices.correlation`.
-
-        Returns
-        -------
-        matplotlib AxesImage
+        Keywords go to `xcluster.plot.matrices.correlation`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels(["sst", "wind_speed"]).plot.correlation()
         """
-        from xcluster.plot.matrices import correlation as draw
+        return drawn(matrices.correlation, correlation(self.samples), **keywords)
 
-        return drawn(draw, self.samples.correlation(), **keywords)
+    @spelled_out
+    def scree(self, **keywords: Unpack[AxesKeywords]) -> Any:
+        """Draw the share of variance of each principal component, where the last step is `pca`.
 
-    def scree(self, **keywords: Any) -> Any:
-        """Draw the share of variance of each principal component.
-
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.curves.scree`.
-
-        Raises
-        ------
-        ValueError
-            If the last step is not ``pca``.
+        Keywords go to `xcluster.plot.curves.scree`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scree()
         """
-        from xcluster.plot.curves import scree as draw
+        return drawn(curves.scree, self.samples.reduction.explained_variance(), **keywords)
 
-        return drawn(draw, self.samples.explained_variance(), **keywords)
-
-    def loadings(self, var: Hashable | None = None, **keywords: Any) -> Any:
+    @spelled_out
+    def loadings(self, var: Hashable | None = None, **keywords: Unpack[LoadingKeywords]) -> Any:
         """Draw the axes of the reduced space in data coordinates: curves, maps or a table.
 
-        Parameters
-        ----------
-        var : optional
-            The variable to draw; by default all.
-        **keywords
-            To `xcluster.plot.loadings.loadings`.
-
-        Raises
-        ------
-        ValueError
-            If the last step has no axes, or there is no such variable.
+        ``var`` is the variable to draw, by default all; all other keywords go to
+        `xcluster.plot.loadings.loadings`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> model = xcluster.datasets.tomography()
         >>> artist = model.cluster.profiles("depth", every=6).pca(3).plot.loadings()
         """
-        from xcluster.plot.loadings import loadings as draw
-
-        found = self.samples.loadings()
+        found = self.samples.reduction.loadings()
         if var is not None:
             found = found[[check_choice("var", var, tuple(found.data_vars))]]
-        return drawn(draw, found, **keywords)
+        return drawn(loadings.loadings, found, **keywords)
 
-    def scatter(self, x: int = 0, y: int = 1, **keywords: Any) -> Any:
+    @spelled_out
+    def scatter(self, x: int = 0, y: int = 1, **keywords: Unpack[DensityKeywords]) -> Any:
         """Draw two components against each other, coloured by their density.
 
-        Parameters
-        ----------
-        x, y : int
-            Numbers of the components (or features, where nothing reduces them), from 0.
-        **keywords
-            To `xcluster.plot.scatter.scatter`, ``log=True`` among them.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer components.
+        ``x`` and ``y`` are the numbers of the components (or features, where nothing reduces
+        them), from 0; all other keywords go to `xcluster.plot.scatter.scatter`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scatter(0, 1)
         """
-        from xcluster.plot.scatter import scatter as draw
-
         check_components(x=x, y=y)
-        return drawn(draw, self.samples.transform().compute(), x=x, y=y, **keywords)
+        return drawn(
+            scatter.scatter, self.samples.reduction.transform().compute(), x=x, y=y, **keywords
+        )
 
-    def histogram(self, **keywords: Any) -> list[Any]:
-        """Draw one histogram a component.
+    @spelled_out
+    def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
+        """Draw one histogram per component.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.scatter.histogram`.
-
-        Returns
-        -------
-        list of matplotlib Axes
+        Keywords go to `xcluster.plot.scatter.histogram`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> len(ds.cluster.pixels().pca(3).plot.histogram())
         3
         """
-        from xcluster.plot.scatter import histogram as draw
-
-        return drawn(draw, self.samples.transform().compute(), **keywords)
+        return drawn(scatter.histogram, self.samples.reduction.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
         variables = self.samples.layout.variables
@@ -229,7 +172,7 @@ class SamplesPlot:
         return array if mask is None else array.where(mask)
 
     def _component(self, number: int) -> xr.DataArray:
-        space = self.samples.transform()
+        space = self.samples.reduction.transform()
         if not 0 <= number < space.sizes["component"]:
             rule = f"is no component; they are 0 to {space.sizes['component'] - 1}"
             raise BadValueError("var", number, rule, "choose one of these")

@@ -76,8 +76,6 @@ def scatter(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import scatter
     >>> points = xr.DataArray(np.eye(2), dims=("component", "sample"))
@@ -155,8 +153,6 @@ def scatter3d(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import scatter3d
     >>> values = np.random.default_rng(0).normal(size=(3, 20))
@@ -219,8 +215,6 @@ def histogram(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import histogram
     >>> values = xr.DataArray(np.arange(20.0).reshape(2, 10), dims=("component", "x"))
@@ -275,8 +269,6 @@ def parallel(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.scatter import parallel
     >>> values = xr.DataArray(np.arange(20.0).reshape(2, 10), dims=("feature", "x"))
@@ -338,10 +330,10 @@ def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
 
 
 def _component_text(components: xr.DataArray, number: int) -> str:
-    if "feature" in components.coords:
-        attrs = components["feature"].attrs
-        scaled = str(attrs.get("long_name", "")).removeprefix("feature")
-        return bracketed(f"{components['feature'].values[number]}{scaled}", attrs)
+    feature = components.coords.get("feature")
+    if feature is not None and feature.dims == ("component",):  # not a coordinate of the user's
+        scaled = str(feature.attrs.get("long_name", "")).removeprefix("feature")
+        return bracketed(f"{feature.values[number]}{scaled}", feature.attrs)
     name = components["component"].values[number]
     return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
 

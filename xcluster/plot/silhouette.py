@@ -47,8 +47,6 @@ def silhouette(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> import xarray as xr
     >>> from xcluster.plot.silhouette import silhouette
     >>> labels = xr.DataArray([0.0, 0, 1, 1], dims="sample")

@@ -185,6 +185,12 @@ def _places(colors: Sequence[Any]) -> Any:
     return ScalarMappable(NoNorm(0, len(colors) - 1), ListedColormap(list(colors)))
 
 
+def is_light(colors: Any) -> NDArray[np.bool_]:
+    """Whether black is read better than white on each colour, shape (..., 3) or (..., 4)."""
+    channels: NDArray[np.float64] = np.asarray(colors, dtype=float)[..., :3]
+    return np.asarray(channels @ [0.299, 0.587, 0.114] > 0.5)
+
+
 def color_bar(artist: Any, axes: Sequence[Axes], label: str) -> Any:
     """Draw a colour bar exactly as high as one axes, or beside all axes of a figure."""
     figure = axes[0].figure

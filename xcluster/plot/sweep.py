@@ -1,14 +1,17 @@
-"""The figure of a `Sweep`."""
+"""The figure of candidates for the number of labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from xcluster.base.signatures import spelled_out
+from xcluster.plot import curves
+from xcluster.plot.keywords import PanelKeywords
 from xcluster.plot.looks import drawn
 
 if TYPE_CHECKING:
-    from xcluster.fit.candidates import Candidates as Sweep
+    from xcluster.fit.candidates import Candidates
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,32 +24,22 @@ class SweepPlot:
         What to draw.
     """
 
-    sweep: Sweep
+    sweep: Candidates
 
-    def __call__(self, **keywords: Any) -> list[Any]:
-        """Draw one panel a criterion, the k that it chooses marked.
+    @spelled_out
+    def __call__(self, **keywords: Unpack[PanelKeywords]) -> list[Any]:
+        """Draw one panel per criterion, with the k that it chooses marked.
 
-        Parameters
-        ----------
-        **keywords
-            To `xcluster.plot.curves.criteria`.
-
-        Returns
-        -------
-        list of matplotlib Axes
+        Keywords go to `xcluster.plot.curves.criteria`.
 
         Examples
         --------
-        >>> import matplotlib
-        >>> matplotlib.use("agg")
         >>> import xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> axes = ds.cluster.pixels().sweep(range(2, 6)).plot()
         >>> len(axes)
         2
         """
-        from xcluster.plot.curves import criteria as draw
-
         chosen = self.sweep.agreement()["chosen"]
         marked = {str(each.criterion.item()): int(each) for each in chosen if int(each)}
-        return drawn(draw, self.sweep.table, marked, **keywords)
+        return drawn(curves.criteria, self.sweep.table, marked, **keywords)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,3 +69,10 @@ def _place_text(da: xr.DataArray, dim: Hashable, value: Any) -> str:
     number = isinstance(value, np.floating | float)
     text = f"{value:.6g}" if number else str(value).removesuffix(".000000000")
     return f"{dim} = {text} {units}".rstrip() if units not in ("", "1") else f"{dim} = {text}"
+
+
+def free_name(name: Hashable, taken: Collection[Hashable]) -> Hashable:
+    """Return ``name``, or one like it where the user's own names include it."""
+    while name in taken:
+        name = f"{name}_"
+    return name

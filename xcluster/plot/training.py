@@ -54,8 +54,6 @@ def training(
 
     Examples
     --------
-    >>> import matplotlib
-    >>> matplotlib.use("agg")
     >>> from xcluster.plot.training import training
     >>> [ax.get_ylabel() for ax in training({"loss": [3.0, 2.0], "r2": [0.1, 0.5]}, kept=2)]
     ['loss', 'R² of the reconstruction']

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.positions import POINT
 
 Array = NDArray[Any]
+
+BRIGHTNESS = "brightness"
 
 
 def peaks(
@@ -23,9 +27,9 @@ def peaks(
 ) -> xr.Dataset:
     """Find the local maxima of a smoothed image.
 
-    A pixel is a peak where no pixel of the window of ``2 * min_distance + 1`` pixels a side
-    around it is brighter. The outermost pixels never are, as only one side of them is known, nor
-    are missing ones; smoothing passes over what is missing. Touching pixels of one brightness
+    A pixel is a peak where no pixel of the window of ``2 * min_distance + 1`` pixels along each
+    side around it is brighter. The outermost pixels never are, as only one side of them is known,
+    nor are missing ones; smoothing passes over what is missing. Touching pixels of one brightness
     count once.
 
     Parameters
@@ -58,10 +62,10 @@ def peaks(
     Examples
     --------
     >>> import xarray as xr
-    >>> from xcluster.peaks import peaks
+    >>> import xcluster
     >>> image = xr.DataArray([[0, 0, 0, 0], [0, 9, 1, 0], [0, 0, 0, 0]], dims=["y", "x"],
     ...                      coords={"x": [0.0, 0.5, 1.0, 1.5]})
-    >>> found = peaks(image, sigma=0)
+    >>> found = xcluster.peaks(image, sigma=0)
     >>> found["y"].values, found["x"].values, found["brightness"].values
     (array([1]), array([0.5]), array([9.]))
     """
@@ -84,6 +88,10 @@ def _two_dimensional(image: xr.DataArray) -> xr.DataArray:
     if image.ndim != 2:
         rule = "an image has two dims"
         raise BadValueError("image.dims", image.dims, rule, "select or average the others")
+    if BRIGHTNESS in image.dims:
+        rule = f"the table of peaks has a column {BRIGHTNESS!r} of its own"
+        remedy = f"rename the dim: image.rename({BRIGHTNESS}='row')"
+        raise BadValueError("image.dims", image.dims, rule, remedy)
     if image.dtype.kind not in "fiub":
         rule = f"has dtype {image.dtype}, and an image holds real numbers"
         raise BadTypeError("image", image.name, rule, "turn it into numbers")
@@ -96,11 +104,9 @@ def _two_dimensional(image: xr.DataArray) -> xr.DataArray:
 
 def _smooth(values: Array, sigma: float) -> Array:
     """Return the Gaussian mean of the finite pixels around each; -inf where there is no data."""
-    from scipy.ndimage import gaussian_filter
-
     finite = np.isfinite(values)
-    weight = gaussian_filter(finite.astype(float), sigma)
-    total = gaussian_filter(np.where(finite, values, 0.0), sigma)
+    weight = ndimage.gaussian_filter(finite.astype(float), sigma)
+    total = ndimage.gaussian_filter(np.where(finite, values, 0.0), sigma)
     nothing = np.full(values.shape, -np.inf)
     smooth: Array = np.divide(total, weight, out=nothing, where=finite)
     return smooth
@@ -108,21 +114,19 @@ def _smooth(values: Array, sigma: float) -> Array:
 
 def _maxima(smooth: Array, min_distance: int, threshold: float) -> Array:
     """Return the pixel positions of the maxima above the threshold, shape (2, n_peaks)."""
-    from scipy.ndimage import label, maximum_filter, maximum_position
-
-    window = maximum_filter(smooth, 2 * min_distance + 1, mode="constant", cval=-np.inf)
+    window = ndimage.maximum_filter(smooth, 2 * min_distance + 1, mode="constant", cval=-np.inf)
     highest = (smooth == window) & (smooth > threshold)
     highest[[0, -1], :] = highest[:, [0, -1]] = False
-    plateaus, n_peaks = label(highest, structure=np.ones((3, 3)))
-    found = maximum_position(smooth, plateaus, np.arange(1, n_peaks + 1))
+    plateaus, n_peaks = ndimage.label(highest, structure=np.ones((3, 3)))
+    found = ndimage.maximum_position(smooth, plateaus, np.arange(1, n_peaks + 1))
     return np.array(found, dtype=int).reshape(n_peaks, 2).T
 
 
 def _table(image: xr.DataArray, positions: Array, brightness: Array) -> xr.Dataset:
     coords = {
-        dim: ("point", image[dim].values[index], image[dim].attrs)
+        dim: (POINT, image[dim].values[index], image[dim].attrs)
         for dim, index in zip(image.dims, positions, strict=True)
     }
     units = {"units": image.attrs["units"]} if "units" in image.attrs else {}
     attrs = {"long_name": "smoothed brightness", **units}
-    return xr.Dataset({"brightness": ("point", brightness, attrs)}, coords)
+    return xr.Dataset({BRIGHTNESS: (POINT, brightness, attrs)}, coords)
