@@ -83,7 +83,8 @@ def latent_dims(chain: Chain) -> int | None:
     last = chain.last
     if last is None or not hasattr(last, "latent_gradient"):
         return None
-    return int(last.n_components)
+    n: int = last.n_components
+    return n
 
 
 def _vae(chain: Chain, what: str) -> Any:

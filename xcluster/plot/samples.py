@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import xarray as xr
 
@@ -67,7 +67,7 @@ class SamplesPlot:
         >>> artist = ds.cluster.pixels().plot.map("sst")
         """
         is_number = isinstance(var, int) and not isinstance(var, bool)
-        chosen = self._component(var) if is_number else self._variable(var)
+        chosen = self._component(cast(int, var)) if is_number else self._variable(var)
         selection = {} if sel is None else sel
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'
