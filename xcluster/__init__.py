@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xcluster.api.accessor import ClusterAccessor
 from xcluster.api.clustering import Clustering
 from xcluster.api.samples import Samples
-from xcluster.api.scenes import pool
+from xcluster.api.scenes import PooledClustering, PooledSamples, pool
 from xcluster.fit.selection import Sweep
 from xcluster.peaks import peaks
 from xcluster.result.comparison import compare
@@ -24,6 +24,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ClusterAccessor",
     "Clustering",
+    "PooledClustering",
+    "PooledSamples",
     "Samples",
     "Sweep",
     "compare",

@@ -6,8 +6,7 @@ import xarray as xr
 from sklearn.cluster import MiniBatchKMeans
 
 import xcluster
-from xcluster import ClusterAccessor, Clustering, Samples, Sweep
-from xcluster.api.scenes import PooledClustering
+from xcluster import ClusterAccessor, Clustering, PooledClustering, Samples, Sweep
 
 
 def question(ds: xr.Dataset) -> Samples:
