@@ -312,7 +312,7 @@ def test_transitions_are_those_of_the_regimes(weather):
 
 def test_scree_and_histograms_show_the_components(soft):
     heights = [bar.get_height() for bar in soft.plot.scree()]
-    ratios = soft.assign.chain.steps[-1][1].explained_variance_ratio_
+    ratios = soft.assign.chain.last.explained_variance_ratio_
     np.testing.assert_allclose(heights, 100 * ratios)
     assert [ax.get_xlabel() for ax in soft.plot.histogram()] == [f"component {i}" for i in range(3)]
 
