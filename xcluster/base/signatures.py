@@ -6,8 +6,9 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from inspect import Parameter
-from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,7 +23,7 @@ def spelled_out(function: F) -> F:
     ----------
     function
         Its TypedDict gives each key's default beside the type, as ``Annotated[int, 10]``; a key
-        without one has to be given.
+        without one has to be given. Both modules postpone annotations (``from __future__``).
 
     Returns
     -------
@@ -37,31 +38,20 @@ def spelled_out(function: F) -> F:
 
 def _keywords(function: Any, rest: Parameter) -> Any:
     """Return the TypedDict in a function's ``**keywords: Unpack[...]``."""
-    unpacked = rest.annotation
-    if isinstance(unpacked, str):
-        unpacked = eval(unpacked, function.__globals__)
-    return get_args(unpacked)[0]
+    return get_args(eval(rest.annotation, function.__globals__))[0]
 
 
 def _each(keywords: Any) -> Iterator[Parameter]:
-    """Yield a keyword-only parameter per key of a TypedDict."""
+    """Yield a keyword-only parameter per key of a TypedDict, whose annotations are text."""
     for name, annotation in keywords.__annotations__.items():
-        kind, default = _type_and_default(annotation, keywords)
+        module = annotation.__forward_module__ or keywords.__module__
+        kind, default = _type_and_default(annotation.__forward_arg__, module)
         yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
-def _type_and_default(annotation: Any, keywords: Any) -> tuple[Any, Any]:
-    if isinstance(annotation, ForwardRef):
-        module = annotation.__forward_module__ or keywords.__module__
-        return _of_text(annotation.__forward_arg__, module)
-    if get_origin(annotation) is not Annotated:
-        return annotation, Parameter.empty
-    kind, default = get_args(annotation)
-    return (kind.__forward_arg__ if isinstance(kind, ForwardRef) else kind), default
-
-
-def _of_text(annotation: str, module: str) -> tuple[str, Any]:
-    """Return type and default of a postponed annotation; the type may not exist at run time."""
+@cache
+def _type_and_default(annotation: str, module: str) -> tuple[str, Any]:
+    """Read ``Annotated[type, default]``; the type stays text, as it may not exist at run time."""
     parsed = ast.parse(annotation, mode="eval").body
     if not (isinstance(parsed, ast.Subscript) and ast.unparse(parsed.value) == "Annotated"):
         return annotation, Parameter.empty

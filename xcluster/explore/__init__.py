@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from xcluster.base.errors import BadTypeError
-from xcluster.explore.gather import gather
+from xcluster.explore import gather
 from xcluster.explore.page import Page
 from xcluster.fit.fitted import Fitted
 
@@ -32,4 +32,4 @@ def explore(
     if not isinstance(sel, Mapping | None):
         remedy = 'pass sel={"time": "2001-07"}, for example'
         raise BadTypeError("sel", sel, "must be a mapping of dims", remedy)
-    return Page(document(gather(results, dict(sel or {}))))
+    return Page(document(gather.gather(results, dict(sel or {}))))

@@ -19,6 +19,7 @@ from xcluster.explore.panels import Panel
 from xcluster.fit.fitted import Fitted, bound
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
+from xcluster.plot.text import labels_text
 
 Array = NDArray[Any]
 
@@ -138,8 +139,7 @@ class Source:
 def _title(clustering: Fitted) -> str:
     """Say by which steps and method the labels were found."""
     stated = [str(step) for step in bound(clustering, "explore").steps if not step.assumed]
-    count = f"{clustering.k} label{'s' if clustering.k != 1 else ''}"
-    return f"{' → '.join([*stated, clustering.method])}, {count}"
+    return f"{' → '.join([*stated, clustering.method])}, {labels_text(clustering.k)}"
 
 
 def _principal(rows: Array) -> Array:
