@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from xcluster.base.errors import BadTypeError
-from xcluster.explore.gather import gather
+from xcluster.explore import gather
 from xcluster.explore.page import Page
 from xcluster.fit.fitted import Fitted
 
@@ -45,4 +45,4 @@ def _page(tabs: Mapping[str, list[Fitted]], sel: Mapping[Hashable, Any] | None) 
         remedy = 'pass sel={"time": "2001-07"}, for example'
         raise BadTypeError("sel", sel, "must be a mapping of dims", remedy)
     entries = dict(sel or {})
-    return Page(document({name: gather(each, entries) for name, each in tabs.items()}))
+    return Page(document({name: gather.gather(each, entries) for name, each in tabs.items()}))

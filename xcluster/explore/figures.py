@@ -82,16 +82,7 @@ def curve_figure(
     """Return a figure of the sample's curve against its centre, and what a script changes."""
     values = panel.kind == "values"
     along, across = ("from least to greatest", "") if values else panel.titles[::-1]
-    sides = (along, across) if panel.upright else (across, along)
-    scales = ["datetime" if panel.dated else "linear", "linear"]
-    scales = scales[::-1] if panel.upright else scales
-    figure = new_figure(
-        name=name, x_axis_type=scales[0], y_axis_type=scales[1],
-        frame_width=int((0.75 if panel.upright else 1.0) * SIDE),
-        frame_height=SIDE, x_axis_label=sides[0], y_axis_label=sides[1],
-        title="sample (black), centres", **ASIDE,
-    )  # fmt: skip
-    figure.toolbar.logo = None
+    figure = _curve_axes(panel, along, across, name)
     x, y = ("value", "level") if panel.upright else ("level", "value")
     color = {"field": "label", "transform": mapper}
     figure.multi_line(x, y, source=centers, line_color=color, line_alpha=0.45, line_width=1.2)
@@ -108,13 +99,28 @@ def curve_figure(
         tips = [("", "@name"), ("sample", "@sample"), ("centre", "@middle")]
     mode = "hline" if panel.upright else "vline"
     figure.add_tools(HoverTool(renderers=[own], tooltips=tips, mode=mode))
+    return figure, {"shown": shown, "center_line": middle, "center_dots": dots}
+
+
+def _curve_axes(panel: Panel, along: str, across: str, name: str) -> Any:
+    """Return empty axes for curves, levels upwards where they are vertical."""
+    sides = (along, across) if panel.upright else (across, along)
+    scales = ["datetime" if panel.dated else "linear", "linear"]
+    scales = scales[::-1] if panel.upright else scales
+    figure = new_figure(
+        name=name, x_axis_type=scales[0], y_axis_type=scales[1],
+        frame_width=int((0.75 if panel.upright else 1.0) * SIDE),
+        frame_height=SIDE, x_axis_label=sides[0], y_axis_label=sides[1],
+        title="sample (black), centres", **ASIDE,
+    )  # fmt: skip
+    figure.toolbar.logo = None
     if panel.downward:
         figure.y_range.flipped = True
     if panel.level_names and not panel.dated:
         _name_levels(figure, panel)
-    if values:
+    if panel.kind == "values":
         figure.y_range = Range1d(-0.04, 1.04)
-    return figure, {"shown": shown, "center_line": middle, "center_dots": dots}
+    return figure
 
 
 def _name_levels(figure: Any, panel: Panel) -> None:

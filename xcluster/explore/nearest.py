@@ -39,11 +39,7 @@ def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     else:
         reach = _half_diagonals(space(np.stack([x, y], axis=-1)))[known]
     margin = max(disc, float(reach.max(initial=0.0)) / unit)
-    low, high = _limits(places, margin, lattice.is_lonlat)
-    width, height = map(float, high - low)
-    box = (float(low[0]), float(low[1]), width, height)
-    columns, rows = np.maximum(PIXELS * (high - low) / (high - low).max(), 2).astype(int)
-    pixels = middles(box, rows, columns)
+    box, pixels = _pixels(*_limits(places, margin, lattice.is_lonlat))
     distance, nearest = tree.query(space(pixels))
     shown = distance <= reach[nearest] if len(reach) else np.zeros(distance.shape, bool)
     if lattice.kind == "points":
@@ -53,6 +49,14 @@ def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     shown &= known.any()
     points = np.where(shown, np.append(flat[known], -1)[nearest], -1)
     return points, box, *by_point([x, y], flat)
+
+
+def _pixels(low: Array, high: Array) -> tuple[Box, Array]:
+    """Return the box between two corners, and the middles of the pixels that fill it."""
+    width, height = map(float, high - low)
+    box = (float(low[0]), float(low[1]), width, height)
+    columns, rows = np.maximum(PIXELS * (high - low) / (high - low).max(), 2).astype(int)
+    return box, middles(box, rows, columns)
 
 
 def by_point(coordinates: Any, flat: Array) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from xcluster.explore.panels import Panel
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
+from xcluster.plot.text import labels_text
 
 Array = NDArray[Any]
 
@@ -137,8 +138,7 @@ class Source:
 def _title(clustering: Fitted) -> str:
     """Say by which steps and method the labels were found."""
     stated = [str(step) for step in samples_of(clustering, "explore").steps if not step.assumed]
-    count = f"{clustering.k} label{'s' if clustering.k != 1 else ''}"
-    return f"{' → '.join([*stated, clustering.method])}, {count}"
+    return f"{' → '.join([*stated, clustering.method])}, {labels_text(clustering.k)}"
 
 
 def _principal(rows: Array) -> Array:

@@ -51,7 +51,7 @@ def fields(
     flags = flags_of_centers(centers)
     plain = centers.drop_vars("label_name", errors="ignore")
     columns = col_wrap or panel_columns(len(flags.names), 3)
-    grid = draw_map(plain, col="label", col_wrap=columns, **kwargs)
+    grid: FacetGrid[Any] = draw_map(plain, col="label", col_wrap=columns, **kwargs)
     for ax, name, color in zip(grid.axs.flat, flags.names, flags.colors, strict=False):
         ax.set_title(name, fontsize="medium", pad=9, **_chip(color))
     return grid

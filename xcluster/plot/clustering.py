@@ -52,7 +52,7 @@ from xcluster.plot.keywords import (
 )
 from xcluster.plot.latent import decoded_lattice, on_panels
 from xcluster.plot.looks import check_components, drawn, instead_of
-from xcluster.plot.text import set_title
+from xcluster.plot.text import labels_text, set_title
 from xcluster.result.regimes import regimes
 from xcluster.result.relabelling import threshold
 
@@ -99,7 +99,7 @@ class ClusteringPlot:
         artist = drawn(maps.map, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
-        stated = f"{self.clustering.method}, {self.clustering.k} labels"
+        stated = f"{self.clustering.method}, {labels_text(self.clustering.k)}"
         set_title(artist, stated if title is None else title)
         return artist
 

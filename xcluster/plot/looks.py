@@ -87,6 +87,9 @@ def _check_names(draw: Callable[..., Any], n_data: int, keywords: Mapping[str, A
     for name in keywords:
         if name in known:
             continue
+        if not hands_on and name in LOOKS:
+            rule = f"belongs to other figures than {draw.__name__}()"
+            raise BadTypeError(name, keywords[name], rule, "leave it out")
         if not hands_on or difflib.get_close_matches(name, known, cutoff=MISSPELT):
             rule = f"{draw.__name__}() has no such keyword"
             raise BadTypeError(name, keywords[name], rule, did_you_mean(name, known))

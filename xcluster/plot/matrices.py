@@ -46,7 +46,7 @@ def correlation(da: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     ['1.00', '-0.40', '-0.40', '1.00']
     """
     named = da.assign_attrs({"long_name": "correlation", **da.attrs})
-    looks = {"vmin": -1.0, "vmax": 1.0, "cmap": "RdBu_r", **kwargs}
+    looks: dict[str, Any] = {"vmin": -1.0, "vmax": 1.0, "cmap": "RdBu_r", **kwargs}
     return _table(named, "{:.2f}", axis_names=False, **looks)
 
 
@@ -74,7 +74,8 @@ def confusion(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     ['12', '3', '0', '9']
     """
     named = table.assign_attrs({"long_name": "samples", **table.attrs})
-    return _table(named, "{:,.0f}", **{"vmin": 0.0, "cmap": "Blues", **kwargs})
+    looks: dict[str, Any] = {"vmin": 0.0, "cmap": "Blues", **kwargs}
+    return _table(named, "{:,.0f}", **looks)
 
 
 @spelled_out
@@ -101,7 +102,8 @@ def transitions(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     ['0.75', '0.25', '0.50', '0.50']
     """
     named = table.assign_attrs({"long_name": "probability", **table.attrs})
-    return _table(named, "{:.2f}", **{"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs})
+    looks: dict[str, Any] = {"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs}
+    return _table(named, "{:.2f}", **looks)
 
 
 @spelled_out
@@ -133,7 +135,7 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Unpack[TableKey
     if not da.size:
         rule = "a table needs a row and a column at least"
         raise BadValueError("shape", da.shape, rule, "pass entries with features")
-    looks = {"cmap": "cividis", "axis_names": False, **kwargs}
+    looks: dict[str, Any] = {"cmap": "cividis", "axis_names": False, **kwargs}
     if not scaled:
         return _table(da, "{:.2f}", **looks)
     values = da.values.astype(float)

@@ -52,10 +52,9 @@ def memberships(
     flags = flags_of_centers(da)
     named = da.drop_vars("label_name", errors="ignore")
     named.attrs = {"long_name": "membership", **da.attrs}
-    limits = {"vmin": 0.0, "vmax": 1.0, "cmap": "cividis", **kwargs}
-    grid = draw_map(
-        named, col="label", col_wrap=col_wrap or panel_columns(len(flags.names), 3), **limits
-    )
+    looks: dict[str, Any] = {"vmin": 0.0, "vmax": 1.0, "cmap": "cividis", **kwargs}
+    columns = col_wrap or panel_columns(len(flags.names), 3)
+    grid: FacetGrid[Any] = draw_map(named, col="label", col_wrap=columns, **looks)
     for ax, name in zip(grid.axs.flat, flags.names, strict=False):
         ax.set_title(name, fontsize="medium")
     return grid

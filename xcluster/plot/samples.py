@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import xarray as xr
 
@@ -66,8 +66,10 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().plot.map("sst")
         """
-        is_number = isinstance(var, int) and not isinstance(var, bool)
-        chosen = self._component(cast(int, var)) if is_number else self._variable(var)
+        if isinstance(var, int) and not isinstance(var, bool):
+            chosen = self._component(var)
+        else:
+            chosen = self._variable(var)
         selection = {} if sel is None else sel
         if not isinstance(selection, Mapping):
             remedy = 'pass sel={"depth": 50}, for example'

@@ -71,6 +71,11 @@ def _place_text(da: xr.DataArray, dim: Hashable, value: Any) -> str:
     return f"{dim} = {text} {units}".rstrip() if units not in ("", "1") else f"{dim} = {text}"
 
 
+def labels_text(n: int) -> str:
+    """Say how many labels there are."""
+    return "1 label" if n == 1 else f"{n} labels"
+
+
 def free_name(name: Hashable, taken: Collection[Hashable]) -> Hashable:
     """Return ``name``, or one like it where the user's own names include it."""
     while name in taken:
