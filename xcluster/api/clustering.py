@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.api.completion import Completed
 from xcluster.api.latent import LatentSpace
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore
@@ -38,7 +39,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Clustering(Fitted, LatentSpace):
+class Clustering(Completed, Fitted, LatentSpace):
     """A fitted clustering; every array that it gives lies on the user's coordinates.
 
     Parameters
@@ -72,6 +73,10 @@ class Clustering(Fitted, LatentSpace):
     """
 
     sweep: Sweep | None = None
+
+    _for_us: ClassVar = frozenset(
+        ("of", "sampler", "template", "assign", "source", "climatology", "raw_centers")
+    )
 
     @classmethod
     def of(cls, fitted: Fitted, sweep: Sweep | None) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import pandas as pd
 import xarray as xr
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from xcluster.api.clustering import Clustering
+from xcluster.api.completion import Completed
 from xcluster.api.sweep import Sweep
 from xcluster.chain.question import Question
 from xcluster.explore import Page, explore_scenes
@@ -37,7 +38,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledClustering(Mapping[str, Clustering]):
+class PooledClustering(Completed, Mapping[str, Clustering]):
     """One fitted model over several scenes; a mapping from scene to its `Clustering`.
 
     What does not lie on a grid is of all scenes together; what does is given scene by scene.
@@ -62,6 +63,8 @@ class PooledClustering(Mapping[str, Clustering]):
 
     whole: Clustering
     scenes: Mapping[str, Live | Stored]
+
+    _for_us: ClassVar = frozenset(("of",))
 
     @classmethod
     def of(cls, whole: Clustering, questions: Mapping[str, Question]) -> Self:
@@ -429,7 +432,8 @@ class PooledClustering(Mapping[str, Clustering]):
         ('scene',)
         """
         found = [diagnostics.all_scores(scene, space, None) for scene in self.values()]
-        return xr.concat(found, pd.Index(list(self), name="scene"), combine_attrs="drop_conflicts")
+        scenes = xr.DataArray(list(self), dims="scene", name="scene")
+        return xr.concat(found, scenes, combine_attrs="drop_conflicts")
 
     def uncertainty(
         self,

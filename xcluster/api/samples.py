@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import xarray as xr
 
 from xcluster.api.clusterers import Clusterers
 from xcluster.api.clustering import Clustering
+from xcluster.api.completion import Completed
 from xcluster.api.latent import LatentSpace
 from xcluster.api.sweep import Sweep, clustering_of
 from xcluster.chain.question import masked, weighted, with_anomaly, with_step
@@ -30,7 +31,7 @@ from xcluster.result import formatting
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples(Clusterers[Clustering], LatentSpace, Reducible):
+class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
     """Samples of an object, with the steps that their features go through.
 
     Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every
@@ -78,6 +79,8 @@ class Samples(Clusterers[Clustering], LatentSpace, Reducible):
     >>> samples.kmeans(4).k
     4
     """
+
+    _for_us: ClassVar = frozenset(("ready", "reduction", "sampler", "weighting", "climatology"))
 
     def where(self, mask: xr.DataArray) -> Self:
         """Keep the samples where ``mask`` is True.

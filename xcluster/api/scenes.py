@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import xarray as xr
 
 from xcluster.api.clusterers import Clusterers
+from xcluster.api.completion import Completed
 from xcluster.api.pooled import PooledClustering
 from xcluster.api.samples import Samples
 from xcluster.api.sweep import Sweep, clustering_of
@@ -57,7 +59,7 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledSamples(Clusterers["PooledClustering"], PooledQuestion):
+class PooledSamples(Completed, Clusterers["PooledClustering"], PooledQuestion):
     """The samples of several scenes, fitted together; made by `pool`.
 
     Parameters
@@ -73,6 +75,10 @@ class PooledSamples(Clusterers["PooledClustering"], PooledQuestion):
     >>> list(pooled.scenes)
     ['globe', 'north']
     """
+
+    _for_us: ClassVar = frozenset(
+        ("of", "ready", "data", "mask", "sampler", "weighting", "climatology")
+    )
 
     def _answer(self, fitted: Fitted) -> PooledClustering:
         return PooledClustering.of(clustering_of(fitted), self.scenes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import ClassVar, Self
 
 from xcluster.api.clustering import Clustering
+from xcluster.api.completion import Completed
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.selection import fitted_of
@@ -13,7 +14,7 @@ from xcluster.plot.sweep import SweepPlot
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep(Candidates):
+class Sweep(Completed, Candidates):
     """Fits over a range of k; keeps the models, never their label maps.
 
     Parameters
@@ -33,6 +34,8 @@ class Sweep(Candidates):
     >>> sweep.table.k.values.tolist()
     [2, 3, 4, 5]
     """
+
+    _for_us: ClassVar = frozenset(("of", "choose", "choosing", "fits", "method", "options"))
 
     @classmethod
     def of(cls, candidates: Candidates) -> Self:
