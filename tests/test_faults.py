@@ -82,7 +82,7 @@ FULL = """
 def test_a_full_disk_leaves_the_old_file_whole_and_is_named(path, two):
     two.save(path)
     kind, said = run(FULL, path)
-    assert kind == "OSError"
+    assert kind == "BadFileError"
     assert said.startswith(f"path={str(path)!r}: cannot be written (")
     assert said.endswith("Check space and permissions, or choose another folder.")
     assert is_whole(path, two)
