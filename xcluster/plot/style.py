@@ -63,7 +63,7 @@ def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
 
 @dataclass(frozen=True, eq=False)
 class LabelStyle:
-    """One colour a label, explained by a legend."""
+    """One colour per label, explained by a legend."""
 
     flags: Flags
     title: str
