@@ -219,4 +219,4 @@ LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     "extent": _check_extent,
     "ylabel": check_text,
 }
-"""The check of each keyword that several figures share; None is always the default."""
+"""The check of each keyword that several figures share. None is not checked."""
