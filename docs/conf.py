@@ -24,6 +24,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
     "sphinx_copybutton",
+    "sphinxcontrib.mermaid",
 ]
 templates_path = [sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build"]
@@ -35,6 +36,7 @@ numpydoc_show_class_members = False
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]
 # Figures belong into the pages, whatever backend the shell asks for.
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 nb_execution_mode = "cache"

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import decimal
+import pickle
 import re
 import signal
 import threading
@@ -15,11 +16,12 @@ import pandas as pd
 import xarray as xr
 
 import xcluster
+from xcluster.base.errors import BadParameterError, shown
 
 PACKAGE = str(Path(xcluster.__file__).parent)
 
-FORM = re.compile(r"^[\w .,'/]*=.*: .+\. \S.+\.$", re.DOTALL)
-"""What `checks.complaint` builds: parameter=value: rule. Remedy."""
+NAME = re.compile(r"[\w .,'/]*")
+"""What stands for a parameter; a scene or a variable may."""
 
 TOO_LONG = 600
 """Characters of a message, as values of the user's may be huge."""
@@ -171,13 +173,40 @@ def _of_error(error, names):
         return f"is of another type: {said} [{_last(error)}]"
     if not _raised_by_package(error):
         return f"comes from elsewhere: {said} [{_last(error)}]"
-    if not FORM.match(message):
+    if not isinstance(error, BadParameterError):
+        return f"has no parameter, value, rule and remedy: {said} [{_last(error)}]"
+    if not _is_in_form(error):
         return f"has another form: {said} [{_last(error)}]"
+    if not _travels(error):
+        return f"changes on its way to another process: {said}"
     if len(message) > TOO_LONG:
         return f"is {len(message)} characters long: {said}"
-    if names and message.partition("=")[0] not in names:
+    if names and error.parameter not in names:
         return f"names none of {sorted(names)}: {said}"
     return ""
+
+
+def _is_in_form(error):
+    """Whether a message is its parts in one line of thought: parameter=value: rule. Remedy."""
+    parts = error.parameter, error.rule, error.remedy
+    if not all(isinstance(part, str) and part.strip() == part for part in parts):
+        return False
+    end = "" if error.remedy.endswith("?") else "."
+    said = f"{error.rule}. {error.remedy[:1].upper()}{error.remedy[1:]}{end}"
+    plain = bool(error.rule and error.remedy) and not (error.rule + error.remedy).endswith(".")
+    built = str(error) == f"{error.parameter}={shown(error.value)}: {said}"
+    return built and plain and NAME.fullmatch(error.parameter) is not None
+
+
+def _travels(error):
+    """Whether another process gets the same error: type, parts and message."""
+    other = pickle.loads(pickle.dumps(error))
+    return (
+        type(other) is type(error)
+        and str(other) == str(error)
+        and all(getattr(other, each) == getattr(error, each) for each in ("parameter", "rule"))
+        and (other.remedy, shown(other.value)) == (error.remedy, shown(error.value))
+    )
 
 
 def _raised_by_package(error):

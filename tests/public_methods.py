@@ -12,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 import xcluster
+from xcluster import PooledClustering, PooledSamples
 from xcluster.api.accessor import ClusterAccessor
-from xcluster.api.scenes import PooledClustering, PooledSamples
 from xcluster.explore.page import Page
 from xcluster.fit import methods
 from xcluster.plot.clustering import ClusteringPlot

@@ -7,6 +7,7 @@ import xarray as xr
 from sklearn.cluster import AgglomerativeClustering
 
 import xcluster  # noqa: F401  (registers the accessor)
+from xcluster.base.errors import BadParameterError
 
 
 @pytest.fixture(scope="module")
@@ -342,14 +343,23 @@ CASES = {
 }
 
 
+def check_parts(error, parts):
+    """Assert that a message says these parts, and the error has each by its name, too."""
+    assert isinstance(error, BadParameterError)
+    assert str(error).startswith(f"{error.parameter}=")
+    assert f": {error.rule}. " in str(error)
+    assert error.remedy[1:] in str(error)
+    for part in parts:
+        assert part in str(error)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_bad_questions_are_refused_with_parameter_value_rule_and_remedy(image, case):
     act, error, parts = CASES[case]
     before = image.copy(deep=True)
     with pytest.raises(error) as caught:
         act(image)
-    for part in parts:
-        assert part in str(caught.value)
+    check_parts(caught.value, parts)
     xr.testing.assert_identical(image, before)
 
 
@@ -421,8 +431,7 @@ def test_results_refuse_what_they_cannot_do(fit, image, case):
     act, error, parts = RESULTS[case]
     with pytest.raises(error) as caught:
         act(fit, image)
-    for part in parts:
-        assert part in str(caught.value)
+    check_parts(caught.value, parts)
 
 
 @pytest.mark.parametrize(
@@ -442,8 +451,7 @@ def test_results_refuse_what_they_cannot_do(fit, image, case):
 def test_predict_refuses_other_features(columns, image, change, parts):
     with pytest.raises(ValueError, match="=") as caught:
         columns.predict(change(image))
-    for part in parts:
-        assert part in str(caught.value)
+    check_parts(caught.value, parts)
 
 
 @pytest.mark.parametrize(("u", "error"), [(1, V), (-0.1, V), (np.nan, V), ("a", T), (True, T)])

@@ -24,6 +24,7 @@ from public_methods import (
 
 import xcluster
 from xcluster.base import checks
+from xcluster.base.errors import BadTypeError, complaint
 from xcluster.plot.clustering import ClusteringPlot
 
 pytest.importorskip("torch")  # now, as no import should run into a time limit
@@ -277,8 +278,25 @@ def test_the_judge_finds_a_check_that_is_missing(monkeypatch):
 
 
 def test_the_judge_finds_a_message_in_another_form(monkeypatch):
-    monkeypatch.setattr("xcluster.base.checks.complaint", lambda *parts: "no")
+    monkeypatch.setattr("xcluster.base.errors.complaint", lambda *parts: "no")
     assert "has another form" in offence(lambda: checks.check_flag("progress", 3))
+
+
+@pytest.mark.parametrize("remedy", ["", "pass it.", " pass it"])
+def test_the_judge_finds_a_remedy_that_makes_no_sentence(monkeypatch, remedy):
+    monkeypatch.setattr("xcluster.base.checks.did_you_mean", lambda *_: remedy)
+    assert "has another form" in offence(lambda: checks.check_choice("how", "a", ["b"]))
+
+
+def test_the_judge_finds_an_error_without_its_parts(monkeypatch):
+    plain = lambda *parts: TypeError(complaint(*parts))  # noqa: E731
+    monkeypatch.setattr("xcluster.base.checks.BadTypeError", plain)
+    assert "has no parameter" in offence(lambda: checks.check_flag("progress", 3))
+
+
+def test_the_judge_finds_an_error_that_another_process_does_not_get(monkeypatch):
+    monkeypatch.setattr(BadTypeError, "__reduce__", lambda error: (BadTypeError, ("a",) * 4))
+    assert "on its way to another process" in offence(lambda: checks.check_flag("progress", 3))
 
 
 def test_the_judge_finds_a_warning_that_leaks():

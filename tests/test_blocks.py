@@ -13,7 +13,6 @@ import xarray as xr
 
 from xcluster.blocks import block as blocks
 from xcluster.blocks.block import Block, inputs_of
-from xcluster.chain.question import layout_of
 
 SHAPE = (4, 3)
 POINTS = 12
@@ -194,7 +193,7 @@ def image():
 
 def block_of(samples, extra=None):
     """The one block of arrays in memory."""
-    inputs = inputs_of(layout_of(samples), extra)
+    inputs = inputs_of(samples.layout, extra)
     return inputs.assembly(lambda block: block)(*(each.values for each in inputs.arrays))
 
 
@@ -213,9 +212,9 @@ def test_arrays_become_rows_of_rising_features_whatever_the_order_of_dims(image)
     for ds in (image, image.transpose("x", "depth", "y"), image.sortby("depth")):
         samples = ds.cluster.profiles("depth", BOTH)
         made = block_of(samples)
-        assert made.shape == layout_of(samples).shape
+        assert made.shape == samples.layout.shape
         assert made.dtype == np.float32
-        np.testing.assert_array_equal(all_rows(made), profiles(ds, layout_of(samples).sample_dims))
+        np.testing.assert_array_equal(all_rows(made), profiles(ds, samples.layout.sample_dims))
         assert made.weight is None
         assert made.inside.all()
         assert made.extra == {}
@@ -287,7 +286,7 @@ def test_errors_of_our_own_functions_are_marked_as_not_of_reading(image):
     def fail(block):
         raise KeyError("mine")
 
-    inputs = inputs_of(layout_of(image.cluster.profiles("depth", BOTH)))
+    inputs = inputs_of(image.cluster.profiles("depth", BOTH).layout)
     with pytest.raises(KeyError, match="mine") as caught:
         inputs.assembly(fail)(*(each.values for each in inputs.arrays))
     assert caught.value.__notes__ == [blocks.OURS]
@@ -297,7 +296,7 @@ def test_blocks_are_worked_on_with_one_thread_of_blas(image):
     from threadpoolctl import threadpool_info
 
     seen = []
-    inputs = inputs_of(layout_of(image.cluster.profiles("depth", BOTH)))
+    inputs = inputs_of(image.cluster.profiles("depth", BOTH).layout)
     inputs.assembly(lambda block: seen.extend(threadpool_info()))(
         *(each.values for each in inputs.arrays)
     )
@@ -305,7 +304,7 @@ def test_blocks_are_worked_on_with_one_thread_of_blas(image):
 
 
 def test_a_chunk_may_come_in_lists_as_dask_gives_it(image):
-    inputs = inputs_of(layout_of(image.cluster.profiles("depth", BOTH)))
+    inputs = inputs_of(image.cluster.profiles("depth", BOTH).layout)
     arrays = [each.values for each in inputs.arrays]
     made = inputs.assembly(all_rows)([[arrays[0]]], [arrays[1]])
     np.testing.assert_array_equal(made, inputs.assembly(all_rows)(*arrays))
@@ -313,7 +312,7 @@ def test_a_chunk_may_come_in_lists_as_dask_gives_it(image):
 
 def test_what_is_sent_to_a_block_pickles_without_the_data(image):
     samples = image.cluster.profiles("depth", BOTH, step=5).where(image.x > 0)
-    inputs = inputs_of(layout_of(samples))
+    inputs = inputs_of(samples.layout)
     sent = pickle.dumps(inputs.assembly(all_rows))
     assert len(sent) < 2_000
     arrays = [each.values for each in inputs.arrays]

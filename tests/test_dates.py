@@ -11,7 +11,6 @@ import xarray as xr
 
 import xcluster
 from xcluster.blocks import rows
-from xcluster.chain.question import layout_of
 
 KINDS = ["datetime64", "noleap", "360_day"]
 
@@ -50,11 +49,11 @@ def gappy():
 
 
 def rows_of(samples):
-    return rows.gather(layout_of(samples)).X
+    return rows.gather(samples.layout).X
 
 
 def times_of(samples):
-    return layout_of(samples).features.time.values
+    return samples.layout.features.time.values
 
 
 # ------------------------------------------------------------------------------------- between

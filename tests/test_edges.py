@@ -10,7 +10,6 @@ from sklearn.preprocessing import PolynomialFeatures
 import xcluster
 from xcluster.algorithms.som import SOM
 from xcluster.base import parallel
-from xcluster.chain import question
 from xcluster.files import integrity
 from xcluster.grid import geography
 from xcluster.plot.maps import map as draw_map
@@ -88,7 +87,7 @@ def test_a_chain_without_inverse_has_no_reconstruction(ocean):
 
 def test_fields_of_integers_have_all_their_cells(ocean):
     field = ocean["sst"].fillna(0).astype(int).rename(latitude="time")
-    layout = question.layout_of(field.cluster.snapshots("time"))
+    layout = field.cluster.snapshots("time").layout
     assert layout.n_features == field.sizes["longitude"]
 
 

@@ -21,6 +21,7 @@ from xcluster.explore.backdrop import in_greys
 from xcluster.explore.gather import gather
 from xcluster.explore.panels import in_steps
 from xcluster.explore.raster import raster_of
+from xcluster.fit.sources import Live
 
 pytest.importorskip("bokeh")
 
@@ -300,7 +301,7 @@ def test_one_step_of_stations_over_time_is_shown():
 
 def test_labels_that_are_all_missing_make_an_empty_page(ocean, waters):
     empty = waters.samples.where(ocean.sst > 1e9)
-    page = replace(waters, samples=empty).explore()
+    page = replace(waters, source=Live(empty)).explore()
     assert "no sample has a label" in models_of(page)["notes"]["text"]
 
 

@@ -10,7 +10,6 @@ import xcluster
 from xcluster.blocks import matrix
 from xcluster.blocks.block import OURS
 from xcluster.blocks.failures import named_failures
-from xcluster.chain import question
 
 
 def lazy(broken=None, name="a", dims=("y", "x"), said="the disk is gone"):
@@ -26,7 +25,7 @@ def lazy(broken=None, name="a", dims=("y", "x"), said="the disk is gone"):
 
 
 def layout_of(*arrays):
-    return question.layout_of(xr.Dataset({each.name: each for each in arrays}).cluster.pixels())
+    return xr.Dataset({each.name: each for each in arrays}).cluster.pixels().layout
 
 
 def failed(layout, error=None):
@@ -58,7 +57,7 @@ def test_the_first_of_several_broken_blocks_is_named():
 def test_arrays_in_memory_are_passed_over_and_scenes_are_not():
     whole = lazy().compute()
     scenes = [whole.to_dataset(), lazy((1, 0)).to_dataset()]
-    pooled = question.layout_of(xcluster.pool(scenes, lambda ds: ds.cluster.pixels()))
+    pooled = xcluster.pool(scenes, lambda ds: ds.cluster.pixels()).layout
     assert "[y 2:4, x 0:4] of 'a'" in str(failed(pooled))
     mixed = layout_of(whole, lazy((1, 0), "b"))
     assert "[y 2:4, x 0:4] of 'b'" in str(failed(mixed))
@@ -66,7 +65,7 @@ def test_arrays_in_memory_are_passed_over_and_scenes_are_not():
 
 def test_a_mask_that_cannot_be_read_is_named_too():
     mask = lazy((0, 1), "sea").astype(bool)
-    layout = question.layout_of(lazy().to_dataset().cluster.pixels().where(mask))
+    layout = lazy().to_dataset().cluster.pixels().where(mask).layout
     assert "[y 0:2, x 4:6]" in str(failed(layout))
 
 

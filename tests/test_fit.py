@@ -9,7 +9,6 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import Pipeline
 
 import xcluster
-from xcluster.chain.question import layout_of
 
 EARTH_KM2 = 4 * np.pi * 6371.0088**2
 
@@ -135,7 +134,7 @@ def test_area_weights_of_cells_do_not_depend_on_where_longitudes_jump():
         )
         for each in (turned, lon)
     )
-    weights = [layout_of(ds.cluster.pixels("a").weights("area")).weight for ds in (ours, theirs)]
+    weights = [ds.cluster.pixels("a").weights("area").layout.weight for ds in (ours, theirs)]
     np.testing.assert_allclose(*weights)
 
 

@@ -15,7 +15,6 @@ import xarray as xr
 import xcluster
 from xcluster.blocks import block as blocks
 from xcluster.blocks import matrix, rows
-from xcluster.chain import question
 
 CHUNKS = {"y": (4, 1, 2), "x": (2, 3)}
 
@@ -46,7 +45,7 @@ def columns():
 
 
 def layout_of(image):
-    return question.layout_of(image.cluster.pixels(["a", "b", "c"]))
+    return image.cluster.pixels(["a", "b", "c"]).layout
 
 
 def stacked(ds):
@@ -122,7 +121,7 @@ def test_only_complete_rows_reach_the_function(image):
 def test_a_function_is_not_called_where_no_row_is_complete(image):
     calls = []
     mask = image.y > 3  # the first of three chunks and no other
-    layout = question.layout_of(chunked(image).cluster.pixels(["a", "b"]).where(mask))
+    layout = chunked(image).cluster.pixels(["a", "b"]).where(mask).layout
     found = matrix.apply(layout, lambda X: calls.append(len(X)) or X[:, 0])
     with dask.config.set(scheduler="sync"):
         values = found.values
@@ -139,9 +138,7 @@ def test_the_result_has_the_coordinates_of_the_samples(image):
 
 @pytest.mark.parametrize("chunks", [None, {"y": 2}, {"y": 2, "depth": 5, "x": 3}])
 def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
-    layout = question.layout_of(
-        (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth")
-    )
+    layout = (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth").layout
     found = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     rising = columns.sortby("depth").transpose("y", "x", "depth")
     expected = np.concatenate([rising.t.values, rising.s.values], axis=2)
@@ -154,7 +151,7 @@ def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
 
 def test_snapshots_of_several_dims_are_flattened_by_the_names_of_dims(columns):
     field = columns.s.rename(y="time").transpose("time", "x", "depth")
-    layout = question.layout_of(field.cluster.snapshots("time"))
+    layout = field.cluster.snapshots("time").layout
     found = matrix.apply(layout, lambda X: X, width=24, dtype=float)
     expected = field.sortby("depth").transpose("time", "depth", "x").values.reshape(3, 24)
     np.testing.assert_array_equal(found, expected)
@@ -164,10 +161,10 @@ def test_snapshots_of_several_dims_are_flattened_by_the_names_of_dims(columns):
 def test_variables_with_features_of_other_lengths_stand_side_by_side(columns, depths):
     """As windows of an image and whole profiles: their feature dims are not one index."""
     other = columns.s.isel(depth=depths).rename(depth="band")
-    layout = question.layout_of(columns[["t"]].cluster.profiles("depth"))
-    band = question.layout_of(other.to_dataset().cluster.profiles("band")).variables["s"]
+    layout = columns[["t"]].cluster.profiles("depth").layout
+    band = other.to_dataset().cluster.profiles("band").layout.variables["s"]
     both = replace(layout, variables={**layout.variables, "s": band})
-    lazy = question.layout_of(columns[["t"]].chunk(y=2).cluster.profiles("depth"))
+    lazy = columns[["t"]].chunk(y=2).cluster.profiles("depth").layout
     width = both.n_features
     expected = matrix.apply(both, lambda X: X, width=width)
     found = matrix.apply(
@@ -200,7 +197,7 @@ def test_arrays_in_memory_are_cut_along_their_longest_dim_into_blocks_of_rows(im
 def test_a_grid_of_one_dim_is_cut_into_blocks_of_rows(monkeypatch):
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 10)
     track = xr.DataArray(np.arange(25.0), dims="time", name="v")
-    assert shapes_seen(question.layout_of(track.cluster.pixels())) == [(5,), (10,), (10,)]
+    assert shapes_seen(track.cluster.pixels().layout) == [(5,), (10,), (10,)]
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 11, 35, 1_000])
@@ -224,7 +221,7 @@ def test_results_do_not_depend_on_the_parts_of_a_block(image, monkeypatch, order
 
 def test_a_grid_of_three_dims_is_cut_along_the_longest(monkeypatch):
     array = xr.DataArray(np.arange(24.0).reshape(2, 4, 3), dims=("t", "y", "x"), name="v")
-    layout = question.layout_of(array.cluster.pixels())
+    layout = array.cluster.pixels().layout
     monkeypatch.setattr(matrix, "BLOCK_ROWS", 12)
     assert shapes_seen(layout) == [(2, 2, 3)] * 2
     np.testing.assert_array_equal(matrix.apply(layout, lambda X: X[:, 0]), array)
@@ -266,7 +263,7 @@ def test_chunks_are_merged_in_their_order_in_a_tree():
         sizes.append(len(parts))
         return joined(parts)
 
-    found = matrix.reduce(question.layout_of(array.cluster.pixels()), first_column, merge)
+    found = matrix.reduce(array.cluster.pixels().layout, first_column, merge)
     assert values_of(found) == list(range(30))
     assert sorted(sizes) == [4, 6, 8, 8, 8]
 
@@ -295,7 +292,7 @@ def test_all_scenes_are_reduced_and_in_their_order(image):
         lambda each, i: each.chunk(y=2) if i else each,
     ):
         scenes = [arrange(each, i) for i, each in enumerate(parts)]
-        layout = question.layout_of(xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["a", "b"])))
+        layout = xcluster.pool(scenes, lambda ds: ds.cluster.pixels(["a", "b"])).layout
         for whole in (False, True):
             found = matrix.reduce(layout, first_column, joined, whole=whole)
             X = stacked(image[["a", "b"]])
@@ -321,7 +318,7 @@ def test_a_block_finds_the_further_arrays_of_its_scene(image, monkeypatch, arran
 
 def test_mask_and_weight_over_fewer_dims_reach_every_block(image):
     samples = image.cluster.pixels(["a", "b"]).where(image.x > 5).weights(image.y + 1)
-    layout = question.layout_of(samples)
+    layout = samples.layout
     found = matrix.reduce(
         layout, lambda block: float(block.weight[block.complete].sum()), sum, whole=True
     )
@@ -335,7 +332,7 @@ def test_mask_and_weight_over_fewer_dims_reach_every_block(image):
 @pytest.mark.parametrize("order", [("y", "depth", "x"), ("x", "y", "depth")])
 def test_rows_unpacked_are_the_samples_they_were_made_of(columns, order):
     ds = columns.transpose(*order).fillna(0)
-    layout = question.layout_of(ds.cluster.profiles("depth"))
+    layout = ds.cluster.profiles("depth").layout
     X = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     points = X.stack(point=("y", "x")).transpose("point", "_column").values
     found = matrix.unpack(layout.features, points, "point", np.arange(12) + 5)
@@ -352,7 +349,7 @@ def test_fields_unpacked_keep_their_dims_and_their_land(columns):
     field = columns.s.rename(y="time").transpose("time", "x", "depth").copy()
     field[:, 1, 2] = np.nan
     field[:, 3, 0] = np.nan
-    layout = question.layout_of(field.cluster.snapshots("time"))
+    layout = field.cluster.snapshots("time").layout
     assert layout.n_features == 22
     X = rows.gather(layout).X
     found = matrix.unpack(layout.features, X, "time", np.arange(3))

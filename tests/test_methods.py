@@ -9,7 +9,6 @@ from sklearn.cluster import DBSCAN, HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
-from xcluster.chain.question import layout_of
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +145,7 @@ class TestSom:
         np.testing.assert_array_equal(fit.labels, nearest)
 
     def test_the_default_grid_is_the_fourth_root(self, columns):
-        n = layout_of(columns).n_points
+        n = columns.layout.n_points
         side = int(np.ceil(np.sqrt(np.sqrt(n))))
         assert columns.som().u_matrix().shape == (side, side)
 

@@ -10,7 +10,6 @@ import xarray as xr
 import xcluster
 from xcluster.blocks import block as blocks
 from xcluster.blocks import matrix
-from xcluster.chain.question import layout_of
 
 MICROSCOPY = Path(__file__).resolve().parents[2] / "shared" / "data" / "microscopy"
 
@@ -30,7 +29,7 @@ def image():
 
 def rows_of(samples):
     return matrix.apply(
-        layout_of(samples), lambda X: X, width=layout_of(samples).n_features, dtype=np.float64
+        samples.layout, lambda X: X, width=samples.layout.n_features, dtype=np.float64
     ).values
 
 
@@ -52,7 +51,7 @@ def test_features_are_the_pixels_of_each_full_window_without_gaps(image, size, e
     expected, starts = windows_of(image.values, size, every)
     np.testing.assert_array_equal(rows_of(samples), expected.astype(np.float32))
     centres = 0.5 * (np.array(starts[1]) + size // 2)
-    np.testing.assert_array_equal(layout_of(samples).coords["x"], centres)
+    np.testing.assert_array_equal(samples.layout.coords["x"], centres)
 
 
 def test_parts_of_a_block_give_the_rows_of_the_whole(image, monkeypatch):
@@ -95,7 +94,7 @@ def test_frames_are_further_samples_where_the_dims_of_a_window_are_named(image):
     stack = xr.concat([image, image + 1], "frame")
     with pytest.raises(ValueError, match="has 3 dims"):
         stack.cluster.patches(4)
-    assert layout_of(stack.cluster.patches(4, dims=("y", "x"))).sizes == {
+    assert stack.cluster.patches(4, dims=("y", "x")).layout.sizes == {
         "frame": 2,
         "y": 27,
         "x": 37,
@@ -135,12 +134,12 @@ def positions():
 )
 def test_windows_at_positions_are_those_around_them(image, at):
     samples = image.cluster.patches(4, at=at)
-    assert layout_of(samples).sizes == {"point": 2}
+    assert samples.layout.sizes == {"point": 2}
     assert "1 of 3 positions have no full window" in repr(samples)
     first, second = rows_of(samples)
     np.testing.assert_array_equal(first, image.values[8:12, 8:12].T.ravel())
     np.testing.assert_array_equal(second, image.values[12:16, 4:8].T.ravel())
-    np.testing.assert_array_equal(layout_of(samples).coords["y"], [5.0, 7.2])
+    np.testing.assert_array_equal(samples.layout.coords["y"], [5.0, 7.2])
 
 
 def test_windows_at_peaks_are_the_same_chunked_saved_and_painted(image, tmp_path):

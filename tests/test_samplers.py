@@ -6,18 +6,17 @@ import xarray as xr
 
 import xcluster  # noqa: F401  (registers the accessor)
 from xcluster.blocks import matrix, rows
-from xcluster.chain.question import layout_of
 
 
 def matrix_of(samples):
     """The complete rows in canonical order, no step applied."""
-    return rows.gather(layout_of(samples)).X
+    return rows.gather(samples.layout).X
 
 
 def grid_of(samples):
     """Rows on the grid (sample dims..., feature), NaN where a sample is incomplete."""
     return matrix.apply(
-        layout_of(samples), lambda X: X, width=layout_of(samples).n_features, dtype=np.float64
+        samples.layout, lambda X: X, width=samples.layout.n_features, dtype=np.float64
     ).values
 
 
@@ -33,12 +32,12 @@ def test_pixels_have_one_feature_a_variable_and_drop_what_is_incomplete(ocean):
 
 def test_pixels_take_only_the_variables_that_are_named_in_that_order(ocean):
     samples = ocean.cluster.pixels(vars=["wind_speed", "sst"])
-    assert list(layout_of(samples).variables) == ["wind_speed", "sst"]
+    assert list(samples.layout.variables) == ["wind_speed", "sst"]
     assert "not named" in repr(samples)
 
 
 def test_one_name_is_one_variable(ocean):
-    assert list(layout_of(ocean.cluster.pixels("sst")).variables) == ["sst"]
+    assert list(ocean.cluster.pixels("sst").layout.variables) == ["sst"]
 
 
 def test_pixels_along_a_dim_have_its_entries_as_features(bands):
@@ -50,12 +49,12 @@ def test_a_named_variable_without_the_dim_joins_as_a_single_feature(bands):
     height = xr.DataArray(np.arange(63.0).reshape(9, 7), dims=("y", "x"))
     ds = xr.Dataset({"image": bands, "height": height})
     samples = ds.cluster.pixels(vars=["image", "height"], dim="band")
-    assert layout_of(samples).n_features == 7
+    assert samples.layout.n_features == 7
     np.testing.assert_array_equal(grid_of(samples)[..., 6], height.values)
 
 
 def test_an_unnamed_array_is_the_variable_data(bands):
-    assert list(layout_of(bands.cluster.pixels(dim="band")).variables) == ["data"]
+    assert list(bands.cluster.pixels(dim="band").layout.variables) == ["data"]
 
 
 @pytest.mark.parametrize("name", ["y", "x"])
@@ -94,8 +93,8 @@ def test_integers_are_clustered_and_keep_their_values():
 
 def test_large_integers_and_doubles_stay_double():
     far = xr.DataArray(np.array([1e9, 1e9 + 1, 1e9 + 2, 1e9 + 3]), dims="x")
-    assert layout_of(far.cluster.pixels()).dtype == np.float64
-    assert layout_of(far.astype("int64").cluster.pixels()).dtype == np.float64
+    assert far.cluster.pixels().layout.dtype == np.float64
+    assert far.astype("int64").cluster.pixels().layout.dtype == np.float64
 
 
 def test_left_out_variables_are_named_with_the_reason(bands):
@@ -111,8 +110,8 @@ def test_left_out_variables_are_named_with_the_reason(bands):
         }
     )
     samples = ds.cluster.pixels()
-    assert list(layout_of(samples).variables) == ["image", "other"]
-    reasons = layout_of(samples).left_out
+    assert list(samples.layout.variables) == ["image", "other"]
+    reasons = samples.layout.left_out
     assert reasons["x_bnds"] == "is a bounds"
     assert reasons["quality"] == "holds flags"
     assert reasons["crs"] == "has no dims"
@@ -133,7 +132,7 @@ def test_profiles_have_the_levels_of_each_variable_as_features(profiles):
 
 
 def test_between_keeps_the_levels_at_both_ends(tomography):
-    kept = layout_of(tomography.cluster.profiles("depth", between=(10, 20))).features
+    kept = tomography.cluster.profiles("depth", between=(10, 20)).layout.features
     np.testing.assert_array_equal(kept.depth, [10, 12.5, 15, 17.5, 20])
 
 
@@ -145,13 +144,13 @@ def test_step_resamples_as_numpy_interp_does_and_stops_at_the_last_level(profile
     columns = profiles.temperature.transpose(..., "depth").values[..., kept].reshape(-1, kept.sum())
     columns = columns[~np.isnan(columns).any(1)]
     expected = [np.interp(target, depth[kept], column) for column in columns]
-    assert layout_of(samples).features.depth.values.max() <= 130
-    np.testing.assert_allclose(layout_of(samples).features.depth, target)
+    assert samples.layout.features.depth.values.max() <= 130
+    np.testing.assert_allclose(samples.layout.features.depth, target)
     np.testing.assert_allclose(matrix_of(samples), expected, rtol=2e-6)
 
 
 def test_step_that_reaches_the_last_level_keeps_it(tomography):
-    levels = layout_of(tomography.cluster.profiles("depth", step=0.1)).features.depth
+    levels = tomography.cluster.profiles("depth", step=0.1).layout.features.depth
     assert len(levels) == 1001
     assert levels[-1] == pytest.approx(100)
 
@@ -166,7 +165,7 @@ def test_every_strides_all_sample_dims(tomography, every):
 
 def test_every_as_a_mapping_strides_the_dims_that_it_names(tomography):
     samples = tomography.cluster.profiles("depth", every={"longitude": 4})
-    assert layout_of(samples).sizes == {"latitude": 28, "longitude": 4}
+    assert samples.layout.sizes == {"latitude": 28, "longitude": 4}
 
 
 def gappy():
@@ -218,11 +217,11 @@ def test_a_surface_variable_joins_the_profiles_as_a_single_feature(profiles):
     ds = profiles.assign(surface=profiles.salinity.isel(depth=0, drop=True))
     samples = ds.cluster.profiles("depth", vars=["temperature", "surface"], between=(0, 100))
     n_levels = int((profiles.depth <= 100).sum())
-    assert layout_of(samples).n_features == n_levels + 1
+    assert samples.layout.n_features == n_levels + 1
     fit = samples.kmeans(3)
     assert fit.centers["surface"].dims == ("label",)
     assert fit.centers["temperature"].dims == ("label", "depth")
-    assert "surface" not in layout_of(ds.cluster.profiles("depth")).variables
+    assert "surface" not in ds.cluster.profiles("depth").layout.variables
 
 
 def test_depth_that_falls_gives_the_same_rows_and_centers_in_its_own_direction(profiles):
@@ -322,7 +321,7 @@ def test_a_mask_may_lie_in_another_order_and_cover_more(ocean):
 
 
 def test_area_weights_are_the_cosine_of_latitude(ocean):
-    weight = layout_of(ocean.cluster.pixels().weights("area")).weight
+    weight = ocean.cluster.pixels().weights("area").layout.weight
     np.testing.assert_allclose(weight, np.cos(np.deg2rad(ocean.latitude)))
 
 
@@ -330,7 +329,7 @@ def test_area_weights_are_cell_areas_where_there_are_bounds(ocean):
     edges = np.linspace(-90, 90, ocean.sizes["latitude"] + 1)
     ds = ocean.assign(lat_bnds=(("latitude", "nv"), np.stack([edges[:-1], edges[1:]], 1)))
     ds = ds.assign_coords(latitude=ds.latitude.assign_attrs(bounds="lat_bnds"))
-    weight = layout_of(ds.cluster.pixels().weights("area")).weight
+    weight = ds.cluster.pixels().weights("area").layout.weight
     height = np.diff(np.sin(np.deg2rad(edges)))
     np.testing.assert_allclose(
         weight.isel(longitude=0) / weight.isel(longitude=0).sum(), height / height.sum()

@@ -10,12 +10,11 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Stan
 
 import xcluster
 from xcluster.blocks import rows
-from xcluster.chain.question import layout_of
 
 
 def matrix_of(samples):
     """The complete rows in canonical order, no step applied."""
-    return rows.gather(layout_of(samples)).X
+    return rows.gather(samples.layout).X
 
 
 def reduced(samples):

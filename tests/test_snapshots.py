@@ -11,7 +11,6 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
-from xcluster.chain.question import layout_of, ready
 
 COADS = Path(__file__).resolve().parents[2] / "shared" / "data/ocean_climate/coads_monthly.nc"
 SEQUENCE = np.repeat(np.random.default_rng(1).integers(0, 3, 80), 9)
@@ -43,7 +42,7 @@ def fit(weather):
 
 def test_cells_that_never_have_data_are_no_features(weather):
     samples = weather.cluster.snapshots("time")
-    assert layout_of(samples).n_features == 45
+    assert samples.layout.n_features == 45
     centers = samples.kmeans(2).centers.z
     np.testing.assert_array_equal(centers.isnull().any("label"), weather.isnull().all("time"))
 
@@ -74,13 +73,13 @@ def test_weights_of_ones_over_the_field_change_nothing_and_those_over_time_weigh
     plain = samples.kmeans(3).labels
     ones = xr.ones_like(weather.isel(time=0, drop=True).fillna(0))
     xr.testing.assert_equal(samples.weights(ones).kmeans(3).labels, plain)
-    assert layout_of(samples.weights(xr.ones_like(weather.time, dtype=float))).weight is not None
+    assert samples.weights(xr.ones_like(weather.time, dtype=float)).layout.weight is not None
 
 
 def test_anomalies_are_the_data_less_the_mean_of_their_month(weather):
-    samples = ready(weather.cluster.snapshots("time").anomaly("time.month"))
+    samples = weather.cluster.snapshots("time").anomaly("time.month").ready
     expected = weather.groupby("time.month") - weather.groupby("time.month").mean()
-    np.testing.assert_allclose(layout_of(samples).variables["z"].array, expected, atol=1e-12)
+    np.testing.assert_allclose(samples.layout.variables["z"].array, expected, atol=1e-12)
 
 
 def test_correlations_of_anomalies_know_no_cycle(weather):
@@ -91,7 +90,7 @@ def test_correlations_of_anomalies_know_no_cycle(weather):
 
 
 def test_a_smoothed_cycle_is_a_running_mean_around_the_year(weather):
-    samples = ready(weather.cluster.snapshots("time").anomaly("time.month", smooth=3))
+    samples = weather.cluster.snapshots("time").anomaly("time.month", smooth=3).ready
     groups = weather.groupby("time.month")
     total, count = groups.sum(skipna=False), groups.count()
     around = [

@@ -22,8 +22,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import xcluster
 from xcluster.chain.anomaly import Climatology
-from xcluster.chain.question import layout_of
 from xcluster.fit import fitting
+from xcluster.fit.sources import Live
 
 SHAPE = (60, 80)
 NAMES = ("a", "b", "c")
@@ -388,7 +388,7 @@ def test_a_fit_names_the_block_that_cannot_be_read():
 @pytest.mark.parametrize("name", ["fit.zarr", "fit.nc"])
 def test_a_save_names_the_block_and_leaves_nothing_behind(tmp_path, name):
     model = scene().chunk(y=20, x=40).cluster.pixels().kmeans(3)
-    fit = replace(model, samples=broken().cluster.pixels())
+    fit = replace(model, source=Live(broken().cluster.pixels()))
     with pytest.raises(OSError, match=r"\[y 20:40, x 40:80\] of 'b'"):
         fit.save(tmp_path / name)
     assert not list(tmp_path.iterdir())
@@ -397,7 +397,7 @@ def test_a_save_names_the_block_and_leaves_nothing_behind(tmp_path, name):
 def test_a_failed_save_keeps_the_former_file(tmp_path):
     model = scene().chunk(y=20, x=40).cluster.pixels().kmeans(3)
     model.save(tmp_path / "fit.zarr")
-    fit = replace(model, samples=broken().cluster.pixels())
+    fit = replace(model, source=Live(broken().cluster.pixels()))
     with pytest.raises(OSError, match="cannot be read"):
         fit.save(tmp_path / "fit.zarr")
     np.testing.assert_array_equal(xcluster.open(tmp_path / "fit.zarr").labels, model.labels)
@@ -417,7 +417,7 @@ def test_blas_has_one_thread_inside_a_block():
     def threads(block):
         return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
 
-    layout = layout_of(scene().chunk(y=20).cluster.pixels())
+    layout = scene().chunk(y=20).cluster.pixels().layout
     assert matrix.reduce(layout, threads, lambda parts: set().union(*parts)) <= {1}
 
 

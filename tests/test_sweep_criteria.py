@@ -10,7 +10,7 @@ from sklearn.metrics import calinski_harabasz_score, silhouette_score
 import xcluster  # noqa: F401  (registers the accessor)
 from xcluster import scores
 from xcluster.algorithms.kmeans import KMeans
-from xcluster.fit import candidates
+from xcluster.fit import trials
 
 OF_ALL = {
     "inertia",
@@ -140,14 +140,14 @@ def test_a_sweep_of_one_k_is_a_table_of_one(four, method):
 
 @pytest.mark.parametrize("method", ["kmeans", "gmm"])
 def test_an_interrupted_sweep_returns_what_was_finished(four, method, monkeypatch):
-    fit_k = candidates.fit_k
+    fit_k = trials.fit_k
 
     def until_four(build, k, *rest):
         if k == 4:
             raise KeyboardInterrupt
         return fit_k(build, k, *rest)
 
-    monkeypatch.setattr(candidates, "fit_k", until_four)
+    monkeypatch.setattr(trials, "fit_k", until_four)
     samples = four.cluster.pixels(dim="band")
     with pytest.warns(UserWarning, match="interrupted: 2 of 5 candidates"):
         sweep = samples.sweep(range(2, 7), method, criteria=["davies_bouldin", "silhouette"])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from xcluster.api.accessor import ClusterAccessor
 from xcluster.api.clustering import Clustering
+from xcluster.api.pooled import PooledClustering
 from xcluster.api.samples import Samples
-from xcluster.api.scenes import pool
-from xcluster.fit.selection import Sweep
+from xcluster.api.scenes import PooledSamples, pool
+from xcluster.api.sweep import Sweep
 from xcluster.image_peaks import peaks
 from xcluster.result.comparison import compare
 
@@ -24,6 +25,8 @@ __version__ = "0.1.0"
 __all__ = [
     "ClusterAccessor",
     "Clustering",
+    "PooledClustering",
+    "PooledSamples",
     "Samples",
     "Sweep",
     "compare",

@@ -95,7 +95,7 @@ def latent():
         labels = fit.labels.values.ravel()
         labels = labels[np.isfinite(labels)]
         scores = silhouette_score(Z, labels), davies_bouldin_score(Z, labels)
-        last = fit.assign.chain.steps[-1][1]
+        last = fit.assign.chain.last
         error = np.mean((X - last.inverse_transform(Z)) ** 2) if name != "data" else 0.0
         r2 = 1 - error / X.var(axis=0).mean()
         print(f"| {name} | {scores[0]:.3f} | {scores[1]:.3f} | {r2:.3f} | {seconds:.1f} |")

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Circle
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from xcluster.chain.question import layout_of
+from xcluster.fit.sources import Live
 from xcluster.plot import (
     centers,
     curves,
@@ -312,7 +312,7 @@ def test_transitions_are_those_of_the_regimes(weather):
 
 def test_scree_and_histograms_show_the_components(soft):
     heights = [bar.get_height() for bar in soft.plot.scree()]
-    ratios = soft.assign.chain.steps[-1][1].explained_variance_ratio_
+    ratios = soft.assign.chain.last.explained_variance_ratio_
     np.testing.assert_allclose(heights, 100 * ratios)
     assert [ax.get_xlabel() for ax in soft.plot.histogram()] == [f"component {i}" for i in range(3)]
 
@@ -370,7 +370,7 @@ def test_facets_of_labels_say_the_method(ocean):
 
 def test_correlations_are_those_of_the_complete_samples(pixels):
     image = pixels.plot.correlation()
-    rows = np.stack([v.array.values.ravel() for v in layout_of(pixels).variables.values()], axis=1)
+    rows = np.stack([v.array.values.ravel() for v in pixels.layout.variables.values()], axis=1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     np.testing.assert_allclose(image.get_array(), np.corrcoef(rows.T), atol=1e-4)
 
@@ -469,7 +469,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest(soft, pixels):
 
 
 def test_labels_that_are_all_missing_make_empty_figures(soft, ocean):
-    empty = replace(soft, samples=soft.samples.where(ocean.sst > 1e9))
+    empty = replace(soft, source=Live(soft.samples.where(ocean.sst > 1e9)))
     with pytest.warns(UserWarning, match="all values are NaN"):
         empty.plot.map()
     assert len(empty.plot.scatter().get_offsets()) == 0

@@ -15,7 +15,6 @@ from tslearn.clustering import TimeSeriesKMeans
 
 from xcluster import datasets
 from xcluster.algorithms.som import SOM
-from xcluster.chain.question import layout_of
 
 STEPS = 50_000
 KS = range(2, 21)
@@ -88,7 +87,7 @@ def series_kmeans(X, k, **keywords):
 def test_the_samples_are_theirs_profile_by_profile(samples, theirs):
     ours = samples.transform()
     np.testing.assert_allclose(rows(ours), theirs.X, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(layout_of(samples).features["v"].depth, theirs.levels[theirs.kept])
+    np.testing.assert_allclose(samples.layout.features["v"].depth, theirs.levels[theirs.kept])
     assert ours.sizes["latitude"] * ours.sizes["longitude"] > len(theirs.X)
 
 
@@ -99,7 +98,7 @@ def test_theirs_go_on_past_the_last_depth_with_its_value_and_ours_stop():
     assert levels[-1] == 105
     np.testing.assert_array_equal(X[:, -1], array.sel(depth=100).values.ravel())
     ours = array.to_dataset().cluster.profiles("depth", between=(0, 100), step=15)
-    np.testing.assert_array_equal(layout_of(ours).features.depth, levels[:-1])
+    np.testing.assert_array_equal(ours.layout.features.depth, levels[:-1])
     np.testing.assert_allclose(rows(ours.transform()), X[:, :-1], rtol=1e-6)
 
 

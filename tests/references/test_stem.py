@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 
 import xcluster
 from xcluster import datasets
-from xcluster.chain.question import layout_of
 
 SIZE = 40
 
@@ -142,7 +141,7 @@ def test_the_class_means_are_the_mean_windows_and_lie_at_their_positions(case, f
         mean = case.X[u[label] > 0.5].mean(axis=0)
         np.testing.assert_allclose(ours[label].values.ravel(), mean, rtol=1e-6)
         assert (labels[u[label] > 0.5] == label).all()
-    places = np.column_stack([layout_of(case.samples).coords[dim] for dim in ("y", "x")])
+    places = np.column_stack([case.samples.layout.coords[dim] for dim in ("y", "x")])
     expected = np.array([each for each in case.positions if full(each, case.image.shape)])
     along = [case.image[dim].values[expected[:, n]] for n, dim in enumerate(("y", "x"))]
     np.testing.assert_allclose(places, np.column_stack(along))

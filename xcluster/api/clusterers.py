@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack
 
-from xcluster.chain.question import Question, layout_of, ready
+from xcluster.api.keywords import (
+    CriterionName,
+    DBSCANKeywords,
+    FuzzyKeywords,
+    GMMKeywords,
+    HACKeywords,
+    HDBSCANKeywords,
+    KMeansKeywords,
+    MethodName,
+    OrderedKeywords,
+    SOMKeywords,
+    SweepKeywords,
+)
+from xcluster.base.signatures import spelled_out
+from xcluster.chain.question import Question
 from xcluster.fit import methods, selection
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.methods import Method
 
 if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
-    from xcluster.fit.selection import Sweep
+    from xcluster.api.sweep import Sweep
 
 K = int | Iterable[int] | None
 
+Answer = TypeVar("Answer")
+"""What a fit returns: a `Clustering`, or of several objects a `PooledClustering`."""
 
-class Clusterers(Question):
-    """Every method fits a clusterer to the samples and returns a `Clustering`."""
 
+class Clusterers(Question, Generic[Answer], ABC):
+    """Every method fits a clusterer to the samples and returns the answer."""
+
+    @spelled_out
     def kmeans(
         self,
         k: K = None,
         *,
         metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
-        **keywords: Any,
-    ) -> Clustering:
+        **keywords: Unpack[KMeansKeywords],
+    ) -> Answer:
         """Cluster by k-means.
 
         Parameters
@@ -34,11 +54,24 @@ class Clusterers(Question):
             Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
             chooses.
         metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
-            Distance; the warped ones are for profiles and take ``window``, ``max_iter_barycenter``
-            or ``gamma`` (`xcluster.algorithms.warping.WarpingKMeans`).
+            Distance; the warped ones are for profiles.
+        n_init : int, default 10 (1 for warped metrics)
+            Starts, of which the one with the least inertia is kept.
+        max_iter : int, default 300 (50)
+            Most iterations of one start.
+        tol : float, default 1e-4 (1e-6)
+            How little change ends a start (see `xcluster.algorithms.kmeans.KMeans` and
+            `xcluster.algorithms.warping.WarpingKMeans`).
+        init : "k-means++" or array of shape (k, n_features), default "k-means++"
+            Where to start.
+        window : int, optional
+            Sakoe-Chiba radius, for "dtw".
+        gamma : float, default 1.0
+            Smoothing of "softdtw", in squared units of the features.
+        max_iter_barycenter : int, default 10
+            Most iterations of one barycentre, for warped metrics.
         **keywords
-            ``n_init=10, max_iter=300, tol=1e-4, init="k-means++"`` of
-            `xcluster.algorithms.kmeans.KMeans`, and those of all clusterers (see `Samples`).
+            Those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -66,9 +99,16 @@ class Clusterers(Question):
         >>> fit.labels.dims
         ('latitude', 'longitude')
         """
-        return self._cluster(methods.kmeans(layout_of(self), metric), k, keywords)
+        return self._cluster(methods.kmeans(self.layout, metric), k, keywords)
 
-    def gmm(self, k: K = None, *, covariance_type: str = "full", **keywords: Any) -> Clustering:
+    @spelled_out
+    def gmm(
+        self,
+        k: K = None,
+        *,
+        covariance_type: Literal["full", "tied", "diag", "spherical"] = "full",
+        **keywords: Unpack[GMMKeywords],
+    ) -> Answer:
         """Cluster by a Gaussian mixture.
 
         Parameters
@@ -76,10 +116,22 @@ class Clusterers(Question):
         k : int, iterable of int or None, default None
             Number of components, or candidates (None: 2 to 20) of which the lowest BIC chooses.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+            A covariance matrix for each component; one for all; a diagonal for each; a variance
+            for each.
+        n_init : int, default 10
+            Starts, of which the likeliest goes on over all samples.
+        max_iter : int, default 100
+            Most iterations of one start.
+        tol : float, default 1e-3
+            The fit is done when the mean log-likelihood changes by less.
+        reg_covar : float, default 1e-6
+            Added to every variance, in squared units of the features.
+        init_params : {"kmeans", "random_from_data"}, default "kmeans"
+            Where the components start.
+        weights_init, means_init, precisions_init : array, optional
+            Start from these instead (see `xcluster.algorithms.mixture.GaussianMixture`).
         **keywords
-            ``n_init=10, max_iter, tol, reg_covar`` of
-            `xcluster.algorithms.mixture.GaussianMixture`, and those of all clusterers
-            (see `Samples`).
+            Those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -101,16 +153,17 @@ class Clusterers(Question):
         >>> fit.memberships.dims
         ('label', 'latitude', 'longitude')
         """
-        return self._cluster(methods.gmm(layout_of(self), covariance_type), k, keywords)
+        return self._cluster(methods.gmm(self.layout, covariance_type), k, keywords)
 
+    @spelled_out
     def hac(
         self,
         k: K = None,
         *,
         linkage: Literal["ward", "average", "complete", "single"] = "ward",
         contiguous: bool | Literal[4, 8] = False,
-        **keywords: Any,
-    ) -> Clustering:
+        **keywords: Unpack[HACKeywords],
+    ) -> Answer:
         """Cluster by merging the nearest groups, again and again.
 
         Parameters
@@ -123,9 +176,12 @@ class Clusterers(Question):
         contiguous : bool, 4 or 8, default False
             Merge only neighbours on the grid, so that every label is one region: 4 (True) or 8
             neighbours. Masked parts stay separate, and longitudes meet around the globe.
+        metric : {"euclidean", "cityblock", "cosine"}, default "euclidean"
+            Distance; "ward" has the Euclidean alone.
+        max_exact : int, default 131,072 ("ward"), 65,536 ("single") or 20,000
+            Most rows of a tree that is grown from single rows.
         **keywords
-            ``metric, max_exact`` of `xcluster.algorithms.hierarchical.Hierarchical`, and those
-            of all clusterers (see `Samples`).
+            Those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -152,8 +208,9 @@ class Clusterers(Question):
         >>> fit.cut(3).k
         3
         """
-        return self._cluster(methods.hac(layout_of(self), linkage, contiguous), k, keywords)
+        return self._cluster(methods.hac(self.layout, linkage, contiguous), k, keywords)
 
+    @spelled_out
     def fuzzy(
         self,
         k: K = None,
@@ -161,8 +218,8 @@ class Clusterers(Question):
         m: float = 2.0,
         kind: Literal["probabilistic", "possibilistic"] = "probabilistic",
         shape: Literal["spherical", "gustafson-kessel"] = "spherical",
-        **keywords: Any,
-    ) -> Clustering:
+        **keywords: Unpack[FuzzyKeywords],
+    ) -> Answer:
         """Cluster by fuzzy c-means.
 
         Parameters
@@ -176,9 +233,16 @@ class Clusterers(Question):
             Memberships that add up to 1, or that say how typical a sample is of each label.
         shape : {"spherical", "gustafson-kessel"}, default "spherical"
             One distance for all labels, or for each the norm of its own covariance.
+        n_init : int, default 5
+            Starts, each over at most 8,192 samples; the best goes on over all.
+        max_iter : int, default 300
+            Most passes over the data.
+        tol : float, default 1e-5
+            The fit is done when no membership changes by more.
+        init : "k-means++" or array of shape (k, n_features), default "k-means++"
+            Where to start.
         **keywords
-            ``n_init, max_iter, tol, init`` of `xcluster.algorithms.fuzzy.FuzzyCMeans`, and those
-            of all clusterers (see `Samples`).
+            Those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -201,15 +265,16 @@ class Clusterers(Question):
         >>> fit = xcluster.datasets.ocean().cluster.pixels().fuzzy(3)
         >>> phases = fit.threshold(0.5)
         """
-        return self._cluster(methods.fuzzy(layout_of(self), m, kind, shape), k, keywords)
+        return self._cluster(methods.fuzzy(self.layout, m, kind, shape), k, keywords)
 
+    @spelled_out
     def som(
         self,
         grid: tuple[int, int] | None = None,
         *,
         training: Literal["batch", "online"] = "batch",
-        **keywords: Any,
-    ) -> Clustering:
+        **keywords: Unpack[SOMKeywords],
+    ) -> Answer:
         """Cluster by a self-organising map: labels are the nodes of a grid.
 
         Parameters
@@ -218,9 +283,14 @@ class Clusterers(Question):
             Rows and columns of nodes; by default ceil(sqrt(sqrt(n))) each way.
         training : {"batch", "online"}, default "batch"
             All samples at once, deterministic; or one after the other, through MiniSom.
+        sigma : float, optional
+            First radius of the neighbourhood, in nodes; by default a quarter of the longer side.
+        learning_rate : float, default 0.5
+            First rate, for "online".
+        n_iter : int, default 30 passes ("batch") or 50,000 samples ("online")
+            Length of the training.
         **keywords
-            ``sigma, learning_rate, n_iter, random_state`` of `xcluster.algorithms.som.SOM`, and
-            those of all clusterers (see `Samples`), but for ``order``.
+            Those of all clusterers (see `Samples`), but for ``order``.
 
         Returns
         -------
@@ -244,9 +314,12 @@ class Clusterers(Question):
         >>> fit.merge_nodes(4).k
         4
         """
-        return self._cluster(methods.som(layout_of(self), grid, training), None, keywords)
+        return self._cluster(methods.som(self.layout, grid, training), None, keywords)
 
-    def dbscan(self, eps: float = 0.5, *, min_samples: int = 5, **keywords: Any) -> Clustering:
+    @spelled_out
+    def dbscan(
+        self, eps: float = 0.5, *, min_samples: int = 5, **keywords: Unpack[DBSCANKeywords]
+    ) -> Answer:
         """Cluster dense groups of any shape; -1 is noise.
 
         Parameters
@@ -255,8 +328,10 @@ class Clusterers(Question):
             Radius of a neighbourhood, in units of the scaled features.
         min_samples : int, default 5
             Samples in it that make a sample a core one.
+        metric : str, default "euclidean"
+            Any distance of `sklearn.neighbors.NearestNeighbors`.
         **keywords
-            ``metric`` of `xcluster.algorithms.density.DBSCAN`, and those of all clusterers.
+            Those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -277,20 +352,29 @@ class Clusterers(Question):
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).dbscan(0.2, min_samples=20)
         """
-        built = methods.dbscan(layout_of(self), eps, min_samples)
+        built = methods.dbscan(self.layout, eps, min_samples)
         return self._cluster(built, None, keywords)
 
-    def hdbscan(self, min_cluster_size: int = 5, **keywords: Any) -> Clustering:
+    @spelled_out
+    def hdbscan(self, min_cluster_size: int = 5, **keywords: Unpack[HDBSCANKeywords]) -> Answer:
         """Cluster groups of differing density; -1 is noise.
 
         Parameters
         ----------
         min_cluster_size : int, default 5
             The fewest samples of a label.
+        min_samples : int, default ``min_cluster_size``
+            Samples that make a neighbourhood.
+        cluster_selection_epsilon : float, default 0
+            Groups nearer than this are not split.
+        cluster_selection_method : {"eom", "leaf"}, default "eom"
+            The most persistent groups of the tree, or its leaves.
+        allow_single_cluster : bool, default False
+            Whether all samples may be one group.
+        metric : str, default "euclidean"
+            Any distance of `sklearn.cluster.HDBSCAN`.
         **keywords
-            ``min_samples, cluster_selection_epsilon, cluster_selection_method,
-            allow_single_cluster, metric`` of `xcluster.algorithms.density.HDBSCAN`, and those of
-            all clusterers (see `Samples`).
+            Those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -311,9 +395,10 @@ class Clusterers(Question):
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).hdbscan(100)
         """
-        return self._cluster(methods.hdbscan(layout_of(self), min_cluster_size), None, keywords)
+        return self._cluster(methods.hdbscan(self.layout, min_cluster_size), None, keywords)
 
-    def fit(self, clusterer: Any, **keywords: Any) -> Clustering:
+    @spelled_out
+    def fit(self, clusterer: Any, **keywords: Unpack[OrderedKeywords]) -> Answer:
         """Cluster by any scikit-learn clusterer or mixture.
 
         Parameters
@@ -342,12 +427,13 @@ class Clusterers(Question):
         """
         return self._cluster(methods.wrapped(clusterer), None, keywords)
 
+    @spelled_out
     def sweep(
         self,
         ks: Iterable[int] | None = None,
-        method: str = "kmeans",
-        criteria: Any = None,
-        **keywords: Any,
+        method: MethodName = "kmeans",
+        criteria: CriterionName | Sequence[CriterionName] | None = None,
+        **keywords: Unpack[SweepKeywords],
     ) -> Sweep:
         """Fit a range of k and compare.
 
@@ -377,8 +463,16 @@ class Clusterers(Question):
         >>> list(sweep.table)
         ['distortion', 'simplified_silhouette']
         """
-        built, others = methods.named(method, layout_of(self), keywords)
-        return selection.sweep(ready(self), built, ks, criteria, others)
+        built, others = methods.by_name(method, self.layout, keywords)
+        return self._swept(selection.sweep(self.ready, built, ks, criteria, others))
 
-    def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Clustering:
-        return selection.cluster(ready(self), method, k, keywords)
+    def _cluster(self, method: Method, k: K, keywords: Mapping[str, Any]) -> Answer:
+        return self._answer(selection.cluster(self.ready, method, k, keywords))
+
+    @abstractmethod
+    def _answer(self, fitted: Fitted) -> Answer:
+        """Return what the user gets of a fit."""
+
+    @abstractmethod
+    def _swept(self, candidates: Candidates) -> Sweep:
+        """Return what the user gets of fits over a range of k."""

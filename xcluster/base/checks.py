@@ -111,23 +111,30 @@ def check_number(
     maximum: float = math.inf,
 ) -> float:
     """Return ``value`` as a finite float within bounds."""
-    bound = f" above {above}" if above is not None else f" of at least {minimum}"
-    rule = "must be a finite number" + (bound if (above, minimum) != (None, None) else "")
+    rule = "must be a finite number"
+    if above is not None:
+        rule += f" above {above}"
+    elif minimum is not None:
+        rule += f" of at least {minimum}"
     remedy = f"pass a number, for example {parameter}={1.0 + max(above or 0.0, minimum or 0.0)}"
     if not _is_a(numbers.Real, value):
         raise BadTypeError(parameter, value, rule, remedy)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = float("inf")
-    too_small = (above is not None and not number > above) or (
-        minimum is not None and not number >= minimum
-    )
+    number = _as_float(value)
+    too_small = number < (-math.inf if minimum is None else minimum)
+    too_small |= above is not None and number <= above
     if too_small or not math.isfinite(number):
         raise BadValueError(parameter, value, rule, remedy)
     if number > maximum:
         raise BadValueError(parameter, value, f"must be at most {maximum:g}", remedy)
     return number
+
+
+def _as_float(value: Any) -> float:
+    """Return a number as a float, infinite where it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_a(kind: type, value: Any) -> bool:
@@ -139,15 +146,20 @@ def check_numbers(parameter: str, value: Any, remedy: str) -> NDArray[np.float64
     """Return ``value`` as an array of finite float64."""
     rule = "must be finite numbers"
     try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "biufO":  # numpy turns text, dates and complex numbers into real
-            raise TypeError(array.dtype)
-        array = array.astype(np.float64)
+        array = _real_numbers(value)
     except Exception as error:  # whatever the object's own conversion says
         raise BadTypeError(parameter, value, rule, remedy) from error
+    if array is None:
+        raise BadTypeError(parameter, value, rule, remedy)
     if not np.isfinite(array).all():
         raise BadValueError(parameter, value, rule, remedy)
     return array
+
+
+def _real_numbers(value: Any) -> NDArray[np.float64] | None:
+    """Return an array; None for text, dates and complex numbers, of which numpy makes real ones."""
+    array = np.asarray(value)
+    return array.astype(np.float64) if array.dtype.kind in "biufO" else None
 
 
 def check_object(parameter: str, value: Any, kinds: tuple[type, ...]) -> Any:
@@ -235,12 +247,15 @@ def check_hashable(parameter: str, names: Iterable[Any]) -> None:
 def check_choice(parameter: str, value: Any, choices: Iterable[Any]) -> Any:
     """Return ``value`` where it is one of ``choices``; the error names the nearest."""
     choices = tuple(choices)
-    if any(
-        value is choice or (type(value) is type(choice) and value == choice) for choice in choices
-    ):
+    if any(_is_same(value, choice) for choice in choices):
         return value
     rule = f"must be one of {', '.join(map(repr, choices))}"
     raise BadValueError(parameter, value, rule, did_you_mean(value, choices))
+
+
+def _is_same(value: Any, choice: Any) -> bool:
+    """Whether a value is a choice; True is not 1, and arrays would compare their entries."""
+    return value is choice or (type(value) is type(choice) and bool(value == choice))
 
 
 def did_you_mean(value: object, names: Iterable[Hashable]) -> str:

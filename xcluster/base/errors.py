@@ -101,15 +101,15 @@ class ForbiddenFileError(BadFileError, PermissionError):
     """A path that may not be read or written."""
 
 
-OF_FILES: tuple[type[BadFileError], ...] = (
-    MissingFileError,
-    ExistingFileError,
-    FolderError,
-    NoFolderError,
-    ForbiddenFileError,
-)
+LIKE: dict[type[OSError], type[BadFileError]] = {
+    FileNotFoundError: MissingFileError,
+    FileExistsError: ExistingFileError,
+    IsADirectoryError: FolderError,
+    NotADirectoryError: NoFolderError,
+    PermissionError: ForbiddenFileError,
+}
 
 
 def like_theirs(kind: type[OSError]) -> type[BadFileError]:
-    """Return the error of ours that is one of this kind, too."""
-    return next((each for each in OF_FILES if issubclass(each, kind)), BadFileError)
+    """Return the error of ours that is also one of a kind of the system's."""
+    return next((ours for theirs, ours in LIKE.items() if issubclass(kind, theirs)), BadFileError)

@@ -1,43 +1,216 @@
-"""What a fit asks of its samples, be they of one object or of several pooled ones."""
+"""The question: which samples of which object, in which steps, and how much each counts."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal, Self, TypeVar
 
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
-    from xcluster.grid.layout import Layout
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.checks import check_choice, check_seed
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.chain.anomaly import Climatology
+from xcluster.chain.steps import Step, feature_weights
+from xcluster.grid import geography
+from xcluster.grid.layout import Layout, Variable
+from xcluster.grid.samplers import Sampler, Snapshots
 
 
-class Question(ABC):
-    """Samples that can be clustered."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Question:
+    """What is to be clustered: nothing is computed to ask it.
 
-    @property
-    @abstractmethod
-    def _layout(self) -> Layout:
+    Parameters
+    ----------
+    data : Dataset
+        The user's object.
+    sampler
+        What is a sample and what are its features.
+    steps
+        Scaling and reduction, in order.
+    mask : DataArray of bool, optional
+        Which samples count.
+    weighting : "area", DataArray or None
+        How much each sample counts.
+    random_state : int
+        Seed of everything random that follows.
+    climatology : Climatology, optional
+        What is subtracted from the data.
+    """
+
+    data: xr.Dataset
+    sampler: Sampler
+    steps: tuple[Step, ...] = ()
+    mask: xr.DataArray | None = None
+    weighting: Literal["area"] | xr.DataArray | None = None
+    random_state: int = 0
+    climatology: Climatology | None = None
+
+    def __post_init__(self) -> None:
+        check_seed("random_state", self.random_state)
+        # Arranged now, so that a wrong name is an error where it was written.
+        self.layout  # noqa: B018
+
+    @cached_property
+    def layout(self) -> Layout:
         """How samples and features lie in the data."""
+        data = self.data if self.climatology is None else self.climatology(self.data)
+        layout = self.sampler.arrange(data)
+        mask = None if self.mask is None else on_grid("mask", self.mask, layout)
+        return replace(layout, mask=mask, weight=self._weight(layout))
 
-    @property
-    def _ready(self) -> Self:
-        """The samples with what has to be known of the data before rows are read."""
+    @cached_property
+    def ready(self) -> Self:
+        """The same, with what has to be known of the data before rows are read."""
+        climatology = self.climatology
+        if climatology is None or climatology.means is not None:
+            return self
+        return replace(self, climatology=climatology.fit(self.layout, self.data))
+
+    def _weight(self, layout: Layout) -> xr.DataArray | None:
+        if self.weighting is None:
+            return None
+        if isinstance(self.weighting, xr.DataArray):
+            return on_grid("weights", self.weighting, layout)
+        area = geography.area_weights(layout.coords, self.data)
+        if area is None:
+            rule = "needs a latitude among the coordinates of the samples, and there is none"
+            remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
+            raise BadValueError("weights", "area", rule, remedy)
+        return area
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PooledQuestion(Question):
+    """The questions of several scenes as one, which is the first's in all that they share.
+
+    Parameters
+    ----------
+    scenes : mapping of str to Question
+        All of them, the first among them.
+    """
+
+    scenes: Mapping[str, Question] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, scenes: Mapping[str, Question]) -> Self:
+        """Return the questions of these scenes, at least one, as one."""
+        first = next(iter(scenes.values()))
+        shared = {each.name: getattr(first, each.name) for each in fields(Question)}
+        return cls(**shared, scenes=scenes)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of the first scene, with those of the others."""
+        first, *others = (replace(each.layout, scene=name) for name, each in self.scenes.items())
+        return replace(first, others=tuple(others))
+
+    @cached_property
+    def ready(self) -> Self:
+        """The same, once all scenes are known to have data at the same cells of their fields."""
+        first, *others = self.layout.scenes
+        for scene in others:
+            for name, variable in scene.variables.items():
+                if not np.array_equal(_cells(variable), _cells(first.variables[name])):
+                    rule = f"has data at other cells of {name!r} than scene {first.scene!r}"
+                    remedy = "mask every scene to the cells that all of them have"
+                    raise BadValueError(f"scene {scene.scene!r}", "Dataset", rule, remedy)
         return self
 
-    def _answer(self, clustering: Clustering) -> Any:
-        """Return what a fit gives: one `Clustering` where there is one object."""
-        return clustering
+
+def _cells(variable: Variable) -> NDArray[np.bool_]:
+    """Return which cells of a field are features; reads the data."""
+    kept = variable.kept
+    return np.ones(variable.extent, bool) if kept is None else kept
 
 
-def layout_of(question: Question) -> Layout:
-    """Return how samples and features lie in the data."""
-    return question._layout
+AnyQuestion = TypeVar("AnyQuestion", bound=Question)
 
 
-def ready(question: Question) -> Any:
-    """Return the samples with what has to be known of the data before rows are read."""
-    return question._ready
+def with_step(question: AnyQuestion, step: Step) -> AnyQuestion:
+    """Return the question with one more step."""
+    return replace(question, steps=(*question.steps, step))
 
 
-def answer(question: Question, clustering: Clustering) -> Any:
-    """Return what the user gets of a fit to the samples."""
-    return question._answer(clustering)
+def masked(question: AnyQuestion, mask: Any) -> AnyQuestion:
+    """Return the question of the samples where ``mask`` is True, and any earlier mask too."""
+    if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
+        rule = f"must be a DataArray of bool, not {_kind(mask)}"
+        raise BadTypeError("mask", _kind(mask), rule, "compare: ds.land == 100")
+    on_grid("mask", mask, question.layout)
+    return replace(question, mask=mask if question.mask is None else question.mask & mask)
+
+
+def weighted(question: AnyQuestion, weights: Any) -> AnyQuestion:
+    """Return the question with weights of its samples; of snapshots, of their features."""
+    if isinstance(weights, str):
+        check_choice("weights", weights, ("area",))
+    elif not isinstance(weights, xr.DataArray) or weights.dtype.kind not in "fiub":
+        rule = f"must be 'area' or a DataArray of numbers, not {_kind(weights)}"
+        remedy = "wrap it: xr.DataArray(weights, dims=...)"
+        raise BadTypeError("weights", _kind(weights), rule, remedy)
+    if isinstance(question.sampler, Snapshots) and _weighs_features(question, weights):
+        return with_step(question, feature_weights(weights, question.layout))
+    return replace(question, weighting=weights)
+
+
+def _weighs_features(question: Question, weights: Any) -> bool:
+    if isinstance(weights, str):
+        return True
+    dims = {dim for each in question.layout.variables.values() for dim in each.feature_dims}
+    return bool(weights.dims) and set(weights.dims) <= dims
+
+
+def with_anomaly(question: AnyQuestion, groupby: Any, smooth: int | None) -> AnyQuestion:
+    """Return the question of the data less their mean cycle."""
+    if question.climatology is not None:
+        rule = "is subtracted already"
+        raise BadValueError("groupby", question.climatology.groupby, rule, "call it once")
+    if not isinstance(groupby, str):
+        raise BadTypeError("groupby", groupby, "must be text", "pass 'time.dayofyear'")
+    climatology = Climatology(groupby, smooth)
+    checked = climatology.checked(question.data, question.layout.sample_dims)
+    return replace(question, climatology=checked)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, xr.DataArray):
+        return f"DataArray of {value.dtype}"
+    return type(value).__name__
+
+
+def on_grid(parameter: str, array: xr.DataArray, layout: Layout) -> xr.DataArray:
+    """Return the values of ``array`` for the samples; refuse other dims and coordinates."""
+    shown = parameter if array.name is None else array.name
+    unknown = [dim for dim in array.dims if dim not in layout.sample_dims]
+    if unknown:
+        rule = f"has the dim {unknown[0]!r}, and the samples lie over {list(layout.sample_dims)}"
+        raise BadValueError(parameter, shown, rule, "reduce or select that dim")
+    if array.chunks is not None and any(np.isnan(sizes).any() for sizes in array.chunks):
+        rule = "is a dask array of unknown chunk sizes"
+        raise BadValueError(parameter, shown, rule, "call compute_chunk_sizes() on it")
+    grid = {dim: layout.coords[dim] for dim in array.dims if dim in layout.coords}
+    kept = {
+        dim: coord.values
+        for dim, coord in grid.items()
+        if dim in array.coords and not np.array_equal(coord.values, array[dim].values)
+    }
+    missing = [dim for dim in kept if not np.isin(kept[dim], array[dim].values).all()]
+    if missing:
+        rule = f"lacks some of the samples' {missing[0]!r}"
+        raise BadValueError(parameter, shown, rule, "reindex it to the data")
+    repeated = [dim for dim in kept if not array.indexes[dim].is_unique]
+    if repeated:
+        rule = f"lies on other {repeated[0]!r} than the samples, and holds some twice"
+        raise BadValueError(parameter, shown, rule, "bring it to the data's grid")
+    array = array.sel(kept)
+    wrong = [dim for dim in array.dims if array.sizes[dim] != layout.sizes[dim]]
+    if wrong:
+        dim = wrong[0]
+        rule = f"has {array.sizes[dim]} {dim!r}, and the data {layout.sizes[dim]}"
+        raise BadValueError(parameter, shown, rule, "bring it to the data's grid")
+    return array.drop_vars(array.coords)

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
-from xcluster.chain.steps import keeps_columns
+from xcluster.chain.steps import FittedStep
 from xcluster.grid.layout import COLUMN, Layout, flat_features, upright
 
 Array = NDArray[Any]
-NamedStep = tuple[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +25,30 @@ class Chain:
     Parameters
     ----------
     steps
-        Pairs of name and fitted transformer.
+        In the order in which rows go through them.
     """
 
-    steps: tuple[NamedStep, ...] = ()
+    steps: tuple[FittedStep, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the steps."""
+        return [step.name for step in self.steps]
+
+    @property
+    def last(self) -> Any:
+        """The last transformer; None without any."""
+        return self.steps[-1].transformer if self.steps else None
 
     def __call__(self, X: Array) -> Array:
         """Return ``X`` of shape (n, n_features) as (n, n_components)."""
-        for _, transformer in self.steps:
-            X = np.asarray(transformer.transform(X))
+        for step in self.steps:
+            X = np.asarray(step.transformer.transform(X))
         return X
 
     def inverse(self, Z: Array) -> Array | None:
         """Return rows of the reduced space as features; None where a step has no inverse."""
-        for _, transformer in reversed(self.steps):
+        for transformer in (step.transformer for step in reversed(self.steps)):
             inverse = getattr(transformer, "inverse_transform", None)
             if inverse is None:
                 return None
@@ -50,7 +59,7 @@ class Chain:
     @property
     def keeps_columns(self) -> bool:
         """Whether each column is still one feature."""
-        return all(keeps_columns(name) for name, _ in self.steps)
+        return all(step.kind.keeps_columns for step in self.steps)
 
 
 def finite_rows(Z: Array) -> Array:
@@ -85,7 +94,7 @@ class Reduction:
         before = Chain(self.chain.steps[:-1])
         if not before.keeps_columns:
             rule = "needs a single reduction, and this chain has several"
-            names = [name for name, _ in self.chain.steps]
+            names = self.chain.names
             raise BadValueError("steps", names, rule, "take the loadings of a shorter chain")
         return matrix.unpack(self.layout.features, axes, "component", np.arange(len(axes)))
 
@@ -97,10 +106,10 @@ class Reduction:
         return xr.DataArray(ratio, coords, ("component",), "explained_variance", attrs)
 
     def _last(self, attribute: str, method: str) -> Array:
-        last = self.chain.steps[-1][1] if self.chain.steps else None
+        last = self.chain.last
         if not hasattr(last, attribute):
             rule = f"{method}() needs a chain that ends in a step with {attribute}"
-            names = [name for name, _ in self.chain.steps]
+            names = self.chain.names
             raise BadValueError("steps", names, rule, "add .pca(3), for example")
         return np.asarray(getattr(last, attribute))
 

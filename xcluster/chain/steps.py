@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from sklearn.base import clone
 
-from xcluster.base.errors import BadValueError
+from xcluster.algorithms.feature_weights import FeatureWeights
+from xcluster.algorithms.nmf import NMF
+from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.scaling import Scaler
+from xcluster.algorithms.vae import VAE
+from xcluster.base.checks import check_choice, check_integer, check_seed, did_you_mean
+from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.geography import find_axis
 from xcluster.grid.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
+Scaling = Literal["standard", "max"]
 
-# Steps that keep one column a feature, so that variables can still be told apart after them.
-KEEPS_COLUMNS = ("scale", "weights")
+LARGEST_LATENT = 1000
+"""Latent dimensions of a VAE; more are a mistake, and would fill the memory."""
+
+SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscombe")
 
 
-def keeps_columns(name: str) -> bool:
-    """Whether each column is still one feature behind a step; a second scaling is "scale_2"."""
-    return name.partition("_")[0] in KEEPS_COLUMNS
+@dataclass(frozen=True)
+class Kind:
+    """What the steps of one method of `Samples` have in common.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    keeps_columns
+        Whether each column is still one feature behind it.
+    scales
+        Whether it states a scaling, so that none is assumed.
+    assumes
+        The scaling of several variables that is assumed before it where none is stated.
+    typed_as
+        What the user calls a parameter of the transformer, by its own name.
+    """
+
+    name: str
+    keeps_columns: bool = False
+    scales: bool = False
+    assumes: Scaling | None = "standard"
+    typed_as: Mapping[str, str] = field(default_factory=dict)
+
+
+COMPONENTS = {"n_components": "n"}
+SCALE = Kind("scale", keeps_columns=True, scales=True)
+WEIGHTS = Kind("weights", keeps_columns=True)
+PRINCIPAL = Kind("pca", typed_as=COMPONENTS)
+NON_NEGATIVE = Kind("nmf", assumes="max", typed_as=COMPONENTS)
+LATENT = Kind("vae", typed_as=COMPONENTS)
+THEN = Kind("then", assumes=None)
+
+KINDS = {kind.name: kind for kind in (SCALE, WEIGHTS, PRINCIPAL, NON_NEGATIVE, LATENT, THEN)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +71,7 @@ class Step:
 
     Parameters
     ----------
-    name
+    kind
         Of the method that added it.
     transformer
         scikit-learn's interface; None for ``scale(None)``.
@@ -43,17 +83,20 @@ class Step:
         Of the features, over their dims.
     """
 
-    name: str
+    kind: Kind
     transformer: Any
     over: Over = "feature"
     assumed: bool = False
     weight: xr.DataArray | None = None
 
+    @property
+    def name(self) -> str:
+        """Of the method that added it."""
+        return self.kind.name
+
     def __str__(self) -> str:
-        if self.name != "scale":
-            return f"{self.name}({_summary(self.transformer)})"
-        over = "" if self.over == "feature" else f", over={self.over!r}"
-        return f"scale({_summary(self.transformer)}{over})"
+        over = f", over={self.over!r}" if self.kind.scales and self.over != "feature" else ""
+        return f"{self.name}({_summary(self.transformer)}{over})"
 
     def build(self, n_columns: int, layout: Layout) -> Any:
         """Return an unfitted transformer for rows of ``n_columns``."""
@@ -68,6 +111,25 @@ class Step:
             "all": np.zeros(n_columns, dtype=np.intp),
         }[self.over]
         return transformer.set_params(groups=groups)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedStep:
+    """One step of a chain, fitted; travels to blocks.
+
+    Parameters
+    ----------
+    name
+        Its own in the chain: a second scaling is "scale_2".
+    kind
+        Of the method that added it.
+    transformer
+        Fitted.
+    """
+
+    name: str
+    kind: Kind
+    transformer: Any
 
 
 def _summary(transformer: Any) -> str:
@@ -86,24 +148,23 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     before the first step that measures distance or variance. Behind a transformer of the user's
     own nothing is added: its columns are no variables any more.
     """
-    stated = any(step.name == "scale" for step in steps)
+    stated = any(step.kind.scales for step in steps)
     kept = [step for step in steps if step.transformer is not None]
     if stated or len(layout.variables) < 2:
         return kept
-    first = next((step.name for step in kept if step.name not in KEEPS_COLUMNS), None)
-    if first == "then":
-        return kept
+    first = next((step.kind for step in kept if not step.kind.keeps_columns), None)
+    how = "standard" if first is None else first.assumes
     # Before weights of the features too: the variables' own units are brought to one first.
-    return [assumed_scaling("max" if first == "nmf" else "standard"), *kept]
+    return kept if how is None else [assumed_scaling(how), *kept]
 
 
-def fitted_steps(named: Sequence[tuple[str, Any]], n_variables: int) -> list[Step]:
-    """Return the steps that fitted transformers came from, where only the model is known."""
+def unfitted_steps(fitted: Sequence[FittedStep], n_variables: int) -> list[Step]:
+    """Return the steps that fitted ones came from, where only the model is known."""
     steps: list[Step] = []
-    for name, transformer in named:
+    for each in fitted:
         # Behind a step that mixes the columns none belongs to a variable.
-        several = n_variables > 1 or not all(keeps_columns(step.name) for step in steps)
-        steps.append(Step(name.split("_")[0], transformer, _fitted_over(transformer, several)))
+        several = n_variables > 1 or not all(step.kind.keeps_columns for step in steps)
+        steps.append(Step(each.kind, each.transformer, _fitted_over(each.transformer, several)))
     return steps
 
 
@@ -118,12 +179,75 @@ def _fitted_over(transformer: Any, several: bool) -> Over:
     return "all" if several and len(set(groups)) == 1 else "variable"
 
 
+# ------------------------------------------------------------------------------- one of each kind
+
+
+def scaling(how: Any, over: Any, steps: Sequence[Step]) -> Step:
+    """Return the step that scales, behind ``steps``."""
+    check_choice("over", over, get_args(Over))
+    _check_over(over, steps)
+    if how is None or hasattr(how, "fit_transform"):
+        return Step(SCALE, how, over)
+    return Step(SCALE, Scaler(check_choice("how", how, SCALINGS)), over)
+
+
+def assumed_scaling(how: Scaling) -> Step:
+    """Return the scaling that brings several variables to one scale."""
+    return Step(SCALE, Scaler(how), over="variable", assumed=True)
+
+
+def _check_over(over: Any, steps: Sequence[Step]) -> None:
+    """Refuse ``over="variable"`` where columns are no longer variables."""
+    mixed = [step.name for step in steps if not step.kind.keeps_columns]
+    if over == "variable" and mixed:
+        rule = f"needs columns that belong to variables, and {mixed[0]}() has mixed them"
+        raise BadValueError("over", over, rule, f"put scale() before {mixed[0]}()")
+
+
+def principal_components(n: Any, random_state: int) -> Step:
+    """Return the step that reduces to principal components."""
+    if not (isinstance(n, float) and 0 < n < 1):
+        remedy = "pass a number of components, or a fraction between 0 and 1"
+        n = check_integer("n", n, minimum=1, remedy=remedy)
+    return Step(PRINCIPAL, PCA(n, random_state=random_state))
+
+
+def non_negative_components(n: Any, random_state: int) -> Step:
+    """Return the step that reduces to non-negative components."""
+    n = check_integer("n", n, minimum=1)
+    return Step(NON_NEGATIVE, NMF(n, random_state=random_state))
+
+
+def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step:
+    """Return the step that reduces to the latent space of a variational auto-encoder."""
+    n = check_integer("n", n, minimum=1, maximum=LARGEST_LATENT)
+    known = sorted(set(VAE().get_params()) - {"n_components", "progress"})
+    for name, value in keywords.items():
+        if name not in known:
+            rule = "vae() has no such keyword"
+            raise BadTypeError(name, value, rule, did_you_mean(name, known))
+    keywords = {"random_state": random_state, **keywords}
+    check_seed("random_state", keywords["random_state"])
+    vae = VAE(n, **keywords)
+    vae.check_parameters()
+    return Step(LATENT, vae)
+
+
+def foreign(transformer: Any) -> Step:
+    """Return the step of a transformer of the user's own."""
+    if isinstance(transformer, type) or not all(
+        callable(getattr(transformer, name, None)) for name in ("fit", "transform")
+    ):
+        rule = "must be an object with fit and transform"
+        remedy = "pass an instance, for example then(QuantileTransformer())"
+        raise BadTypeError("transformer", transformer, rule, remedy)
+    return Step(THEN, transformer)
+
+
 def feature_weights(weights: Any, layout: Layout) -> Step:
     """Return the step that weighs features by area, or by an array over some of their dims."""
-    from xcluster.algorithms.feature_weights import FeatureWeights
-
     if not isinstance(weights, str):
-        return Step("weights", FeatureWeights(), weight=weights.drop_attrs())
+        return Step(WEIGHTS, FeatureWeights(), weight=weights.drop_attrs())
     coords = {k: v for each in layout.variables.values() for k, v in each.array.coords.items()}
     latitude = find_axis(coords, "latitude")
     if latitude is None or set(latitude.dims) & set(layout.sample_dims):
@@ -131,7 +255,7 @@ def feature_weights(weights: Any, layout: Layout) -> Step:
         remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
         raise BadValueError("weights", "area", rule, remedy)
     cosine = latitude.copy(data=np.cos(np.deg2rad(latitude.values.astype(float)))).clip(min=0)
-    return Step("weights", FeatureWeights(how="area"), weight=cosine)
+    return Step(WEIGHTS, FeatureWeights(how="area"), weight=cosine)
 
 
 def _columns(weight: xr.DataArray, layout: Layout) -> Any:
@@ -150,18 +274,3 @@ def _columns(weight: xr.DataArray, layout: Layout) -> Any:
         flat = flat_features(over.assign_coords(template.coords), template.dims)
         columns.append(flat if variable.kept is None else flat[variable.kept])
     return np.concatenate(columns).astype(np.float64)
-
-
-def assumed_scaling(how: str) -> Step:
-    """Return the scaling that brings several variables to one scale."""
-    from xcluster.algorithms.scaling import Scaler
-
-    return Step("scale", Scaler(how), over="variable", assumed=True)
-
-
-def check_over(over: Any, steps: Sequence[Step]) -> None:
-    """Refuse ``over="variable"`` where columns are no longer variables."""
-    mixed = [step.name for step in steps if step.name not in KEEPS_COLUMNS]
-    if over == "variable" and mixed:
-        rule = f"needs columns that belong to variables, and {mixed[0]}() has mixed them"
-        raise BadValueError("over", over, rule, f"put scale() before {mixed[0]}()")

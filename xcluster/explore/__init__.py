@@ -10,7 +10,7 @@ from xcluster.explore import gather
 from xcluster.explore.page import Page
 from xcluster.fit.fitted import Fitted
 
-__all__ = ["Page", "explore"]
+__all__ = ["Page", "explore", "explore_scenes"]
 
 
 def explore(
@@ -20,6 +20,19 @@ def explore(
     sel: Mapping[Hashable, Any] | None = None,
 ) -> Page:
     """Return a page of one result, or of two side by side; see `Clustering.explore`."""
+    results = [clustering] if other is None else [clustering, other]
+    return _page({"": results}, sel)
+
+
+def explore_scenes(
+    scenes: Mapping[str, Fitted], *, sel: Mapping[Hashable, Any] | None = None
+) -> Page:
+    """Return a page with a tab per scene; see `PooledClustering.explore`."""
+    return _page({name: [scene] for name, scene in scenes.items()}, sel)
+
+
+def _page(tabs: Mapping[str, list[Fitted]], sel: Mapping[Hashable, Any] | None) -> Page:
+    """Return a page of the results in each tab."""
     try:
         import bokeh  # noqa: F401
     except ImportError as error:
@@ -28,8 +41,8 @@ def explore(
         ) from error
     from xcluster.explore.document import document
 
-    results = [clustering] if other is None else [clustering, other]
     if not isinstance(sel, Mapping | None):
         remedy = 'pass sel={"time": "2001-07"}, for example'
         raise BadTypeError("sel", sel, "must be a mapping of dims", remedy)
-    return Page(document(gather.gather(results, dict(sel or {}))))
+    entries = dict(sel or {})
+    return Page(document({name: gather.gather(each, entries) for name, each in tabs.items()}))

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
-from xcluster.fit.fitted import Fitted, bound
+from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.positions import POINT
 from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
@@ -74,7 +74,7 @@ def backdrop_of(clustering: Fitted, excerpt: Excerpt, labels: xr.DataArray) -> B
     sampler = clustering.sampler
     if not isinstance(sampler, Patches):
         return None
-    data = bound(clustering, "explore").data
+    data = samples_of(clustering, "explore").data
     dims = image_dims(data, sampler.vars, sampler.dims)
     separate = POINT in labels.dims
     if len(dims) != 2 or not (separate or set(labels.dims) == set(dims)):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bokeh.embed import file_html
-from bokeh.models import Column, ColumnDataSource, Div, Row, Slider
+from bokeh.models import Column, ColumnDataSource, Div, Row, Slider, TabPanel, Tabs
 from bokeh.resources import INLINE
 
 from xcluster.explore import maps
@@ -18,8 +18,19 @@ from xcluster.explore.wiring import HELP, Wiring
 TITLE = "xcluster: explore"
 
 
-def document(content: Content) -> str:
-    """Return the page as HTML, with all scripts and data inside."""
+def document(contents: Mapping[str, Content]) -> str:
+    """Return the page as HTML, with all scripts and data inside; several contents in tabs."""
+    layouts = {name: _layout(content) for name, content in contents.items()}
+    if len(layouts) == 1:
+        (whole,) = layouts.values()
+    else:
+        panels = [TabPanel(child=each, title=name) for name, each in layouts.items()]
+        whole = Tabs(tabs=panels, sizing_mode="stretch_width")
+    return str(file_html(whole, INLINE, title=TITLE))
+
+
+def _layout(content: Content) -> Any:
+    """Return what stands where, of one result or of two side by side."""
     page = Wiring(content)
     halves = [Half(page, number).draw() for number in range(len(content.results))]
     looks = {"title": "opacity of labels", "width": 200, "margin": (5, 25, 5, 5)}
@@ -36,8 +47,7 @@ def document(content: Content) -> str:
     layouts = [half.layout for half in halves]
     body = Row(*layouts, sizing_mode="stretch_width") if len(halves) > 1 else layouts[0]
     top = Row(head, slider, sizing_mode="stretch_width")
-    whole = Column(top, page.info, body, sizing_mode="stretch_width")
-    return str(file_html(whole, INLINE, title=TITLE))
+    return Column(top, page.info, body, sizing_mode="stretch_width")
 
 
 def _info_arguments(page: Wiring, halves: list[Half]) -> dict[str, Any]:

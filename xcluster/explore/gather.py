@@ -11,13 +11,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.chain.question import layout_of
 from xcluster.explore.backdrop import Backdrop, backdrop_of
 from xcluster.explore.excerpt import Excerpt, Indexers, excerpt_of
 from xcluster.explore.panels import Panel, panels_of, stored_width
 from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
-from xcluster.fit.fitted import Fitted, bound
+from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result.matching import aligned
 
 Array = NDArray[Any]
@@ -60,7 +59,7 @@ class Content:
 def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Content:
     """Collect what the page of one or two clusterings shows."""
     first = clusterings[0]
-    layout = layout_of(bound(first, "explore"))
+    layout = samples_of(first, "explore").layout
     sources = [Source(first, first.labels, {}), *(_beside(first, each) for each in clusterings[1:])]
     excerpt = excerpt_of(layout, first.labels, sel, _width(sources))
     labels = [excerpt.labels(each.labels) for each in sources]
@@ -94,7 +93,7 @@ def _beside(first: Fitted, other: Fitted) -> Source:
     if not isinstance(other, Fitted):
         kind = type(other).__name__
         raise BadTypeError("other", kind, "must be a Clustering", "fit one on this grid")
-    layout = layout_of(bound(other, "explore"))
+    layout = samples_of(other, "explore").layout
     labels = aligned(first.labels, other.labels, "other")
     for name, coord in first.labels.coords.items():
         if coord.dims and name in labels.coords and not _same(coord, labels.coords[name]):

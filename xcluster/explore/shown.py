@@ -13,10 +13,9 @@ from sklearn.utils.extmath import randomized_svd
 
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
-from xcluster.chain.question import layout_of
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
-from xcluster.fit.fitted import Fitted, bound
+from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.text import labels_text
@@ -79,11 +78,11 @@ class Source:
     @property
     def features(self) -> xr.Dataset:
         """One sample without values."""
-        return layout_of(bound(self.clustering, "explore")).features
+        return samples_of(self.clustering, "explore").layout.features
 
     def layout(self, excerpt: Excerpt) -> Layout:
         """Return where samples and features of the shown grid points lie."""
-        return cut(cut(layout_of(bound(self.clustering, "explore")), self.turn), excerpt.indexers)
+        return cut(cut(samples_of(self.clustering, "explore").layout, self.turn), excerpt.indexers)
 
     def rows(self, excerpt: Excerpt, kept: Array) -> Array:
         """Return the features in data units, shape (n, n_features)."""
@@ -138,7 +137,7 @@ class Source:
 
 def _title(clustering: Fitted) -> str:
     """Say by which steps and method the labels were found."""
-    stated = [str(step) for step in bound(clustering, "explore").steps if not step.assumed]
+    stated = [str(step) for step in samples_of(clustering, "explore").steps if not step.assumed]
     return f"{' → '.join([*stated, clustering.method])}, {labels_text(clustering.k)}"
 
 

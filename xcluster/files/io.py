@@ -12,27 +12,25 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.api.clustering import Clustering
-from xcluster.api.output import check_free
 from xcluster.base.checks import check_choice, check_path
 from xcluster.base.errors import BadValueError, MissingFileError
 from xcluster.blocks.failures import named_failures
-from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import Chain
-from xcluster.chain.steps import Over, Step, fitted_steps
+from xcluster.chain.steps import KINDS, FittedStep, Over, Step, unfitted_steps
 from xcluster.files import storage, validity
 from xcluster.files.integrity import checked_manifest, unreadable
 from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError, decode, encode_estimator
 from xcluster.fit.assign import Assign
-from xcluster.fit.centers import raw_centers
 from xcluster.fit.labels import Partition
 from xcluster.fit.methods import Method, Options
-from xcluster.fit.record import Record
+from xcluster.fit.record import Note, Record
+from xcluster.fit.sources import Live, Stored
 from xcluster.grid.layout import LABEL
 from xcluster.grid.samplers import Pixels, Profiles, Snapshots
 from xcluster.grid.windows import Patches
 from xcluster.result.relabelling import with_partition
+from xcluster.result.tables import check_free, to_dataset
 
 if TYPE_CHECKING:
     from xcluster.grid.samplers import Sampler
@@ -52,7 +50,7 @@ ROLES = ("mask", "weights", "likeliest", "row")
 # -------------------------------------------------------------------------------------- writing
 
 
-def save(clustering: Clustering, path: StrPath) -> None:
+def save(clustering: Any, path: StrPath) -> None:
     """Write a result; see `Clustering.save`."""
     arrays: dict[str, Array] = {}
     root = _root(clustering)
@@ -65,23 +63,23 @@ def save(clustering: Clustering, path: StrPath) -> None:
         "/model": _model_arrays(arrays),
     }
     manifest["cftime"] = storage.cftime_names(groups.values())
-    layout = None if clustering.samples is None else layout_of(clustering.samples)
+    layout = None if clustering.samples is None else clustering.samples.layout
     storage.write(check_path("path", path), groups, manifest, named_failures(layout))
 
 
-def _root(clustering: Clustering) -> xr.Dataset:
+def _root(clustering: Any) -> xr.Dataset:
     """Return what lies over the samples."""
     check_free(clustering.labels, ("labels", "memberships"))
-    dataset = clustering.to_dataset()
+    dataset = to_dataset(clustering)
     names = _own_names(clustering)
     return dataset.assign({names[each]: array for each, array in _own_arrays(clustering).items()})
 
 
-def _own_arrays(clustering: Clustering) -> dict[str, xr.DataArray]:
+def _own_arrays(clustering: Any) -> dict[str, xr.DataArray]:
     """Return what a result needs beside its labels, by its role."""
     samples, arrays = clustering.samples, {}
     if samples is not None:
-        layout = layout_of(samples)  # as the fit saw them, on the grid of the samples
+        layout = samples.layout  # as the fit saw them, on the grid of the samples
         if layout.mask is not None:
             arrays["mask"] = layout.mask.astype(np.int8)
         if layout.weight is not None and not isinstance(samples.weighting, str):
@@ -89,13 +87,13 @@ def _own_arrays(clustering: Clustering) -> dict[str, xr.DataArray]:
     if clustering.partition.floor is not None:
         # The labels without a floor, as merging and other floors start from them.
         plain = dataclasses.replace(clustering.partition, floor=None)
-        arrays["likeliest"] = with_partition(clustering, plain, clustering.stored).labels
-    if clustering.rows is not None:
-        arrays["row"] = clustering.rows
+        arrays["likeliest"] = with_partition(clustering, plain).labels
+    if clustering.source.rows is not None:
+        arrays["row"] = clustering.source.rows
     return arrays
 
 
-def _own_names(clustering: Clustering) -> dict[str, str]:
+def _own_names(clustering: Any) -> dict[str, str]:
     """Return the name of an array of each role; names of the user's stay theirs."""
     taken = {*clustering.labels.coords, *clustering.labels.dims}
     return {role: _free(role, taken) for role in ROLES}
@@ -107,7 +105,7 @@ def _free(name: str, taken: Collection[Hashable]) -> str:
     return name
 
 
-def _scores(clustering: Clustering) -> xr.Dataset:
+def _scores(clustering: Any) -> xr.Dataset:
     if clustering.sweep is None:
         return xr.Dataset()
     # "k" may be a dim of the user's, and dims are shared by all groups of a file.
@@ -123,11 +121,11 @@ def _model_arrays(arrays: Mapping[str, Array]) -> xr.Dataset:
     )
 
 
-def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any]:
+def _manifest(clustering: Any, arrays: dict[str, Array]) -> dict[str, Any]:
     partition = clustering.partition
     samples = clustering.samples
     if clustering.assign.chain.inverse(clustering.assign.centers) is None:
-        arrays["means"] = raw_centers(clustering)
+        arrays["means"] = clustering.raw_centers
     arrays["centers"] = clustering.assign.centers
     return {
         "format": FORMAT,
@@ -139,8 +137,8 @@ def _manifest(clustering: Clustering, arrays: dict[str, Array]) -> dict[str, Any
             for name, array in clustering.template.data_vars.items()
         ],
         "steps": [
-            {"name": name, "transformer": encode_estimator(transformer, arrays)}
-            for name, transformer in clustering.assign.chain.steps
+            {"name": step.name, "transformer": encode_estimator(step.transformer, arrays)}
+            for step in clustering.assign.chain.steps
         ],
         "asked": None if samples is None else _asked_entry(samples.steps),
         "clusterer": encode_estimator(clustering.assign.clusterer, arrays),
@@ -199,7 +197,7 @@ def open(
     path: StrPath,
     data: xr.Dataset | xr.DataArray | None = None,
     trusted: Collection[str] = (),
-) -> Clustering:
+) -> Any:
     """Open a saved clustering.
 
     Parameters
@@ -247,9 +245,7 @@ def open(
         return clustering if data is None else _bound(clustering, manifest, source, data)
 
 
-def _fitting_together(
-    manifest: Mapping[str, Any], path: Path, trusted: Collection[str]
-) -> Clustering:
+def _fitting_together(manifest: Mapping[str, Any], path: Path, trusted: Collection[str]) -> Any:
     """Return the result of a manifest; refuse one that somebody has sealed again, wrongly."""
     try:
         clustering = _rebuilt(manifest, storage.arrays(path), path, trusted)
@@ -266,9 +262,14 @@ def _fitting_together(
 
 def _rebuilt(
     manifest: Mapping[str, Any], arrays: Mapping[str, Array], path: Path, trusted: Collection[str]
-) -> Clustering:
+) -> Any:
     steps = [
-        (step["name"], decode(step["transformer"], arrays, trusted)) for step in manifest["steps"]
+        FittedStep(
+            step["name"],
+            KINDS[step["name"].partition("_")[0]],
+            decode(step["transformer"], arrays, trusted),
+        )
+        for step in manifest["steps"]
     ]
     entry = dict(manifest["partition"])
     partition = Partition(
@@ -288,6 +289,8 @@ def _rebuilt(
     cftime = manifest.get("cftime", ())
     root = storage.decoded(path, "/", cftime)
     own = _own(root, manifest)
+    from xcluster.api.clustering import Clustering
+
     return Clustering(
         method=manifest["method"],
         sampler=_sampler(manifest["sampler"]),
@@ -296,12 +299,14 @@ def _rebuilt(
         record=_record(manifest["record"]),
         sweep=_sweep(manifest, storage.decoded(path, "scores")),
         attrs=dict(root.attrs),
-        stored=_stored(root, own, assign.is_soft),
-        means=arrays.get("means"),
+        source=Stored(
+            _stored(root, own, assign.is_soft),
+            own["row"].rename("row").compute() if "row" in own else None,
+            arrays.get("means"),
+        ),
         climatology=None
         if manifest["climatology"] is None
         else decode(manifest["climatology"], arrays, trusted),
-        rows=own["row"].rename("row").compute() if "row" in own else None,
     )
 
 
@@ -350,32 +355,34 @@ def _record(entry: Mapping[str, Any]) -> Record:
     fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
     }
+    fields["notes"] = tuple(
+        Note(**each) if isinstance(each, dict) else Note("clusterer", each)
+        for each in entry["notes"]
+    )
     return Record(**fields)
 
 
 def _sweep(manifest: Mapping[str, Any], table: xr.Dataset) -> Any:
-    from xcluster.fit.selection import Sweep
+    from xcluster.api.sweep import Sweep
 
     if manifest["criterion"] is None:
         return None
     method = Method(manifest["method"], None, criterion=manifest["criterion"])
     knee = manifest.get("knee") or _knee_entry(Options())
     options = Options(smooth=knee["smooth"], interp_method=knee["interp_method"]).checked()
-    return Sweep(table.rename(sweep_k="k").compute(), {}, method, options)
+    return Sweep(table.rename(sweep_k="k").compute(), method, options)
 
 
-def _bound(
-    clustering: Clustering, manifest: Mapping[str, Any], path: Path, data: Any
-) -> Clustering:
+def _bound(clustering: Any, manifest: Mapping[str, Any], path: Path, data: Any) -> Any:
     """Return the clustering with the object that it was fitted to."""
     from xcluster.api.samples import Samples
     from xcluster.fit.prediction import as_named, layout_like
     from xcluster.result.matching import check_same_grid
 
     layout = layout_like(data, clustering.sampler, clustering.template)
-    stored = clustering.stored
-    assert stored is not None
-    check_same_grid("data", layout, stored["labels"])
+    stored = clustering.source
+    assert isinstance(stored, Stored)
+    check_same_grid("data", layout, stored.arrays["labels"])
     own = _own(storage.decoded(path, "/", manifest.get("cftime", ())), manifest)
     sampler = dataclasses.replace(clustering.sampler, vars=tuple(layout.variables))  # type: ignore
     samples = Samples(
@@ -387,25 +394,26 @@ def _bound(
         random_state=clustering.record.random_state,
         climatology=clustering.climatology,
     )
-    return dataclasses.replace(clustering, samples=samples)
+    source = Live(samples, stored.rows, stored.means)
+    return dataclasses.replace(clustering, source=source)
 
 
-def _steps(clustering: Clustering, asked: Sequence[Mapping[str, Any]] | None) -> tuple[Step, ...]:
+def _steps(clustering: Any, asked: Sequence[Mapping[str, Any]] | None) -> tuple[Step, ...]:
     """Return the steps as they were asked for, or as they were fitted where no file says more."""
     from sklearn.base import clone
 
     fitted = clustering.assign.chain.steps
     if asked is None:
-        known = fitted_steps(fitted, len(clustering.template))
+        known = unfitted_steps(fitted, len(clustering.template))
         return tuple(
             dataclasses.replace(each, transformer=clone(each.transformer)) for each in known
         )
     n_fitted = sum(each["is_fitted"] for each in asked)
     # A scaling that nobody stated stands before all others.
-    transformers = iter([clone(each) for _, each in fitted[len(fitted) - n_fitted :]])
+    transformers = iter([clone(each.transformer) for each in fitted[len(fitted) - n_fitted :]])
     return tuple(
         Step(
-            str(each["name"]),
+            KINDS[each["name"]],
             next(transformers) if each["is_fitted"] else None,
             check_choice("over", each["over"], get_args(Over)),
         )

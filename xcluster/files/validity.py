@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.fit.assign import Assign
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.fitting import reduced_centers
 from xcluster.fit.labels import UNCLASSIFIED, Partition
 from xcluster.fit.record import Record
+from xcluster.fit.sources import Stored
 from xcluster.grid.layout import LABEL, flat_features
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
-    from xcluster.fit.assign import Assign
 
 Array = NDArray[Any]
 
 
-def check(clustering: Clustering, n_labels: int) -> None:
+def check(clustering: Fitted, n_labels: int) -> None:
     """Raise a ValueError that says which parts do not belong together.
 
     Whatever a part itself raises means the same. ``n_labels`` is the number of labels that the
@@ -36,7 +35,10 @@ def check(clustering: Clustering, n_labels: int) -> None:
     _check_record(clustering.record, clustering.partition)
     n_features = _n_features(clustering.template)
     _check_model(clustering.assign, n_features)
-    _need(clustering.means is None or _shape(clustering.means)[1:] == (n_features,), "means")
+    _need(
+        clustering.source.means is None or _shape(clustering.source.means)[1:] == (n_features,),
+        "means",
+    )
     _check_stored(clustering)
     _need(bool(clustering.centers.sizes[LABEL] == clustering.k), "centers")
     _need(isinstance(clustering.method, str), "method")
@@ -116,9 +118,9 @@ def _are_labels(partition: Partition) -> Callable[[Any], bool]:
 # --------------------------------------------------------------------------------- stored arrays
 
 
-def _check_stored(clustering: Clustering) -> None:
-    stored, rows = clustering.stored, clustering.rows
-    assert stored is not None
+def _check_stored(clustering: Fitted) -> None:
+    assert isinstance(clustering.source, Stored)
+    stored, rows = clustering.source.arrays, clustering.source.rows
     labels = stored["labels"]
     _need(_are_labels(clustering.partition)(labels), "labels")
     _need(clustering.is_soft == ("memberships" in stored), "memberships")

@@ -1,340 +1,154 @@
-"""Fits of one method for rising k to the same rows, and the criteria of each."""
+"""Fits over a range of k, what the criteria say of each, and the choice among them."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
-from xcluster import scores
-from xcluster.algorithms.hierarchical import Hierarchical
-from xcluster.algorithms.kmeans import KMeans
-from xcluster.algorithms.parts.seeding import grow
-from xcluster.base.checks import warn
+from xcluster.base.checks import check_choice, warn
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import each_in_threads, map_threads
-from xcluster.base.progress import bar
-from xcluster.fit import fitting
-from xcluster.fit.criteria import CRITERIA, Fit, measure
-from xcluster.fit.methods import Method
-from xcluster.grid.neighbours import connect
-
-if TYPE_CHECKING:
-    from xcluster.fit.fitting import Prepared
-    from xcluster.fit.record import Record
+from xcluster.chain.question import Question
+from xcluster.chain.reduction import Reduction
+from xcluster.fit.criteria import CRITERIA
+from xcluster.fit.methods import Method, Options
+from xcluster.fit.record import Note, Record
 
 Array = NDArray[Any]
-Models = Mapping[int, tuple[Any, "Record"]]
 
-STABILITY_ROWS = 20_000
-STABILITY_REFITS = 10
-STARTS_OF_REFITS = 3
-"""Starts of each refit for stability: with one, doubt about the start would count as well."""
+FALLBACK = "simplified_silhouette"
+FALLBACKS = (FALLBACK, "silhouette")
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """One k, fitted and measured.
+class Fits:
+    """The fits behind a table of candidates, so that any of them can become a result.
 
     Parameters
     ----------
-    estimator, record
-        The fit, which has forgotten its rows.
-    values
-        The criteria that one fit alone gives.
-    labels : array of shape (n,)
-        The clusterer's own numbers, for criteria of all fits together.
+    models
+        The fitted clusterer and its record of each k.
+    question, reduction
+        What was fitted.
+    key
+        Canonical position of each fitted row, where labels depend on neighbours on the grid.
     """
 
-    estimator: Any
-    record: Record
-    values: Mapping[str, float]
-    labels: Array
+    models: Mapping[int, tuple[Any, Record]]
+    question: Question
+    reduction: Reduction
+    key: Array | None = None
 
 
-COMPETING_ROWS = 4_096
-"""Rows on which a fresh start of k-means and one grown from fewer labels compete."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidates:
+    """Fits over a range of k; keeps the models, never their label maps.
 
-FRESH_STARTS = 3
-"""Fresh starts of k-means where rows are so few that these are all of them."""
-
-LOOSER = 5
-"""How much looser than a fit a sweep's k-means stops: inertias change by less than a thousandth."""
-
-Build = Callable[..., Any]
-Start = Callable[[Any, Array, Array | None], Any]
-
-
-def fit_all(
-    prepared: Prepared,
-    method: Method,
-    ks: Sequence[int],
-    names: Sequence[str],
-    progress: bool,
-    unfinished: bool = True,
-) -> tuple[xr.Dataset, Models]:
-    """Return the table of criteria over ``k``, and the models.
-
-    An interrupt returns what was finished, with a warning; where ``unfinished`` ones are not
-    wanted, as one k is to be chosen among all, it stays one.
+    Parameters
+    ----------
+    table : Dataset
+        Criteria over ``k``.
+    method, options
+        What was fitted, and how k is chosen.
+    fits : optional
+        The models; a file keeps the table alone.
     """
-    prepared = replace(prepared, blocks=None)
-    ks = _above_parts(within_rows(ks, len(prepared.X)), _n_parts(method, prepared))
-    done: dict[int, Candidate] = {}
-    together: dict[str, Array] = {}
-    with bar(progress, "k", total=len(ks)) as shown:
-        try:
-            for k, candidate in zip(ks, _candidates(prepared, method, ks, names), strict=True):
-                done[k] = candidate
-                shown.update()
-            together |= _together(prepared, method, done, names)
-        except BadValueError as error:
-            if not done or len(done) == len(ks):
-                raise
-            # Every further k would fail as well: rows that are equal cannot be told apart.
-            warn(f"candidates from k={ks[len(done)]} on were left out: {error.advice}")
-            together |= _together(prepared, method, done, names)
-        except KeyboardInterrupt:
-            if not (done and unfinished):
-                raise
-            missing = [str(k) for k in ks if k not in done]
-            rest = f"k={', '.join(missing)}" if missing else "what compares all of them"
-            warn(f"interrupted: {len(done)} of {len(ks)} candidates were fitted, without {rest}")
-    return _table(done, together, names), {k: (c.estimator, c.record) for k, c in done.items()}
 
+    table: xr.Dataset
+    method: Method
+    options: Options
+    fits: Fits | None = None
 
-def _table(
-    done: Mapping[int, Candidate], together: Mapping[str, Array], names: Sequence[str]
-) -> xr.Dataset:
-    """Return the criteria over ``k``; NaN where an interrupt came before them."""
-    unknown = np.full(len(done), np.nan)
-    values = {
-        name: together.get(name, unknown)
-        if CRITERIA[name].measure is None
-        else [candidate.values[name] for candidate in done.values()]
-        for name in names
-    }
-    curves = {name: ("k", values[name], CRITERIA[name].attrs) for name in names}
-    return xr.Dataset(curves, {"k": list(done)})
+    def best(self, criterion: str | None = None) -> int:
+        """Return the k that a criterion chooses.
 
+        Parameters
+        ----------
+        criterion : str, optional
+            One of the table; by default the method's own (a knee of the distortion, or the
+            lowest BIC), or the first where that was not measured.
 
-def within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
-    """Return the candidates that the rows allow; warn of those left out."""
-    kept = [k for k in ks if k <= n_rows]
-    if not kept:
-        rule = f"are all more than the {n_rows:,} samples"
-        raise BadValueError("ks", list(ks), rule, "choose smaller ones")
-    if len(kept) < len(ks):
-        warn(f"candidates above the {n_rows:,} samples were left out")
-    return kept
+        Returns
+        -------
+        int
 
+        Warns
+        -----
+        UserWarning
+            If the curve has no knee; the best simplified silhouette is taken.
 
-def _above_parts(ks: list[int], n_parts: int) -> list[int]:
-    """Return the candidates that neighbours allow; warn of those left out."""
-    kept = [k for k in ks if k >= n_parts]
-    if not kept:
-        rule = f"are all fewer than the {n_parts:,} parts that no neighbours connect"
-        raise BadValueError("ks", ks, rule, "choose larger ones")
-    if len(kept) < len(ks):
-        warn(f"candidates below the {n_parts:,} parts that no neighbours connect were left out")
-    return kept
+        Raises
+        ------
+        ValueError
+            If the table lacks the criterion, or has no knee and no silhouette to go by.
 
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.best("simplified_silhouette") in range(2, 6)
+        True
+        """
+        return self.choose(criterion)[0]
 
-def _n_parts(method: Method, prepared: Prepared) -> int:
-    """Return the number of parts that only labels of their own can tell apart; 1 if all meet."""
-    if method.neighbours is None:
-        return 1
-    pairs = connect(prepared.reduction.layout, prepared.key, method.neighbours)
-    return int(connected_components(pairs, directed=False)[0])
+    def choose(self, criterion: str | None) -> tuple[int, Note | None]:
+        """Return k and, where it is not plainly the criterion's, a note why."""
+        own = str(self.method.criterion)
+        if criterion is None:
+            criterion = own if own in self.choosing else self.choosing[0]
+        check_choice("criterion", criterion, tuple(self.choosing))
+        chosen = CRITERIA[criterion].choose(self.table, criterion, self.options)
+        return (int(chosen), None) if chosen is not None else self._fall_back(criterion)
 
+    def _fall_back(self, criterion: str) -> tuple[int, Note]:
+        """Return the k of the best silhouette, and why it had to choose."""
+        ks = self.table["k"].values
+        none = f"{criterion} has no knee for k = {ks[0]} to {ks[-1]}"
+        measured = [name for name in FALLBACKS if name in self.table]
+        measured = [name for name in measured if np.isfinite(self.table[name]).any()]
+        if not measured:
+            remedy = f"widen the range, or measure criteria=[{criterion!r}, {FALLBACK!r}]"
+            raise BadValueError("criterion", criterion, none, remedy)
+        chosen = int(self.table[measured[0]].idxmax())
+        text = f"{none}; k={chosen} has the best {CRITERIA[measured[0]].long_name}"
+        warn(f"{text}. Choose k yourself, or widen the range.")
+        return chosen, Note("knee", text)
 
-# ---------------------------------------------------------------------------------- single fits
+    @property
+    def models(self) -> Mapping[int, tuple[Any, Record]]:
+        """The fitted clusterer and its record of each k."""
+        return {} if self.fits is None else self.fits.models
 
+    @property
+    def choosing(self) -> list[str]:
+        """The criteria of the table that can choose."""
+        names = map(str, self.table)
+        return [name for name in names if CRITERIA[name].better is not None]
 
-def _candidates(
-    prepared: Prepared, method: Method, ks: Sequence[int], names: Sequence[str]
-) -> Iterator[Candidate]:
-    """Yield each k fitted and measured: one after the other where each starts from the last."""
-    alone = [name for name in names if CRITERIA[name].measure is not None]
-    one = partial(_candidate, prepared, method, alone)
-    if not isinstance(method.estimator, KMeans | Hierarchical):
-        yield from each_in_threads(one, ks)
-        return
-    before = None
-    for k in ks:
-        candidate = one(k, before)
-        before = candidate.estimator
-        yield candidate
+    def agreement(self) -> xr.Dataset:
+        """Return what each criterion would choose, side by side.
 
+        Returns
+        -------
+        Dataset with ``chosen`` over ``criterion`` (0 where there is no knee), and the attribute
+        ``agree``: 1 where all that choose choose the same.
 
-def _candidate(
-    prepared: Prepared, method: Method, names: Sequence[str], k: int, before: Any = None
-) -> Candidate:
-    build = partial(built, method, prepared)
-    estimator = fit_k(build, k, prepared.X, prepared.weight, before)
-    record = fitting.count_labels(prepared, estimator)
-    fit = _fit_of(prepared, estimator)
-    values = measure(names, fit)
-    fitting.forget_rows(estimator)
-    return Candidate(estimator, record, values, fit.labels.astype(np.uint16))
-
-
-def _fit_of(prepared: Prepared, estimator: Any) -> Fit:
-    labels = fitting.row_labels(estimator, prepared.X)
-    centers = fitting.reduced_centers(estimator)
-    if centers is None:
-        centers = fitting.mean_rows(prepared, estimator, int(labels.max()) + 1)
-    return Fit(prepared.X, prepared.weight, estimator, labels, centers)
-
-
-def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
-    """Return an unfitted estimator: its random state set, and its neighbours where it has some."""
-    estimator = method.build(k, random_state=prepared.record.random_state, **params)
-    if method.neighbours is not None:
-        layout = prepared.reduction.layout
-        pairs = connect(layout, prepared.key, method.neighbours)
-        estimator.set_params(connectivity=pairs)
-    return estimator
-
-
-def fit_k(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> Any:
-    """Return an estimator fitted quickly: one start, one more from fewer labels, or a cut."""
-    if isinstance(before, Hierarchical):
-        return before.recut(k)
-    if isinstance(before, KMeans):
-        return _next_kmeans(build, k, X, weight, before)
-    return _fitted(build(k, n_init=1), X, weight)
-
-
-def _next_kmeans(build: Build, k: int, X: Array, weight: Array | None, before: KMeans) -> Any:
-    """Return k-means for more labels than ``before``.
-
-    What grew from a poor fit of fewer labels stays poor, so a fresh start competes with the grown
-    one, on evenly spaced rows where there are many; the better goes on over all.
-    """
-    step = max(len(X) // COMPETING_ROWS, 1)
-    some = X[::step], None if weight is None else weight[::step]
-    fresh = FRESH_STARTS if step == 1 else 1
-    starts: list[tuple[Start, int]] = [(partial(_grown, before), 1), (_fitted, fresh)]
-    try:
-        fits = map_threads(lambda each: each[0](build(k, n_init=each[1]), *some), starts)
-    except ValueError:  # some rows may have too few distinct ones where all have enough
-        return _fitted(build(k, n_init=1), X, weight)
-    best = min(fits, key=fitting.objective)
-    if step == 1:
-        return best
-    found = _fitted_from(best.cluster_centers_, build(k, n_init=1), X, weight)
-    worse = fitting.objective(found) > fitting.objective(before)
-    return _grown(before, build(k, n_init=1), X, weight) if worse else found
-
-
-def _fitted(estimator: Any, X: Array, weight: Array | None) -> Any:
-    fitting.fit_estimator(estimator, X, weight)
-    return estimator
-
-
-def _grown(before: KMeans, estimator: Any, X: Array, weight: Array | None) -> Any:
-    """Return k-means fitted from the centres of a fit of fewer labels, and more rows."""
-    centers = before.cluster_centers_
-    while len(centers) < estimator.n_clusters:
-        centers = grow(centers, X, weight)
-    return _fitted_from(centers, estimator, X, weight)
-
-
-def _fitted_from(centers: Array, estimator: Any, X: Array, weight: Array | None) -> Any:
-    init, tol = estimator.init, estimator.tol
-    _fitted(estimator.set_params(init=centers, tol=LOOSER * tol), X, weight)
-    return estimator.set_params(init=init, tol=tol)  # a refit is to start anew
-
-
-# --------------------------------------------------------------------- criteria of all fits at once
-
-
-def _together(
-    prepared: Prepared, method: Method, done: Mapping[int, Candidate], names: Sequence[str]
-) -> dict[str, Array]:
-    """Return the criteria that share their work over all k."""
-    found: dict[str, Array] = {}
-    if "silhouette" in names:
-        found["silhouette"] = _silhouettes(prepared, [each.labels for each in done.values()])
-    with unheard_warnings():
-        if "stability" in names:
-            found["stability"] = _stabilities(prepared, method, done)
-        if "gap" in names:
-            found |= _gaps(prepared, method, list(done))
-    return found
-
-
-@contextmanager
-def unheard_warnings() -> Iterator[None]:
-    """Ignore what fits to other rows warn of: nobody asked for these fits."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
-def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
-    if not any((labels != labels[0]).any() for labels in labellings):
-        return np.full(len(labellings), np.nan)
-    found = scores.silhouette_scores(prepared.X, labellings, sample_weight=prepared.weight)
-    return np.array([each.value for each in found])
-
-
-def _stabilities(prepared: Prepared, method: Method, done: Mapping[int, Candidate]) -> Array:
-    """Return the share of rows that refits to halves of them label alike; NaN for one label."""
-    seed, X, weight = prepared.record.random_state, prepared.X, prepared.weight
-    some = np.sort(np.random.default_rng(seed).permutation(len(X))[:STABILITY_ROWS])
-
-    def of_k(k: int) -> float:
-        labels = done[k].labels[some]
-        if (labels == labels[0]).all():
-            return float("nan")
-        unfitted = method.build(k, random_state=seed, n_init=STARTS_OF_REFITS)
-        found = scores.stability(
-            X[some],
-            labels,
-            partial(fitting.refit, unfitted),
-            sample_weight=None if weight is None else weight[some],
-            n_refits=STABILITY_REFITS,
-            resampling="subsample",
-            random_state=seed,
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.agreement().criterion.values.tolist()
+        ['distortion', 'simplified_silhouette']
+        """
+        names = self.choosing
+        chosen = [CRITERIA[name].choose(self.table, name, self.options) or 0 for name in names]
+        agree = len({each for each in chosen if each}) == 1
+        return xr.Dataset(
+            {"chosen": ("criterion", chosen)}, {"criterion": names}, {"agree": int(agree)}
         )
-        return found.mean_agreement
-
-    return np.array(list(each_in_threads(of_k, done)))
-
-
-def _gaps(prepared: Prepared, method: Method, ks: Sequence[int]) -> dict[str, Array]:
-    seed = prepared.record.random_state
-    found = scores.gap_statistic(
-        prepared.X,
-        ks,
-        dispersions(method, seed),
-        sample_weight=prepared.weight,
-        random_state=seed,
-    )
-    return {"gap": found.gap, "gap_error": found.error}
-
-
-def dispersions(method: Method, random_state: int) -> Callable[..., Any]:
-    """Return what `gap_statistic` fits to the data and to its references: the same method."""
-    if isinstance(method.estimator, KMeans):
-        return scores.kmeans_inertias
-    build = partial(method.build, random_state=random_state)
-
-    def fit(X: Array, ks: Sequence[int], weight: Array | None = None) -> list[float]:
-        found, estimator = [], None
-        for k in ks:
-            estimator = fit_k(build, k, X, weight, estimator)
-            found.append(scores.inertia(X, fitting.row_labels(estimator, X), weight))
-        return found
-
-    return fit

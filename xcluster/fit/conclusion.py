@@ -1,96 +1,84 @@
-"""From a fitted clusterer to a `Clustering`: the numbers of its labels, in canonical order."""
+"""From a fitted clusterer to a result: the numbers of its labels, in canonical order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.api.clustering import Clustering
 from xcluster.base.checks import blamed, is_one_of, is_text, warn
 from xcluster.base.errors import BadTypeError, BadValueError, complaint
 from xcluster.blocks import matrix
-from xcluster.chain import question
 from xcluster.chain.latent import latent_dims
+from xcluster.chain.question import Question
 from xcluster.chain.reduction import Reduction
 from xcluster.fit import fitting
 from xcluster.fit.assign import Assign
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.fitted import Fitted
+from xcluster.fit.fitting import Prepared
 from xcluster.fit.labels import Partition, canonical_order
 from xcluster.fit.methods import Method, Options
-from xcluster.fit.record import Record
+from xcluster.fit.record import Note, Record
+from xcluster.fit.sources import Live
 from xcluster.grid.layout import LABEL, Layout
 from xcluster.grid.neighbours import rows_on_grid
-
-if TYPE_CHECKING:
-    from xcluster.api.samples import Samples
-    from xcluster.fit.fitting import Prepared
-    from xcluster.fit.selection import Sweep
 
 Array = NDArray[Any]
 
 
 def conclude(
-    samples: Samples,
+    question: Question,
     reduction: Reduction,
     method: Method,
     estimator: Any,
     record: Record,
     options: Options,
-    sweep: Sweep | None = None,
+    sweep: Candidates | None = None,
     prepared: Prepared | None = None,
-) -> Clustering:
+) -> Fitted:
     """Return the result with its labels numbered; the fitted rows are forgotten."""
     centers = fitting.reduced_centers(estimator)
     if centers is None:
         assert prepared is not None, "only clusterers with centres are swept"
         centers = fitting.mean_rows(prepared, estimator, len(record.counts))
     partition = numbered(record, centers, reduction, method, options.order)
-    rows = None
-    key = prepared.key if prepared is not None else None if sweep is None else sweep.key
-    if method.neighbours is not None and key is not None:
-        rows = rows_on_grid(reduction.layout, key)
-        estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
+    rows = _fitted_rows(reduction.layout, method, estimator, _key(prepared, sweep))
     fitting.forget_rows(estimator)
-    record = replace(record, notes=(*record.notes, *notes(estimator)))
     if not len(centers):
         warn(nothing_found(method, estimator))
-    answer: Clustering = question.answer(
-        samples,
-        Clustering(
-            method=method.name,
-            sampler=samples.sampler,
-            template=reduction.layout.features,
-            assign=Assign(reduction.chain, estimator, partition, centers),
-            record=record,
-            samples=samples,
-            sweep=sweep,
-            attrs=check_attrs(options.attrs),
-            rows=rows,
-            climatology=getattr(samples, "climatology", None),
-        ),
+    return Fitted(
+        method=method.name,
+        sampler=question.sampler,
+        template=reduction.layout.features,
+        assign=Assign(reduction.chain, estimator, partition, centers),
+        record=replace(record, notes=(*record.notes, *notes(estimator))),
+        source=Live(question, rows),
+        sweep=sweep,
+        attrs=check_attrs(options.attrs),
+        climatology=question.climatology,
     )
-    return answer
 
 
-OF_THE_KNEE = " has no knee for k = "
-"""In the note why a sweep chose its k, which is no matter of a tree cut elsewhere."""
+def _key(prepared: Prepared | None, sweep: Candidates | None) -> Array | None:
+    """Return the canonical position of each fitted row, where it is known."""
+    if prepared is not None:
+        return prepared.key
+    return None if sweep is None or sweep.fits is None else sweep.fits.key
 
 
-def recut(clustering: Clustering, k: int | None, height: float | None) -> Clustering:
-    """Return the clustering with its tree cut elsewhere, labels numbered by size."""
-    estimator = clustering.assign.clusterer.recut(k, height=height)
-    counts = np.bincount(estimator.leaf_labels_, estimator.leaf_weights_)
-    centers = estimator.cluster_centers_
-    fitting.forget_rows(estimator)
-    partition = Partition(canonical_order(counts, centers))
-    kept = tuple(note for note in clustering.record.notes if OF_THE_KNEE not in note)
-    record = replace(clustering.record, counts=tuple(float(each) for each in counts), notes=kept)
-    assign = replace(clustering.assign, clusterer=estimator, partition=partition, centers=centers)
-    return replace(clustering, assign=assign, record=record, sweep=None, means=None, stored=None)
+def _fitted_rows(
+    layout: Layout, method: Method, estimator: Any, key: Array | None
+) -> xr.DataArray | None:
+    """Return the fitted row at each grid point, where neighbours decide on labels."""
+    if method.neighbours is None or key is None:
+        return None
+    estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
+    return rows_on_grid(layout, key)
 
 
 DENSER = {"eps": "raise", "min_cluster_size": "lower", "min_samples": "lower"}
@@ -106,7 +94,7 @@ def nothing_found(method: Method, estimator: Any) -> str:
     return complaint("method", method.name, "found no group: every sample is noise", remedy)
 
 
-def notes(estimator: Any) -> list[str]:
+def notes(estimator: Any) -> list[Note]:
     """Return what a reader of the result should know of its clusterer."""
     said = []
     if getattr(estimator, "n_micro_", None) is not None:
@@ -117,7 +105,7 @@ def notes(estimator: Any) -> list[str]:
     pairs = getattr(estimator, "coincident_", ())
     if len(pairs):
         said.append(f"coincident centres: {', '.join(f'{a} and {b}' for a, b in pairs)}")
-    return said
+    return [Note("clusterer", text) for text in said]
 
 
 def check_options(layout: Layout, method: Method, options: Options) -> None:
@@ -145,7 +133,7 @@ def numbered(
     values = None if is_text(order, "size") else order_values(order, centers, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
     # DBSCAN predicts noise far from all that it saw, even where it saw none.
-    has_noise = record.unclassified > 0 or method.name == "dbscan"
+    has_noise = record.unclassified > 0 or getattr(method.estimator, "leaves_noise", False)
     return Partition(codes, ordered=values is not None, has_noise=has_noise)
 
 

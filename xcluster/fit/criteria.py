@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.fit.methods import Method, Options
 from xcluster.scores.knee import knee
-
-if TYPE_CHECKING:
-    from xcluster.fit.methods import Method, Options
 
 Array = NDArray[Any]
 Better = Literal["knee", "low", "high", "gap"]
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class FittedRows:
     """One fitted clusterer with its rows, and what several criteria ask of them.
 
     Parameters
@@ -80,7 +78,7 @@ class Criterion:
         Whether it means something in Euclidean distance only.
     """
 
-    measure: Callable[[Fit], float] | None
+    measure: Callable[[FittedRows], float] | None
     better: Better | None
     long_name: str
     needs: str | None = None
@@ -116,45 +114,45 @@ class Criterion:
         return int(ks[best])
 
 
-def _inertia(fit: Fit) -> float:
+def _inertia(fit: FittedRows) -> float:
     # Of the estimator where it has one: under a warped metric only it knows the distances.
     if hasattr(fit.estimator, "inertia_"):
         return float(fit.estimator.inertia_)
     return scores.inertia(fit.X, fit.labels, fit.weight, centers=fit.centers)
 
 
-def _distortion(fit: Fit) -> float:
+def _distortion(fit: FittedRows) -> float:
     return _inertia(fit) / fit.total
 
 
-def _simplified_silhouette(fit: Fit) -> float:
+def _simplified_silhouette(fit: FittedRows) -> float:
     return scores.simplified_silhouette_score(fit.X, fit.labels, fit.centers, fit.weight)
 
 
-def _calinski_harabasz(fit: Fit) -> float:
+def _calinski_harabasz(fit: FittedRows) -> float:
     return scores.calinski_harabasz(fit.X, fit.labels, fit.weight)
 
 
-def _davies_bouldin(fit: Fit) -> float:
+def _davies_bouldin(fit: FittedRows) -> float:
     return scores.davies_bouldin(fit.X, fit.labels, fit.weight)
 
 
-def _entropy(fit: Fit) -> float:
+def _entropy(fit: FittedRows) -> float:
     return scores.cluster_entropy(fit.X, fit.labels, sample_weight=fit.weight).value
 
 
-def _information_criterion(name: str) -> Callable[[Fit], float]:
-    def measure(fit: Fit) -> float:
+def _information_criterion(name: str) -> Callable[[FittedRows], float]:
+    def measure(fit: FittedRows) -> float:
         return float(getattr(fit.estimator, name)(fit.X, fit.weight))
 
     return measure
 
 
-def _partition_coefficient(fit: Fit) -> float:
+def _partition_coefficient(fit: FittedRows) -> float:
     return scores.partition_coefficient(fit.memberships, fit.weight)
 
 
-def _xie_beni(fit: Fit) -> float:
+def _xie_beni(fit: FittedRows) -> float:
     return scores.xie_beni(
         fit.X, fit.memberships, fit.centers, getattr(fit.estimator, "m", 2.0), fit.weight
     )
@@ -192,7 +190,7 @@ def available(method: Method) -> tuple[str, ...]:
     return tuple(name for name, criterion in CRITERIA.items() if criterion.suits(method))
 
 
-def measure(names: Sequence[str], fit: Fit) -> dict[str, float]:
+def measure(names: Sequence[str], fit: FittedRows) -> dict[str, float]:
     """Return the value of each criterion that one fit gives; NaN where a single label has none."""
     return {
         name: float("nan") if CRITERIA[name].pairs and not fit.several else of_fit(fit)

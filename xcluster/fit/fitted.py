@@ -1,51 +1,77 @@
-"""What every part of a `Clustering` stands on: its fields, and what they tell by themselves."""
+"""The answer: a fitted clusterer, what it stands on, and the arrays that both give."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
+from xcluster import scores
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
+from xcluster.blocks import matrix
+from xcluster.chain import reduction
+from xcluster.chain.anomaly import Climatology
+from xcluster.chain.question import Question
+from xcluster.fit import labelled, prediction
 from xcluster.fit.assign import Assign
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.centers import by_label, group_means
 from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
+from xcluster.fit.sources import Live, Stored
 from xcluster.grid.layout import LABEL
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
-    from xcluster.api.clustering import Clustering
-    from xcluster.api.samples import Samples
-    from xcluster.chain.anomaly import Climatology
-    from xcluster.fit.selection import Sweep
-    from xcluster.grid.samplers import Sampler
+from xcluster.grid.samplers import Sampler
+from xcluster.scores.silhouette import EXACT_ROWS
 
 Array = NDArray[Any]
+AnyFitted = TypeVar("AnyFitted", bound="Fitted")
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
-    """The fields of a `Clustering`, which describes them, and its model."""
+    """A fitted clustering; every array that it gives lies on the user's coordinates.
+
+    Parameters
+    ----------
+    method : str
+        Name of the clusterer's method.
+    sampler
+        What a sample is.
+    template : Dataset
+        One sample without values: names, coordinates and units of the features.
+    assign
+        The fitted steps and clusterer, and what its numbers mean.
+    record
+        What the fit saw.
+    source
+        What the result stands on: live data, or what a file stored.
+    sweep : Candidates, optional
+        The fits among which k was chosen.
+    attrs : mapping
+        The user's own attributes.
+    climatology
+        The means that are subtracted from data before anything else.
+    """
 
     method: str
     sampler: Sampler
     template: xr.Dataset
     assign: Assign
     record: Record
-    samples: Samples | None = None
-    sweep: Sweep | None = None
+    source: Live | Stored
+    sweep: Candidates | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict)
-    stored: xr.Dataset | None = None
-    means: Array | None = None
-    rows: xr.DataArray | None = None
     climatology: Climatology | None = None
+
+    # ------------------------------------------------------------------------- of the clusterer
 
     @property
     def k(self) -> int:
@@ -89,9 +115,8 @@ class Fitted:
         >>> [name for name, _ in fit.model.steps]
         ['scale', 'kmeans']
         """
-        from sklearn.pipeline import Pipeline
-
-        return Pipeline([*self.assign.chain.steps, (self.method, self.assign.clusterer)])
+        steps = [(step.name, step.transformer) for step in self.assign.chain.steps]
+        return Pipeline([*steps, (self.method, self.assign.clusterer)])
 
     @property
     def is_soft(self) -> bool:
@@ -107,19 +132,173 @@ class Fitted:
         """
         return self.assign.is_soft
 
+    # ---------------------------------------------------------------------- over the sample dims
+
     @property
-    def _whole(self) -> Clustering:
-        """The result itself, for functions of all that it holds."""
-        return cast("Clustering", self)
+    def samples(self) -> Question | None:
+        """The samples of the fitted object; None where a result was opened without its data."""
+        return self.source.question if isinstance(self.source, Live) else None
+
+    @property
+    def labels(self) -> xr.DataArray:
+        """Label of each sample, over the sample dims.
+
+        float32 in memory: NaN without data, -1 unclassified, else 0 to k - 1; int16 in files. Lazy
+        where the data are, with their chunks. CF ``flag_values`` and ``flag_meanings`` name them.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.labels.dims, fit.labels.dtype
+        (('latitude', 'longitude'), dtype('float32'))
+        """
+        return self._labels.copy()
+
+    @property
+    def memberships(self) -> xr.DataArray:
+        """Membership of each sample in each label, over (``label``, sample dims), 0 to 1.
+
+        Raises
+        ------
+        ValueError
+            If the method is not a soft one.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().gmm(3)
+        >>> total = fit.memberships.sum("label", skipna=False)
+        >>> round(float(total.max()), 3)
+        1.0
+        """
+        need_soft(self, "memberships")
+        return labelled_dim(self, self.source.memberships(self.assign))
+
+    @property
+    def distances(self) -> xr.DataArray:
+        """Distance of each sample to each centre, over (``label``, sample dims).
+
+        In the space that was clustered, and in its units; NaN where a sample is incomplete.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.distances.dims
+        ('label', 'latitude', 'longitude')
+        """
+        layout = samples_of(self, "distances").layout
+        return labelled_dim(self, prediction.distances(layout, self.assign))
+
+    @property
+    def features(self) -> xr.DataArray:
+        """The space that was clustered, over (``component``, sample dims).
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().pca(2).kmeans(4)
+        >>> fit.features.dims
+        ('component', 'latitude', 'longitude')
+        """
+        layout = samples_of(self, "features").layout
+        return reduction.transform(layout, self.assign.chain, self.template)
+
+    @property
+    def silhouette(self) -> xr.DataArray:
+        """Silhouette of each sample in the space that was clustered, over the sample dims.
+
+        Exact up to 65,536 complete samples. Beyond, the simplified one, lazy where the data are:
+        distances to the own and to the next centre stand for those to the samples (the attribute
+        ``long_name`` tells which). NaN without a label.
+
+        Raises
+        ------
+        ValueError
+            If there is one label only, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.silhouette.dims
+        ('latitude', 'longitude')
+        """
+        return self._silhouette.copy()
+
+    # ---------------------------------------------------------------------- over the feature dims
+
+    @property
+    def centers(self) -> xr.Dataset:
+        """Centre of each label in data units, over (``label``, feature dims).
+
+        The inverse of the steps where they have one, else the mean of the label's samples.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
+        >>> fit.centers.vs.dims, fit.centers.vs.units
+        (('label', 'depth'), 'km s-1')
+        """
+        return self._centers.copy(deep=True)
+
+    # ------------------------------------------------------------------------ computed once only
+
+    @cached_property
+    def _labels(self) -> xr.DataArray:
+        return self.source.labels(self.assign)
+
+    @cached_property
+    def _silhouette(self) -> xr.DataArray:
+        layout = samples_of(self, "silhouette").layout
+        if self.k < 2:
+            rule = "a silhouette compares the own label with the next, which takes two at least"
+            raise BadValueError("k", self.k, rule, "cluster into more labels")
+        if self.record.complete > EXACT_ROWS:
+            return _simplified(self)
+        found = labelled.read(layout, [self.labels], self.assign.chain)
+        values = scores.silhouette_samples(found.Z, found.labels[0], found.weight)
+        exact: xr.DataArray = found.on_grid(values).rename("silhouette")
+        return exact.assign_attrs(long_name="silhouette")
+
+    @cached_property
+    def _centers(self) -> xr.Dataset:
+        counts = np.asarray(self.record.counts)
+        return over_features(self, by_label(self.partition, counts, self.raw_centers))
+
+    @cached_property
+    def raw_centers(self) -> Array:
+        """Centres in data units of the clusterer's own numbers, shape (n_raw, n_features)."""
+        if self.source.means is not None:
+            return self.source.means
+        inverse = self.assign.chain.inverse(self.assign.centers)
+        if inverse is not None:
+            return np.asarray(inverse)
+        layout = samples_of(self, "centers").layout
+        return group_means(layout, self.assign, self.source.rows)
 
 
-def bound(fitted: Fitted, what: str) -> Samples:
+def samples_of(fitted: Fitted, what: str) -> Question:
     """Return the samples; an error says that ``what`` needs the original values."""
-    if fitted.samples is None:
-        rule = "needs the original values, and the result was opened without them"
-        remedy = "pass them: xcluster.open(path, data=ds)"
-        raise BadValueError("data", None, f"{what} {rule}", remedy)
-    return fitted.samples
+    return fitted.source.asked(what)
 
 
 def need_soft(fitted: Fitted, what: str) -> None:
@@ -145,15 +324,46 @@ def number_of(fitted: Fitted, label: int | str) -> int:
     raise BadValueError("label", label, rule, "choose one of these")
 
 
-def named(fitted: Fitted, obj: Labelled) -> Labelled:
+def labelled_dim(fitted: Fitted, obj: Labelled) -> Labelled:
     """Give the label coordinate its flags, and names where there are any."""
     partition = replace(fitted.partition, floor=None, has_noise=False)
     obj = obj.assign_coords({LABEL: obj[LABEL].assign_attrs(partition.attrs)})
     if hasattr(fitted.assign.clusterer, "grid_"):
         node = np.argsort(partition.codes)
-        if np.array_equal(partition.codes[node], np.arange(fitted.k)):  # one node a label
+        if np.array_equal(partition.codes[node], np.arange(fitted.k)):  # one node per label
             row, column = np.divmod(node, fitted.assign.clusterer.grid_[1])
             obj = obj.assign_coords(som_row=(LABEL, row), som_col=(LABEL, column))
     if partition.names is None:
         return obj
     return obj.assign_coords(label_name=(LABEL, list(partition.names)))
+
+
+def over_features(fitted: Fitted, rows: Array, errors: Array | None = None) -> xr.Dataset:
+    """Return one row per label, shape (k, n_features), as variables over label and features."""
+    number = np.arange(fitted.k)
+    out = matrix.unpack(fitted.template, rows, LABEL, number)
+    if errors is not None:
+        spread = matrix.unpack(fitted.template, errors, LABEL, number)
+        out = out.assign({f"{name}_error": spread[name] for name in spread.data_vars})
+    return labelled_dim(fitted, out)
+
+
+def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any:
+    """Return the clusterer where it has ``attribute``; else say whose results have ``what``."""
+    clusterer = fitted.assign.clusterer
+    if not hasattr(clusterer, attribute):
+        rule = f"has no {what}; results of {owner}() have"
+        raise BadValueError("method", fitted.method, rule, f"cluster by .{owner}()")
+    return clusterer
+
+
+def _simplified(fitted: Fitted) -> xr.DataArray:
+    """Return the silhouette by centres of every sample."""
+    labels, distances = fitted.labels, fitted.distances
+    own = distances[LABEL] == labels
+    a = distances.where(own).min(LABEL)
+    b = distances.where(~own).min(LABEL)
+    larger = xr.where(a > b, a, b)
+    values: xr.DataArray = (b - a) / larger.where(larger > 0, 1.0)
+    attrs = {"long_name": "simplified silhouette"}
+    return values.astype(np.float32).rename("silhouette").drop_attrs().assign_attrs(attrs)

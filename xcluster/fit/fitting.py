@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +14,16 @@ from sklearn.utils.validation import has_fit_parameter
 from xcluster.algorithms.parts.ordering import data_order
 from xcluster.base.checks import as_typed, blamed, check_integer
 from xcluster.base.errors import BadValueError
+from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate
 from xcluster.blocks import matrix, rows
 from xcluster.blocks.block import Block
-from xcluster.chain.question import layout_of
+from xcluster.chain.question import Question
 from xcluster.chain.reduction import Chain, Reduction, finite_rows
-from xcluster.chain.steps import resolve
+from xcluster.chain.steps import FittedStep, Step, resolve
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Record
 from xcluster.grid.layout import Layout
-
-if TYPE_CHECKING:
-    from xcluster.api.choices import Choices
 
 Array = NDArray[Any]
 
@@ -110,12 +108,12 @@ def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
 # ------------------------------------------------------------------------------ rows and steps
 
 
-def prepare(samples: Choices, options: Options, k: int = 1) -> Prepared:
+def prepare(question: Question, options: Options, k: int = 1) -> Prepared:
     """Read the rows, and fit the steps to them.
 
     Where a sample holds fewer than ``k`` different rows, all that there are stand in for it.
     """
-    layout = layout_of(samples)
+    layout = question.layout
     wanted, streams = plan(layout, options.fit_on)
     found = draw(layout, wanted)
     n_fitted = len(found.X)
@@ -123,10 +121,10 @@ def prepare(samples: Choices, options: Options, k: int = 1) -> Prepared:
         found, streams = rows.distinct(layout), False
         n_fitted = found.tally.complete
     fit_on = _fit_on_text(n_fitted, found.tally, streams)
-    seed = samples.random_state if options.random_state is None else options.random_state
+    seed = question.random_state if options.random_state is None else options.random_state
     record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
     found, unit = ordered(found, n_fitted)
-    return _fit_steps(samples, found, record, unit if streams else None, options.progress)
+    return _fit_steps(question, found, record, unit if streams else None, options.progress)
 
 
 def draw(layout: Layout, wanted: int | None) -> rows.Rows:
@@ -173,32 +171,32 @@ def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
 
 
 def _fit_steps(
-    samples: Choices, found: rows.Rows, record: Record, unit: float | None, progress: bool
+    question: Question, found: rows.Rows, record: Record, unit: float | None, progress: bool
 ) -> Prepared:
     """Fit the steps; over all blocks, with weights in this unit, where the fit streams."""
-    layout = layout_of(samples)
+    layout = question.layout
     X, weight = found.X, found.weight
     chain, unweighted, sampled = Chain(), [], []
-    for step in resolve(samples.steps, layout):
+    for step in resolve(question.steps, layout):
         transformer = step.build(X.shape[1], layout)
-        if step.name == "vae":  # trains for long enough to be watched
+        if getattr(transformer, "shows_progress", False):
             transformer.set_params(progress=progress)
-        with as_typed({} if step.name == "then" else {"n_components": "n"}):
+        with as_typed(step.kind.typed_as):
             takes_weight = fit_estimator(transformer, X, weight)
         if not takes_weight:
             unweighted.append(str(step))
         if unit is not None and not _refine_step(transformer, LayoutBlocks(layout, chain, unit)):
             sampled.append(str(step))
         X = np.asarray(transformer.transform(X))
-        chain = Chain((*chain.steps, (_unique(step.name, chain), transformer)))
+        chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
     blocks = None if unit is None else LayoutBlocks(layout, chain, unit)
     return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
 
 
-def _unique(name: str, chain: Chain) -> str:
+def _unique(step: Step, chain: Chain) -> str:
     """Return a name that no step of the chain has yet, as a Pipeline wants."""
-    taken = {each for each, _ in chain.steps}
+    taken, name = set(chain.names), step.name
     numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
@@ -250,8 +248,6 @@ def refine_clusterer(
     prepared: Prepared, estimator: Any, record: Record, progress: bool
 ) -> tuple[Any, Record]:
     """Go on from the sample's fit: one pass over all blocks an iteration."""
-    from xcluster.base.progress import bar
-
     assert prepared.blocks is not None
     forget_rows(estimator)
     with bar(progress, "pass", total=None) as shown:

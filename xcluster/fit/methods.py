@@ -5,10 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.base import clone
 
+from xcluster.algorithms.density import DBSCAN, HDBSCAN
+from xcluster.algorithms.fuzzy import FuzzyCMeans
+from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.inductive import Inductive
+from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.parts.som_grid import check_grid
+from xcluster.algorithms.som import SOM
+from xcluster.algorithms.warping import WarpingKMeans
 from xcluster.base.checks import (
     check_choice,
     check_flag,
@@ -41,6 +50,9 @@ class Method:
         4 or 8 where only neighbours on the grid may share a label.
     reorders
         Whether labels are renumbered; the nodes of a map are not.
+    takes_keywords
+        Whether parameters of the estimator are keywords of the method; an object of the user's
+        own has them already.
     """
 
     name: str
@@ -49,6 +61,12 @@ class Method:
     criterion: str | None = None
     neighbours: int | None = None
     reorders: bool = True
+    takes_keywords: bool = True
+
+    @property
+    def sweeps_by(self) -> Literal["cutting", "growing"] | None:
+        """How the estimator gets from one k to the next, where not by a fit of its own."""
+        return getattr(self.estimator, "sweeps_by", None)
 
     def build(self, k: int | None = None, **params: Any) -> Any:
         """Return an unfitted estimator for ``k``; params that it lacks are left out."""
@@ -65,7 +83,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Options:
-    """The keywords that all clusterers share; `xcluster.api.samples.Samples` describes them."""
+    """The keywords that all clusterers share; `xcluster.Samples` describes them."""
 
     fit_on: Any = "auto"
     order: Any = None
@@ -89,7 +107,7 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
     """Return the method with its own keywords set, and the options among ``keywords``."""
     shared = {field.name for field in fields(Options)}
     own = set(method.estimator.get_params(deep=False)) - {method.parameter}
-    own = own if method.name != "fit" else set()
+    own = own if method.takes_keywords else set()
     for name in keywords:
         if name in ("n_clusters", "n_components"):
             rule = "k is the name of the number of labels here"
@@ -117,11 +135,7 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     """Return k-means under a metric."""
     check_choice("metric", metric, ("euclidean", "dtw", "softdtw"))
     if metric == "euclidean":
-        from xcluster.algorithms.kmeans import KMeans
-
         return Method("kmeans", KMeans(), "n_clusters", "distortion")
-    from xcluster.algorithms.warping import WarpingKMeans
-
     estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
     return Method("kmeans", estimator, "n_clusters", "distortion")
 
@@ -137,8 +151,6 @@ def _channels(layout: Layout) -> int:
 
 def gmm(layout: Layout, covariance_type: str = "full") -> Method:
     """Return a Gaussian mixture."""
-    from xcluster.algorithms.mixture import GaussianMixture
-
     check_choice("covariance_type", covariance_type, ("full", "tied", "diag", "spherical"))
     estimator = GaussianMixture(covariance_type=covariance_type, n_init=10)
     return Method("gmm", estimator, "n_components", "bic")
@@ -153,16 +165,12 @@ def wrapped(estimator: Any) -> Method:
         remedy = "pass an instance, for example fit(SpectralClustering(4))"
         raise BadTypeError("clusterer", estimator, rule, remedy)
     if not callable(getattr(estimator, "predict", None)):
-        from xcluster.algorithms.inductive import Inductive
-
-        return Method("fit", Inductive(estimator))
-    return Method("fit", estimator)
+        estimator = Inductive(estimator)
+    return Method("fit", estimator, takes_keywords=False)
 
 
 def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -> Method:
     """Return hierarchical clustering, of grid neighbours alone where ``contiguous``."""
-    from xcluster.algorithms.hierarchical import Hierarchical
-
     check_choice("linkage", linkage, ("ward", "average", "complete", "single"))
     check_choice("contiguous", contiguous, (False, True, 4, 8))
     neighbours = 4 if contiguous is True else contiguous or None
@@ -176,8 +184,6 @@ def fuzzy(
     layout: Layout, m: float = 2.0, kind: str = "probabilistic", shape: str = "spherical"
 ) -> Method:
     """Return fuzzy c-means."""
-    from xcluster.algorithms.fuzzy import FuzzyCMeans
-
     check_number("m", m, above=1)
     check_choice("kind", kind, ("probabilistic", "possibilistic"))
     check_choice("shape", shape, ("spherical", "gustafson-kessel"))
@@ -186,9 +192,6 @@ def fuzzy(
 
 def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "batch") -> Method:
     """Return a self-organising map."""
-    from xcluster.algorithms.parts.som_grid import check_grid
-    from xcluster.algorithms.som import SOM
-
     check_choice("training", training, ("batch", "online"))
     grid = None if grid is None else check_grid(grid)
     return Method("som", SOM(grid, training=training), reorders=False)
@@ -196,8 +199,6 @@ def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "ba
 
 def dbscan(layout: Layout, eps: float, min_samples: int) -> Method:
     """Return DBSCAN."""
-    from xcluster.algorithms.density import DBSCAN
-
     check_number("eps", eps, above=0)
     check_integer("min_samples", min_samples, minimum=1)
     return Method("dbscan", DBSCAN(eps, min_samples=min_samples))
@@ -205,8 +206,6 @@ def dbscan(layout: Layout, eps: float, min_samples: int) -> Method:
 
 def hdbscan(layout: Layout, min_cluster_size: int) -> Method:
     """Return HDBSCAN."""
-    from xcluster.algorithms.density import HDBSCAN
-
     check_integer("min_cluster_size", min_cluster_size, minimum=2)
     return Method("hdbscan", HDBSCAN(min_cluster_size))
 
@@ -219,7 +218,9 @@ BY_NAME: dict[str, Callable[..., Method]] = {
 }
 
 
-def named(name: str, layout: Layout, keywords: Mapping[str, Any]) -> tuple[Method, dict[str, Any]]:
+def by_name(
+    name: str, layout: Layout, keywords: Mapping[str, Any]
+) -> tuple[Method, dict[str, Any]]:
     """Return the method called ``name``, and the keywords that it did not take."""
     build = BY_NAME[check_choice("method", name, tuple(BY_NAME))]
     own = set(inspect.signature(build).parameters) - {"layout"}

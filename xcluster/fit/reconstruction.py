@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
-from xcluster.chain.steps import keeps_columns
 from xcluster.fit import labelled
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
     Z = found.Z.astype(np.float64)
     given_back = reducers.inverse(reducers(found.Z))
     if given_back is None:
-        names = [name for name, _ in reducers.steps]
+        names = reducers.names
         rule = "a step has no inverse, so nothing can be reconstructed"
         raise BadValueError("steps", names, rule, "reduce by pca, nmf or vae")
     weight = np.ones(len(Z)) if found.weight is None else found.weight
@@ -47,10 +46,10 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
 
 def split(chain: Chain) -> tuple[Chain, Chain]:
     """Return the scalings that come first, and the reduction after them."""
-    scalings = tuple(takewhile(lambda step: keeps_columns(step[0]), chain.steps))
+    scalings = tuple(takewhile(lambda step: step.kind.keeps_columns, chain.steps))
     rest = chain.steps[len(scalings) :]
     if not rest:
-        names = [name for name, _ in chain.steps]
+        names = chain.names
         rule = "reconstruction() needs a chain that reduces"
         raise BadValueError("steps", names, rule, "add .pca(3), for example")
     return Chain(scalings), Chain(rest)

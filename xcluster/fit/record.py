@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from xcluster.blocks.rows import Tally
 from xcluster.grid.layout import Layout
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reader of a result should know beside its counts.
+
+    Parameters
+    ----------
+    kind
+        What it is about: the "samples", the choice of k ("knee"), the "clusterer", or the
+        "scenes" that were fitted together.
+    text
+        Itself.
+    """
+
+    kind: Literal["samples", "knee", "clusterer", "scenes"]
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -33,7 +54,7 @@ class Record:
         Steps that could not take weights, or could not be fitted to streamed rows.
     passes : int
         Over the data, for the clusterer's own iterations when streamed.
-    notes : tuple of str
+    notes : tuple of Note
         Whatever else a reader of the result should know.
     random_state : int
         The seed.
@@ -54,7 +75,7 @@ class Record:
     unweighted: tuple[str, ...] = ()
     sampled: tuple[str, ...] = ()
     passes: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     random_state: int = 0
     counts: tuple[float, ...] = ()
     unclassified: int = 0
@@ -85,12 +106,12 @@ class Record:
             fit_on=fit_on,
             missing=missing,
             weighted=layout.weight is not None,
-            notes=layout.notes,
+            notes=tuple(Note("samples", text) for text in layout.notes),
             random_state=random_state,
         )
 
     def sentences(self) -> list[str]:
-        """Say it in words, one sentence a fact."""
+        """Say it in words, one sentence per fact."""
         said = [f"{self.fitted:,} of {self.complete:,} samples fitted ({self.fit_on})"]
         if self.outside:
             said.append(f"{self.outside:,} of {self.points:,} grid points outside the mask")
@@ -102,4 +123,4 @@ class Record:
             said.append(f"fitted without weights: {', '.join(self.unweighted)}")
         if self.sampled:
             said.append(f"fitted on the sample only: {', '.join(self.sampled)}")
-        return [*said, *self.notes]
+        return [*said, *map(str, self.notes)]

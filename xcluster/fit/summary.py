@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
-from xcluster.chain.question import layout_of
 from xcluster.fit.assign import Assign
-from xcluster.fit.fitted import bound
 from xcluster.grid.layout import Layout
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -108,79 +103,3 @@ def label_sums(
     further = {"area": area, "labels": labels}
     extra = {name: array for name, array in further.items() if array is not None}
     return matrix.reduce(layout, LabelSums(assign, features), merge_sums, extra=lambda _: extra)
-
-
-# ----------------------------------------------------------------------------- back projection
-
-
-@dataclass(frozen=True, eq=False)
-class ProjectionSums:
-    """Weighted sums of the features and their squares, of one block.
-
-    Parameters
-    ----------
-    assign
-        Gives labels and memberships.
-    floor : float or None
-        Samples count for their label where the membership exceeds it; None weighs every sample
-        by its membership in each label.
-    shift : array of shape (n_features,)
-        Near the mean, so that squares keep their digits.
-    """
-
-    assign: Assign
-    floor: float | None
-    shift: Array
-
-    def __call__(self, block: Block) -> Sums:
-        """Return the sums of one block."""
-        complete = block.complete
-        given = block.extra.get("labels")
-        labels = None if given is None else np.broadcast_to(given, block.shape).ravel()[complete]
-        X = block.rows(complete).astype(np.float64) - self.shift
-        shares = self._shares(block.rows(complete), labels)
-        if block.weight is not None:
-            shares = shares * block.weight[complete][:, None]
-        return {
-            "share": shares.sum(axis=0),
-            "square_share": np.square(shares).sum(axis=0),
-            "features": shares.T @ X,
-            "squares": shares.T @ np.square(X),
-        }
-
-    def _shares(self, X: Array, labels: Array | None) -> Array:
-        """Return how much each row counts for each label, shape (n, n_labels)."""
-        n_labels = self.assign.partition.n_labels
-        if not len(X):
-            return np.zeros((0, n_labels))
-        if self.floor is None:
-            return np.nan_to_num(self.assign.memberships(X).astype(np.float64))
-        labels = self.assign.labels(X) if labels is None else labels
-        shares = labels[:, None] == np.arange(n_labels)
-        if self.assign.is_soft:
-            shares &= self.assign.memberships(X) > self.floor
-        return np.asarray(shares, dtype=np.float64)
-
-
-def back_projection(
-    clustering: Clustering, floor: float | None, shift: Array
-) -> tuple[Array, Array]:
-    """Return means and standard errors of the original data, one row a label.
-
-    Sums are taken about ``shift`` of shape (n_features,); see `Clustering.back_projection`.
-    """
-    layout = layout_of(bound(clustering, "back_projection"))
-    labels = None if clustering.rows is None else clustering.labels
-    sums = matrix.reduce(
-        layout,
-        ProjectionSums(clustering.assign, floor, shift),
-        merge_sums,
-        extra=lambda _: {} if labels is None else {"labels": labels},
-    )
-    share = np.where(sums["share"] > 0, sums["share"], np.nan)[:, None]
-    mean = sums["features"] / share
-    variance = np.maximum(sums["squares"] / share - mean**2, 0)
-    effective = share[:, 0] ** 2 / np.where(sums["share"] > 0, sums["square_share"], np.nan)
-    # One sample has no spread to tell its error from.
-    freedom = np.where(effective > 1, effective - 1, np.nan)[:, None]
-    return mean + shift, np.sqrt(variance / freedom)

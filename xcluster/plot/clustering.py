@@ -10,15 +10,13 @@ import numpy as np
 import xarray as xr
 from xarray.plot import FacetGrid
 
-from xcluster.api.results import clusterer_with
 from xcluster.base.checks import check_choice, check_flag, check_integer, check_text
 from xcluster.base.errors import BadValueError
 from xcluster.base.signatures import spelled_out
 from xcluster.blocks import matrix
-from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import feature_names
-from xcluster.fit.centers import by_label, raw_centers
-from xcluster.fit.fitted import Fitted, bound
+from xcluster.fit.centers import by_label
+from xcluster.fit.fitted import Fitted, clusterer_with, samples_of
 from xcluster.grid.layout import COLUMN, Layout
 from xcluster.grid.windows import Patches
 from xcluster.plot import (
@@ -54,9 +52,9 @@ from xcluster.plot.keywords import (
 )
 from xcluster.plot.latent import decoded_lattice, on_panels
 from xcluster.plot.looks import check_components, drawn, instead_of
-from xcluster.plot.samples import SamplesPlot
 from xcluster.plot.text import labels_text, set_title
 from xcluster.result.regimes import regimes
+from xcluster.result.relabelling import threshold
 
 # Along each side of a lattice; more cannot be told apart.
 MOST_PANELS = 40
@@ -114,7 +112,8 @@ class ClusteringPlot:
         if samples is None or "ax" in given:
             return {"x": x, "y": y}
         size = given.get("figsize")
-        image = SamplesPlot(samples).map(cmap="gray", legend=False, x=x, y=y, figsize=size)
+        channel = samples.data[next(iter(samples.layout.variables))]
+        image = drawn(maps.map, channel, cmap="gray", legend=False, x=x, y=y, figsize=size)
         return {"x": x, "y": y, "ax": image.axes}
 
     @spelled_out
@@ -133,7 +132,7 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> axes = fit.plot.profiles()
         """
-        layout = layout_of(bound(self.clustering, "plot.profiles"))
+        layout = samples_of(self.clustering, "plot.profiles").layout
         var = self._curve(var)
         labels = self.clustering.labels
         data = layout.variables[var].array
@@ -204,7 +203,11 @@ class ClusteringPlot:
 
     def _reduced_centers(self) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""
-        rows = by_label(self.clustering, np.asarray(self.clustering.assign.centers, float))
+        rows = by_label(
+            self.clustering.partition,
+            np.asarray(self.clustering.record.counts),
+            np.asarray(self.clustering.assign.centers, float),
+        )
         return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
 
     @spelled_out
@@ -256,7 +259,7 @@ class ClusteringPlot:
         >>> fit = ds.cluster.pixels().kmeans(3)
         >>> artist = fit.plot.parallel()
         """
-        layout = layout_of(bound(self.clustering, "plot.parallel"))
+        layout = samples_of(self.clustering, "plot.parallel").layout
         return drawn(scatter.parallel, feature_values(layout), self.clustering.labels, **keywords)
 
     @spelled_out
@@ -327,7 +330,7 @@ class ClusteringPlot:
         >>> fit = ds.cluster.pixels().gmm(3)
         >>> artist = fit.plot.phases(0.9)
         """
-        artist = drawn(maps.map, self.clustering.threshold(u).labels, **keywords)
+        artist = drawn(maps.map, threshold(self.clustering, u).labels, **keywords)
         set_title(artist, f"{self.clustering.method}, membership above {u:g}")
         return artist
 
@@ -378,7 +381,7 @@ class ClusteringPlot:
         6
         """
         clusterer = clusterer_with(self.clustering, "grid_", "nodes", "som")
-        rows = raw_centers(self.clustering)
+        rows = self.clustering.raw_centers
         found = on_panels(self.clustering.template, rows, clusterer.grid_, var)
         if isinstance(found, dict):
             return drawn(nodes.planes, found, **keywords)
@@ -442,13 +445,13 @@ class ClusteringPlot:
 
     def _step(self, attribute: str, owner: str) -> Any:
         """Return the last step that has ``attribute``."""
-        steps = self.clustering.assign.chain.steps
-        having = [step for _, step in steps if hasattr(step, attribute)]
+        chain = self.clustering.assign.chain
+        transformers = [step.transformer for step in chain.steps]
+        having = [each for each in transformers if hasattr(each, attribute)]
         if having:
             return having[-1]
         rule = f"no step has {attribute}; results with .{owner}() have"
-        names = [name for name, _ in steps]
-        raise BadValueError("steps", names, rule, f"reduce by .{owner}(2)")
+        raise BadValueError("steps", chain.names, rule, f"reduce by .{owner}(2)")
 
     @spelled_out
     def latent(

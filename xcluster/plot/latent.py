@@ -41,7 +41,7 @@ def decoded_lattice(chain: Chain, space: xr.DataArray, x: int, y: int, n: int) -
     coords : dict
         Coordinates of ``row`` (along ``y``) and ``col`` (along ``x``).
     """
-    names = [name for name, _ in chain.steps]
+    names = chain.names
     size = space.sizes["component"]
     if chain.keeps_columns:
         rule = f"needs two components of a reduced space, and there are {size} features"

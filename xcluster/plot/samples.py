@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import xarray as xr
 
 from xcluster.base.checks import blamed, check_choice, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.signatures import spelled_out
-from xcluster.chain.question import layout_of
+from xcluster.fit.reduced import Reducible, correlation
 from xcluster.grid.windows import Patches
 from xcluster.plot import curves, loadings, maps, matrices, scatter
 from xcluster.plot.keywords import (
@@ -24,9 +24,6 @@ from xcluster.plot.keywords import (
 )
 from xcluster.plot.looks import check_components, drawn
 from xcluster.plot.text import facet_title, set_title
-
-if TYPE_CHECKING:
-    from xcluster.chain.question import Question
 
 
 def _selected(array: xr.DataArray, selection: Mapping[Any, Any]) -> xr.DataArray:
@@ -46,7 +43,7 @@ class SamplesPlot:
         What to draw.
     """
 
-    samples: Question
+    samples: Reducible
 
     @spelled_out
     def map(
@@ -97,7 +94,7 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels(["sst", "wind_speed"]).plot.correlation()
         """
-        return drawn(matrices.correlation, self.samples.correlation(), **keywords)
+        return drawn(matrices.correlation, correlation(self.samples), **keywords)
 
     @spelled_out
     def scree(self, **keywords: Unpack[AxesKeywords]) -> Any:
@@ -111,7 +108,7 @@ class SamplesPlot:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> artist = ds.cluster.pixels().pca(3).plot.scree()
         """
-        return drawn(curves.scree, self.samples.explained_variance(), **keywords)
+        return drawn(curves.scree, self.samples.reduction.explained_variance(), **keywords)
 
     @spelled_out
     def loadings(self, var: Hashable | None = None, **keywords: Unpack[LoadingKeywords]) -> Any:
@@ -126,7 +123,7 @@ class SamplesPlot:
         >>> model = xcluster.datasets.tomography()
         >>> artist = model.cluster.profiles("depth", every=6).pca(3).plot.loadings()
         """
-        found = self.samples.loadings()
+        found = self.samples.reduction.loadings()
         if var is not None:
             found = found[[check_choice("var", var, tuple(found.data_vars))]]
         return drawn(loadings.loadings, found, **keywords)
@@ -145,7 +142,9 @@ class SamplesPlot:
         >>> artist = ds.cluster.pixels().pca(3).plot.scatter(0, 1)
         """
         check_components(x=x, y=y)
-        return drawn(scatter.scatter, self.samples.transform().compute(), x=x, y=y, **keywords)
+        return drawn(
+            scatter.scatter, self.samples.reduction.transform().compute(), x=x, y=y, **keywords
+        )
 
     @spelled_out
     def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
@@ -160,10 +159,10 @@ class SamplesPlot:
         >>> len(ds.cluster.pixels().pca(3).plot.histogram())
         3
         """
-        return drawn(scatter.histogram, self.samples.transform().compute(), **keywords)
+        return drawn(scatter.histogram, self.samples.reduction.transform().compute(), **keywords)
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
-        variables = layout_of(self.samples).variables
+        variables = self.samples.layout.variables
         name = next(iter(variables)) if var is None else var
         if not is_one_of(name, variables):
             rule = "is no variable of the samples"
@@ -175,7 +174,7 @@ class SamplesPlot:
         return array if mask is None else array.where(mask)
 
     def _component(self, number: int) -> xr.DataArray:
-        space = self.samples.transform()
+        space = self.samples.reduction.transform()
         if not 0 <= number < space.sizes["component"]:
             rule = f"is no component; they are 0 to {space.sizes['component'] - 1}"
             raise BadValueError("var", number, rule, "choose one of these")

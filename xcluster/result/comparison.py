@@ -10,11 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
-from xcluster.api.clustering import Clustering
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.chain.question import layout_of
 from xcluster.fit import labelled
-from xcluster.fit.fitted import bound
+from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result import matching
 from xcluster.result.diagnostics import agreement
 
@@ -22,7 +20,7 @@ Array = NDArray[Any]
 BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "high"}
 
 
-def compare(a: Clustering | xr.DataArray, b: Clustering | xr.DataArray) -> xr.Dataset:
+def compare(a: Fitted | xr.DataArray, b: Fitted | xr.DataArray) -> xr.Dataset:
     """Return how far two clusterings of one grid agree.
 
     Parameters
@@ -81,18 +79,18 @@ def compare(a: Clustering | xr.DataArray, b: Clustering | xr.DataArray) -> xr.Da
 
 
 def _label_map(given: Any, parameter: str) -> xr.DataArray:
-    labels = given.labels if isinstance(given, Clustering) else given
+    labels = given.labels if isinstance(given, Fitted) else given
     if not isinstance(labels, xr.DataArray):
         rule = f"must be a Clustering or a DataArray of labels, not {type(given).__name__}"
         raise BadTypeError(parameter, type(given).__name__, rule, "pass its .labels")
     return labels
 
 
-def _with_data(given: Mapping[str, Any]) -> dict[str, Clustering]:
+def _with_data(given: Mapping[str, Any]) -> dict[str, Fitted]:
     return {
         name: each
         for name, each in given.items()
-        if isinstance(each, Clustering) and each.samples is not None
+        if isinstance(each, Fitted) and each.samples is not None
     }
 
 
@@ -120,7 +118,7 @@ def _maps(first: xr.DataArray, ours: Array, theirs: Array) -> dict[str, xr.DataA
 
 
 def _silhouettes(
-    spaces: dict[str, Clustering], labellings: dict[str, xr.DataArray]
+    spaces: dict[str, Fitted], labellings: dict[str, xr.DataArray]
 ) -> dict[str, xr.DataArray]:
     """Return the silhouettes of both labellings in each space."""
     found = [_in_space(each, labellings) for each in spaces.values()]
@@ -135,13 +133,11 @@ def _silhouettes(
     }
 
 
-def _in_space(
-    clustering: Clustering, labellings: dict[str, xr.DataArray]
-) -> list[scores.SilhouetteScore]:
-    layout = layout_of(bound(clustering, "compare"))
-    order = clustering.labels
+def _in_space(fitted: Fitted, labellings: dict[str, xr.DataArray]) -> list[scores.SilhouetteScore]:
+    layout = samples_of(fitted, "compare").layout
+    order = fitted.labels
     maps = [matching.aligned(order, each, name) for name, each in labellings.items()]
-    found = labelled.read(layout, maps, clustering.assign.chain)
+    found = labelled.read(layout, maps, fitted.assign.chain)
     known = (found.labels >= 0).all(axis=0)
     if all(len(np.unique(each[known])) < 2 for each in found.labels):
         nan = float("nan")

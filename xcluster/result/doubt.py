@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,19 +13,16 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from xcluster import scores
+from xcluster.base.checks import check_seed
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
-from xcluster.chain.question import layout_of
 from xcluster.chain.reduction import finite_rows
 from xcluster.fit import fitting, labelled
 from xcluster.fit.assign import Assign
-from xcluster.fit.candidates import STARTS_OF_REFITS, unheard_warnings
-from xcluster.fit.fitted import bound, named
+from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import FILL_VALUE
+from xcluster.fit.trials import STARTS_OF_REFITS, unheard_warnings
 from xcluster.grid.layout import COLUMN, LABEL
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
@@ -40,27 +37,38 @@ OF_MEMBERSHIPS = (
 )
 
 
-def uncertainty(clustering: Clustering, **options: Any) -> xr.Dataset:
-    """Return `Diagnostics.uncertainty`; options are those of `xcluster.scores.stability`."""
-    if clustering.rows is not None:
+def uncertainty(
+    fitted: Fitted, n_refits: int, resampling: str, fraction: float, random_state: int | None
+) -> xr.Dataset:
+    """Return how well labels come back under other rows; see `Clustering.uncertainty`."""
+    layout = samples_of(fitted, "uncertainty").layout
+    own = random_state is None
+    seed = fitted.record.random_state if own else check_seed("random_state", random_state)
+    if fitted.source.rows is not None:
         rule = "is hac() of neighbours on the grid, and resampled rows have none"
         raise BadValueError("contiguous", True, rule, "leave contiguous out")
-    layout = layout_of(bound(clustering, "uncertainty"))
-    found = labelled.read(layout, [clustering.labels], clustering.assign.chain, REFIT_ROWS)
-    refit = partial(fitting.refit, _unfitted(clustering.assign.clusterer))
+    found = labelled.read(layout, [fitted.labels], fitted.assign.chain, REFIT_ROWS)
+    refit = partial(fitting.refit, _unfitted(fitted.assign.clusterer))
     with unheard_warnings():
         stability = scores.stability(
-            found.Z, found.labels[0], refit, sample_weight=found.weight, **options
+            found.Z,
+            found.labels[0],
+            refit,
+            sample_weight=found.weight,
+            n_refits=n_refits,
+            resampling=resampling,
+            fraction=fraction,
+            random_state=seed,
         )
     jaccard = xr.DataArray(stability.jaccard, {LABEL: stability.labels}, (LABEL,))
     summary = xr.Dataset(
         {
-            "jaccard": jaccard.reindex({LABEL: np.arange(clustering.k)}),
+            "jaccard": jaccard.reindex({LABEL: np.arange(fitted.k)}),
             "mean_agreement": stability.mean_agreement,
         }
     )
-    maps = _maps(clustering, stability.refits)
-    return named(clustering, summary.assign(maps))
+    maps = _maps(fitted, stability.refits)
+    return labelled_dim(fitted, summary.assign(maps))
 
 
 def _unfitted(clusterer: Any) -> Any:
@@ -69,11 +77,11 @@ def _unfitted(clusterer: Any) -> Any:
     return fresh.set_params(n_init=STARTS_OF_REFITS) if "n_init" in fresh.get_params() else fresh
 
 
-def _maps(clustering: Clustering, refits: Sequence[scores.Refit]) -> dict[str, xr.DataArray]:
+def _maps(fitted: Fitted, refits: Sequence[scores.Refit]) -> dict[str, xr.DataArray]:
     """Return the maps of doubt, from one pass over the data."""
-    layout = layout_of(bound(clustering, "uncertainty"))
-    quantities = (AGREEMENT, *OF_MEMBERSHIPS) if clustering.is_soft else (AGREEMENT,)
-    of_rows = _DoubtOfRows(clustering.assign, tuple(refits))
+    layout = samples_of(fitted, "uncertainty").layout
+    quantities = (AGREEMENT, *OF_MEMBERSHIPS) if fitted.is_soft else (AGREEMENT,)
+    of_rows = _DoubtOfRows(fitted.assign, tuple(refits))
     columns = matrix.apply(layout, of_rows, width=len(quantities))
     maps = {
         name: columns.isel({COLUMN: column}).rename(name).assign_attrs(long_name=text, units="1")

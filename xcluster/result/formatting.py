@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from xcluster.base.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
-from xcluster.chain.question import layout_of
-from xcluster.chain.steps import Step, fitted_steps, resolve
+from xcluster.chain.question import Question
+from xcluster.chain.steps import Step, resolve, unfitted_steps
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import UNCLASSIFIED
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
-    from xcluster.api.samples import Samples
-    from xcluster.grid.layout import Layout
-    from xcluster.grid.samplers import Sampler
+from xcluster.grid.layout import Layout
+from xcluster.grid.samplers import Sampler
 
 Line = tuple[str, str]
 WIDTH = 9
@@ -31,59 +28,83 @@ class Share(NamedTuple):
     color: str
 
 
-def samples_text(samples: Samples) -> str:
-    """Return what is asked, a line a choice."""
+def samples_text(samples: Question) -> str:
+    """Return what is asked, one line per choice."""
     return "\n".join(["<xcluster.Samples>", *_aligned(_asked_lines(samples))])
 
 
-def text(clustering: Clustering) -> str:
-    """Return what was found, a line a choice, and the labels' shares."""
-    head = f"<xcluster.Clustering> {clustering.method}, {clustering.k} labels"
-    labels, unclassified = _label_shares(clustering), _unclassified_share(clustering)
-    shares = [_share_text(each) for each in labels[:SHOWN_LABELS]]
-    if clustering.k > SHOWN_LABELS:
-        shares.append(f"   ... and {clustering.k - SHOWN_LABELS} more")
-    shares += [_share_text(each) for each in unclassified]
-    return "\n".join([head, *_aligned(_clustering_lines(clustering)), *shares])
+def text(fitted: Fitted) -> str:
+    """Return what was found, one line per choice, and the labels' shares."""
+    lines, shares = _clustering_lines(fitted), _shares(fitted, _counts_hold(fitted))
+    return _found(f"<xcluster.Clustering> {_title(fitted)}", lines, shares)
 
 
-def html(clustering: Clustering) -> str:
+def scenes_text(whole: Fitted, scenes: Sequence[str]) -> str:
+    """Return what was found in several scenes, one line per choice."""
+    lines, shares = _scenes_lines(whole, scenes), _shares(whole, _counts_told(whole))
+    return _found(f"<xcluster.PooledClustering> {_title(whole)}", lines, shares)
+
+
+def _title(fitted: Fitted) -> str:
+    return f"{fitted.method}, {fitted.k} labels"
+
+
+def _found(head: str, lines: Sequence[Line], shares: Sequence[Share]) -> str:
+    labels = [each for each in shares if each.label != UNCLASSIFIED]
+    said = [_share_text(each) for each in labels[:SHOWN_LABELS]]
+    if len(labels) > SHOWN_LABELS:
+        said.append(f"   ... and {len(labels) - SHOWN_LABELS} more")
+    said += [_share_text(each) for each in shares[len(labels) :]]
+    return "\n".join([head, *_aligned(lines), *said])
+
+
+def html(fitted: Fitted) -> str:
     """Return the same as a table, with the labels' colours."""
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(name)}</th>"
-        f"<td style='text-align:left'>{escape(value)}</td></tr>"
-        for name, value in _clustering_lines(clustering)
-    )
-    shares = [*_label_shares(clustering)[:SHOWN_LABELS], *_unclassified_share(clustering)]
-    labels = "".join(
+    rows = _share_rows(_shares(fitted, _counts_hold(fitted)))
+    return _table(f"xcluster.Clustering: {_title(fitted)}", _clustering_lines(fitted), rows)
+
+
+def scenes_html(whole: Fitted, scenes: Sequence[str]) -> str:
+    """Return what was found in several scenes as a table."""
+    rows = _share_rows(_shares(whole, _counts_told(whole)))
+    title = f"xcluster.PooledClustering: {_title(whole)}"
+    return _table(title, _scenes_lines(whole, scenes), rows)
+
+
+def _share_rows(shares: Sequence[Share]) -> str:
+    labels = [each for each in shares if each.label != UNCLASSIFIED]
+    return "".join(
         f"<tr><td><span style='background:{color};padding:0 .7em'></span> {label}</td>"
         f"<td style='text-align:left'>{escape(name)} {part}</td></tr>"
-        for label, name, part, color in shares
+        for label, name, part, color in [*labels[:SHOWN_LABELS], *shares[len(labels) :]]
     )
-    title = f"xcluster.Clustering: {escape(clustering.method)}, {clustering.k} labels"
-    return f"<div><b>{title}</b><table>{rows}{labels}</table></div>"
 
 
-def samples_html(samples: Samples) -> str:
+def samples_html(samples: Question) -> str:
     """Return the choices as a table."""
+    return _table("xcluster.Samples", _asked_lines(samples))
+
+
+def _table(title: str, lines: Sequence[Line], more: str = "") -> str:
+    """Return lines as the rows of a table under a title, with ``more`` rows behind them."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th>"
         f"<td style='text-align:left'>{escape(value)}</td></tr>"
-        for name, value in _asked_lines(samples)
+        for name, value in lines
     )
-    return f"<div><b>xcluster.Samples</b><table>{rows}</table></div>"
+    return f"<div><b>{escape(title)}</b><table>{rows}{more}</table></div>"
 
 
 def _aligned(lines: Sequence[Line]) -> list[str]:
     return [f"  {name:<{WIDTH}} {value}" for name, value in lines]
 
 
-def _asked_lines(samples: Samples) -> list[Line]:
-    return _samples_lines(samples) + [("note", note) for note in layout_of(samples).notes]
+def _asked_lines(samples: Question) -> list[Line]:
+    return _samples_lines(samples) + [("note", note) for note in samples.layout.notes]
 
 
-def _samples_lines(samples: Samples) -> list[Line]:
-    layout = layout_of(samples)
+def _samples_lines(samples: Question) -> list[Line]:
+    layout = samples.layout
     lines = [
         ("samples", _samples(samples.sampler, layout.sizes)),
         ("features", _features({name: each.extent for name, each in layout.variables.items()})),
@@ -104,18 +125,17 @@ def _samples_lines(samples: Samples) -> list[Line]:
     return lines
 
 
-def _saved_lines(clustering: Clustering) -> list[Line]:
+def _saved_lines(fitted: Fitted) -> list[Line]:
     """Return what a result that was opened without its data still knows of its samples."""
-    assert clustering.stored is not None
-    template = clustering.template
+    template = fitted.template
     lines = [
-        ("samples", _samples(clustering.sampler, clustering.stored["labels"].sizes)),
+        ("samples", _samples(fitted.sampler, fitted.source.sizes)),
         ("features", _features({name: each.size for name, each in template.data_vars.items()})),
-        ("steps", _steps(fitted_steps(clustering.assign.chain.steps, len(template)))),
+        ("steps", _steps(unfitted_steps(fitted.assign.chain.steps, len(template)))),
     ]
-    if clustering.climatology is not None:
-        lines.append(("anomaly", str(clustering.climatology)))
-    if clustering.record.weighted:
+    if fitted.climatology is not None:
+        lines.append(("anomaly", str(fitted.climatology)))
+    if fitted.record.weighted:
         lines.append(("weights", "as saved"))
     return lines
 
@@ -143,59 +163,58 @@ def _left_out(layout: Layout) -> str:
     return ", ".join(shown) + (f", and {more} more" if more > 0 else "")
 
 
-def _clustering_lines(clustering: Clustering) -> list[Line]:
-    samples = clustering.samples
-    lines = _saved_lines(clustering) if samples is None else _samples_lines(samples)
-    lines += [
-        ("fit" if i == 0 else "", said) for i, said in enumerate(clustering.record.sentences())
+def _clustering_lines(fitted: Fitted) -> list[Line]:
+    samples = fitted.samples
+    lines = _saved_lines(fitted) if samples is None else _samples_lines(samples)
+    return lines + _fit_lines(fitted)
+
+
+def _scenes_lines(whole: Fitted, scenes: Sequence[str]) -> list[Line]:
+    lines = [
+        ("scenes", ", ".join(scenes)),
+        ("features", _features({name: each.size for name, each in whole.template.items()})),
+        ("steps", _steps(unfitted_steps(whole.assign.chain.steps, len(whole.template)))),
     ]
-    if clustering.sweep is not None:
-        ks = clustering.sweep.table["k"].values
-        lines.append(
-            ("k", f"chosen among {ks[0]} to {ks[-1]} by {clustering.sweep.method.criterion}")
-        )
-    return lines + [(str(name), str(value)) for name, value in clustering.attrs.items()]
+    return lines + _fit_lines(whole)
 
 
-def _label_shares(clustering: Clustering) -> list[Share]:
-    partition, record = clustering.partition, clustering.record
+def _fit_lines(fitted: Fitted) -> list[Line]:
+    sentences = fitted.record.sentences()
+    lines = [("fit" if i == 0 else "", said) for i, said in enumerate(sentences)]
+    if fitted.sweep is not None:
+        ks = fitted.sweep.table["k"].values
+        by = fitted.sweep.method.criterion
+        lines.append(("k", f"chosen among {ks[0]} to {ks[-1]} by {by}"))
+    return lines + [(str(name), str(value)) for name, value in fitted.attrs.items()]
+
+
+def _shares(fitted: Fitted, known: bool) -> list[Share]:
+    """Return the share of each label, and of what has none where there may be such."""
+    partition, record = fitted.partition, fitted.record
     weights = [0.0] * partition.n_labels
     for label, count in zip(partition.codes, record.counts, strict=False):
         weights[label] += count
-    parts = _parts(clustering, weights)
-    names, colors = partition.label_names(), partition.label_colors()
-    return [Share(*each) for each in zip(range(len(weights)), names, parts, colors, strict=True)]
-
-
-def _unclassified_share(clustering: Clustering) -> list[Share]:
-    """Return the line of what has no label, where there may be such."""
-    partition, noise = clustering.partition, clustering.record.noise
-    if not partition.has_noise and partition.floor is None:
-        return []
-    (part,) = _parts(clustering, [noise])
-    return [Share(UNCLASSIFIED, "unclassified", part, UNCLASSIFIED_COLOR)]
-
-
-def _parts(clustering: Clustering, weights: Sequence[float]) -> list[str]:
-    """Return weights as parts of all that was fitted."""
-    record = clustering.record
     total = sum(record.counts) + record.noise or 1.0
-    known = _counts_hold(clustering)
-    return [f"{weight / total:.1%}" if known else "" for weight in weights]
+    parts = [f"{weight / total:.1%}" if known else "" for weight in [*weights, record.noise]]
+    names, colors = partition.label_names(), partition.label_colors()
+    labels = zip(range(len(weights)), names, parts, colors, strict=False)
+    shares = [Share(*each) for each in labels]
+    if not partition.has_noise and partition.floor is None:
+        return shares
+    return [*shares, Share(UNCLASSIFIED, "unclassified", parts[-1], UNCLASSIFIED_COLOR)]
 
 
-def _counts_hold(clustering: Clustering) -> bool:
+def _counts_hold(fitted: Fitted) -> bool:
     """Whether the counts of the fit are those of the labels; else only reading the data tells."""
-    record, samples = clustering.record, clustering.samples
-    if clustering.partition.floor is not None:
-        return False
+    # What was fitted together with other scenes has counts of all of them.
+    return _counts_told(fitted) and fitted.source.n_points == fitted.record.points
+
+
+def _counts_told(fitted: Fitted) -> bool:
+    """Whether a fit counted the rows of each label."""
     # A streamed mixture knows how large its components are, not how many rows each label has.
-    if record.passes and not hasattr(clustering.assign.clusterer, "counts_"):
-        return False
-    if samples is not None:
-        return layout_of(samples).n_pooled == record.points
-    assert clustering.stored is not None
-    return clustering.stored["labels"].size == record.points  # else one scene of a pool
+    streamed = fitted.record.passes and not hasattr(fitted.assign.clusterer, "counts_")
+    return fitted.partition.floor is None and not streamed
 
 
 def _share_text(share: Share) -> str:

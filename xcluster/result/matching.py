@@ -20,7 +20,11 @@ def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:
 
     Labels without a partner are numbered after all others.
     """
-    mine, other = paired(ours, theirs)
+    return numbers(*paired(ours, theirs), k)
+
+
+def numbers(mine: Array, other: Array, k: int) -> Array:
+    """Return the same of label maps as integers, -1 without a label."""
     found = scores.match_labels(other, mine)
     free = 1 + max([*found.values(), int(other.max(initial=-1)), -1])
     unseen = (label for label in range(k) if label not in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,21 +14,17 @@ from numpy.typing import NDArray
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
-from xcluster.chain.question import layout_of
 from xcluster.fit import prediction
 from xcluster.fit.assign import Assign
-from xcluster.fit.fitted import bound, named
+from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.grid.layout import COLUMN, LABEL, Layout
-
-if TYPE_CHECKING:
-    from xcluster.api.clustering import Clustering
 
 Array = NDArray[Any]
 
 
 def regimes(
-    clustering: Clustering,
+    fitted: Fitted,
     new: xr.Dataset | xr.DataArray | None,
     min_duration: int,
     min_similarity: float | None,
@@ -39,28 +35,28 @@ def regimes(
     if min_similarity is not None:
         min_similarity = check_number("min_similarity", min_similarity, minimum=-1, maximum=1)
     if new is None:
-        layout = layout_of(bound(clustering, "regimes"))
+        layout = samples_of(fitted, "regimes").layout
     else:
-        layout = prediction.new_layout(clustering, new)
+        layout = prediction.new_layout(fitted, new)
     dim = _time(layout)
-    if not clustering.k:
+    if not fitted.k:
         rule = "gave no labels: every sample is noise"
         remedy = "cluster with other parameters"
-        raise BadValueError("method", clustering.method, rule, remedy)
-    found = matrix.apply(layout, _project(clustering), width=1 + clustering.k).compute()
+        raise BadValueError("method", fitted.method, rule, remedy)
+    found = matrix.apply(layout, _project(fitted), width=1 + fitted.k).compute()
     similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
     placed = found.isel({COLUMN: 0}).copy()
     order, follows = _series(layout, dim)
     labels = placed.values[order]
     kept = _filtered(labels, similarity.values[:, order], follows, min_similarity, min_duration)
-    out = _statistics(kept, follows, clustering.k)
+    out = _statistics(kept, follows, fitted.k)
     placed.values[order] = kept
-    partition = replace(clustering.partition, has_noise=True)
+    partition = replace(fitted.partition, has_noise=True)
     out = out.assign(
         labels=prediction.as_labels(placed, partition),
         similarity=similarity.rename({COLUMN: LABEL}).assign_attrs(long_name="similarity"),
     )
-    return named(clustering, _with_composites(out, composites, placed, dim))
+    return labelled_dim(fitted, _with_composites(out, composites, placed, dim))
 
 
 def _time(layout: Layout) -> Hashable:
@@ -87,10 +83,10 @@ class _Projection:
         return np.column_stack([self.assign.labels(X), nearest])
 
 
-def _project(clustering: Clustering) -> _Projection:
-    centers, counts = clustering.assign.centers, np.asarray(clustering.record.counts)
+def _project(fitted: Fitted) -> _Projection:
+    centers, counts = fitted.assign.centers, np.asarray(fitted.record.counts)
     known = np.isfinite(centers).all(axis=1) & (counts > 0)
-    return _Projection(clustering.assign, np.average(centers[known], axis=0, weights=counts[known]))
+    return _Projection(fitted.assign, np.average(centers[known], axis=0, weights=counts[known]))
 
 
 def _unit(rows: Array) -> Array:

@@ -1,10 +1,10 @@
-"""The same result under other labels: thresholds, names, merged and matched numbers."""
+"""The same result under other labels: thresholds, names, merged, matched and cut numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,158 +12,125 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import several
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.fit import prediction
-from xcluster.fit.arrays import GridArrays
-from xcluster.fit.fitted import Fitted, need_soft, number_of
-from xcluster.fit.labels import Partition, check_floor
+from xcluster.fit import fitting
+from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, number_of, samples_of
+from xcluster.fit.labels import Partition, canonical_order, check_floor
 from xcluster.result import matching
 
 Array = NDArray[Any]
-AnyFitted = TypeVar("AnyFitted", bound=Fitted)
 
 
-class Relabelling(GridArrays):
-    """The methods of `Clustering` that return it with labels that mean something else."""
+def threshold(fitted: AnyFitted, u: float) -> AnyFitted:
+    """Return the result whose labels are -1 where no membership exceeds ``u``."""
+    need_soft(fitted, "threshold")
+    return with_partition(fitted, replace(fitted.partition, floor=check_floor(u)))
 
-    def threshold(self, u: float) -> Self:
-        """Return the clustering whose labels are -1 where no membership exceeds ``u``.
 
-        Parameters
-        ----------
-        u : float
-            From 0 to below 1.
+def relabel(
+    fitted: AnyFitted,
+    names: Sequence[str] | Mapping[int, str] | None,
+    colors: Sequence[Any] | Mapping[int, Any] | None,
+) -> AnyFitted:
+    """Return the result with other names or colours; numbers stay."""
+    return with_partition(fitted, fitted.partition.relabelled(names, colors))
 
-        Raises
-        ------
-        ValueError
-            If the method is not a soft one.
 
-        Examples
-        --------
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> fit = ds.cluster.pixels().gmm(3)
-        >>> bool((fit.threshold(0.9).labels == -1).any())
-        True
-        """
-        need_soft(self, "threshold")
-        return with_partition(self, replace(self.partition, floor=check_floor(u)), self.stored)
+def merge(fitted: AnyFitted, groups: Iterable[Sequence[int | str]]) -> AnyFitted:
+    """Return the result with labels joined; the others keep their order."""
+    return recoded(fitted, merging(fitted, groups))
 
-    def relabel(
-        self,
-        names: Sequence[str] | Mapping[int, str] | None = None,
-        *,
-        colors: Sequence[Any] | Mapping[int, Any] | None = None,
-    ) -> Self:
-        """Return the clustering with other names or colours; numbers stay.
 
-        Parameters
-        ----------
-        names : sequence or mapping, optional
-            One a label, or some by number.
-        colors : sequence or mapping, optional
-            Anything that matplotlib takes.
+def merging(fitted: Fitted, groups: Iterable[Sequence[int | str]]) -> Array:
+    """Return the number of each label once those of a group are one."""
+    rule = "must be sequences of labels"
+    listed = several("groups", groups, rule, "pass [[0, 1]], for example")
+    if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
+        raise BadTypeError("groups", listed, rule, f"pass {[listed]!r}")
+    numbers = [[number_of(fitted, each) for each in group] for group in listed]
+    return _merged(fitted.k, numbers)
 
-        Raises
-        ------
-        ValueError
-            If there are too few or unknown labels, a name twice, or no such colour.
 
-        Examples
-        --------
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> fit = ds.cluster.pixels().kmeans(2)
-        >>> fit.relabel(["warm", "cold"], colors=["red", "blue"]).labels.flag_meanings
-        'warm cold'
-        """
-        return with_partition(self, self.partition.relabelled(names, colors), self.stored)
+def match(fitted: AnyFitted, other: Fitted | xr.DataArray) -> AnyFitted:
+    """Return the result with the numbers of ``other`` where the two overlap most."""
+    theirs = other.labels if isinstance(other, Fitted) else other
+    matched = recoded(fitted, matching.mapping(fitted.labels, theirs, fitted.k))
+    return lent(matched, other.partition) if isinstance(other, Fitted) else matched
 
-    def merge(self, groups: Iterable[Sequence[int | str]]) -> Self:
-        """Return the clustering with labels joined; the others keep their order.
 
-        Parameters
-        ----------
-        groups : iterable of sequences
-            The labels to join, by number or name; each label at most once.
+def matching_scenes(ours: Mapping[str, Fitted], theirs: Any) -> Array:
+    """Return the number that each of our labels takes to agree most with theirs, in all scenes."""
+    if not isinstance(theirs, Mapping) or not all(
+        isinstance(each, Fitted) for each in theirs.values()
+    ):
+        kind = type(theirs).__name__
+        raise BadTypeError("other", kind, "must be a PooledClustering", "match scene by scene")
+    if set(ours) != set(theirs):
+        rule = f"has the scenes {sorted(theirs)}, and not {sorted(ours)}"
+        raise BadValueError("other", sorted(theirs), rule, "match results of the same scenes")
+    pairs = [matching.paired(ours[name].labels, theirs[name].labels) for name in ours]
+    mine, other = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return matching.numbers(mine, other, next(iter(ours.values())).k)
 
-        Raises
-        ------
-        ValueError
-            If a label is unknown or stands in two groups.
 
-        Examples
-        --------
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> fit = ds.cluster.pixels().kmeans(4)
-        >>> fit.merge([[0, 2]]).k
-        3
-        """
-        rule = "must be sequences of labels"
-        listed = several("groups", groups, rule, "pass [[0, 1]], for example")
-        if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
-            raise BadTypeError("groups", listed, rule, f"pass {[listed]!r}")
-        return recoded(
-            self, _merged(self.k, [[number_of(self, each) for each in group] for group in listed])
-        )
+def lent(matched: AnyFitted, other: Partition) -> AnyFitted:
+    """Return a matched result with the names and colours of the other one."""
+    ours, plain = matched.partition, Partition(np.arange(matched.k))
+    names, colors = other.names, other.label_colors()
+    return relabel(
+        matched,
+        _lent(names, ours.label_names(), plain.label_names()) if names else None,
+        _lent(colors, ours.label_colors(), plain.label_colors()),
+    )
 
-    def match(self, other: Relabelling | xr.DataArray) -> Self:
-        """Return the clustering with the numbers of ``other`` where the two overlap most.
 
-        Parameters
-        ----------
-        other : Clustering or DataArray of labels
-            On the same grid. A Clustering also lends its names and colours.
+def tree(fitted: Fitted) -> Array:
+    """Return the merges of a tree as a scipy linkage matrix, shape (n_leaves - 1, 4)."""
+    return np.array(clusterer_with(fitted, "linkage_matrix_", "tree", "hac").linkage_matrix_)
 
-        Raises
-        ------
-        TypeError
-            If ``other`` holds no labels.
-        ValueError
-            If it lies on another grid, or holds fractions.
 
-        Notes
-        -----
-        The assignment that maximises the number of samples of equal label (Kuhn 1955, Naval
-        Research Logistics 2, 83). Labels without a partner are numbered after all others.
+def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
+    """Return the result with its tree cut elsewhere, labels numbered by size."""
+    clusterer = clusterer_with(fitted, "linkage_matrix_", "cut", "hac")
+    samples_of(fitted, "cut")
+    estimator = clusterer.recut(k, height=height)
+    counts = np.bincount(estimator.leaf_labels_, estimator.leaf_weights_)
+    centers = estimator.cluster_centers_
+    fitting.forget_rows(estimator)
+    partition = Partition(canonical_order(counts, centers))
+    # Why a sweep chose its k says nothing of a tree cut elsewhere.
+    kept = tuple(note for note in fitted.record.notes if note.kind != "knee")
+    record = replace(fitted.record, counts=tuple(float(each) for each in counts), notes=kept)
+    assign = replace(fitted.assign, clusterer=estimator, partition=partition, centers=centers)
+    source = replace(fitted.source, means=None)
+    return replace(fitted, assign=assign, record=record, sweep=None, source=source)
 
-        Examples
-        --------
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> fit = ds.cluster.pixels().kmeans(4)
-        >>> again = ds.cluster.pixels().kmeans(4, order="sst")
-        >>> again.match(fit).labels.equals(fit.labels)
-        True
-        """
-        theirs = other.labels if isinstance(other, Relabelling) else other
-        matched = recoded(self, matching.mapping(self.labels, theirs, self.k))
-        if not isinstance(other, Relabelling):
-            return matched
-        ours, plain = matched.partition, Partition(np.arange(matched.k))
-        names, colors = other.partition.names, other.partition.label_colors()
-        return matched.relabel(
-            _lent(names, ours.label_names(), plain.label_names()) if names else None,
-            colors=_lent(colors, ours.label_colors(), plain.label_colors()),
-        )
+
+def merge_nodes(fitted: AnyFitted, k: int) -> AnyFitted:
+    """Return the result with the nodes of its map merged into ``k`` classes."""
+    return recoded(fitted, classes_of_nodes(fitted, k))
+
+
+def classes_of_nodes(fitted: Fitted, k: int) -> Array:
+    """Return the class of each node of a map, of ``k``."""
+    clusterer = clusterer_with(fitted, "grid_", "merge_nodes", "som")
+    return np.asarray(clusterer.merge_nodes(k))
+
+
+def with_partition(fitted: AnyFitted, partition: Partition) -> AnyFitted:
+    """Return the result whose labels mean something else."""
+    return replace(fitted, assign=replace(fitted.assign, partition=partition))
+
+
+def recoded(fitted: AnyFitted, mapping: Array) -> AnyFitted:
+    """Return the result with each label ``mapping[label]``."""
+    moved = replace(fitted, source=fitted.source.recoded(mapping))
+    return with_partition(moved, fitted.partition.recoded(mapping))
 
 
 def _lent(theirs: Sequence[str], own: Sequence[str], default: Sequence[str]) -> list[str]:
     """Return texts of another result; labels beyond it have their own, or the default if taken."""
     beyond = zip(own[len(theirs) :], default[len(theirs) :], strict=True)
     return [*theirs[: len(own)], *(text if mine in theirs else mine for mine, text in beyond)]
-
-
-def with_partition(fitted: AnyFitted, partition: Partition, stored: xr.Dataset | None) -> AnyFitted:
-    """Return the clustering whose labels mean something else; ``stored`` ones come along."""
-    return replace(fitted, assign=replace(fitted.assign, partition=partition), stored=stored)
-
-
-def recoded(fitted: AnyFitted, mapping: Array) -> AnyFitted:
-    """Return the clustering with each label ``mapping[label]``."""
-    stored = None if fitted.stored is None else prediction.recode(fitted.stored, mapping)
-    return with_partition(fitted, fitted.partition.recoded(mapping), stored)
 
 
 def _merged(k: int, groups: Sequence[Sequence[int]]) -> Array:

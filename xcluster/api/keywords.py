@@ -1,0 +1,151 @@
+"""The keywords of each method of `Samples`: their names, types and defaults.
+
+``**keywords: Unpack[KMeansKeywords]`` tells editors and type checkers, and `spelled_out` tells
+``help()``. A default stands beside its type: ``n_init: Annotated[int, 10]``. The docstrings of
+the methods describe the keywords; the code that fits refuses what is wrong in a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypedDict
+
+import xarray as xr
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Numbers = Array | Sequence[float]
+Rows = Array | Sequence[Sequence[float]]
+Order = Hashable | Callable[[xr.Dataset], Any] | None
+
+MethodName = Literal["kmeans", "gmm", "hac", "fuzzy"]
+CriterionName = Literal[
+    "inertia",
+    "distortion",
+    "silhouette",
+    "simplified_silhouette",
+    "calinski_harabasz",
+    "davies_bouldin",
+    "entropy",
+    "gap",
+    "gap_error",
+    "bic",
+    "aic",
+    "icl",
+    "partition_coefficient",
+    "xie_beni",
+    "stability",
+]
+
+
+class FitKeywords(TypedDict, total=False):
+    """Of all clusterers."""
+
+    fit_on: Annotated[int | Literal["auto", "all"], "auto"]
+    attrs: Annotated[Mapping[str, Any] | None, None]
+    progress: Annotated[bool, True]
+    smooth: Annotated[bool, False]
+    interp_method: Annotated[Literal["interp1d", "polynomial"], "interp1d"]
+    random_state: Annotated[int | None, None]
+
+
+class OrderedKeywords(FitKeywords, total=False):
+    """Of all clusterers that number labels in an order of the user's choice."""
+
+    order: Annotated[Order, None]
+
+
+class KMeansKeywords(OrderedKeywords, total=False):
+    """Of `kmeans`; from ``window`` on for warped metrics."""
+
+    n_init: Annotated[int, 10]
+    max_iter: Annotated[int, 300]
+    tol: Annotated[float, 1e-4]
+    init: Annotated[Rows | Literal["k-means++"], "k-means++"]
+    window: Annotated[int | None, None]
+    gamma: Annotated[float, 1.0]
+    max_iter_barycenter: Annotated[int, 10]
+
+
+class GMMKeywords(OrderedKeywords, total=False):
+    """Of `gmm`."""
+
+    n_init: Annotated[int, 10]
+    max_iter: Annotated[int, 100]
+    tol: Annotated[float, 1e-3]
+    reg_covar: Annotated[float, 1e-6]
+    init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]
+    weights_init: Annotated[Numbers | None, None]
+    means_init: Annotated[Rows | None, None]
+    precisions_init: Annotated[Numbers | Rows | None, None]
+
+
+class HACKeywords(OrderedKeywords, total=False):
+    """Of `hac`."""
+
+    metric: Annotated[Literal["euclidean", "cityblock", "cosine"], "euclidean"]
+    max_exact: Annotated[int | None, None]
+
+
+class FuzzyKeywords(OrderedKeywords, total=False):
+    """Of `fuzzy`."""
+
+    n_init: Annotated[int, 5]
+    max_iter: Annotated[int, 300]
+    tol: Annotated[float, 1e-5]
+    init: Annotated[Rows | Literal["k-means++"], "k-means++"]
+
+
+class SOMKeywords(FitKeywords, total=False):
+    """Of `som`, whose labels are node numbers and keep their order."""
+
+    sigma: Annotated[float | None, None]
+    learning_rate: Annotated[float | None, None]
+    n_iter: Annotated[int | None, None]
+
+
+class DBSCANKeywords(OrderedKeywords, total=False):
+    """Of `dbscan`."""
+
+    metric: Annotated[str, "euclidean"]
+
+
+class HDBSCANKeywords(OrderedKeywords, total=False):
+    """Of `hdbscan`."""
+
+    min_samples: Annotated[int | None, None]
+    cluster_selection_epsilon: Annotated[float, 0.0]
+    cluster_selection_method: Annotated[Literal["eom", "leaf"], "eom"]
+    allow_single_cluster: Annotated[bool, False]
+    metric: Annotated[str, "euclidean"]
+
+
+class SweepKeywords(KMeansKeywords, total=False):
+    """Of the methods that `sweep` knows; the defaults are those of `kmeans` where it has one."""
+
+    metric: Annotated[Literal["euclidean", "dtw", "softdtw", "cityblock", "cosine"], "euclidean"]
+    covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
+    reg_covar: Annotated[float, 1e-6]
+    init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]
+    weights_init: Annotated[Numbers | None, None]
+    means_init: Annotated[Rows | None, None]
+    precisions_init: Annotated[Numbers | Rows | None, None]
+    linkage: Annotated[Literal["ward", "average", "complete", "single"], "ward"]
+    contiguous: Annotated[bool | Literal[4, 8], False]
+    max_exact: Annotated[int | None, None]
+    m: Annotated[float, 2.0]
+    kind: Annotated[Literal["probabilistic", "possibilistic"], "probabilistic"]
+    shape: Annotated[Literal["spherical", "gustafson-kessel"], "spherical"]
+
+
+class VAEKeywords(TypedDict, total=False):
+    """Of `vae`; its ``random_state`` is that of the samples, 0 where nobody set another."""
+
+    hidden: Annotated[int, 38]
+    alpha: Annotated[float, 1e-4]
+    epochs: Annotated[int, 200]
+    batch_size: Annotated[int, 128]
+    learning_rate: Annotated[float, 3e-3]
+    patience: Annotated[int, 40]
+    random_state: Annotated[int, 0]
+    device: Annotated[str, "auto"]

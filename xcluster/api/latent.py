@@ -1,0 +1,107 @@
+"""The methods on the latent space of `vae` that `Samples` and `Clustering` share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import xarray as xr
+
+from xcluster.chain import latent
+from xcluster.chain.reduction import Chain
+
+
+class LatentSpace(ABC):
+    """What samples and results of a chain that ends in `vae` know of its latent space."""
+
+    @abstractmethod
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
+        """Return the fitted steps, and one sample without values."""
+
+    @abstractmethod
+    def _latent(self) -> xr.DataArray:
+        """Return the latent variables of the samples, over ``component``."""
+
+    def decode(self, z: Any) -> xr.Dataset:
+        """Return the data that points of the latent space stand for, in data units.
+
+        Parameters
+        ----------
+        z : array of shape (n, L) or (L,), or DataArray over a dim ``component``
+            Points of the latent space of `vae`.
+
+        Returns
+        -------
+        Dataset over ``point`` and the feature dims.
+
+        Raises
+        ------
+        ValueError
+            If the chain does not end in ``vae()``, or the points have other than L numbers.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> samples.decode([[0, 0], [1, 0]]).vs.shape
+        (2, 41)
+        """
+        return latent.decode(*self._latent_parts(), z)
+
+    def latent_gradient(self, n: int = 50) -> xr.DataArray:
+        """Return how fast the decoded features change over a lattice of the latent space.
+
+        Parameters
+        ----------
+        n : int, default 50
+            Points along each latent dimension, over the range of the samples.
+
+        Returns
+        -------
+        DataArray over ``z_0``, ``z_1``, ...: the norm of the gradient of ``|decode(z)|``, in
+        units of the space before ``vae()``. Its ``.plot()`` draws the map.
+
+        Raises
+        ------
+        ValueError
+            If the chain does not end in ``vae()``, or has more than three latent dimensions.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> dict(samples.latent_gradient(n=10).sizes)
+        {'z_0': 10, 'z_1': 10}
+        """
+        return latent.gradient(self._latent_parts()[0], self._latent(), n)
+
+    def latent_distances(self, n: int = 1000, *, random_state: int = 0) -> xr.Dataset:
+        """Return distances of random pairs of samples, in latent space and decoded.
+
+        Parameters
+        ----------
+        n : int, default 1000
+            Pairs.
+        random_state : int, default 0
+
+        Returns
+        -------
+        Dataset over ``pair``: ``latent`` and ``decoded``. Where the one tells the other, distances
+        between labels mean something; ``.plot.scatter(x="latent", y="decoded")`` shows it.
+
+        Raises
+        ------
+        ValueError
+            If the chain does not end in ``vae()``, or there are fewer than two samples.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> samples = model.cluster.profiles("depth", every=6).vae(2, epochs=2)
+        >>> list(samples.latent_distances(n=100))
+        ['latent', 'decoded']
+        """
+        return latent.distances(self._latent_parts()[0], self._latent(), n, random_state)

@@ -1,0 +1,87 @@
+"""How many labels: the fits for each k as a user sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+from xcluster.api.clustering import Clustering
+from xcluster.api.completion import Completed
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.fitted import Fitted
+from xcluster.fit.selection import fitted_of
+from xcluster.plot.sweep import SweepPlot
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(Completed, Candidates):
+    """Fits over a range of k; keeps the models, never their label maps.
+
+    Parameters
+    ----------
+    table : Dataset
+        Criteria over ``k``.
+    method, options
+        What was fitted, and how k is chosen.
+    fits : optional
+        The models; a file keeps the table alone.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+    >>> sweep.table.k.values.tolist()
+    [2, 3, 4, 5]
+    """
+
+    _for_us: ClassVar = frozenset(("of", "choose", "choosing", "fits", "method", "options"))
+
+    @classmethod
+    def of(cls, candidates: Candidates) -> Self:
+        """Return the same as the public class."""
+        return cls(**{each.name: getattr(candidates, each.name) for each in fields(Candidates)})
+
+    def clustering(self, k: int) -> Clustering:
+        """Return the clustering for one k of the table, without a refit.
+
+        Parameters
+        ----------
+        k : int
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is not among those fitted.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.clustering(3).k
+        3
+        """
+        return clustering_of(fitted_of(self, k))
+
+    @property
+    def plot(self) -> SweepPlot:
+        """Figures: ``plot()`` draws one panel a criterion, the choice marked.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ds.cluster.pixels().sweep(range(2, 6)).plot()  # doctest: +SKIP
+        """
+        return SweepPlot(self)
+
+    def __repr__(self) -> str:
+        ks = self.table["k"].values
+        names = ", ".join(map(str, self.table))
+        return f"<xcluster.Sweep> {self.method.name}, k = {ks[0]} to {ks[-1]}: {names}"
+
+
+def clustering_of(fitted: Fitted) -> Clustering:
+    """Return a result as the public class, and its candidates too."""
+    return Clustering.of(fitted, None if fitted.sweep is None else Sweep.of(fitted.sweep))

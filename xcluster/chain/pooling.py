@@ -1,0 +1,146 @@
+"""Several scenes as one question: each is asked alone, and all must ask the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from xcluster.base.checks import blamed, several
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.chain.question import Question
+from xcluster.chain.steps import Step
+from xcluster.fit.prediction import as_dataset, check_features
+from xcluster.grid.layout import flat_features
+
+Objects = xr.DataTree | Mapping[str, Any] | Iterable[Any]
+AnyQuestion = TypeVar("AnyQuestion", bound=Question)
+
+
+def ask_each(
+    objects: Objects, ask: Callable[[xr.Dataset], AnyQuestion], kind: type[AnyQuestion]
+) -> dict[str, AnyQuestion]:
+    """Return the question of each scene, of this ``kind``; refuse scenes that differ."""
+    asked = {name: _asked(ask, scene, kind) for name, scene in scenes_of(objects).items()}
+    if not asked:
+        rule = "holds no scene"
+        raise BadValueError("objects", objects, rule, "give a Dataset at least")
+    first = next(iter(asked))
+    for name, question in asked.items():
+        _check_like(name, question, first, asked[first])
+    return asked
+
+
+def _check_like(name: str, question: Question, first: str, like: Question) -> None:
+    """Refuse a scene whose features or fit are not those of the first one."""
+    if question.climatology is not None:
+        rule = "is learned from one object, and pooled scenes have none in common"
+        remedy = "subtract a climatology from each scene before pool()"
+        raise BadValueError("anomaly", question.climatology.groupby, rule, remedy)
+    check_features(f"scene {name!r}", "Dataset", _features(question), _features(like))
+    _check_same_chain(name, question, first, like)
+
+
+def _features(question: Question) -> xr.Dataset:
+    """Return one sample without values, all cells of fields included: which lack data is read."""
+    layout = question.layout
+    whole = {name: replace(each, cells=None) for name, each in layout.variables.items()}
+    return replace(layout, variables=whole).features
+
+
+def _check_same_chain(name: str, question: Question, first: str, like: Question) -> None:
+    """Refuse a scene that asks for another fit than the first one; nothing is computed."""
+    remedy = "ask the same of every scene but for its mask"
+    mine, other = f"of scene {name!r}", f"of scene {first!r}"
+    if question.random_state != like.random_state:
+        rule = f"{mine} is not that {other}, {like.random_state}"
+        raise BadValueError("random_state", question.random_state, rule, remedy)
+    if not _are_same_steps(question.steps, like.steps):
+        steps, expected = ([str(step) for step in each.steps] for each in (question, like))
+        rule = f"{mine} are not those {other}, {expected}"
+        raise BadValueError("steps", steps, rule, remedy)
+    if (question.weighting is None) != (like.weighting is None):
+        weighted, plain = (name, first) if like.weighting is None else (first, name)
+        rule = f"scene {weighted!r} has weights, and scene {plain!r} has none"
+        raise BadValueError("weights", name, rule, "weigh every scene, or none")
+
+
+def _are_same_steps(ours: Sequence[Step], theirs: Sequence[Step]) -> bool:
+    return len(ours) == len(theirs) and all(
+        (mine.name, mine.over) == (other.name, other.over)
+        and _is_same(mine.transformer, other.transformer)
+        and _is_same_weight(mine.weight, other.weight)
+        for mine, other in zip(ours, theirs, strict=True)
+    )
+
+
+def _is_same(ours: Any, theirs: Any) -> bool:
+    """Whether parameters are the same, as far as can be told of what each call makes anew."""
+    if ours is theirs:
+        return True
+    if hasattr(ours, "get_params"):
+        same = type(ours) is type(theirs)
+        return same and _is_same(*(each.get_params(deep=False) for each in (ours, theirs)))
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return ours.keys() == theirs.keys() and all(_is_same(ours[k], theirs[k]) for k in ours)
+    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
+        return len(ours) == len(theirs) and all(map(_is_same, ours, theirs))
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
+    return np.array_equal(_told_by(ours), _told_by(theirs))
+
+
+def _told_by(value: Any) -> Any:
+    """Return what tells a value from others: without equality a function's code, or the type."""
+    equality: Any = type(value).__eq__
+    if equality is not object.__eq__:
+        return value
+    return getattr(value, "__code__", repr(value)) if callable(value) else type(value)
+
+
+def _is_same_weight(ours: xr.DataArray | None, theirs: xr.DataArray | None) -> bool:
+    """Whether features weigh the same; weights in chunks are not computed for it."""
+    if ours is None or theirs is None:
+        return ours is theirs
+    if set(ours.dims) != set(theirs.dims):
+        return False
+    if ours.chunks is not None or theirs.chunks is not None:
+        return True
+    mine, other = (flat_features(each, each.dims) for each in (ours, theirs))
+    return mine.shape == other.shape and np.allclose(mine, other, equal_nan=True)
+
+
+def scenes_of(objects: Objects) -> dict[str, xr.Dataset]:
+    """Return the scenes by name."""
+    if isinstance(objects, xr.DataTree):
+        nodes = {node.path: node for node in objects.subtree if node.data_vars}
+        return {path.strip("/") or "root": node.to_dataset() for path, node in nodes.items()}
+    if isinstance(objects, xr.Dataset | xr.DataArray):
+        return {"0": as_dataset(objects)}
+    rule, remedy = "must be several Datasets", "pass a mapping of names to Datasets"
+    pairs = (
+        objects.items()
+        if isinstance(objects, Mapping)
+        else enumerate(several("objects", objects, rule, remedy))
+    )
+    return {str(name): as_dataset(scene, f"scene {str(name)!r}") for name, scene in pairs}
+
+
+def _asked(
+    ask: Callable[[xr.Dataset], AnyQuestion], scene: xr.Dataset, kind: type[AnyQuestion]
+) -> AnyQuestion:
+    """Return the question of one scene."""
+    remedy = "pass a function, for example lambda ds: ds.cluster.pixels()"
+    if not callable(ask):
+        rule = "must be a function of one scene"
+        raise BadTypeError("question", ask, rule, remedy)
+    with blamed("question", ask, remedy):
+        question = ask(scene)
+    if not isinstance(question, kind):
+        rule = f"must return {kind.__name__}, and returned {type(question).__name__}"
+        raise BadTypeError("question", ask, rule, remedy)
+    return question

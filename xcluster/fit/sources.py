@@ -1,0 +1,109 @@
+"""What a result stands on: the data that were clustered, or what a file kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.errors import BadValueError
+from xcluster.chain.question import Question
+from xcluster.fit import prediction
+from xcluster.fit.assign import Assign
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Live:
+    """Samples of the user's object, read whenever something of them is asked.
+
+    Parameters
+    ----------
+    question
+        That was answered.
+    rows : DataArray of int, optional
+        The fitted row at each grid point (-1: none), where labels cannot be told from the
+        features alone.
+    means : array of shape (n_raw, n_features), optional
+        Centres in data units of the clusterer's own numbers, where they are known from elsewhere.
+    """
+
+    question: Question
+    rows: xr.DataArray | None = None
+    means: Array | None = None
+
+    def asked(self, what: str) -> Question:
+        """Return the question, for ``what`` needs the original values."""
+        return self.question
+
+    def labels(self, assign: Assign) -> xr.DataArray:
+        """Return the label map, lazy where the data are."""
+        if self.rows is not None:
+            return prediction.labels_of_rows(self.rows, self.question.layout, assign)
+        return prediction.labels(self.question.layout, assign)
+
+    def memberships(self, assign: Assign) -> xr.DataArray:
+        """Return the memberships, over ``label`` and the sample dims."""
+        return prediction.memberships(self.question.layout, assign)
+
+    @property
+    def sizes(self) -> Mapping[Hashable, int]:
+        """Number of grid points along each sample dim."""
+        return self.question.layout.sizes
+
+    @property
+    def n_points(self) -> int:
+        """Number of grid points of all that was fitted together."""
+        return self.question.layout.n_pooled
+
+    def recoded(self, mapping: Array) -> Live:
+        """Return the same: live labels are found anew by whatever the numbers mean."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """Labels and memberships as a file kept them, without the data.
+
+    Parameters
+    ----------
+    arrays : Dataset
+        ``labels``, before any floor on memberships, and ``memberships`` of soft methods.
+    rows, means
+        As in `Live`.
+    """
+
+    arrays: xr.Dataset
+    rows: xr.DataArray | None = None
+    means: Array | None = None
+
+    def asked(self, what: str) -> Question:
+        """Refuse ``what``, which needs the original values."""
+        rule = f"{what} needs the original values, and the result was opened without them"
+        raise BadValueError("data", None, rule, "pass them: xcluster.open(path, data=ds)")
+
+    def labels(self, assign: Assign) -> xr.DataArray:
+        """Return the labels as they were saved."""
+        return prediction.stored_labels(self.arrays, assign.partition)
+
+    def memberships(self, assign: Assign) -> xr.DataArray:
+        """Return the memberships as they were saved."""
+        return self.arrays["memberships"]
+
+    @property
+    def sizes(self) -> Mapping[Hashable, int]:
+        """Number of grid points along each sample dim."""
+        return self.arrays["labels"].sizes
+
+    @property
+    def n_points(self) -> int:
+        """Number of grid points that were saved."""
+        return int(self.arrays["labels"].size)
+
+    def recoded(self, mapping: Array) -> Stored:
+        """Return the arrays with each label ``mapping[label]``."""
+        return replace(self, arrays=prediction.recode(self.arrays, mapping))

@@ -1,0 +1,24 @@
+"""Labels of windows painted on the pixels of their image."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from xcluster.base.checks import check_flag
+from xcluster.base.errors import BadValueError
+from xcluster.fit import prediction
+from xcluster.fit.fitted import Fitted, samples_of
+from xcluster.grid import windows
+
+
+def upsample(fitted: Fitted, beyond: bool) -> xr.DataArray:
+    """Return each pixel as the window whose centre is nearest has it."""
+    sampler = fitted.sampler
+    check_flag("beyond", beyond)
+    if not isinstance(sampler, windows.Patches):
+        name = type(sampler).__name__.lower()
+        rule = "has labels on its own grid already; only those of patches() are coarser"
+        raise BadValueError("samples", name, rule, "use .labels")
+    labels, data = fitted.labels, samples_of(fitted, "upsample").data
+    painted = windows.upsample(labels, sampler, data, beyond)
+    return prediction.as_labels(painted, fitted.partition)
