@@ -14,6 +14,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.levels import positions
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
+from xcluster.plot.style import bold_line
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
 
@@ -186,12 +187,9 @@ class _Curves:
         fill(levels[filled], low, high, color=self.color, alpha=0.3, linewidth=0, zorder=2)
 
     def center(self, levels: NDArray[Any], values: NDArray[Any]) -> None:
-        """Draw one bold line, outlined so that it stands out from its members."""
-        from matplotlib.patheffects import withStroke
-
-        outline = [withStroke(linewidth=3.2, foreground="0.1")]
+        """Draw one bold line."""
         xy = (values, levels) if self.upright else (levels, values)
-        self.ax.plot(*xy, color=self.color, linewidth=2.2, path_effects=outline, zorder=3)
+        bold_line(self.ax, *xy, self.color)
 
 
 def _curve_dim(data: xr.DataArray, labels: xr.DataArray) -> Hashable:

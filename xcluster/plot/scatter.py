@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
-from xcluster.plot.style import color_bar
+from xcluster.plot.style import bold_line, color_bar
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import bracketed
 
@@ -295,7 +295,7 @@ def parallel(
         thin = LineCollection(list(points), colors=color, linewidths=0.5, alpha=alpha)
         drawn.append(ax.add_collection(thin))
         if len(own):
-            _bold(ax, at, np.nanmedian(own, axis=0), color)
+            bold_line(ax, at, np.nanmedian(own, axis=0), color)
     _name_features(ax, [str(name) for name in values[dim].values])
     if legend:
         draw_legend([ax], flags.names, flags.colors)
@@ -312,10 +312,10 @@ def _check_components(components: xr.DataArray, *numbers: int) -> None:
 def _check_colored(labels: xr.DataArray | None, log: bool, circles: Any) -> None:
     """Refuse options of the other of the two ways to colour points."""
     if labels is not None and log:
-        rule, remedy = "scales the density, and colours show labels here", "leave it out"
+        rule, remedy = "scales the density, and colours here are those of labels", "leave it out"
         raise BadValueError("log", log, rule, remedy)
     if labels is None and circles is not False:
-        rule, remedy = "need labels to stand around, and none are given", "leave them out"
+        rule, remedy = "stand around labels, and there are none", "leave them out"
         raise BadValueError("circles", "...", rule, remedy)
 
 
@@ -393,13 +393,6 @@ def _scaled(rows: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(rows, dtype=float)
     low, high = np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)
     return np.asarray((rows - low) / np.where(high > low, high - low, 1.0), dtype=float)
-
-
-def _bold(ax: Any, at: NDArray[Any], values: NDArray[Any], color: str) -> None:
-    from matplotlib.patheffects import withStroke
-
-    outline = [withStroke(linewidth=3.2, foreground="0.1")]
-    ax.plot(at, values, color=color, linewidth=2.2, path_effects=outline, zorder=3)
 
 
 def _name_features(ax: Any, names: list[str]) -> None:

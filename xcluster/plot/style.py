@@ -185,6 +185,14 @@ def _places(colors: Sequence[Any]) -> Any:
     return ScalarMappable(NoNorm(0, len(colors) - 1), ListedColormap(list(colors)))
 
 
+def bold_line(ax: Any, x: Any, y: Any, color: str) -> None:
+    """Draw a bold line, outlined so that it stands out from thin ones of its colour."""
+    from matplotlib.patheffects import withStroke
+
+    outline = [withStroke(linewidth=3.2, foreground="0.1")]
+    ax.plot(x, y, color=color, linewidth=2.2, path_effects=outline, zorder=3)
+
+
 def is_light(colors: Any) -> NDArray[np.bool_]:
     """Whether black is read better than white on each colour, shape (..., 3) or (..., 4)."""
     channels: NDArray[np.float64] = np.asarray(colors, dtype=float)[..., :3]
