@@ -73,6 +73,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     origin_ : array of shape (n_features,), float64
     unit_ : float
         Frame of the float32 distances: near the mean and the spread of the rows given to `fit`.
+    sweeps_by : str
+        "growing": a fit of more clusters may start from one of fewer, by `grow`.
 
     Notes
     -----
@@ -102,6 +104,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     >>> finer.inertia_ < fit.inertia_
     True
     """
+
+    sweeps_by = "growing"
 
     def __init__(
         self,
