@@ -20,9 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.inputs import check_weight
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
-from xcluster.algorithms.parts.weights import check_weight
 from xcluster.base.checks import check_integer, check_number, check_numbers
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads, single_threaded_blas
