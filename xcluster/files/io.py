@@ -21,7 +21,7 @@ from xcluster.files import storage, validity
 from xcluster.files.integrity import checked_manifest, unreadable
 from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError, decode, encode_estimator
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import Partition
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Note, Record
@@ -280,7 +280,7 @@ def _rebuilt(
             "colors": None if entry["colors"] is None else tuple(entry["colors"]),
         }
     )
-    assign = Assign(
+    assign = Labeller(
         Chain(tuple(steps)),
         decode(manifest["clusterer"], arrays, trusted),
         partition,
@@ -376,7 +376,7 @@ def _sweep(manifest: Mapping[str, Any], table: xr.Dataset) -> Any:
 def _bound(clustering: Any, manifest: Mapping[str, Any], path: Path, data: Any) -> Any:
     """Return the clustering with the object that it was fitted to."""
     from xcluster.api.samples import Samples
-    from xcluster.fit.prediction import as_named, layout_like
+    from xcluster.grid.features import as_named, layout_like
     from xcluster.result.matching import check_same_grid
 
     layout = layout_like(data, clustering.sampler, clustering.template)

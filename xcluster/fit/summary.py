@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
@@ -33,7 +33,7 @@ class LabelSums:
         Also sum the features themselves, for group means.
     """
 
-    assign: Assign
+    assign: Labeller
     features: bool = False
 
     def __call__(self, block: Block) -> Sums:
@@ -90,7 +90,7 @@ def merge_sums(parts: Sequence[Sums]) -> Sums:
 
 def label_sums(
     layout: Layout,
-    assign: Assign,
+    assign: Labeller,
     *,
     area: xr.DataArray | None = None,
     labels: xr.DataArray | None = None,

@@ -13,7 +13,7 @@ from xcluster.base.checks import check_flag
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, over_features, samples_of
 from xcluster.fit.labels import check_floor
 from xcluster.fit.summary import Sums, merge_sums
@@ -49,7 +49,7 @@ class ProjectionSums:
         Near the mean, so that squares keep their digits.
     """
 
-    assign: Assign
+    assign: Labeller
     floor: float | None
     shift: Array
 
