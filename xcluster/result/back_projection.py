@@ -56,8 +56,8 @@ class ProjectionSums:
     def __call__(self, block: Block) -> Sums:
         """Return the sums of one block."""
         complete = block.complete
-        given = block.extra.get("labels")
-        labels = None if given is None else np.broadcast_to(given, block.shape).ravel()[complete]
+        given = block.further("labels")
+        labels = None if given is None else given[complete]
         X = block.rows(complete).astype(np.float64) - self.shift
         shares = self._shares(block.rows(complete), labels)
         if block.weight is not None:
