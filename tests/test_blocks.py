@@ -19,9 +19,9 @@ POINTS = 12
 BOTH = ["t", "n"]
 
 
-def block(pieces, dtype=np.float64, inside=None, weight=None, extra=None, shape=SHAPE):
+def block(pieces, dtype=np.float64, inside=None, weight=None, extra=None, keys=(), shape=SHAPE):
     inside = np.ones(int(np.prod(shape)), bool) if inside is None else inside
-    return Block(tuple(pieces), np.dtype(dtype), inside, weight, extra or {}, shape)
+    return Block(tuple(pieces), np.dtype(dtype), inside, weight, tuple(keys), extra or {}, shape)
 
 
 def pieces(rng=0):
@@ -131,7 +131,8 @@ def test_parts_cover_a_block_and_hold_at_most_so_many_bytes_where_one_place_does
     monkeypatch.setattr(blocks, "PART_BYTES", n_bytes)
     weight = np.arange(12.0)
     extra = {"key": np.arange(12).reshape(SHAPE), "row": np.arange(4)[:, None], "one": np.array(7)}
-    whole = block(pieces(), np.float32, weight % 5 > 0, weight, extra)
+    keys = np.arange(4)[:, None], 4 * np.arange(3)[None]
+    whole = block(pieces(), np.float32, weight % 5 > 0, weight, extra, keys)
     parts = whole.parts()
     assert len(parts) == n_parts
     assert sum(part.shape[0] for part in parts) == 4
@@ -142,6 +143,8 @@ def test_parts_cover_a_block_and_hold_at_most_so_many_bytes_where_one_place_does
         "key": lambda b: np.broadcast_to(b.extra["key"], b.shape).ravel(),
         "row": lambda b: np.broadcast_to(b.extra["row"], b.shape).ravel(),
         "one": lambda b: np.broadcast_to(b.extra["one"], b.shape).ravel(),
+        "further": lambda b: b.further("row"),
+        "keys": lambda b: b.key,
     }.items():
         joined = np.concatenate([of(part) for part in parts])
         np.testing.assert_array_equal(joined, of(whole), err_msg=name)
@@ -191,9 +194,9 @@ def image():
     return xr.Dataset(arrays, coords)
 
 
-def block_of(samples, extra=None):
+def block_of(samples, extra=None, keys=()):
     """The one block of arrays in memory."""
-    inputs = inputs_of(samples.layout, extra)
+    inputs = inputs_of(samples.layout, extra, keys)
     return inputs.assembly(lambda block: block)(*(each.values for each in inputs.arrays))
 
 
@@ -243,6 +246,22 @@ def test_further_arrays_are_found_by_name_and_spread_over_the_sample_axes(image)
     assert np.broadcast_to(made.extra["all"], made.shape).sum() == 60
     turned = block_of(image.transpose("x", ...).cluster.profiles("depth", BOTH), extra)
     assert turned.extra["row"].shape == (1, 4)
+
+
+def test_arrays_beside_the_features_are_told_apart_by_purpose_and_never_by_name(image):
+    mask = xr.DataArray([True, False, True, True], dims="mask")
+    weight = xr.DataArray([1.0, 2, 3], dims="weight")
+    samples = image.rename(y="mask", x="weight").cluster.profiles("depth", BOTH)
+    samples = samples.where(mask).weights(weight)
+    extra = {"mask": xr.DataArray(5), "weight": xr.DataArray([7, 8, 9], dims="weight")}
+    keys = (xr.DataArray(np.arange(4), dims="mask"), xr.DataArray([0, 10, 20], dims="weight"))
+    made = block_of(samples, extra, keys)
+    np.testing.assert_array_equal(made.inside, np.repeat(mask.values, 3))
+    np.testing.assert_array_equal(made.weight, np.tile(weight.values, 4))
+    np.testing.assert_array_equal(made.key.reshape(4, 3), np.add.outer(np.arange(4), [0, 10, 20]))
+    np.testing.assert_array_equal(made.further("weight"), np.tile([7, 8, 9], 4))
+    assert made.further("mask").tolist() == [5] * 12
+    assert made.further("labels") is None
 
 
 def test_masks_and_weights_say_which_points_are_inside(image):

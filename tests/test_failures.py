@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import xcluster
+from xcluster.base.errors import BadFileError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import OURS
 from xcluster.blocks.failures import named_failures
@@ -41,7 +42,11 @@ def failed(layout, error=None):
 )
 def test_the_block_its_variable_the_reason_and_a_remedy_are_named(place, block):
     error = failed(layout_of(lazy(), lazy(place, "b")))
-    assert type(error) is OSError
+    assert isinstance(error, OSError)
+    assert isinstance(error, BadFileError)
+    assert (error.parameter, error.value) == ("vars", "b")
+    assert error.rule.startswith(f"the block [{block}] of 'b' cannot be read")
+    assert error.remedy == "repair or replace it, or select what is whole"
     assert str(error) == (
         f"vars='b': the block [{block}] of 'b' cannot be read (OSError: the disk is gone). "
         "Repair or replace it, or select what is whole."
@@ -99,7 +104,7 @@ def test_our_own_errors_and_lost_workers_do_not_read_the_data_again():
     assert failed(layout, lost) is lost
     noted = ValueError("with another note")
     noted.add_note("of the user")
-    assert type(failed(layout, noted)) is OSError
+    assert isinstance(failed(layout, noted), BadFileError)
 
 
 def test_a_pass_over_the_data_says_which_block_it_could_not_read():

@@ -14,6 +14,7 @@ import xarray as xr
 
 import xcluster
 from xcluster.base.checks import blamed
+from xcluster.base.errors import BadFileError, complaint
 from xcluster.files import replacing
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
@@ -74,17 +75,42 @@ FULL = """
     try:
         fit.relabel(["x", "y"]).save(path)
     except OSError as error:
-        print(json.dumps([type(error).__name__, str(error)]))
+        parts = error.parameter, error.value, error.rule, error.remedy
+        print(json.dumps([[each.__name__ for each in type(error).__mro__], str(error), *parts]))
 """
 
 
 @needs_posix
 def test_a_full_disk_leaves_the_old_file_whole_and_is_named(path, two):
     two.save(path)
-    kind, said = run(FULL, path)
-    assert kind == "BadFileError"
-    assert said.startswith(f"path={str(path)!r}: cannot be written (")
-    assert said.endswith("Check space and permissions, or choose another folder.")
+    kinds, said, parameter, value, rule, remedy = run(FULL, path)
+    assert {"OSError", "BadFileError"} <= set(kinds)
+    assert (parameter, value) == ("path", str(path))
+    assert rule.startswith("cannot be written (")
+    assert remedy == "check space and permissions, or choose another folder"
+    assert said == complaint(parameter, value, rule, remedy)
+    assert is_whole(path, two)
+
+
+KINDS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, PermissionError, OSError])
+def test_what_the_system_refuses_keeps_its_kind(path, two, monkeypatch, kind):
+    two.save(path)
+
+    def refuse(*_):
+        raise kind(5, "as the system says")
+
+    monkeypatch.setattr(replacing, "_replace", refuse)
+    with pytest.raises(OSError, match="as the system says") as caught:
+        two.relabel(["x", "y"]).save(path)
+    error = caught.value
+    assert isinstance(error, kind)
+    assert isinstance(error, BadFileError)
+    assert (error.parameter, error.value) == ("path", str(path))
+    assert error.rule == "cannot be written (as the system says)"
+    assert type(error.__cause__) is kind
     assert is_whole(path, two)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import xarray as xr
 
 from xcluster.api.samples import Samples
-from xcluster.fit.prediction import as_dataset
 from xcluster.grid import windows
+from xcluster.grid.features import as_dataset
 from xcluster.grid.positions import positions_of
 from xcluster.grid.samplers import Level, Names, Pixels, Profiles, Snapshots, Step
 

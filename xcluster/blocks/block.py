@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,11 @@ from xcluster.grid.layout import Layout, canonical_dims, upright
 from xcluster.grid.levels import Levels
 
 Array = NDArray[Any]
+Axes = tuple[bool, ...]
+"""Which of the sample dims an array has."""
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 OURS = "while working on a block that was read"
 """Marks errors that do not come from reading the data."""
@@ -43,8 +48,10 @@ class Block:
     inside : array of shape (n_points,)
         Where the mask, if any, is True and the weight above zero.
     weight : array of shape (n_points,), optional
+    keys
+        One array per sample dim; the sum of all, over ``shape``, tells the points apart.
     extra
-        Further arrays, by name, that broadcast against ``shape``.
+        Further arrays that broadcast against ``shape``, by names that are ours alone.
     shape
         Of the grid points.
     """
@@ -53,6 +60,7 @@ class Block:
     dtype: np.dtype[Any]
     inside: Array
     weight: Array | None
+    keys: tuple[Array, ...]
     extra: Mapping[str, Array]
     shape: tuple[int, ...]
 
@@ -66,6 +74,16 @@ class Block:
                 feature_axes = tuple(range(len(self.shape), piece.ndim))
                 complete = complete & np.isfinite(piece).all(axis=feature_axes)
         return complete.ravel()
+
+    @property
+    def key(self) -> Array:
+        """The sum of the keys of each point, shape (n_points,)."""
+        return np.broadcast_to(sum(self.keys), self.shape).ravel()
+
+    def further(self, name: str) -> Array | None:
+        """Return a further array at each point, shape (n_points,); None where there is none."""
+        found = self.extra.get(name)
+        return None if found is None else np.broadcast_to(found, self.shape).ravel()
 
     def rows(self, chosen: Array) -> Array:
         """Return the rows where ``chosen`` (bool) is True, or at these positions.
@@ -122,8 +140,8 @@ class Block:
         weight = None if self.weight is None else of(self.weight.reshape(self.shape)).ravel()
         inside = of(self.inside.reshape(self.shape))
         extra = {name: of(array) if array.ndim else array for name, array in self.extra.items()}
-        pieces = tuple(of(piece) for piece in self.pieces)
-        return Block(pieces, self.dtype, inside.ravel(), weight, extra, inside.shape)
+        keys, pieces = tuple(map(of, self.keys)), tuple(map(of, self.pieces))
+        return Block(pieces, self.dtype, inside.ravel(), weight, keys, extra, inside.shape)
 
 
 def _positions(chosen: Array) -> Array:
@@ -134,9 +152,46 @@ def _positions(chosen: Array) -> Array:
 class _Part:
     """How the columns of one variable are had; pickles in a few bytes."""
 
-    axes: tuple[bool, ...]
+    axes: Axes
     levels: Levels | None
     kept: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Beside(Generic[T]):
+    """One value for each array that stands beside the features, by what the array is for.
+
+    What is for one purpose can never be taken for another, whatever the user's names are.
+
+    Parameters
+    ----------
+    mask, weight
+        Which points count, and how much.
+    keys
+        One per sample dim.
+    extra
+        By names that are ours alone.
+    """
+
+    mask: T | None = None
+    weight: T | None = None
+    keys: tuple[T, ...] = ()
+    extra: Mapping[str, T] = field(default_factory=dict)
+
+    def values(self) -> list[T]:
+        """Return the values in one order."""
+        single = [each for each in (self.mask, self.weight) if each is not None]
+        return [*single, *self.keys, *self.extra.values()]
+
+    def like(self, values: Iterable[S]) -> Beside[S]:
+        """Return other values, in the order of `values`, for the same purposes."""
+        following = iter(values)
+        return Beside(
+            None if self.mask is None else next(following),
+            None if self.weight is None else next(following),
+            tuple(next(following) for _ in self.keys),
+            {name: next(following) for name in self.extra},
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +199,7 @@ class Assembly:
     """Turns the arrays of one block into a `Block`, and calls a function of it."""
 
     parts: tuple[_Part, ...]
-    others: tuple[tuple[str, tuple[bool, ...]], ...]
+    beside: Beside[Axes]
     dtype: np.dtype[Any]
     function: Callable[[Block], Any]
 
@@ -161,17 +216,13 @@ class Assembly:
         """Return the block that these arrays make."""
         arrays = [_unnested(array) for array in nested]
         values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
-        spread = {
-            name: _spread(array, axes)
-            for (name, axes), array in zip(self.others, others, strict=True)
-        }
         pieces = [_columns(array, part) for array, part in zip(values, self.parts, strict=True)]
+        spread = list(map(_spread, others, self.beside.values()))
         n_axes = len(self.parts[0].axes)
         shape = np.broadcast_shapes(
-            *(piece.shape[:n_axes] for piece in pieces),
-            *(array.shape for array in spread.values()),
+            *(piece.shape[:n_axes] for piece in pieces), *(array.shape for array in spread)
         )
-        return _as_block(tuple(pieces), self.dtype, spread, shape)
+        return _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape)
 
 
 def _unnested(array: Any) -> Array:
@@ -184,12 +235,12 @@ def _unnested(array: Any) -> Array:
 def _as_block(
     pieces: tuple[Array, ...],
     dtype: np.dtype[Any],
-    spread: dict[str, Array],
+    beside: Beside[Array],
     shape: tuple[int, ...],
 ) -> Block:
     mask, weight = (
-        np.broadcast_to(spread.pop(name), shape).ravel() if name in spread else None
-        for name in ("mask", "weight")
+        None if each is None else np.broadcast_to(each, shape).ravel()
+        for each in (beside.mask, beside.weight)
     )
     inside = np.ones(math.prod(shape), bool) if mask is None else mask
     if weight is not None:
@@ -198,14 +249,14 @@ def _as_block(
         if len(wrong):
             raise BadValueError("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY)
         inside = inside & (weight > 0)
-    return Block(pieces, dtype, inside, weight, spread, shape)
+    return Block(pieces, dtype, inside, weight, beside.keys, beside.extra, shape)
 
 
 WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
 WEIGHT_REMEDY = "fill them (weights.fillna(0)) or leave those samples out with .where()"
 
 
-def _spread(array: Array, axes: tuple[bool, ...]) -> Array:
+def _spread(array: Array, axes: Axes) -> Array:
     """Insert the sample axes that an array lacks."""
     lacking = tuple(i for i, present in enumerate(axes) if not present)
     return np.expand_dims(array, lacking)
@@ -231,29 +282,38 @@ class Inputs:
     arrays: tuple[xr.DataArray, ...]
     sample_dims: tuple[Hashable, ...]
     parts: tuple[_Part, ...]
-    others: tuple[tuple[str, tuple[bool, ...]], ...]
+    beside: Beside[Axes]
     dtype: np.dtype[Any]
 
     def assembly(self, function: Callable[[Block], Any]) -> Assembly:
         """Return what calls ``function`` of a block of these arrays."""
-        return Assembly(self.parts, self.others, self.dtype, function)
+        return Assembly(self.parts, self.beside, self.dtype, function)
 
 
-def inputs_of(layout: Layout, extra: Mapping[str, xr.DataArray] | None = None) -> Inputs:
+def inputs_of(
+    layout: Layout,
+    extra: Mapping[str, xr.DataArray] | None = None,
+    keys: tuple[xr.DataArray, ...] = (),
+) -> Inputs:
     """Return the arrays of a layout: dims in one order, feature coordinates rising."""
     dims = layout.sample_dims
     arrays, parts = [], []
     for variable in layout.variables.values():
         feature_dims = canonical_dims(variable.feature_dims)
         array = upright(variable.array, feature_dims)
-        present = tuple(dim in array.dims for dim in dims)
-        arrays.append(array.transpose(*(dim for dim in dims if dim in array.dims), *feature_dims))
-        parts.append(_Part(present, variable.levels, variable.kept))
-    further = {"mask": layout.mask, "weight": layout.weight, **(extra or {})}
-    others = []
-    for name, other in further.items():
-        if other is not None:
-            present = tuple(dim in other.dims for dim in dims)
-            arrays.append(other.transpose(*(dim for dim in dims if dim in other.dims)))
-            others.append((name, present))
-    return Inputs(tuple(arrays), dims, tuple(parts), tuple(others), layout.dtype)
+        arrays.append(_in_order(array, dims, feature_dims))
+        parts.append(_Part(_present(array, dims), variable.levels, variable.kept))
+    beside = Beside(layout.mask, layout.weight, keys, extra or {})
+    arrays += [_in_order(array, dims) for array in beside.values()]
+    axes = beside.like(_present(array, dims) for array in beside.values())
+    return Inputs(tuple(arrays), dims, tuple(parts), axes, layout.dtype)
+
+
+def _present(array: xr.DataArray, dims: tuple[Hashable, ...]) -> Axes:
+    return tuple(dim in array.dims for dim in dims)
+
+
+def _in_order(
+    array: xr.DataArray, dims: tuple[Hashable, ...], feature_dims: tuple[Hashable, ...] = ()
+) -> xr.DataArray:
+    return array.transpose(*(dim for dim in dims if dim in array.dims), *feature_dims)

@@ -153,6 +153,7 @@ def reduce(
     merge: Callable[[Sequence[T]], T],
     *,
     extra: Callable[[Layout], Mapping[str, xr.DataArray]] = lambda _: {},
+    keys: Callable[[Layout], tuple[xr.DataArray, ...]] = lambda _: (),
     whole: bool = False,
 ) -> T:
     """Return ``merge`` of ``function`` over all blocks of all scenes: one pass over the data.
@@ -167,10 +168,12 @@ def reduce(
         Joins a few results; chunked data merge in a tree, in the order of the blocks.
     extra
         Gives further arrays over the sample dims of a scene, found in `Block.extra`.
+    keys
+        Gives an array for each sample dim of a scene, found in `Block.keys`.
     whole
         Take arrays in memory as one block, where cutting them would only cost a copy.
     """
-    inputs = [inputs_of(scene, extra(scene)) for scene in layout.scenes]
+    inputs = [inputs_of(scene, extra(scene), keys(scene)) for scene in layout.scenes]
     of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
     if any(scene.is_lazy for scene in layout.scenes):
         with named_failures(layout):

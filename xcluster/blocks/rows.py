@@ -108,7 +108,7 @@ def gather(layout: Layout) -> Rows:
     """Return all complete rows, in the order of the user's array or of its chunks."""
     read = partial(_read, n=None, limit=None, starts=_starts(layout))
     rows = matrix.reduce(
-        layout, read, partial(_merge, n=None), extra=canonical_positions, whole=True
+        layout, read, partial(_merge, n=None), keys=canonical_positions, whole=True
     )
     return checked(_short_keys(rows, 0), layout)
 
@@ -124,7 +124,7 @@ def sample(layout: Layout, n: int) -> Rows:
     share = spare * n / max(layout.n_pooled, 1)
     while True:
         read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout))
-        rows = matrix.reduce(layout, read, partial(_merge, n=n), extra=coordinate_keys)
+        rows = matrix.reduce(layout, read, partial(_merge, n=n), keys=coordinate_keys)
         complete = rows.tally.complete
         if share >= 1 or len(rows.key) >= min(n, complete):
             return checked(_short_keys(rows, 32), layout)
@@ -183,7 +183,7 @@ def _starts(layout: Layout) -> Array:
 def _read(block: Block, *, n: int | None, limit: np.uint64 | None, starts: Array) -> Rows:
     complete = block.complete
     tally = Tally.of(block, complete, starts)
-    key = np.broadcast_to(sum(block.extra.values()), block.shape).ravel()
+    key = block.key
     if n is None or limit is None:
         weight = None if block.weight is None else block.weight[complete]
         return Rows(block.rows(complete), weight, key[complete], tally)

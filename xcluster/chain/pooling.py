@@ -14,7 +14,7 @@ from xcluster.base.checks import blamed, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.question import Question
 from xcluster.chain.steps import Step
-from xcluster.fit.prediction import as_dataset, check_features
+from xcluster.grid.features import as_dataset, check_features
 from xcluster.grid.layout import flat_features
 
 Objects = xr.DataTree | Mapping[str, Any] | Iterable[Any]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import check_choice, check_seed
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.blocks.cells import with_cells
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.steps import Step, feature_weights
 from xcluster.grid import geography
@@ -59,7 +60,7 @@ class Question:
     def layout(self) -> Layout:
         """How samples and features lie in the data."""
         data = self.data if self.climatology is None else self.climatology(self.data)
-        layout = self.sampler.arrange(data)
+        layout = with_cells(self.sampler.arrange(data))
         mask = None if self.mask is None else on_grid("mask", self.mask, layout)
         return replace(layout, mask=mask, weight=self._weight(layout))
 

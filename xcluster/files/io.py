@@ -22,8 +22,8 @@ from xcluster.files.integrity import checked_manifest, scene_group, unreadable
 from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError
 from xcluster.fit.fitted import Fitted
-from xcluster.fit.prediction import as_named, layout_like, replace_names
 from xcluster.fit.sources import Live, Stored
+from xcluster.grid.features import as_named, layout_like, replace_names
 from xcluster.grid.layout import LABEL
 from xcluster.result.matching import check_same_grid
 from xcluster.result.relabelling import with_partition

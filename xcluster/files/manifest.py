@@ -18,7 +18,7 @@ from xcluster.chain.question import Question
 from xcluster.chain.reduction import Chain
 from xcluster.chain.steps import KINDS, FittedStep, Over, Step, unfitted_steps
 from xcluster.files.serial import decode, encode_estimator
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import Partition
@@ -122,7 +122,7 @@ def fitted(
         method=manifest["method"],
         sampler=_sampler(manifest["sampler"]),
         template=_template(groups["centers"], manifest["features"]),
-        assign=Assign(
+        assign=Labeller(
             Chain(tuple(_step(each, arrays, trusted) for each in manifest["steps"])),
             decode(manifest["clusterer"], arrays, trusted),
             _partition(manifest["partition"]),

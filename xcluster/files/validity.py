@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.fitting import reduced_centers
 from xcluster.fit.labels import UNCLASSIFIED, Partition
@@ -89,7 +89,7 @@ def _check_record(record: Record, partition: Partition) -> None:
 # ------------------------------------------------------------------------------------ the model
 
 
-def _check_model(assign: Assign, n_features: int) -> None:
+def _check_model(assign: Labeller, n_features: int) -> None:
     """Compare shapes first, as compiled code trusts them; then try the model on one row."""
     own = reduced_centers(assign.clusterer)
     row = np.ones((1, n_features))

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Assign:
+class Labeller:
     """Labels, memberships and distances of rows under a fitted chain.
 
     Parameters

@@ -10,14 +10,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.fit import prediction, summary
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import Partition
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
 
 
-def group_means(layout: Layout, assign: Assign, rows: xr.DataArray | None) -> Array:
+def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> Array:
     """Return the mean of the samples of each of the clusterer's own numbers.
 
     ``rows`` are those that were fitted, where labels cannot be told from the features alone.

@@ -17,7 +17,7 @@ from xcluster.chain.latent import latent_dims
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Reduction
 from xcluster.fit import fitting
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.fitting import Prepared
@@ -55,7 +55,7 @@ def conclude(
         method=method.name,
         sampler=question.sampler,
         template=reduction.layout.features,
-        assign=Assign(reduction.chain, estimator, partition, centers),
+        assign=Labeller(reduction.chain, estimator, partition, centers),
         record=replace(record, notes=(*record.notes, *notes(estimator))),
         source=Live(question, rows),
         sweep=sweep,

@@ -20,7 +20,7 @@ from xcluster.chain import reduction
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.question import Question
 from xcluster.fit import labelled, prediction
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.centers import by_label, group_means
 from xcluster.fit.labels import Partition
@@ -64,7 +64,7 @@ class Fitted:
     method: str
     sampler: Sampler
     template: xr.Dataset
-    assign: Assign
+    assign: Labeller
     record: Record
     source: Live | Stored
     sweep: Candidates | None = None

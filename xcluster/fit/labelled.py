@@ -43,9 +43,16 @@ class LabelledSamples:
     key: Array
 
     def on_grid(self, values: Array) -> xr.DataArray:
-        """Return one value a row on the grid, NaN elsewhere; for rows that were all gathered."""
+        """Return one value per row on the grid, NaN elsewhere; for rows that were all gathered."""
         place = rows_on_grid(self.layout, self.key)
         return place.copy(data=np.append(values, np.nan).astype(np.float32)[place.values])
+
+
+class _MapName:
+    """The name of a label map among variables: no name of a user's is equal to it."""
+
+    def __repr__(self) -> str:
+        return "labels"
 
 
 def read(
@@ -66,8 +73,7 @@ def read(
     """
     # As further variables they are read, masked and sampled like all others.
     further: dict[Hashable, Variable] = {
-        f"labels {number}": Variable(each.reset_coords(drop=True).fillna(-1.0))
-        for number, each in enumerate(maps)
+        _MapName(): Variable(each.reset_coords(drop=True).fillna(-1.0)) for each in maps
     }
     extended = replace(layout, variables={**layout.variables, **further})
     wanted, _ = fitting.plan(layout, "auto" if most is None else most)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
 from xcluster.fit import prediction
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 
 Array = NDArray[Any]
 
@@ -40,13 +40,13 @@ class Live:
         """Return the question, for ``what`` needs the original values."""
         return self.question
 
-    def labels(self, assign: Assign) -> xr.DataArray:
+    def labels(self, assign: Labeller) -> xr.DataArray:
         """Return the label map, lazy where the data are."""
         if self.rows is not None:
             return prediction.labels_of_rows(self.rows, self.question.layout, assign)
         return prediction.labels(self.question.layout, assign)
 
-    def memberships(self, assign: Assign) -> xr.DataArray:
+    def memberships(self, assign: Labeller) -> xr.DataArray:
         """Return the memberships, over ``label`` and the sample dims."""
         return prediction.memberships(self.question.layout, assign)
 
@@ -86,11 +86,11 @@ class Stored:
         rule = f"{what} needs the original values, and the result was opened without them"
         raise BadValueError("data", None, rule, "pass them: xcluster.open(path, data=ds)")
 
-    def labels(self, assign: Assign) -> xr.DataArray:
+    def labels(self, assign: Labeller) -> xr.DataArray:
         """Return the labels as they were saved."""
         return prediction.stored_labels(self.arrays, assign.partition)
 
-    def memberships(self, assign: Assign) -> xr.DataArray:
+    def memberships(self, assign: Labeller) -> xr.DataArray:
         """Return the memberships as they were saved."""
         return self.arrays["memberships"]
 

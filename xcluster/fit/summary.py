@@ -1,4 +1,4 @@
-"""Sums a label, gathered in one pass over the data."""
+"""Sums per label, gathered in one pass over the data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
 
-# Rows of each sum: one a label, and the last for what is unclassified.
+# Each sum has a row per label, and a last one for what is unclassified.
 Sums = Mapping[str, Array]
 
 
@@ -33,7 +33,7 @@ class LabelSums:
         Also sum the features themselves, for group means.
     """
 
-    assign: Assign
+    assign: Labeller
     features: bool = False
 
     def __call__(self, block: Block) -> Sums:
@@ -42,16 +42,15 @@ class LabelSums:
         n_labels = self.assign.partition.n_labels
         X = block.rows(complete)
         labels, memberships = self._assigned(X)
-        if "labels" in block.extra:
-            labels = np.broadcast_to(block.extra["labels"], block.shape).ravel()[complete]
+        if (known := block.further("labels")) is not None:
+            labels = known[complete]
         kept = np.isfinite(labels)
         where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
         sums = {"samples": np.bincount(where, minlength=n_labels + 1)}
         if block.weight is not None:
             sums["weight"] = _add(block.weight[complete][kept], where, n_labels)
-        if "area" in block.extra:
-            area = np.broadcast_to(block.extra["area"], block.shape).ravel()[complete][kept]
-            sums["area"] = _add(area, where, n_labels)
+        if (area := block.further("area")) is not None:
+            sums["area"] = _add(area[complete][kept], where, n_labels)
         if memberships is not None:
             own = np.take_along_axis(memberships[kept], np.minimum(where, n_labels - 1)[:, None], 1)
             sums["membership"] = _add(own[:, 0], where, n_labels)
@@ -90,7 +89,7 @@ def merge_sums(parts: Sequence[Sums]) -> Sums:
 
 def label_sums(
     layout: Layout,
-    assign: Assign,
+    assign: Labeller,
     *,
     area: xr.DataArray | None = None,
     labels: xr.DataArray | None = None,

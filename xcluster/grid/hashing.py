@@ -16,31 +16,31 @@ from xcluster.grid.layout import Layout, canonical_dims
 Array = NDArray[Any]
 
 
-def coordinate_keys(layout: Layout) -> dict[str, xr.DataArray]:
-    """Return one hash a coordinate value for each sample dim; a sample's key mixes their sum."""
+def coordinate_keys(layout: Layout) -> tuple[xr.DataArray, ...]:
+    """Return the hash of each coordinate of each sample dim; a sample's key mixes their sum."""
     longitude = find_axis(layout.coords, "longitude")
-    keys = {}
+    keys = []
     for dim in layout.sample_dims:
         values = _canonical_values(layout, dim, longitude)
         name = f"{dim}{layout.scene}"  # so that scenes of one grid give different samples
-        keys[str(dim)] = xr.DataArray(mix(_hash(values) + _hash([name])[0]), dims=[dim])
-    return keys
+        keys.append(xr.DataArray(mix(_hash(values) + _hash([name])[0]), dims=[dim]))
+    return tuple(keys)
 
 
-def canonical_positions(layout: Layout) -> dict[str, xr.DataArray]:
-    """Return one number a coordinate value; their sum numbers the samples.
+def canonical_positions(layout: Layout) -> tuple[xr.DataArray, ...]:
+    """Return a number for each coordinate of each sample dim; their sum numbers the samples.
 
     Samples are counted with dims by name and rising coordinates, whatever the user's order.
     """
     longitude = find_axis(layout.coords, "longitude")
-    positions, stride = {}, 1
+    positions, stride = [], 1
     for dim in reversed(canonical_dims(layout.sample_dims)):
         order = np.argsort(_canonical_values(layout, dim, longitude), kind="stable")
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        positions[str(dim)] = xr.DataArray(rank * stride, dims=[dim])
+        positions.append(xr.DataArray(rank * stride, dims=[dim]))
         stride *= layout.sizes[dim]
-    return positions
+    return tuple(positions)
 
 
 def mix(keys: Array) -> Array:

@@ -1,8 +1,11 @@
-"""How samples and features lie in the user's arrays: names, sizes and coordinates, no values."""
+"""How samples and features lie in the user's arrays: names, sizes and coordinates.
+
+Values are never read here. What has to be read of them is handed in, as `Cells`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.grid.levels import Levels
+
+Kept = NDArray[np.bool_]
 
 LABEL = "label"
 """Name of the dim that results are given on."""
@@ -69,7 +74,7 @@ class Variable:
         return template.where(kept.isel(fallen)).transpose(*self.feature_dims)
 
     @property
-    def kept(self) -> NDArray[np.bool_] | None:
+    def kept(self) -> Kept | None:
         """Which cells, flattened as columns are, are features; None where all are."""
         return None if self.cells is None else self.cells.kept
 
@@ -88,42 +93,27 @@ class Variable:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Which cells of a field have data in any sample; read from the data when first needed.
+    """Which cells of a field are features, which may be known only once its data are read.
 
     Parameters
     ----------
-    array
-        The field, over sample and feature dims.
-    feature_dims
-        Of these.
-    like
-        The template of an earlier field, whose cells are taken instead.
+    find
+        Tells it when it is first needed: an array of bool, flattened as columns are, or None
+        where all cells are features, as they are as long as there is nobody to tell.
     """
 
-    array: xr.DataArray
-    feature_dims: tuple[Hashable, ...]
-    like: xr.DataArray | None = None
+    find: Callable[[], Kept | None] | None = None
 
     @cached_property
-    def kept(self) -> NDArray[np.bool_] | None:
+    def kept(self) -> Kept | None:
         """Which cells are features, flattened as columns are; None where all are."""
-        if self.like is None and self.array.dtype.kind != "f":
-            return None
-        found = self._with_data() if self.like is None else self.like.notnull()
-        kept = flat_features(found, self.feature_dims)
-        return kept if kept.any() and not kept.all() else None
+        return None if self.find is None else self.find()
 
-    def _with_data(self) -> xr.DataArray:
-        others = [dim for dim in self.array.dims if dim not in self.feature_dims]
-        if self.array.chunks is not None:
-            return self.array.notnull().any(others).compute()
-        found = self.array.isel(dict.fromkeys(others, 0)).notnull().copy()
-        lacking = np.nonzero(~found.values)
-        if len(lacking[0]):  # a look at the few cells that the first sample lacks
-            fields = self.array.transpose(*others, *found.dims).values
-            present = ~np.isnan(fields[(slice(None),) * len(others) + lacking])
-            found.values[lacking] = present.reshape(-1, len(lacking[0])).any(axis=0)
-        return found
+
+def flat_cells(found: xr.DataArray, dims: tuple[Hashable, ...]) -> Kept | None:
+    """Return cells as columns are laid out; None where all are features, or none is."""
+    kept = flat_features(found, dims)
+    return kept if kept.any() and not kept.all() else None
 
 
 def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArray:

@@ -48,7 +48,7 @@ def _places(layout: Layout, key: Array) -> Array:
 
     Canonical positions are not neighbours' business: they start anew at the prime meridian.
     """
-    position = sum(canonical_positions(layout).values())
+    position = sum(canonical_positions(layout))
     assert isinstance(position, xr.DataArray)
     canonical = position.transpose(*layout.sample_dims).values.ravel()
     place = np.empty(len(canonical), np.int64)

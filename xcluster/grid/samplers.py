@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -20,7 +21,7 @@ from xcluster.base.checks import (
     several,
 )
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.grid.layout import LABEL, Cells, Layout, Variable, is_descending
+from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
 from xcluster.grid.levels import (
     Levels,
     levels_of,
@@ -138,7 +139,7 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """One sample a step along ``dim``; features are the whole field, where it ever has data."""
+    """One sample per step along ``dim``; features are the whole field, where it ever has data."""
 
     dim: Hashable = "time"
     vars: Names = None
@@ -163,14 +164,13 @@ class Snapshots:
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
-    """Return which cells of a field are features: those of ``like``, or all that have data."""
-    fitted = None if like is None else like[name]
+    """Return which cells of a field are features: those of ``like``, where it has the grid."""
     dims = variable.feature_dims
-    if fitted is not None and {dim: fitted.sizes.get(dim) for dim in dims} != {
+    if like is None or {dim: like[name].sizes.get(dim) for dim in dims} != {
         dim: variable.array.sizes[dim] for dim in dims
     }:
-        fitted = None  # another grid, which is refused later on
-    return Cells(variable.array, dims, fitted)
+        return Cells()  # another grid is refused later on
+    return Cells(partial(flat_cells, like[name].notnull(), dims))
 
 
 def lay_out(

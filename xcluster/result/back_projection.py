@@ -13,7 +13,7 @@ from xcluster.base.checks import check_flag
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, over_features, samples_of
 from xcluster.fit.labels import check_floor
 from xcluster.fit.summary import Sums, merge_sums
@@ -49,15 +49,15 @@ class ProjectionSums:
         Near the mean, so that squares keep their digits.
     """
 
-    assign: Assign
+    assign: Labeller
     floor: float | None
     shift: Array
 
     def __call__(self, block: Block) -> Sums:
         """Return the sums of one block."""
         complete = block.complete
-        given = block.extra.get("labels")
-        labels = None if given is None else np.broadcast_to(given, block.shape).ravel()[complete]
+        given = block.further("labels")
+        labels = None if given is None else given[complete]
         X = block.rows(complete).astype(np.float64) - self.shift
         shares = self._shares(block.rows(complete), labels)
         if block.weight is not None:

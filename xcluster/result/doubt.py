@@ -18,7 +18,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import finite_rows
 from xcluster.fit import fitting, labelled
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import FILL_VALUE
 from xcluster.fit.trials import STARTS_OF_REFITS, unheard_warnings
@@ -116,7 +116,7 @@ class _DoubtOfRows:
         With labels matched to those of the result.
     """
 
-    assign: Assign
+    assign: Labeller
     refits: tuple[scores.Refit, ...]
 
     def __call__(self, X: Array) -> Array:

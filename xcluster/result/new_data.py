@@ -2,20 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xcluster.base.checks import check_flag
+from xcluster.chain.anomaly import Climatology
 from xcluster.fit import prediction
 from xcluster.fit.fitted import Fitted, labelled_dim, need_soft
+from xcluster.grid.features import arranged, as_named, check_new, is_same_order, places
+from xcluster.grid.layout import Layout, Variable
+
+Array = NDArray[Any]
 
 
 def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Dataset:
     """Return the labels of other data, and memberships on request; lazy where they are."""
     if check_flag("memberships", memberships):
         need_soft(fitted, "memberships")
-    layout = prediction.new_layout(fitted, new)
+    layout = new_layout(fitted, new)
     if not memberships:
         return prediction.labels(layout, fitted.assign)
     return labelled_dim(fitted, prediction.both(layout, fitted.assign))
+
+
+def new_layout(fitted: Fitted, new: Any) -> Layout:
+    """Return the layout of other data, less the fitted climatology."""
+    layout = _layout_in_order(new, fitted)
+    if fitted.climatology is None:
+        return layout
+    data = as_named(new, list(fitted.template.data_vars))
+    return _layout_in_order(_anomalies(data, fitted.climatology, fitted.template), fitted)
+
+
+def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
+    """Return the layout of other data, whatever the order of its features."""
+    layout = arranged(data, fitted.sampler, fitted.template)
+    variables = {
+        name: _in_order(variable, fitted.template[name])
+        for name, variable in layout.variables.items()
+    }
+    layout = replace(layout, variables=variables)
+    check_new(data, layout, fitted.sampler, fitted.template)
+    return layout
+
+
+def _in_order(variable: Variable, fitted: xr.DataArray) -> Variable:
+    """Return a variable with its features in the fitted order; lazy where it is."""
+    if variable.levels is not None:  # which are sorted, or were refused
+        return variable
+    array = variable.array
+    found = places(array, fitted.coords, fitted.dims)
+    # Falling coordinates are turned round where rows are put together.
+    moved = {dim: each for dim, each in found.items() if not is_same_order(array[dim], fitted[dim])}
+    return replace(variable, array=array.isel(moved)) if moved else variable
+
+
+def _anomalies(data: xr.Dataset, climatology: Climatology, template: xr.Dataset) -> xr.Dataset:
+    """Return data less a climatology, which is on the fitted grid and has to be met on it."""
+    grid: dict[Hashable, xr.DataArray] = dict(template.coords)
+    for dim, values in (climatology.coords or {}).items():
+        grid[dim] = xr.DataArray(values, dims=dim)
+    found = places(data, grid, data.dims)
+    there = {dim: _slice_or_array(each) for dim, each in found.items()}
+    back = {dim: _slice_or_array(np.argsort(each)) for dim, each in found.items()}
+    return climatology(data.isel(there)).isel(back)
+
+
+def _slice_or_array(places: Array) -> slice | Array:
+    """Return a slice for all places backwards: one step for dask, and a view in memory."""
+    backwards = np.array_equal(places, np.arange(len(places))[::-1])
+    return slice(None, None, -1) if backwards else places

@@ -15,10 +15,12 @@ from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.fit import prediction
-from xcluster.fit.assign import Assign
+from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import UNCLASSIFIED
+from xcluster.grid.features import as_dataset
 from xcluster.grid.layout import COLUMN, LABEL, Layout
+from xcluster.result.new_data import new_layout
 
 Array = NDArray[Any]
 
@@ -34,10 +36,7 @@ def regimes(
     min_duration = check_integer("min_duration", min_duration, minimum=1)
     if min_similarity is not None:
         min_similarity = check_number("min_similarity", min_similarity, minimum=-1, maximum=1)
-    if new is None:
-        layout = samples_of(fitted, "regimes").layout
-    else:
-        layout = prediction.new_layout(fitted, new)
+    layout = samples_of(fitted, "regimes").layout if new is None else new_layout(fitted, new)
     dim = _time(layout)
     if not fitted.k:
         rule = "gave no labels: every sample is noise"
@@ -70,7 +69,7 @@ def _time(layout: Layout) -> Hashable:
 class _Projection:
     """Label and similarity to each label of rows; travels to blocks."""
 
-    assign: Assign
+    assign: Labeller
     origin: Array
 
     def __call__(self, X: Array) -> Array:
@@ -186,7 +185,7 @@ def _with_composites(
     """Add the mean of each variable over the steps of each label."""
     if composites is None:
         return out
-    data = prediction.as_dataset(composites, "composites")
+    data = as_dataset(composites, "composites")
     for name, array in data.data_vars.items():
         if dim not in array.dims:
             rule = f"has no dim {dim!r}"

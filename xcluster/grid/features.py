@@ -1,0 +1,173 @@
+"""Whether other data have the features of a fit, and where these lie in them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.base.checks import did_you_mean
+from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout, upright
+from xcluster.grid.samplers import Profiles, Sampler
+
+Array = NDArray[Any]
+
+
+def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
+    """Return a Dataset of one's own; an unnamed DataArray becomes the variable "data"."""
+    if isinstance(data, xr.Dataset):
+        return data
+    if not isinstance(data, xr.DataArray):
+        rule = f"must be a Dataset or a DataArray, not {type(data).__name__}"
+        remedy = "wrap it: xr.DataArray(...)"
+        raise BadTypeError(parameter, type(data).__name__, rule, remedy)
+    taken = {None, *data.coords, *data.dims}
+    return data.to_dataset(name="data" if data.name in taken else data.name)
+
+
+def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
+    """Return a Dataset; a DataArray of any name is the only variable there is."""
+    if isinstance(data, xr.DataArray) and len(names) == 1:
+        data = data.rename(names[0])
+    return as_dataset(data, "new")
+
+
+def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
+    """Return the layout of other data for the features of ``template``; list what is wrong."""
+    layout = arranged(data, sampler, template)
+    check_new(data, layout, sampler, template)
+    return layout
+
+
+def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
+    """Return the layout of other data with the variables of ``template``; refuse missing ones."""
+    names = list(template.data_vars)
+    dataset = as_named(data, names)
+    problems = [
+        f"the variable {name!r} is missing; {did_you_mean(name, dataset.data_vars)}"
+        for name in names
+        if name not in dataset.data_vars
+    ]
+    if problems:
+        raise _unfit("new", type(data).__name__, problems)
+    return replace_names(sampler, names).arrange(dataset, like=template)
+
+
+def check_new(data: Any, layout: Layout, sampler: Sampler, template: xr.Dataset) -> None:
+    """Refuse the layout of other data where its features are not those of ``template``."""
+    levels = sampler.dim if isinstance(sampler, Profiles) and sampler.step is None else None
+    check_features("new", type(data).__name__, layout.features, template, levels)
+
+
+def check_features(
+    parameter: str,
+    given: str,
+    features: xr.Dataset,
+    template: xr.Dataset,
+    levels: Hashable | None = None,
+) -> None:
+    """Refuse features that are not those of ``template``; list what is wrong.
+
+    Parameters
+    ----------
+    parameter, given
+        What the user passed, and of which type it was.
+    features, template
+        One sample of each, without values.
+    levels
+        The feature dim that a fit to regular levels would resample.
+    """
+    if list(features.data_vars) != list(template.data_vars):
+        names = [list(map(str, each.data_vars)) for each in (features, template)]
+        problems = [f"it has the variables {names[0]}, not {names[1]}"]
+        raise _unfit(parameter, given, problems)
+    problems = [
+        problem
+        for name in template.data_vars
+        for problem in _differences(features[name], template[name])
+    ]
+    if problems:
+        raise _unfit(parameter, given, problems, levels)
+
+
+def replace_names(sampler: Sampler, names: list[Hashable]) -> Sampler:
+    """Return the sampler for exactly these variables."""
+    assert is_dataclass(sampler)
+    return replace(sampler, vars=tuple(names))
+
+
+def _unfit(
+    parameter: str, given: str, problems: list[str], levels: Hashable | None = None
+) -> BadValueError:
+    rule = "does not fit the clustering: " + "; ".join(problems)
+    remedy = "rename, select or interpolate it to match"
+    if levels is not None and any(repr(levels) in problem for problem in problems):
+        remedy += f"; a fit with step= takes other levels of {levels!r}"
+    return BadValueError(parameter, given, rule, remedy)
+
+
+def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
+    """Say in what a variable differs from the fitted one."""
+    name = fitted.name
+    if set(new.dims) != set(fitted.dims):
+        return [f"{name!r} has the feature dims {list(new.dims)}, not {list(fitted.dims)}"]
+    found = []
+    units, expected = new.attrs.get("units"), fitted.attrs.get("units")
+    if None not in (units, expected) and str(units).strip() != str(expected).strip():
+        found.append(f"{name!r} has units {units!r}, not {expected!r}")
+    for dim in fitted.dims:
+        if new.sizes[dim] != fitted.sizes[dim]:
+            found.append(f"{name!r} has {new.sizes[dim]} {dim!r}, not {fitted.sizes[dim]}")
+        elif dim in new.coords and dim in fitted.coords:
+            found += _coordinate_difference(name, new[dim], fitted[dim])
+    return found
+
+
+def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
+    dim = fitted.dims[0]
+    if not _is_same_set(new.values, fitted.values):
+        return [f"{name!r} lies at other values of {dim!r}"]
+    return [] if is_same_order(new, fitted) else [f"{name!r} has another order of {dim!r}"]
+
+
+def _is_same_set(new: Array, fitted: Array) -> bool:
+    """Whether coordinates hold the same values, in any order."""
+    ours, theirs = np.sort(new), np.sort(fitted)
+    if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
+        # Of the largest value, as metres may be counted in 1e-9 as well.
+        slack = COORDINATE_TOLERANCE * min(1.0, float(np.abs(theirs).max(initial=0)))
+        return np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
+    try:
+        return bool(np.array_equal(ours, theirs))
+    except TypeError:  # dates of two calendars cannot be compared
+        return False
+
+
+def is_same_order(new: xr.DataArray, fitted: xr.DataArray) -> bool:
+    """Whether rows hold features in one order, which for falling coordinates is turned round."""
+    ours, theirs = (upright(each, each.dims).values for each in (new, fitted))
+    return np.array_equal(np.argsort(ours, kind="stable"), np.argsort(theirs, kind="stable"))
+
+
+def places(
+    new: xr.DataArray | xr.Dataset,
+    fitted: Mapping[Hashable, xr.DataArray],
+    dims: Iterable[Hashable],
+) -> dict[Hashable, Array]:
+    """Return where the fitted coordinates lie along those dims that hold them in another order."""
+    found = {}
+    for dim in dims:
+        if dim not in fitted or dim not in new.coords or new.sizes[dim] != fitted[dim].size:
+            continue
+        ours, theirs = new[dim].values, fitted[dim].values
+        if _is_same_set(ours, theirs):
+            rank = np.argsort(np.argsort(theirs, kind="stable"))
+            place = np.argsort(ours, kind="stable")[rank]
+            if not np.array_equal(place, np.arange(len(place))):
+                found[dim] = place
+    return found
