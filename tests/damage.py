@@ -22,7 +22,8 @@ import numpy as np
 import xarray as xr
 
 import xcluster
-from xcluster.files import io, storage
+from xcluster.files import io, manifest, storage
+from xcluster.grid.samplers import Snapshots
 
 KINDS = ("netcdf", "zarr", "forged netcdf", "forged zarr")
 HARMLESS = ("refused", "same", "other")
@@ -93,7 +94,7 @@ def answers(path, ds):
     found = {"labels": fit.labels.compute(), "centers": fit.centers.compute()}
     if fit.is_soft:
         found["memberships"] = fit.memberships.compute()
-    if fit.sampler == io.Snapshots("time", vars=fit.sampler.vars):
+    if fit.sampler == Snapshots("time", vars=fit.sampler.vars):
         new = ds.sst.rename(longitude="time").fillna(0)
     with contextlib.suppress(NotFittingError):
         found["predicted"] = predicted(fit, new)
@@ -191,14 +192,15 @@ def leaves(value):
 def forge(path, fit, rng):
     """Write a result with something wrong in it, and with checksums that hold."""
     arrays = {}
-    manifest = json.loads(json.dumps(io._manifest(fit, arrays)))
-    root, centers = io._root(fit).load(), fit.centers
+    root, own = io._over_samples(fit)
+    entries = {**manifest.entries(fit, fit.samples, arrays), "own": own}
+    entries, root, centers = json.loads(json.dumps(entries)), root.load(), fit.centers
     how = rng.choice(["manifest", "manifest", "class", "array", "array", "root", "centers"])
     if how == "manifest":
-        replaced(manifest, rng)
+        replaced(entries, rng)
     elif how == "class":
         tags = ("estimator", "object", "dataclass")
-        places = [(holder, key) for holder, key in leaves(manifest) if key in tags]
+        places = [(holder, key) for holder, key in leaves(entries) if key in tags]
         holder, key = rng.choice(places)
         holder[key] = rng.choice(DANGEROUS)
     elif how == "array":
@@ -215,7 +217,7 @@ def forge(path, fit, rng):
     groups = {"/": root, "/centers": centers, "/scores": xr.Dataset()}
     groups["/model"] = io._model_arrays(arrays)
     with contextlib.suppress(TypeError, ValueError):  # what no file holds forges nothing
-        storage.write(path, groups, manifest, contextlib.nullcontext())
+        storage.write(path, groups, entries, contextlib.nullcontext())
 
 
 def misshapen(array, rng):

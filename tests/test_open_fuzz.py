@@ -23,7 +23,7 @@ import zarr
 from sklearn.base import BaseEstimator
 
 import xcluster
-from xcluster.files import integrity, io, storage
+from xcluster.files import integrity, io, manifest, storage
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
 
@@ -156,9 +156,9 @@ def seal_again(path):
     """Make all checksums hold, as one would who forges a file."""
     _, read = storage.engine(path)
     with read(path, "manifest") as dataset:
-        manifest = json.loads(dataset.attrs["manifest"])
-    manifest["headers"] = integrity.header_checksums(read, path)
-    edit(path / "manifest", attributes=integrity.sealed(manifest))
+        entries = json.loads(dataset.attrs["manifest"])
+    entries["headers"] = integrity.header_checksums(read, path, integrity.groups_of(entries))
+    edit(path / "manifest", attributes=integrity.sealed(entries))
 
 
 def test_format_2_is_never_read_as_its_filters_may_run_code(tmp_path, zarr_folder, monkeypatch):
@@ -216,12 +216,13 @@ def sha256(text):
 def forged(path, fit, change, arrays=()):
     """Write a result after ``change`` of its manifest, its checksums in order."""
     kept = {}
-    manifest = io._manifest(fit, kept)
-    change(manifest)
+    root, own = io._over_samples(fit)
+    entries = {**manifest.entries(fit, fit.samples, kept), "own": own}
+    change(entries)
     kept.update(arrays)
-    groups = {"/": io._root(fit), "/centers": fit.centers, "/scores": xr.Dataset()}
+    groups = {"/": root, "/centers": fit.centers, "/scores": xr.Dataset()}
     storage.write(
-        path, {**groups, "/model": io._model_arrays(kept)}, manifest, contextlib.nullcontext()
+        path, {**groups, "/model": io._model_arrays(kept)}, entries, contextlib.nullcontext()
     )
 
 
@@ -259,7 +260,7 @@ def test_a_manifest_whose_parts_do_not_fit_is_refused(tmp_path, two, change, sai
 @pytest.mark.parametrize("method", ["kmeans", "gmm", "som", "hac"])
 def test_arrays_of_another_shape_are_refused_before_compiled_code_sees_them(folder, method):
     fit, kept = xcluster.open(folder / f"{method}.nc"), {}
-    io._manifest(fit, kept)
+    manifest.entries(fit, fit.samples, kept)
     path = folder / f"narrow_{method}.zarr"
     for name in (name for name, array in kept.items() if array.ndim > 1):
         forged(path, fit, lambda each: None, {name: kept[name][:, :2]})
@@ -271,8 +272,9 @@ def test_arrays_of_another_shape_are_refused_before_compiled_code_sees_them(fold
 
 def test_labels_that_there_are_not_are_refused(tmp_path, ocean, monkeypatch):
     fit = ocean.cluster.pixels().kmeans(3)
-    root = io._root(fit)
-    monkeypatch.setattr(io, "_root", lambda _: root.assign(labels=root.labels + 1))
+    root, own = io._over_samples(fit)
+    wrong = root.assign(labels=root.labels + 1)
+    monkeypatch.setattr(io, "_over_samples", lambda _: (wrong, own))
     fit.save(tmp_path / "a.nc")
     assert "labels" in refusal(tmp_path / "a.nc")
 

@@ -25,6 +25,7 @@ from xcluster.fit.fitted import Fitted
 from xcluster.fit.sources import Live, Stored
 from xcluster.grid.features import as_named, layout_like, replace_names
 from xcluster.grid.layout import LABEL
+from xcluster.result import formatting
 from xcluster.result.matching import check_same_grid
 from xcluster.result.relabelling import with_partition
 from xcluster.result.tables import check_free, to_dataset
@@ -194,7 +195,9 @@ def _fitting_together(manifest: Mapping[str, Any], path: Path, trusted: Collecti
         n_labels = storage.size(path, LABEL, ("/", "centers"))
         for source in saved.scenes.values() or [saved.fitted.source]:
             validity.check(replace(saved.fitted, source=source), n_labels)
-        manifests.asked_steps(saved.fitted, saved.asked)  # reads the rest of what a manifest says
+        # These read the rest of what a manifest says.
+        manifests.asked_steps(saved.fitted, saved.asked)
+        formatting.scenes_text(saved.fitted, list(saved.scenes))
     except RefusedError as error:
         raise BadValueError("path", str(path), error.rule, error.remedy) from None
     except Exception as error:
