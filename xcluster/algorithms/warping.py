@@ -14,9 +14,9 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from xcluster.algorithms.parts.inputs import check_weight
+from xcluster.algorithms.parts.inputs import check_init, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.warping_metrics import (
     DynamicTimeWarping,
     Metric,
@@ -168,7 +168,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         weight = check_weight(sample_weight, X)
         self._check_parameters(*X.shape)
         with single_threaded_blas():
-            self._fit(X, np.ones(len(X)) if weight is None else weight)
+            self._fit(X, weight_or_ones(weight, len(X)))
         return self
 
     def _fit(self, X: Array, weight: Array) -> None:
@@ -187,8 +187,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         return self._metric().distances(self._costs(X))
 
     def _costs(self, X: Any) -> Array:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        X = new_rows(self, X, np.float64, order="C")
         return self._metric().costs(X, self.cluster_centers_)
 
     def _metric(self) -> Metric:
@@ -271,7 +270,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         check_choice("metric", self.metric, ("dtw", "softdtw"))
         check_channels(n_features, self.n_channels)
         self._check_window()
-        self._check_init((self.n_clusters, n_features))
+        check_init(self.init, (self.n_clusters, n_features))
         if self.n_clusters > n_samples:
             raise self._too_many(f"n_samples={n_samples} rows")
 
@@ -279,12 +278,6 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         if check_window(self.window) is not None and self.metric == "softdtw":
             rule = "limits paths under metric='dtw' only"
             raise BadValueError("window", self.window, rule, "leave it out")
-
-    def _check_init(self, shape: tuple[int, int]) -> None:
-        given = self.init if isinstance(self.init, str) else np.shape(self.init)
-        if given not in ("k-means++", shape):
-            rule = f"must be 'k-means++' or centres of shape {shape}"
-            raise BadValueError("init", given, rule, "pass one of these")
 
     def _too_many(self, available: str) -> BadValueError:
         rule = f"must be at most the number of rows that DTW tells apart, and there are {available}"
