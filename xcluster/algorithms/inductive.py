@@ -108,7 +108,8 @@ class Inductive(ClusterMixin, BaseEstimator):
         -------
         int array of shape (n_rows,)
         """
-        return self.sample_labels_[nearest(self.samples_, new_rows(self, X))[0]]
+        X = new_rows(self, X)
+        return self.sample_labels_[nearest(self.samples_, X)[0]]
 
 
 def _centers(X: Array, labels: Array, weights: Array | None) -> tuple[Array, Array]:

@@ -148,7 +148,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
-            A series a row, or ``n_channels`` of them.
+            Each row is one series, or ``n_channels`` of them, one after the other.
         y : None
             Ignored.
         sample_weight : array of shape (n_samples,), optional
