@@ -33,7 +33,7 @@ __all__ = ["Hierarchical", "grid_connectivity"]
 Array = NDArray[Any]
 
 METRICS = ("euclidean", "cityblock", "cosine")
-# Rows that take seconds to a minute, or 1.6 GB where all distances are needed.
+# The most rows of an exact tree: seconds to a minute, or 1.6 GB where all distances are needed.
 MAX_EXACT = {"ward": 131_072, "single": 65_536, "average": 20_000, "complete": 20_000}
 N_MICRO = 16_384
 

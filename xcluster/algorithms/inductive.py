@@ -26,8 +26,8 @@ class Inductive(ClusterMixin, BaseEstimator):
         A clone of it is fitted.
     by : {"sample", "center"}, default="sample"
         New rows get the label of the nearest fitted row, noise included, and rows of the fit
-        their own; or the label of the nearest mean of a cluster, which needs no rows kept and
-        knows no noise.
+        their own; or the label of the nearest mean of a cluster: no rows are kept, and no new row
+        is noise.
 
     Attributes
     ----------

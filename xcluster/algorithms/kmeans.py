@@ -47,7 +47,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Lloyd's iteration [1]_ from greedy k-means++ starts. Distances are float32, on rows from
     which something near their mean is subtracted; sums are float64 over blocks of a fixed size,
     merged in order. In memory, bounds [2]_ tell which rows cannot have changed their label; only
-    the others are measured again, so the labels are those of measuring all.
+    the others are measured again, so the labels are the same as if all were.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     fewer distinct rows than clusters, and that is an error.
 
     To refine a fitted object on more data, pass over these with `xcluster.base.streaming.iterate`.
-    To fit one cluster more from where this fit ended, start from `grow`.
+    To fit one more cluster from where this fit ended, start from `grow`.
 
     References
     ----------

@@ -104,7 +104,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def uses_weight(self) -> bool:
-        """Whether weights, other than 0, matter to what is learned as they should."""
+        """Whether all weights count in what is learned; where not, only whether they are 0."""
         return self.how != "robust"
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -216,7 +216,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         offset = sums["rows"] / sums["weight"]
         mean = getattr(self, "center_", 0.0) + offset
         variance = sums["squares"] / sums["weight"] - offset**2
-        # What cancellation may leave of a variance that is zero.
+        # Of a variance that is zero, cancellation may leave this much.
         noise = 16 * np.finfo(np.float64).eps * (offset**2 + np.finfo(np.float64).eps * mean**2)
         variance = np.where(variance > noise, variance, 0.0)
         center = self._by_group(mean, np.mean)
@@ -262,7 +262,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return scaled
 
     def _function(self, X: Array) -> Array:
-        """Return what needs no parameters."""
+        """Return the rows scaled by a function that learns nothing."""
         if self.how == "anscombe":
             return np.asarray(2 * np.sqrt(X + X.dtype.type(0.375)))
         if self.how == "norm":

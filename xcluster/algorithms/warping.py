@@ -48,8 +48,9 @@ class _Partition:
 class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """k-means of series of one length under dynamic time warping (DTW).
 
-    Greedy k-means++ starts under DTW, then in turns the nearest centre of each series, and the
-    barycentre of each cluster: by DBA [1]_, or for soft-DTW [2]_ by L-BFGS through tslearn. The
+    It starts by greedy k-means++ under DTW. Then each series goes to its nearest centre and each
+    centre to the barycentre of its series, in turn: by DBA [1]_, or for soft-DTW [2]_ by L-BFGS
+    through tslearn. The
     objective never rises: the fit ends before an iteration that would raise it.
 
     Parameters
@@ -204,7 +205,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     def _start(self, X: Array, weight: Array, random: np.random.RandomState) -> Array:
         """Draw rows far apart by greedy k-means++.
 
-        It is DTW for either metric: soft-DTW values may be negative, and are no weights.
+        Both metrics start under DTW: soft-DTW values may be negative, and cannot be weights.
         """
         metric = DynamicTimeWarping(self.n_channels, self.window)
         chosen = _draw(weight, 1, random)

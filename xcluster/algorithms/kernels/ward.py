@@ -23,7 +23,7 @@ SAFE = 1.0 - 1e-12
 
 
 class Clusters(NamedTuple):
-    """Live clusters, one a lane; dead lanes have infinite centres and weight 1.
+    """Live clusters, one per lane; dead lanes have infinite centres and weight 1.
 
     ``centers`` (n_blocks, n_features, LANES), ``weights`` (n_blocks, LANES), ``nodes`` and
     ``heights`` (n_blocks * LANES,): tree node in the lane, and its squared height. ``low``,

@@ -18,9 +18,9 @@ from xcluster.base.streaming import BLOCK_ROWS
 Array = NDArray[Any]
 
 LINKAGES = ("ward", "average", "complete", "single")
-# Rows of the cells in which micro-clusters are grown.
+# The most rows of a cell in which micro-clusters are grown.
 CELL_ROWS = 8192
-# Below this many clusters a re-packing costs more than the narrower boxes save.
+# With fewer clusters, packing them again costs more time than narrower boxes save.
 SMALLEST_REPACK = 512
 
 

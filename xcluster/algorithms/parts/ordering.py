@@ -31,7 +31,7 @@ def data_order(X: Array, key: Array) -> Array:
     ----------
     X : array of shape (n_samples, n_features)
     key : array of shape (n_samples,), unsigned integers below 2**32
-        Decides between rows of the same place on the axis.
+        Orders rows that lie at the same place on the axis.
 
     Returns
     -------

@@ -15,8 +15,8 @@ from xcluster.base.parallel import map_threads, row_blocks
 
 Array = NDArray[Any]
 
-BLOCK_ROWS = 8_192  # a block of 25 features and what is kept by row stay in the second-level cache
-FEW_ROWS = 32_768  # up to here a pass takes less time than waking the threads
+BLOCK_ROWS = 8_192  # 25 features, and what is kept for each row, stay in the second-level cache
+FEW_ROWS = 32_768  # up to here a pass takes less time than to wake the threads
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The network under the VAE: its layers for numpy and torch alike, its loss, its training."""
+"""The network of the VAE: its layers, for numpy and for torch, its loss, its training."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ _torch_lock = threading.Lock()
 
 @contextmanager
 def _one_torch_thread(torch: Any) -> Iterator[None]:
-    """Hold torch at one thread: small layers train fastest so, and sums keep their order.
+    """Limit torch to one thread: small layers train fastest that way, and sums keep their order.
 
     The number is global, so trainings take turns: two at once could leave it changed for good.
     """
@@ -224,7 +224,7 @@ class _Training:
             name = "cuda" if self.torch.cuda.is_available() else "cpu"
         try:
             return self.torch.empty(0, device=name).device
-        # torch built without a GPU's support answers with an AssertionError.
+        # torch built without support of GPUs raises an AssertionError.
         except (RuntimeError, TypeError, AssertionError) as error:
             rule = "must be a device that torch has here"
             raise BadValueError("device", name, rule, 'pass "auto" or "cpu"') from error
