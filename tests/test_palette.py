@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from xcluster.base.palette import UNCLASSIFIED, label_colors
+from xcluster.base.palette import UNCLASSIFIED_COLOR, label_colors
 
 # Machado, Oliveira and Fernandes (2009): what a reader without one kind of cone sees.
 SIMULATED = {
@@ -40,14 +40,14 @@ def nearest_pair(colors, matrix=SIMULATED["all cones"]):
 
 @pytest.mark.parametrize("eye", SIMULATED)
 def test_ten_labels_and_the_unclassified_grey_stay_apart_in_any_eye(eye):
-    assert nearest_pair([*label_colors(10), UNCLASSIFIED], SIMULATED[eye]) > 13
+    assert nearest_pair([*label_colors(10), UNCLASSIFIED_COLOR], SIMULATED[eye]) > 13
 
 
 @pytest.mark.parametrize(("n", "apart"), [(20, 20), (60, 12), (150, 7)])
 def test_many_labels_have_distinct_colors(n, apart):
     colors = label_colors(n)
     assert len(set(colors)) == n
-    assert nearest_pair([*colors, UNCLASSIFIED]) > apart
+    assert nearest_pair([*colors, UNCLASSIFIED_COLOR]) > apart
 
 
 def test_the_color_of_a_label_does_not_depend_on_how_many_there_are():

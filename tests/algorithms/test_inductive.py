@@ -6,7 +6,8 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xcluster.algorithms.inductive import Inductive, nearest
+from xcluster.algorithms.inductive import Inductive
+from xcluster.algorithms.parts.nearest import nearest
 
 TAKES_NO_WEIGHTS = dict.fromkeys(
     [

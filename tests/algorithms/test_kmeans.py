@@ -79,9 +79,9 @@ def test_many_features_and_centres_give_the_labels_of_scikit_learn():
 
 def test_both_ways_of_finding_the_nearest_centre_agree(blobs, monkeypatch):
     frame = Frame.of(blobs)
-    lanes = lloyd.nearest(blobs, frame, frame.place(blobs[:9]))
+    lanes = lloyd.nearest(blobs, frame.origin, frame.unit, frame.place(blobs[:9]))
     monkeypatch.setattr(lloyd, "PRODUCT_FEATURES", 1)
-    product = lloyd.nearest(blobs, frame, frame.place(blobs[:9]))
+    product = lloyd.nearest(blobs, frame.origin, frame.unit, frame.place(blobs[:9]))
     np.testing.assert_array_equal(lanes[0], product[0])
     np.testing.assert_allclose(lanes[1], product[1], rtol=1e-5)
 

@@ -13,7 +13,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.image import AxesImage
 
-from xcluster.base.palette import UNCLASSIFIED
+from xcluster.base.palette import UNCLASSIFIED_COLOR
 from xcluster.plot import maps
 
 
@@ -213,8 +213,8 @@ def test_an_image_has_its_first_row_at_the_top_and_names_on_its_axes():
 def test_unclassified_is_grey_and_named_only_where_it_occurs(globe):
     assert "unclassified" not in legend_of(bare(globe).axes)
     artist = bare(globe.where(globe != 1, -1).where(globe.notnull()))
-    assert drawn_color(artist, -2.5, 33) == UNCLASSIFIED
-    assert legend_of(artist.axes)["unclassified"] == UNCLASSIFIED
+    assert drawn_color(artist, -2.5, 33) == UNCLASSIFIED_COLOR
+    assert legend_of(artist.axes)["unclassified"] == UNCLASSIFIED_COLOR
 
 
 def test_any_other_variable_has_a_color_bar_with_name_and_units(globe):

@@ -10,12 +10,13 @@ PAIR = [[0.0], [1.0]]
 TWO_DIMS = "must have two dimensions, rows and columns. Reshape it."
 ONE_EACH = "must have one entry for each of the 2 rows. Pass the labels of these rows."
 WHOLE = "must be integers. Number the labels."
-WEIGHTS = "must be 2 finite numbers of at least 0, one a row. Check shape and values."
+WEIGHTS = "must be 2 finite numbers of at least 0, one for each row. Check shape and values."
 TWO_LABELS = (
-    "this score needs at least 2 label(s) among the rows that count. Cluster into more labels."
+    "this score needs 2 or more labels among the rows that count. Cluster into more labels."
 )
 MEMBERSHIPS = (
-    "memberships must be at least 0, one column a cluster. Pass probabilities or memberships."
+    "memberships must be at least 0, one column for each cluster. "
+    "Pass probabilities or memberships."
 )
 COMPLETE = "needs a complete row of weight above 0. Check for NaN."
 KS = "must be numbers of clusters up to the 2 rows used. Pass smaller ks or raise max_samples."
@@ -84,7 +85,7 @@ KS = "must be numbers of clusters up to the 2 rows used. Pass smaller ks or rais
         (
             lambda: scores.inertia(PAIR, [-1, -1]),
             "labels=[]",
-            "this score needs at least 1 label(s) among the rows that count. "
+            "this score needs 1 or more labels among the rows that count. "
             "Cluster into more labels.",
         ),
         (lambda: scores.calinski_harabasz(PAIR, [0, 0]), "labels=[0]", TWO_LABELS),
@@ -117,7 +118,7 @@ KS = "must be numbers of clusters up to the 2 rows used. Pass smaller ks or rais
         (
             lambda: scores.partition_entropy([[1.0, 0.0]], [1.0, 1.0]),
             "sample_weight=array([1., 1.])",
-            "must be 1 finite numbers of at least 0, one a row. Check shape and values.",
+            "must be 1 finite numbers of at least 0, one for each row. Check shape and values.",
         ),
         (lambda: scores.xie_beni([0.0, 1.0], np.eye(2), PAIR), "X=(2,)", TWO_DIMS),
         (lambda: scores.xie_beni(PAIR, np.eye(2), [0.0, 1.0]), "centers=(2,)", TWO_DIMS),

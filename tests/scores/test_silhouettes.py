@@ -288,7 +288,7 @@ def test_simplified_silhouettes_leave_noise_out_and_count_empty_centres():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([[0.0], [1.0]], [0, 0]), "at least 2 label"),
+        (([[0.0], [1.0]], [0, 0]), "2 or more labels"),
         (([[0.0], [1.0]], [0, 1, 1]), "2 rows"),
         (([[0.0], [np.nan]], [0, 1]), "must be finite"),
         (([0.0, 1.0], [0, 1]), "two dimensions"),

@@ -11,9 +11,10 @@ from scipy.sparse.csgraph import connected_components
 from sklearn import cluster
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from xcluster.algorithms.inductive import NOISE, nearest
+from xcluster.algorithms.parts.inputs import new_rows
+from xcluster.algorithms.parts.nearest import NOISE, nearest
 from xcluster.base.checks import (
     blamed,
     check_choice,
@@ -22,12 +23,12 @@ from xcluster.base.checks import (
     check_number,
 )
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_rows, row_blocks
 
 Array = NDArray[Any]
 
-# Rows whose neighbourhoods are held at once: each may be as long as the data.
 BLOCK_QUERIES = 2048
+"""Rows whose neighbourhoods are held at once: each may be as long as the data."""
 
 METRICS = "choose a metric that sklearn.neighbors.NearestNeighbors knows"
 
@@ -112,9 +113,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         if not len(cores):
             return labels
         search = self._search(cores)
-        for start in _starts(cores):
-            near = _near(search, cores, start)
-            sources = np.repeat(labels[start : start + len(near)], [len(rows) for rows in near])
+        for block in row_blocks(len(cores), BLOCK_QUERIES):
+            near = _near(search, cores[block])
+            sources = np.repeat(labels[block], [len(rows) for rows in near])
             edges = sources, labels[np.concatenate(near)]
             graph = coo_array((np.ones(len(sources), bool), edges), shape=(len(cores),) * 2)
             labels = connected_components(graph, directed=False)[1][labels].astype(np.intp)
@@ -125,7 +126,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
 
     def _cores(self, X: Array) -> Array:
         search = self._search(X)
-        counts = map_threads(lambda start: _count(search, X, start), _starts(X))
+        counts = map_rows(
+            lambda rows: [len(near) for near in _near(search, rows)], X, BLOCK_QUERIES
+        )
         return np.flatnonzero(np.concatenate(counts) >= self.min_samples)
 
     def predict(self, X: Any) -> Array:
@@ -139,9 +142,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         -------
         int array of shape (n_rows,)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self._assign(X)
+        return self._assign(new_rows(self, X, np.float64))
 
     def _assign(self, X: Array) -> Array:
         if not len(self.components_):
@@ -150,18 +151,9 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         return np.where(distance <= self.eps, self.component_labels_[index], NOISE)
 
 
-def _starts(X: Array) -> range:
-    return range(0, len(X), BLOCK_QUERIES)
-
-
-def _near(search: NearestNeighbors, X: Array, start: int) -> Array:
-    """Return the neighbours of each row of a block, an object array of int arrays."""
-    rows = X[start : start + BLOCK_QUERIES]
+def _near(search: NearestNeighbors, rows: Array) -> Array:
+    """Return the neighbours of each row, an object array of int arrays."""
     return search.radius_neighbors(rows, return_distance=False)  # type: ignore[no-any-return]
-
-
-def _count(search: NearestNeighbors, X: Array, start: int) -> list[int]:
-    return [len(rows) for rows in _near(search, X, start)]
 
 
 class HDBSCAN(ClusterMixin, BaseEstimator):
@@ -268,7 +260,6 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         -------
         int array of shape (n_rows,)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = new_rows(self, X, np.float64)
         labels: Array = self.sample_labels_
         return labels[nearest(self.samples_, X, self.metric)[0]]

@@ -10,27 +10,28 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.inputs import FLOATS, new_rows
 from xcluster.base.errors import BadValueError
 
 Array = NDArray[Any]
-FLOATS = (np.float64, np.float32)
 
 LEAST = 1e-6
-"""Least weight beside the largest: that of a pole is none, and nothing could be divided by it."""
+"""Least share of the largest weight: a pole has no area, and nothing can be divided by 0."""
 
 
 class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Multiply each feature by the square root of its weight.
 
     Squared distances and variances are then weighted sums over the features, as area weights
-    want it for fields on a grid of latitudes [1]_.
+    ask for with fields on a grid of latitudes [1]_.
 
     Parameters
     ----------
     weight : array of shape (n_features,), optional
-        At least 0; those below a millionth of the largest count as that. None weighs all alike.
+        At least 0; those below a millionth of the largest count as a millionth of it. None gives
+        all features the same weight.
     how : str, default "given"
-        Where the weights come from, for a reader.
+        Where the weights come from, as text for the reader of a report.
 
     Attributes
     ----------
@@ -48,11 +49,11 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([[4., 2.]])
     """
 
+    is_stateless = True
+
     def __init__(self, weight: Any = None, *, how: str = "given") -> None:
         self.weight = weight
         self.how = how
-
-    is_stateless = True
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the weights against the features of ``X``, shape (n_samples, n_features)."""
@@ -60,7 +61,7 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         p = X.shape[1]
         weight = np.ones(p) if self.weight is None else np.asarray(self.weight, np.float64)
         if weight.shape != (p,) or not (np.isfinite(weight) & (weight >= 0)).all():
-            rule = f"must be {p} finite numbers of at least 0, one a feature"
+            rule = f"must be {p} finite numbers of at least 0, one for each feature"
             raise BadValueError("weights", f"array of {weight.shape}", rule, "fill them")
         if not weight.any():
             raise BadValueError("weights", "all 0", "leave nothing", "check the weights")
@@ -69,8 +70,7 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> Array:
         """Return the weighted features."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = new_rows(self, X)
         return np.asarray(X * self.factor_.astype(X.dtype))
 
     def inverse_transform(self, X: Any) -> Array:

@@ -12,18 +12,19 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from xcluster.algorithms.inductive import nearest
 from xcluster.algorithms.parts.connectivity import grid_connectivity
+from xcluster.algorithms.parts.groups import group_means
+from xcluster.algorithms.parts.inputs import new_rows
 from xcluster.algorithms.parts.linkages import (
     LINKAGES,
     contiguous_linkage,
     cut_at,
     cut_into,
-    group_means,
     micro_centers,
     pairwise_linkage,
     ward_linkage,
 )
+from xcluster.algorithms.parts.nearest import nearest
 from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.base.errors import BadValueError
 
@@ -32,7 +33,7 @@ __all__ = ["Hierarchical", "grid_connectivity"]
 Array = NDArray[Any]
 
 METRICS = ("euclidean", "cityblock", "cosine")
-# Rows that take seconds to a minute, or 1.6 GB where all distances are needed.
+# The most rows of an exact tree: seconds to a minute, or 1.6 GB where all distances are needed.
 MAX_EXACT = {"ward": 131_072, "single": 65_536, "average": 20_000, "complete": 20_000}
 N_MICRO = 16_384
 
@@ -225,8 +226,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         -------
         int array of shape (n_rows,)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = new_rows(self, X, np.float64)
         return self.leaf_labels_[nearest(self.samples_, X, self.metric)[0]]
 
     def _check_parameters(self) -> None:

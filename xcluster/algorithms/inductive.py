@@ -7,67 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, clone
-from sklearn.neighbors import NearestNeighbors
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    has_fit_parameter,
-    validate_data,
-)
+from sklearn.utils.validation import _check_sample_weight, has_fit_parameter, validate_data
 
+from xcluster.algorithms.parts.inputs import FLOATS, new_rows
+from xcluster.algorithms.parts.nearest import NOISE, nearest
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads
-from xcluster.base.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
-
-NOISE = -1
-
-
-def nearest(samples: Array, X: Array, metric: str = "euclidean") -> tuple[Array, Array]:
-    """Return the index of the nearest of ``samples`` for each row of ``X``, and its distance.
-
-    A row that equals a sample gets that sample (the first of equals), whatever the rounding.
-
-    Parameters
-    ----------
-    samples : array of shape (n_samples, n_features)
-    X : array of shape (n_rows, n_features)
-    metric : str, default="euclidean"
-        Any metric of `sklearn.neighbors.NearestNeighbors`.
-
-    Returns
-    -------
-    index : int array of shape (n_rows,)
-    distance : array of shape (n_rows,)
-    """
-    search = NearestNeighbors(n_neighbors=1, metric=metric).fit(samples)
-
-    def of_block(start: int) -> tuple[Array, Array]:
-        distance, index = search.kneighbors(X[start : start + BLOCK_ROWS])
-        return index[:, 0], distance[:, 0]
-
-    blocks = map_threads(of_block, range(0, len(X), BLOCK_ROWS))
-    index, distance = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    equal, found = _equal_rows(samples, X)
-    index[found], distance[found] = equal[found], 0.0
-    return index, distance
-
-
-def _equal_rows(samples: Array, X: Array) -> tuple[Array, Array]:
-    """Return for each row of ``X`` a sample, and whether it is equal to it."""
-    keys, wanted = _as_bytes(samples), _as_bytes(X)
-    order = np.argsort(keys, kind="stable")
-    place = np.searchsorted(keys, wanted, sorter=order)
-    candidate = order[np.minimum(place, len(order) - 1)]
-    return candidate, keys[candidate] == wanted
-
-
-def _as_bytes(X: Array) -> Array:
-    """View each row as one value that can be sorted and compared."""
-    rows = np.ascontiguousarray(X, np.float64) + 0.0  # no negative zeros
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
 
 
 class Inductive(ClusterMixin, BaseEstimator):
@@ -79,8 +26,8 @@ class Inductive(ClusterMixin, BaseEstimator):
         A clone of it is fitted.
     by : {"sample", "center"}, default="sample"
         New rows get the label of the nearest fitted row, noise included, and rows of the fit
-        their own; or the label of the nearest mean of a cluster, which needs no rows kept and
-        knows no noise.
+        their own; or the label of the nearest mean of a cluster: no rows are kept, and no new row
+        is noise.
 
     Attributes
     ----------
@@ -125,7 +72,7 @@ class Inductive(ClusterMixin, BaseEstimator):
             Only for an estimator that takes it.
         """
         check_choice("by", self.by, ("sample", "center"))
-        X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         self.estimator_ = clone(self.estimator)
         weights = self._passed_on(X, sample_weight)
         self.labels_ = np.asarray(self.estimator_.fit_predict(X, **weights))
@@ -161,8 +108,7 @@ class Inductive(ClusterMixin, BaseEstimator):
         -------
         int array of shape (n_rows,)
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        X = new_rows(self, X)
         return self.sample_labels_[nearest(self.samples_, X)[0]]
 
 

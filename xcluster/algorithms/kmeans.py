@@ -16,22 +16,27 @@ from sklearn.base import (
 )
 from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.parts.frame import Frame
-from xcluster.algorithms.parts.inputs import check_weight
+from xcluster.algorithms.parts.inputs import (
+    FLOATS,
+    check_init,
+    check_weight,
+    new_rows,
+    weight_or_ones,
+)
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
-from xcluster.base.checks import check_integer, check_number, check_numbers
+from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.parallel import map_rows, map_threads, row_blocks, single_threaded_blas
 from xcluster.base.streaming import Statistics
 
 __all__ = ["KMeans", "grow"]
 
 Array = NDArray[Any]
-FLOATS = (np.float64, np.float32)
 NO_SPREAD = 1e-12
 """Share of the total sum of squares below which rows are one point to float32 distances."""
 
@@ -42,7 +47,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Lloyd's iteration [1]_ from greedy k-means++ starts. Distances are float32, on rows from
     which something near their mean is subtracted; sums are float64 over blocks of a fixed size,
     merged in order. In memory, bounds [2]_ tell which rows cannot have changed their label; only
-    the others are measured again, so the labels are those of measuring all.
+    the others are measured again, so the labels are the same as if all were.
 
     Parameters
     ----------
@@ -84,7 +89,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     fewer distinct rows than clusters, and that is an error.
 
     To refine a fitted object on more data, pass over these with `xcluster.base.streaming.iterate`.
-    To fit one cluster more from where this fit ended, start from `grow`.
+    To fit one more cluster from where this fit ended, start from `grow`.
 
     References
     ----------
@@ -157,24 +162,20 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def predict(self, X: Any) -> Array:
         """Return the cluster of each row, of shape (n_samples,), int32."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
-        return self._nearest(X)[0]
+        return self._nearest(new_rows(self, X, order="C"))[0]
 
     def transform(self, X: Any) -> Array:
         """Return the distances to the centres, of shape (n_samples, n_clusters)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
+        X = new_rows(self, X, order="C")
         distances: Array = euclidean_distances(X, self.cluster_centers_.astype(X.dtype))
         return distances
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return minus the weighted sum of squared distances to the nearest centre."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, order="C", reset=False)
+        X = new_rows(self, X, order="C")
         weight = check_weight(sample_weight, X)
         squared = self._nearest(X)[1]
-        total = float(squared @ (np.ones(len(X)) if weight is None else weight))
+        total = float(squared @ weight_or_ones(weight, len(X)))
         return -total * self.unit_**2
 
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
@@ -196,8 +197,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         X = _floats(X)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         frame = self._frame
-        labels, squared = nearest(X, frame, frame.place(self.cluster_centers_))
-        counts, rows, spread = sums(X, frame, weight, labels, squared, self.n_clusters)
+        centers = frame.place(self.cluster_centers_)
+        labels, squared = nearest(X, frame.origin, frame.unit, centers)
+        counts, rows, spread = sums(X, frame.origin, weight, labels, squared, self.n_clusters)
         return Statistics({"counts": counts, "rows": rows, "spread": spread * frame.unit**2})
 
     def update(self, statistics: Statistics) -> bool:
@@ -248,7 +250,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         rows = PlacedRows.of(X, weight, frame)
         runs = self._runs(rows, self._starts(X, weight, rows))
         best, passes = max(runs, key=lambda run: run[0].between())
-        return self._means(best, X, weight), passes
+        return self._means(best, X), passes
 
     def _starts(self, X: Array, weight: Array | None, rows: PlacedRows) -> list[Array]:
         if not isinstance(self.init, str):
@@ -279,15 +281,16 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         centers: Array = frame.cluster_centers_
         return centers
 
-    def _means(self, run: BoundedLloyd, X: Array, weight: Array | None) -> Array:
+    def _means(self, run: BoundedLloyd, X: Array) -> Array:
         """Return the centres of a run: means of the rows as given, not as placed."""
         from xcluster.algorithms.kernels.lloyd import sums
 
+        blocks = row_blocks(len(X), BLOCK_ROWS)
+
         def of_block(b: int) -> tuple[Array, Array]:
-            rows, labels = slice(b * BLOCK_ROWS, (b + 1) * BLOCK_ROWS), run.labels[b]
-            part = None if weight is None else weight[rows]
+            rows, labels, part = X[blocks[b]], run.labels[b], run.rows.weights[b]
             # The labels stand in for distances, of which the sum is not wanted.
-            return sums(X[rows], self._frame, part, labels, labels, self.n_clusters)[:2]
+            return sums(rows, self.origin_, part, labels, labels, self.n_clusters)[:2]
 
         parts = zip(*run.rows.each(of_block), strict=True)
         counts, totals = (np.sum(part, axis=0) for part in parts)
@@ -299,7 +302,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _label(self, X: Array, weight: Array | None) -> None:
         """Label the rows by the final centres, and measure them."""
         self.labels_, squared = self._nearest(X)
-        weight = np.ones(len(X)) if weight is None else weight
+        weight = weight_or_ones(weight, len(X))
         self.counts_ = np.bincount(self.labels_, weight, minlength=self.n_clusters)
         self.inertia_ = float(squared @ weight) * self.unit_**2
 
@@ -309,9 +312,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
         frame = self._frame
         centers = frame.place(self.cluster_centers_)
-        parts = map_threads(
-            lambda start: nearest(X[start : start + BLOCK_ROWS], frame, centers),
-            range(0, len(X), BLOCK_ROWS),
+        parts = map_rows(
+            lambda rows: nearest(rows, frame.origin, frame.unit, centers), X, BLOCK_ROWS
         )
         labels, squared = zip(*parts, strict=True)
         return np.concatenate(labels), np.concatenate(squared)
@@ -321,25 +323,12 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return Frame(self.origin_, self.unit_)
 
     def _check_parameters(self, n_samples: int) -> None:
-        check_integer("n_clusters", self.n_clusters, minimum=1)
-        check_integer("n_init", self.n_init, minimum=1)
-        check_integer("max_iter", self.max_iter, minimum=1)
+        for name in ("n_clusters", "n_init", "max_iter"):
+            check_integer(name, getattr(self, name), minimum=1)
         check_number("tol", self.tol, minimum=0)
-        self._check_init()
+        check_init(self.init, (self.n_clusters, self.n_features_in_))
         if self.n_clusters > n_samples:
             raise self._too_many(f"n_samples={n_samples} rows")
-
-    def _check_init(self) -> None:
-        shape = (self.n_clusters, self.n_features_in_)
-        remedy = "pass 'k-means++' or an array of centres"
-        given = (
-            self.init
-            if isinstance(self.init, str)
-            else check_numbers("init", self.init, remedy).shape
-        )
-        if given not in ("k-means++", shape):
-            rule = f"must be 'k-means++' or centres of shape {shape}"
-            raise BadValueError("init", given, rule, "pass one of these")
 
     def _too_many(self, available: str) -> BadValueError:
         rule = f"must be at most the number of distinct rows, and there are {available}"

@@ -1,4 +1,4 @@
-"""Non-negative matrix factorisation, with clear words for negative data."""
+"""Non-negative matrix factorisation, with clear errors for negative data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from sklearn import decomposition
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.inputs import FLOATS, new_rows
 from xcluster.base.errors import BadValueError
 
 Array = NDArray[Any]
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """Ignore that the last digits still move: nobody can ask nmf() for more iterations."""
+def _without_warning() -> Iterator[None]:
+    """Ignore that the last digits still change: users of nmf() cannot ask for more iterations."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
@@ -64,7 +65,7 @@ class NMF(decomposition.NMF):
         self, X: Array, y: Any = None, W: Array | None = None, H: Array | None = None
     ) -> Array:
         """Fit and return the components of each row, shape (n_samples, n_components)."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        X = validate_data(self, X, dtype=FLOATS)
         if X.min() < 0:
             rule = f"Negative values in data passed to NMF are refused; the lowest is {X.min():g}"
             remedy = "leave out what is negative with .where(), or scale('minmax') first"
@@ -75,15 +76,15 @@ class NMF(decomposition.NMF):
         if not X.any():
             rule = "are zero everywhere, and nothing is left to factorise"
             raise BadValueError("vars", "data", rule, "leave nmf() out")
-        with _unheard():
+        with _without_warning():
             return np.asarray(super().fit_transform(X, W=W, H=H))
 
     def transform(self, X: Array) -> Array:
         """Return the components of each row; NaN where a row holds a negative value."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.components_.dtype, reset=False)
+        X = new_rows(self, X, self.components_.dtype)
         negative = np.asarray((X < 0).any(axis=1))
-        with _unheard():
+        with _without_warning():
             out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
         out[negative] = np.nan
         return out

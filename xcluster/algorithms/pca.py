@@ -13,21 +13,19 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.inputs import check_weight
+from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
+from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
-from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.parallel import map_threads, row_blocks, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
-FLOATS = (np.float64, np.float32)
 
 MOST_STREAMED = 2_000
 """Features up to which the covariance (32 MB then) is summed; beyond, rows are decomposed."""
 
 SOME_ROWS = 512
-FIRST_ROWS = 1_024
-PIECE = 2**19
-"""Values worked on at a time, so that float64 copies of a block stay small."""
+"""Rows summed at a time where there are so many features."""
 
 
 def _streams(pca: PCA) -> bool:
@@ -106,25 +104,23 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if X.shape[1] > MOST_STREAMED:
             self._decompose_rows(X, weight)
             return self
-        # Products are taken about a value near the mean, lest a large offset swamp them.
-        self.mean_ = X[:FIRST_ROWS].mean(axis=0, dtype=np.float64)
+        # Products are taken about a value near the mean, so that a large offset costs no digits.
+        self.mean_ = near_mean(X)
         self.update(ArrayBlocks(X, weight).reduce(self.partial_statistics))
         return self
 
     def transform(self, X: Any) -> Array:
         """Return the components of each row, of shape (n_samples, `n_components_`)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = new_rows(self, X)
         axes = self.components_.T.astype(np.float64)
         scores = np.empty((len(X), self.n_components_), X.dtype)
-        step = max(PIECE // X.shape[1], 1)
 
-        def project(start: int) -> None:
+        def project(rows: slice) -> None:
             # In double precision, as the last bit of a single-precision product depends on how
             # many rows there are, and labels must not.
-            scores[start : start + step] = (X[start : start + step] - self.mean_) @ axes
+            scores[rows] = (X[rows] - self.mean_) @ axes
 
-        map_threads(project, range(0, len(X), step))
+        map_threads(project, pieces(X))
         return scores
 
     def inverse_transform(self, X: Any) -> Array:
@@ -149,12 +145,11 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             ``products``, of the rows less `mean_` (that of a sample, or zero).
         """
         center = getattr(self, "mean_", 0.0)
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        weight = weight_or_ones(sample_weight, len(X))
         rows, products = np.zeros(X.shape[1]), np.zeros((X.shape[1],) * 2)
-        step = max(PIECE // X.shape[1], 1)
-        for start in range(0, len(X), step):
-            part = X[start : start + step].astype(np.float64) - center
-            root = np.sqrt(weight[start : start + step])
+        for piece in pieces(X):
+            part = X[piece].astype(np.float64) - center
+            root = np.sqrt(weight[piece])
             part *= root[:, None]
             rows += root @ part
             products += part.T @ part
@@ -176,15 +171,15 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _decompose_rows(self, X: Array, weight: Array | None) -> None:
         """Find the components by a singular value decomposition of the centred rows."""
-        weight = np.ones(len(X)) if weight is None else weight
+        weight = weight_or_ones(weight, len(X))
         sums = _of_weight(weight)
-        pieces = [slice(i, i + SOME_ROWS) for i in range(0, len(X), SOME_ROWS)]
-        self.mean_ = sum(weight[piece] @ X[piece] for piece in pieces) / sums["weight"]
+        blocks = row_blocks(len(X), SOME_ROWS)
+        self.mean_ = sum(weight[block] @ X[block] for block in blocks) / sums["weight"]
         rows = X - self.mean_.astype(X.dtype)
         rows *= np.sqrt(weight / _denominator(sums)).astype(X.dtype)[:, None]
         with single_threaded_blas():
             values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
-        total = sum(np.square(rows[piece]).sum(dtype=np.float64) for piece in pieces)
+        total = sum(np.square(rows[block]).sum(dtype=np.float64) for block in blocks)
         self._set(vectors, values**2, float(total))
 
     def _singular(self, rows: Array, most: int) -> tuple[Array, Array]:

@@ -12,15 +12,14 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.inputs import check_weight
+from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
+from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.base.checks import check_choice, warn
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
-FLOATS = (np.float64, np.float32)
-FIRST_ROWS = 1_024
 
 LINEAR = ("standard", "robust", "minmax", "max")
 STATELESS = ("norm", "log", "clr", "anscombe")
@@ -28,9 +27,8 @@ INVERTIBLE = (*LINEAR, "log", "anscombe")
 LOWEST = {"log": 0.0, "clr": 0.0, "anscombe": -0.375}
 """Where each function of the values begins: at -3/8 a root is defined, at 0 a logarithm is not."""
 
-PIECE = 2**19
-TILE_ROWS = 8_192  # whose copies in double precision stay small beside the rows
-"""Values worked on at a time, so that float64 copies of a block stay small."""
+TILE_ROWS = 8_192
+"""Rows scaled at a time, whose copies in double precision stay small compared with all rows."""
 
 
 def _has_inverse(scaler: Scaler) -> bool:
@@ -106,7 +104,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def uses_weight(self) -> bool:
-        """Whether weights, other than 0, matter to what is learned as they should."""
+        """Whether all weights count in what is learned; where not, only whether they are 0."""
         return self.how != "robust"
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -137,8 +135,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.how == "robust":
             self._set(*self._quartiles(X if weight is None else X[weight > 0]))
             return self
-        # The moments are taken about a value near the mean, lest a large offset swamp them.
-        self.center_ = X[:FIRST_ROWS].mean(axis=0, dtype=np.float64)
+        # Moments are taken about a value near the mean, so that a large offset costs no digits.
+        self.center_ = near_mean(X)
         self.update(ArrayBlocks(X, weight).reduce(self.partial_statistics))
         return self
 
@@ -147,8 +145,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Values outside the domain of a logarithm or root become NaN.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = new_rows(self, X)
         if self.how in LINEAR:
             return self._linear(X)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -219,7 +216,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         offset = sums["rows"] / sums["weight"]
         mean = getattr(self, "center_", 0.0) + offset
         variance = sums["squares"] / sums["weight"] - offset**2
-        # What cancellation may leave of a variance that is zero.
+        # Of a variance that is zero, cancellation may leave this much.
         noise = 16 * np.finfo(np.float64).eps * (offset**2 + np.finfo(np.float64).eps * mean**2)
         variance = np.where(variance > noise, variance, 0.0)
         center = self._by_group(mean, np.mean)
@@ -258,15 +255,14 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _linear(self, X: Array) -> Array:
         scaled = np.empty_like(X)
 
-        def of_rows(start: int) -> None:  # float64 inside, as a large offset needs its digits
-            rows = slice(start, start + TILE_ROWS)
+        def of_rows(rows: slice) -> None:  # in float64, as a large offset needs its digits
             scaled[rows] = (X[rows] - self.center_) / self.scale_
 
-        map_threads(of_rows, range(0, len(X), TILE_ROWS))
+        map_threads(of_rows, row_blocks(len(X), TILE_ROWS))
         return scaled
 
     def _function(self, X: Array) -> Array:
-        """Return what needs no parameters."""
+        """Return the rows scaled by a function that learns nothing."""
         if self.how == "anscombe":
             return np.asarray(2 * np.sqrt(X + X.dtype.type(0.375)))
         if self.how == "norm":
@@ -317,10 +313,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def _moments(X: Array, weight: Array | None, center: Any) -> dict[str, Array]:
     """Return weight, weighted sum and weighted sum of squares of the rows less the centre."""
     total, rows, squares = np.zeros(()), np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    step = max(PIECE // X.shape[1], 1)
-    for start in range(0, len(X), step):
-        part = X[start : start + step].astype(np.float64) - center
-        w = np.ones(len(part)) if weight is None else weight[start : start + step]
+    weight = weight_or_ones(weight, len(X))
+    for piece in pieces(X):
+        part, w = X[piece].astype(np.float64) - center, weight[piece]
         total = total + w.sum()
         rows += w @ part
         squares += w @ np.square(part, out=part)

@@ -101,8 +101,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     Online training is MiniSom's [2]_. SeisGo's maps of depth profiles are
     ``SOM(training="online", sigma=0.3, learning_rate=0.1, n_iter=50_000)``; at that radius a
-    neighbour moves by 0.4 % of the winner, so the grid is hardly ordered, which is why the
-    defaults differ.
+    neighbour moves by 0.4 % of what the winner does, so the grid is hardly ordered, which is why
+    the defaults differ.
 
     References
     ----------
@@ -223,8 +223,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Returns
         -------
         array of shape (n_rows, n_columns)
-            In data units, over up to eight neighbours; 0 for a single node. Ridges part groups
-            of nodes.
+            In data units, over up to eight neighbours; 0 for a single node. Ridges separate
+            groups of nodes.
 
         References
         ----------

@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.vae_network import forward, r_squared, train, variance
+from xcluster.algorithms.parts.inputs import FLOATS, new_rows
+from xcluster.algorithms.parts.vae_network import Settings, forward, r_squared, train, variance
 from xcluster.base.checks import check_flag, check_integer, check_number
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_rows
 from xcluster.base.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
@@ -51,7 +52,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     epochs : int, default 200
         The most passes over the rows.
     batch_size : int, default 128
-        Rows a step.
+        Rows of each step.
     learning_rate : float, default 3e-3
         First step size of Adam; it falls to zero over the epochs along half a cosine.
     patience : int, default 40
@@ -145,15 +146,15 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             A parameter out of range, or training that diverged.
         """
         self.check_parameters()
-        X = validate_data(self, X, dtype=[np.float64, np.float32])
-        self.weights_, self.history_, self.best_epoch_ = train(self, X)
+        X = validate_data(self, X, dtype=FLOATS)
+        settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
+        self.weights_, self.history_, self.best_epoch_ = train(settings, X)
         self.n_iter_ = len(self.history_["loss"])
         return self
 
     def transform(self, X: Any) -> Array:
         """Return the mean of the latent distribution of each row, shape (n_samples, L)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = new_rows(self, X)
         return _by_blocks(lambda rows: self._run("mean", self._run("encoder", rows)), X)
 
     def inverse_transform(self, Z: Any) -> Array:
@@ -163,7 +164,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def score(self, X: Any, y: object = None) -> float:
         """Return R2 of the reconstruction: the share of the variance of all features kept."""
         reconstruction = self.inverse_transform(self.transform(X))
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = new_rows(self, X)
         return r_squared(float(np.mean((X - reconstruction) ** 2, dtype=float)), variance(X))
 
     def latent_gradient(self, Z: Any) -> Array:
@@ -228,7 +229,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _latent(self, Z: Any) -> Array:
         check_is_fitted(self)
-        points: Array = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        points: Array = check_array(Z, dtype=FLOATS, input_name="Z")
         if points.shape[1] != self._n_features_out:
             rule = f"must have one column for each of the {self._n_features_out} latent variables"
             raise BadValueError("Z.shape", points.shape, rule, "pass points of shape (n, L)")
@@ -273,8 +274,7 @@ def _norm(rows: Array) -> Array:
 
 
 def _by_blocks(function: Callable[[Array], Array], X: Array) -> Array:
-    """Apply a function of rows in float64, so that a row's rounding cannot show its neighbours."""
-    starts = range(0, len(X), BLOCK_ROWS)
-    blocks = (X[start : start + BLOCK_ROWS] for start in starts)
-    results = map_threads(lambda rows: function(rows.astype(np.float64)).astype(X.dtype), blocks)
-    return np.concatenate(results)
+    """Apply a function to rows in float64, so that no result depends on the rows beside it."""
+    return np.concatenate(
+        map_rows(lambda rows: function(rows.astype(np.float64)).astype(X.dtype), X, BLOCK_ROWS)
+    )

@@ -14,9 +14,9 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from xcluster.algorithms.parts.inputs import check_weight
+from xcluster.algorithms.parts.inputs import check_init, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.warping_metrics import (
     DynamicTimeWarping,
     Metric,
@@ -48,8 +48,9 @@ class _Partition:
 class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """k-means of series of one length under dynamic time warping (DTW).
 
-    Greedy k-means++ starts under DTW, then in turns the nearest centre of each series, and the
-    barycentre of each cluster: by DBA [1]_, or for soft-DTW [2]_ by L-BFGS through tslearn. The
+    It starts by greedy k-means++ under DTW. Then each series goes to its nearest centre and each
+    centre to the barycentre of its series, in turn: by DBA [1]_, or for soft-DTW [2]_ by L-BFGS
+    through tslearn. The
     objective never rises: the fit ends before an iteration that would raise it.
 
     Parameters
@@ -148,7 +149,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
-            A series a row, or ``n_channels`` of them.
+            Each row is one series, or ``n_channels`` of them, one after the other.
         y : None
             Ignored.
         sample_weight : array of shape (n_samples,), optional
@@ -168,7 +169,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         weight = check_weight(sample_weight, X)
         self._check_parameters(*X.shape)
         with single_threaded_blas():
-            self._fit(X, np.ones(len(X)) if weight is None else weight)
+            self._fit(X, weight_or_ones(weight, len(X)))
         return self
 
     def _fit(self, X: Array, weight: Array) -> None:
@@ -187,8 +188,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         return self._metric().distances(self._costs(X))
 
     def _costs(self, X: Any) -> Array:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, order="C", reset=False)
+        X = new_rows(self, X, np.float64, order="C")
         return self._metric().costs(X, self.cluster_centers_)
 
     def _metric(self) -> Metric:
@@ -205,7 +205,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     def _start(self, X: Array, weight: Array, random: np.random.RandomState) -> Array:
         """Draw rows far apart by greedy k-means++.
 
-        It is DTW for either metric: soft-DTW values may be negative, and are no weights.
+        Both metrics start under DTW: soft-DTW values may be negative, and cannot be weights.
         """
         metric = DynamicTimeWarping(self.n_channels, self.window)
         chosen = _draw(weight, 1, random)
@@ -271,7 +271,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         check_choice("metric", self.metric, ("dtw", "softdtw"))
         check_channels(n_features, self.n_channels)
         self._check_window()
-        self._check_init((self.n_clusters, n_features))
+        check_init(self.init, (self.n_clusters, n_features))
         if self.n_clusters > n_samples:
             raise self._too_many(f"n_samples={n_samples} rows")
 
@@ -279,12 +279,6 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         if check_window(self.window) is not None and self.metric == "softdtw":
             rule = "limits paths under metric='dtw' only"
             raise BadValueError("window", self.window, rule, "leave it out")
-
-    def _check_init(self, shape: tuple[int, int]) -> None:
-        given = self.init if isinstance(self.init, str) else np.shape(self.init)
-        if given not in ("k-means++", shape):
-            rule = f"must be 'k-means++' or centres of shape {shape}"
-            raise BadValueError("init", given, rule, "pass one of these")
 
     def _too_many(self, available: str) -> BadValueError:
         rule = f"must be at most the number of rows that DTW tells apart, and there are {available}"

@@ -1,4 +1,4 @@
-"""One colour a label: safe for colour-blind readers up to ten, distinct beyond, or ordered."""
+"""One colour per label: safe for colour-blind readers up to ten, distinct beyond, or ordered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import check_integer
 
-UNCLASSIFIED = "#bbbbbb"
+UNCLASSIFIED_COLOR = "#bbbbbb"
 """The colour of label -1."""
 
 # The seven hues of Okabe and Ito (2008), and three that stay as far from them, from each other
@@ -78,7 +78,7 @@ def _farthest(n: int) -> tuple[str, ...]:
     levels = np.linspace(0, 255, 14)
     candidates = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3)
     seen = _lab(candidates)
-    taken = [_channels(color) for color in (*SAFE, UNCLASSIFIED, "#ffffff", "#000000")]
+    taken = [_channels(color) for color in (*SAFE, UNCLASSIFIED_COLOR, "#ffffff", "#000000")]
     distance = np.full(len(candidates), np.inf)
     chosen: list[str] = []
     for place in range(len(taken) + max(n, 0)):

@@ -1,4 +1,4 @@
-"""One kind of progress bar."""
+"""The progress bar of everything that takes long."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import check_number, check_text
 from xcluster.base.errors import BadValueError
-from xcluster.base.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
-from xcluster.base.palette import label_colors
+from xcluster.base.palette import UNCLASSIFIED_COLOR, label_colors
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
-from xcluster.base.palette import UNCLASSIFIED, label_colors
+from xcluster.base.palette import UNCLASSIFIED_COLOR, label_colors
 
 UNCLASSIFIED_NAME = "unclassified"
 
@@ -50,7 +50,7 @@ class Flags:
     def color_of(self, labels: NDArray[Any]) -> NDArray[np.str_]:
         """Return the colour of each label; unclassified where it is not known."""
         positions = self.positions(labels)
-        colors = np.array([*self.colors, UNCLASSIFIED])
+        colors = np.array([*self.colors, UNCLASSIFIED_COLOR])
         places = np.where(np.isnan(positions), len(self.colors), positions).astype(int)
         return np.asarray(colors[places])
 
@@ -98,7 +98,7 @@ def _present(da: xr.DataArray) -> NDArray[np.int64]:
 def _numbered(values: NDArray[np.int64]) -> Flags:
     """Return flags that say the number of each label; a label's colour is that of its number."""
     palette = label_colors(int(values.max(initial=-1)) + 1)
-    colors = [palette[value] if value >= 0 else UNCLASSIFIED for value in values]
+    colors = [palette[value] if value >= 0 else UNCLASSIFIED_COLOR for value in values]
     names = [str(value) if value >= 0 else UNCLASSIFIED_NAME for value in values]
     return Flags(values, tuple(names), tuple(colors))
 
@@ -110,7 +110,7 @@ def _with_unclassified(flags: Flags, da: xr.DataArray) -> Flags:
         return known
     stated = [i for i, value in enumerate(flags.values) if value == -1]
     name = flags.names[stated[0]] if stated else UNCLASSIFIED_NAME
-    color = flags.colors[stated[0]] if stated else UNCLASSIFIED
+    color = flags.colors[stated[0]] if stated else UNCLASSIFIED_COLOR
     return Flags(np.append(known.values, -1), (*known.names, name), (*known.colors, color))
 
 

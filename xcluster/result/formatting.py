@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from xcluster.base.palette import UNCLASSIFIED as UNCLASSIFIED_COLOR
+from xcluster.base.palette import UNCLASSIFIED_COLOR
 from xcluster.chain.question import Question
 from xcluster.chain.steps import Step, resolve, unfitted_steps
 from xcluster.fit.fitted import Fitted

@@ -1,6 +1,6 @@
-"""Scores of clusterings on numpy arrays: how many clusters, and how far to believe them.
+"""Scores of clusterings on numpy arrays: how many clusters, and how much to trust them.
 
-Rows are samples. Labels are integers, one a row; negative labels are noise and left out.
+Rows are samples. Labels are integers, one per row; negative labels are noise and left out.
 A row of weight 2 counts as the row twice.
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xcluster.scores.counts import pair_counts
 from xcluster.scores.labelled import check_labels, check_weight
 
 Array = NDArray[Any]
@@ -37,7 +38,7 @@ class Contingency:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Scores of two labellings; 1 where they agree but for the numbering.
+    """Scores of two labellings; 1 where they agree apart from the numbering.
 
     Attributes
     ----------
@@ -84,9 +85,8 @@ def contingency(a: ArrayLike, b: ArrayLike, sample_weight: ArrayLike | None = No
     weight = check_weight(sample_weight, len(a))[used]
     labels_a, rows = np.unique(a[used], return_inverse=True)
     labels_b, columns = np.unique(b[used], return_inverse=True)
-    shape = len(labels_a), len(labels_b)
-    flat = np.bincount(rows * shape[1] + columns, weight, shape[0] * shape[1])
-    return Contingency(flat.reshape(shape), labels_a, labels_b)
+    table = pair_counts(rows, columns, (len(labels_a), len(labels_b)), weight)
+    return Contingency(table, labels_a, labels_b)
 
 
 def match_labels(

@@ -93,7 +93,7 @@ def kmeans_inertias(X: Array, ks: Sequence[int], sample_weight: Array | None = N
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    # References are fitted side by side, and on few rows OpenMP's threads only wait.
+    # References are fitted side by side, and threads of OpenMP would only wait for few rows.
     with threadpool_limits(1, user_api="openmp"):
         fits = [KMeans(k, n_init=5, random_state=0).fit(X, sample_weight=sample_weight) for k in ks]
     return [float(fit.inertia_) for fit in fits]
@@ -111,8 +111,8 @@ def gap_statistic(
 ) -> GapStatistic:
     """Return the gap statistic of each k (Tibshirani et al. 2001).
 
-    Each reference is drawn anew, uniformly from the box around the data along their principal
-    axes, with as many rows as the data have.
+    Each reference is drawn independently, uniformly from the box around the data along their
+    principal axes, with as many rows as the data have.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def gap_statistic(
         map_threads(lambda stream: _log_dispersion(fit(uniform(stream), numbers)), streams)
     )
     weights = () if sample_weight is None else (weight,)
-    # Over the mean weight, as many units of weight as rows stand behind both dispersions.
+    # By the mean weight, so that both dispersions sum as many units of weight as there are rows.
     own = _log_dispersion(np.asarray(fit(X, numbers, *weights)) / weight.mean())
     error = references.std(axis=0) * np.sqrt(1 + 1 / n_references)
     return GapStatistic(np.array(numbers), references.mean(axis=0) - own, error)
@@ -205,5 +205,5 @@ def _uniform_box(X: Array, weight: Array) -> Callable[[np.random.Generator], Arr
 
 
 def _log_dispersion(inertias: ArrayLike) -> Array:
-    # As many clusters as distinct rows leave none, and its logarithm no number to compare.
+    # As many clusters as distinct rows have no dispersion, and 0 has no logarithm to compare.
     return np.log(np.maximum(inertias, np.finfo(np.float64).tiny))

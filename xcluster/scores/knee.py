@@ -83,7 +83,7 @@ def _locate(x: Array, y: Array, options: dict[str, Any]) -> int | None:
     from kneed import KneeLocator
 
     with warnings.catch_warnings():
-        # "No knee" is an answer here, and few points leave the polynomial free: neither is news.
+        # No knee is an answer here, and a polynomial need not be determined: nothing to warn of.
         warnings.simplefilter("ignore")
         found = KneeLocator(x, y, **options).knee
     return None if found is None else int(found)

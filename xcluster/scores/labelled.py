@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xcluster.algorithms.parts.groups import group_means
 from xcluster.base.errors import BadTypeError, BadValueError
 
 Array = NDArray[Any]
@@ -48,8 +49,7 @@ class LabelledRows:
     @property
     def means(self) -> Array:
         """The weighted mean of each cluster, shape (n_clusters, n_features)."""
-        columns = [np.bincount(self.cluster, self.weight * x) for x in self.X.T]
-        return np.stack(columns, axis=1) / self.totals[:, None]
+        return group_means(self.X, self.cluster, self.weight)
 
     def spread(self, values: Array) -> Array:
         """Return values of the kept rows in place among all rows, NaN elsewhere."""
@@ -83,7 +83,7 @@ def labelled_rows(
     kept = (labels >= 0) & (weight > 0)
     names, cluster = np.unique(labels[kept], return_inverse=True)
     if len(names) < minimum:
-        rule = f"this score needs at least {minimum} label(s) among the rows that count"
+        rule = f"this score needs {minimum} or more labels among the rows that count"
         raise BadValueError("labels", names.tolist(), rule, "cluster into more labels")
     X = X[kept]
     if not np.isfinite(X).all():
@@ -115,7 +115,7 @@ def as_matrix(parameter: str, value: ArrayLike) -> Array:
 
 
 def check_labels(parameter: str, labels: ArrayLike, n_samples: int) -> Array:
-    """Return one integer label a row; whole floats are accepted, NaN counts as noise."""
+    """Return one integer label per row; whole floats are accepted, NaN counts as noise."""
     array = real_numbers(parameter, labels)
     if array.shape != (n_samples,):
         rule = f"must have one entry for each of the {n_samples} rows"
@@ -134,6 +134,6 @@ def check_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
         return np.ones(n_samples)
     weight = real_numbers("sample_weight", sample_weight).astype(np.float64)
     if weight.shape != (n_samples,) or not np.isfinite(weight).all() or (weight < 0).any():
-        rule = f"must be {n_samples} finite numbers of at least 0, one a row"
+        rule = f"must be {n_samples} finite numbers of at least 0, one for each row"
         raise BadValueError("sample_weight", weight, rule, "check shape and values")
     return weight

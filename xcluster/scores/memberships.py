@@ -263,7 +263,7 @@ def _memberships(P: ArrayLike) -> Array:
     """Return ``P`` in float64; (n_samples, n_clusters) with at least one cluster."""
     matrix = as_matrix("P", P).astype(np.float64, copy=False)
     if not matrix.shape[1] or (matrix < 0).any():
-        rule = "memberships must be at least 0, one column a cluster"
+        rule = "memberships must be at least 0, one column for each cluster"
         raise BadValueError("P", matrix.shape, rule, "pass probabilities or memberships")
     return matrix
 

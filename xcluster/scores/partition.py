@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError
+from xcluster.scores.counts import pair_counts
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 
 Array = NDArray[Any]
@@ -266,8 +267,7 @@ def _histograms(data: LabelledRows, column: Array, bins: int) -> Array:
     low, high = column.min(), column.max()
     width = (high - low) / bins or 1.0
     place = np.minimum(((column - low) / width).astype(np.intp), bins - 1)
-    flat = np.bincount(data.cluster * bins + place, data.weight, data.n_clusters * bins)
-    return flat.reshape(data.n_clusters, bins)
+    return pair_counts(data.cluster, place, (data.n_clusters, bins), data.weight)
 
 
 def _entropy(counts: Array) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xcluster.base.checks import check_integer
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_rows
 from xcluster.scores.labelled import LabelledRows, as_matrix, check_labels, labelled_rows
 
 Array = NDArray[Any]
@@ -52,13 +52,12 @@ def silhouette_samples(
 
     ``s = (b - a) / max(a, b)`` with ``a`` the mean distance to the other rows of the own cluster
     and ``b`` the mean distance to the nearest other cluster; 0 for a row alone in its cluster.
-    Means are weighted. From the own cluster's weight a row's own is taken off, but never more
-    than one: so a row of weight 2 equals the row twice, and weights below one mean what they
-    mean elsewhere.
+    Means are weighted. From the weight of the own cluster the row's own weight is taken off, at
+    most 1 of it, so that a row of weight 2 equals the row twice.
 
     Distances are computed in the type of ``X`` (float32 stays) and summed in float64. The
     distance matrix is never held: memory beyond a sorted copy of ``X`` does not grow with the
-    number of rows but for the result; time grows with its square.
+    number of rows, apart from the result; time grows with its square.
 
     Parameters
     ----------
@@ -212,8 +211,7 @@ def _silhouettes(data: LabelledRows, labellings: Sequence[Array], queries: Array
     rows, weights = matrix[order], data.weight[order]
     totals = [np.bincount(each, data.weight) for each in labellings]
 
-    def of_block(start: int) -> list[Array]:
-        block = queries[start : start + LANES]
+    def of_block(block: Array) -> list[Array]:
         columns = np.ascontiguousarray(matrix[block].T)
         sums = distance_sums(columns, rows, weights, starts, clusters, edges[-1])
         parts = zip(np.split(sums, edges[:-1]), labellings, totals, strict=True)
@@ -221,7 +219,7 @@ def _silhouettes(data: LabelledRows, labellings: Sequence[Array], queries: Array
             _from_sums(part, each[block], data.weight[block], total) for part, each, total in parts
         ]
 
-    return np.concatenate(map_threads(of_block, range(0, len(queries), LANES)), axis=1)
+    return np.concatenate(map_rows(of_block, queries, LANES), axis=1)
 
 
 def _cells(labellings: Sequence[Array]) -> tuple[Array, Array, Array]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.scores.labelled import as_matrix, labelled_rows
 from xcluster.scores.silhouette import contrast
 
@@ -20,7 +20,7 @@ def simplified_silhouette_samples(X: ArrayLike, labels: ArrayLike, centers: Arra
     """Return each row's silhouette by centres instead of rows (Hruschka et al. 2004).
 
     ``a`` is the distance to the own centre and ``b`` that to the nearest other centre: linear in
-    the number of rows. Weights play no part but through the centres; average with them for a
+    the number of rows. Weights count only through the centres; average with them for a
     weighted score.
 
     Parameters
@@ -57,7 +57,7 @@ def simplified_silhouette_samples(X: ArrayLike, labels: ArrayLike, centers: Arra
         rule = f"needs at least two rows, and one for each label up to {data.names[-1]}"
         raise BadValueError("centers", centers.shape, rule, "pass the centre of each label")
     own = data.names[data.cluster]
-    blocks = [slice(i, i + BLOCK_ROWS) for i in range(0, len(own), BLOCK_ROWS)]
+    blocks = row_blocks(len(own), BLOCK_ROWS)
     parts = map_threads(lambda rows: _simplified(data.X[rows], own[rows], centers), blocks)
     return data.spread(np.concatenate(parts))
 

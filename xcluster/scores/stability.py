@@ -49,7 +49,8 @@ class Stability:
         The labels that occur, ascending.
     jaccard : float64 array of shape (n_labels,)
         Mean Jaccard similarity of each label with its match. Hennig's reading: 0.75 and more is
-        stable, 0.6 to 0.75 a pattern of doubtful limits, 0.5 and less dissolved.
+        stable; at 0.6 to 0.75 there is a pattern, but which rows belong to it is uncertain; at
+        0.5 and less the cluster is dissolved.
     row_agreement : float64 array of shape (n_samples,)
         The share of refits that give the row its label again; NaN for rows left out.
     mean_agreement : float

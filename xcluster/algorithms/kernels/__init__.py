@@ -1,1 +1,1 @@
-"""Compiled kernels, one file a subject; imported inside the functions that use them."""
+"""Compiled kernels, one file per subject; imported where they are used, as numba loads slowly."""

@@ -3,7 +3,7 @@
 Rows stand feature by feature, as float32 in their frame, so that they are the vector lanes. Each
 row has a ``gap``: a lower bound of the distance to any other centre less an upper bound of that
 to its own (the two bounds of Hamerly's algorithm, of which only the difference decides). Centres
-that move eat into it; where nothing is left, the row is gathered into a tile and measured.
+that move use it up; where nothing is left, the row is gathered into a tile and measured.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def settle(
     loss : array of shape (n_clusters,), float32
         What the gap of a row with this label lost since the pass before.
     labels, gaps : array of shape (n_samples,), integer and float32
-        Changed in place. A gap of zero makes the row be measured, a label of -1 is not in the sums.
+        Changed in place. A row whose gap is zero is measured; one whose label is -1 is not yet in
+        the sums.
     counts, totals : array of shape (n_clusters,) and (n_clusters, n_features), float64
         Sums of weights and of weighted rows of this block, changed in place.
     """
@@ -155,8 +156,8 @@ def _two_nearest(
 def _widen(gaps: Array, pending: Array, least: Array, second: Array, p: int) -> None:
     """Set the gaps of measured rows, less what rounding may add to any distance.
 
-    While a gap lasts the own centre is no farther than ``second`` was. So this also covers the
-    rounding of the distances that a later pass does not measure: it would find the same centre.
+    While a gap lasts the own centre is no farther than ``second`` was. So the rounding of
+    distances that a later pass does not measure is covered, too: it would find the same centre.
     """
     slack = (p + 4) * EPSILON
     for i in range(len(pending)):

@@ -2,7 +2,8 @@
 
 Each edge is two half-edges, ``2 e`` and ``2 e + 1``, that share a value and stand in the linked
 lists of their two clusters; a union joins two lists. Every cluster keeps one entry in the heap,
-its nearest neighbour when last looked up: a pair is always covered by the younger of the two.
+its nearest neighbour when last looked up. The younger of two neighbours was looked up when both
+existed, so its entry is at least as near as that pair.
 """
 
 from __future__ import annotations

@@ -15,8 +15,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xcluster.algorithms.parts.frame import Frame
-
 Array = NDArray[Any]
 
 TILE_VALUES = 8_192  # 32 KiB of float32: a tile stays in the first-level cache
@@ -25,13 +23,15 @@ PRODUCT_WORK = 4_000  # ... and from this many features times centres
 PRODUCT_ROWS = 1_024
 
 
-def nearest(X: Array, frame: Frame, centers: Array) -> tuple[Array, Array]:
+def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array, Array]:
     """Return each row's nearest centre and its squared distance.
 
     Parameters
     ----------
     X : array of shape (n_samples, n_features), float32 or float64, C order
-    frame : Frame
+    origin : array of shape (n_features,), float64
+    unit : float
+        Frame in which distances are measured.
     centers : array of shape (n_clusters, n_features), float32
         In the frame.
 
@@ -41,9 +41,9 @@ def nearest(X: Array, frame: Frame, centers: Array) -> tuple[Array, Array]:
     squared : array of shape (n_samples,), float32
         In squared units of the frame.
     """
-    if not centers.shape[1:] == frame.origin.shape == X.shape[1:]:
-        raise ValueError("rows, frame and centres differ in their number of features")
-    rows = _arguments(X, frame)
+    if not centers.shape[1:] == origin.shape == X.shape[1:]:
+        raise ValueError("rows, origin and centres differ in their number of features")
+    rows = _read_only(X), origin.astype(X.dtype), X.dtype.type(1 / unit)
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
@@ -52,25 +52,14 @@ def nearest(X: Array, frame: Frame, centers: Array) -> tuple[Array, Array]:
     return labels, squared
 
 
-def squared_distances(X: Array, frame: Frame, centers: Array) -> Array:
-    """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
-    squared: Array = _squared_in_lanes(*_arguments(X, frame), centers)
-    return squared
-
-
 def sums(
-    X: Array, frame: Frame, weight: Array | None, labels: Array, squared: Array, n_clusters: int
+    X: Array, origin: Array, weight: Array | None, labels: Array, squared: Array, n_clusters: int
 ) -> tuple[Array, Array, Array]:
     """Return weight, weighted sum of rows less the origin and of ``squared``, each by label."""
-    X, origin, _ = _arguments(X, frame)
+    X, origin = _read_only(X), origin.astype(X.dtype)
     weight = None if weight is None else _read_only(weight)
     totals: tuple[Array, Array, Array] = _sums(X, origin, weight, labels, squared, n_clusters)
     return totals
-
-
-def _arguments(X: Array, frame: Frame) -> tuple[Array, Array, Any]:
-    """Return rows, origin and factor, all of one precision."""
-    return _read_only(X), frame.origin.astype(X.dtype), X.dtype.type(1 / frame.unit)
 
 
 def _read_only(array: Array) -> Array:
@@ -144,21 +133,6 @@ def _squared_to_own(X: Array, origin: Array, factor: Any, centers: Array, labels
             difference = np.float64((X[r, f] - origin[f]) * factor - centers[labels[r], f])
             total += difference * difference
         squared[r] = total
-    return squared
-
-
-@njit(nogil=True, cache=True)
-def _squared_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> Array:
-    n, p = X.shape
-    lanes = tile_lanes(p)
-    squared = np.empty((len(centers), n), np.float32)
-    tile, trial = np.zeros((p, lanes), np.float32), np.empty(lanes, np.float32)
-    for start in range(0, n, lanes):
-        rows = min(lanes, n - start)
-        _fill(tile, X, start, rows, origin, factor)
-        for c in range(len(centers)):
-            _measure(tile, centers[c], trial)
-            squared[c, start : start + rows] = trial[:rows]
     return squared
 
 

@@ -23,7 +23,7 @@ SAFE = 1.0 - 1e-12
 
 
 class Clusters(NamedTuple):
-    """Live clusters, one a lane; dead lanes have infinite centres and weight 1.
+    """Live clusters, one per lane; dead lanes have infinite centres and weight 1.
 
     ``centers`` (n_blocks, n_features, LANES), ``weights`` (n_blocks, LANES), ``nodes`` and
     ``heights`` (n_blocks * LANES,): tree node in the lane, and its squared height. ``low``,
@@ -165,6 +165,22 @@ def _is_dead(clusters, slot):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _merge(clusters, merges, done, slot, nearest, distance):  # type: ignore[no-untyped-def]
+    """Merge two clusters, and write this to ``merges``."""
+    pair = clusters.nodes[slot], clusters.nodes[nearest]
+    merges.pairs[done, 0], merges.pairs[done, 1] = min(pair), max(pair)
+    # Never below its parts, whatever the rounding: then a stable sort keeps them in order.
+    height = max(distance, clusters.heights[slot], clusters.heights[nearest])
+    merges.heights[done] = height
+    heavier = (
+        clusters.weights[slot // LANES, slot % LANES]
+        > clusters.weights[nearest // LANES, nearest % LANES]
+    )
+    kept, gone = (slot, nearest) if heavier else (nearest, slot)
+    _join(clusters, kept, gone, len(merges.heights) + 1 + done, height)
+
+
+@njit(nogil=True, cache=True)
 def merge_until(clusters, merges, done, wanted):  # type: ignore[no-untyped-def]
     """Go on from ``done`` merges until there are ``wanted``, writing them to ``merges``."""
     n_blocks = len(clusters.centers)
@@ -190,16 +206,6 @@ def merge_until(clusters, merges, done, wanted):  # type: ignore[no-untyped-def]
             chain[length] = nearest
             length += 1
             continue
-        pair = clusters.nodes[slot], clusters.nodes[nearest]
-        merges.pairs[done, 0], merges.pairs[done, 1] = min(pair), max(pair)
-        # Never below its parts, whatever the rounding: then a stable sort keeps them in order.
-        height = max(distance, clusters.heights[slot], clusters.heights[nearest])
-        merges.heights[done] = height
-        heavier = (
-            clusters.weights[slot // LANES, slot % LANES]
-            > clusters.weights[nearest // LANES, nearest % LANES]
-        )
-        kept, gone = (slot, nearest) if heavier else (nearest, slot)
-        _join(clusters, kept, gone, len(merges.heights) + 1 + done, height)
+        _merge(clusters, merges, done, slot, nearest, distance)
         done += 1
         length -= 2

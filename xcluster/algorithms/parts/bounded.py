@@ -14,8 +14,7 @@ Array = NDArray[Any]
 
 MANY = np.iinfo(np.int16).max
 LITTLE = 1e-6
-"""Share of all weight below which what is left of a cluster may be rounding of what came and went.
-"""
+"""A cluster with less than this share of all weight is counted again: it may be rounding alone."""
 
 
 class BoundedLloyd:
@@ -35,7 +34,7 @@ class BoundedLloyd:
     means : array of shape (n_clusters, n_features), float64
         Centres in the frame.
     labels : list of arrays of int16, or of int32 for very many clusters
-        Of each block; of the centres before the last step.
+        Of each block, by the centres before the last step.
 
     References
     ----------
@@ -55,7 +54,7 @@ class BoundedLloyd:
         self.place(centers)
 
     def place(self, centers: Array) -> None:
-        """Take other centres, from which every row is measured anew."""
+        """Take other centres; every row is measured again."""
         self.means = np.array(centers, dtype=np.float64)
         self.centers = self.means.astype(np.float32)
         for gap in self.gaps:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 LOOKED_AT = 4_096
+"""Rows from which a frame is taken, or a little more."""
 
 
 @dataclass(frozen=True, eq=False)

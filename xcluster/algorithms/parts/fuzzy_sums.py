@@ -36,7 +36,7 @@ def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
 
 
 def _euclidean(X: Array, centers: Array) -> Array:
-    # About the middle of the centres, or an offset of the data would drown the differences.
+    # About the middle of the centres, so that an offset of the data costs no digits.
     origin = centers.mean(axis=0)
     rows = X - origin
     centers = centers - origin

@@ -11,15 +11,16 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import paired_distances
 
-from xcluster.base.parallel import map_threads
+from xcluster.algorithms.parts.groups import group_means
+from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import BLOCK_ROWS
 
 Array = NDArray[Any]
 
 LINKAGES = ("ward", "average", "complete", "single")
-# Rows of the cells in which micro-clusters are grown.
+# The most rows of a cell in which micro-clusters are grown.
 CELL_ROWS = 8192
-# Below this many clusters a re-packing costs more than the narrower boxes save.
+# With fewer clusters, packing them again costs more time than narrower boxes save.
 SMALLEST_REPACK = 512
 
 
@@ -183,8 +184,8 @@ def contiguous_linkage(X: Array, weights: Array, edges: Array, linkage: str, met
 
 
 def _edge_lengths(X: Array, edges: Array, metric: str) -> Array:
-    blocks = [edges[start : start + BLOCK_ROWS] for start in range(0, len(edges), BLOCK_ROWS)]
-    lengths = [paired_distances(X[a], X[b], metric=metric) for a, b in (b.T for b in blocks)]
+    blocks = [edges[rows] for rows in row_blocks(len(edges), BLOCK_ROWS)]
+    lengths = [paired_distances(X[block[:, 0]], X[block[:, 1]], metric=metric) for block in blocks]
     return np.concatenate([*lengths, np.empty(0)])
 
 
@@ -278,10 +279,3 @@ def micro_centers(X: Array, weights: Array, n_micro: int) -> Array:
         for rows, group in zip(cells, groups, strict=True)
     ]
     return np.concatenate(centers)
-
-
-def group_means(X: Array, groups: Array, weights: Array) -> Array:
-    """Return the weighted mean of each group's rows; groups are numbered from 0."""
-    totals = np.bincount(groups, weights)
-    sums = [np.bincount(groups, weights * column) for column in X.T]
-    return np.column_stack(sums) / totals[:, None]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_rows
 
 Array = NDArray[Any]
 
@@ -31,7 +31,7 @@ def data_order(X: Array, key: Array) -> Array:
     ----------
     X : array of shape (n_samples, n_features)
     key : array of shape (n_samples,), unsigned integers below 2**32
-        Decides between rows of the same place on the axis.
+        Orders rows that lie at the same place on the axis.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def _product(X: Array, mean: Array, loads: Array) -> Array:
 
 def _each_block(X: Array, function: Callable[[Array], Any]) -> list[Any]:
     step = max(BLOCK_VALUES // X.shape[1], 1)
-    return map_threads(lambda start: function(X[start : start + step]), range(0, len(X), step))
+    return map_rows(function, X, step)
 
 
 def _sortable(values: Array) -> Array:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.frame import Frame
-from xcluster.base.parallel import map_threads
+from xcluster.algorithms.parts.inputs import weight_or_ones
+from xcluster.base.parallel import map_threads, row_blocks
 
 Array = NDArray[Any]
 
-BLOCK_ROWS = 8_192  # a block of 25 features and what is kept by row stay in the second-level cache
-FEW_ROWS = 32_768  # up to here a pass takes less time than waking the threads
+BLOCK_ROWS = 8_192  # 25 features, and what is kept for each row, stay in the second-level cache
+FEW_ROWS = 32_768  # up to here a pass takes less time than to wake the threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class PlacedRows:
         """Place the rows."""
         from xcluster.algorithms.kernels import bounds
 
-        rows = [slice(start, start + BLOCK_ROWS) for start in range(0, len(X), BLOCK_ROWS)]
+        rows = row_blocks(len(X), BLOCK_ROWS)
         origin, factor = frame.origin.astype(X.dtype), X.dtype.type(1 / frame.unit)
         X = X.view()
         X.flags.writeable = False  # so that the kernel is compiled once for both kinds of array
@@ -64,5 +65,5 @@ class PlacedRows:
 
     def _moments(self, b: int) -> tuple[Any, Array, Any]:
         values, weight = self.blocks[b].astype(np.float64), self.weights[b]
-        weight = np.ones(values.shape[1]) if weight is None else weight
+        weight = weight_or_ones(weight, values.shape[1])
         return weight.sum(), values @ weight, np.einsum("fr,fr,r->", values, values, weight)

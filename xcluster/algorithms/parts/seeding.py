@@ -58,7 +58,7 @@ def kmeans_plusplus(
 def grow(
     centers: Array, X: Array, sample_weight: Array | None = None, random_state: Any = 0
 ) -> Array:
-    """Add one well-chosen row to the centres: the warm start of a fit with one cluster more.
+    """Add one well-chosen row to the centres: the start of a fit with one more cluster.
 
     The row is the best of several drawn by weight times squared distance to the nearest centre.
 

@@ -47,9 +47,10 @@ def _principal_axes(centered: Array, weight: Array | None) -> Array:
 
 
 def ranks_of_nodes(X: Array, nodes: Array, dtype: type[np.floating[Any]]) -> Array:
-    """Return squared distances to the nodes, less the row's own squared norm: it ranks alike.
+    """Return squared distances to the nodes, less the row's own squared norm.
 
-    Measured about the middle of the nodes, or an offset of the data would drown the differences.
+    Without that norm the order is the same. Distances are measured about the middle of the nodes,
+    so that an offset of the data costs no digits.
     """
     origin = nodes.mean(axis=0)
     centered = nodes - origin

@@ -1,4 +1,4 @@
-"""The network under the VAE: its layers for numpy and torch alike, its loss, its training."""
+"""The network of the VAE: its layers, for numpy and for torch, its loss, its training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xcluster.base.progress import bar
 Array = NDArray[Any]
 Weights = dict[str, Any]
 
-# One slope a layer, for the negative side of its activation: 0 is ReLU, 1 is none.
+# The slope of each layer, for the negative side of its activation: 0 is ReLU, 1 is none.
 SLOPES = {
     "encoder": (0.2, 0.0, 0.0, 1.0),
     "mean": (1.0,),
@@ -29,6 +29,21 @@ SLOPES = {
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
+class Settings(NamedTuple):
+    """How to train: the parameters of a `VAE`."""
+
+    n_components: int
+    hidden: int
+    alpha: float
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    random_state: Any
+    device: Any
+    progress: bool
+
+
 class Trained(NamedTuple):
     """What a training leaves: the best weights, the record of the epochs, the best epoch."""
 
@@ -37,10 +52,10 @@ class Trained(NamedTuple):
     best_epoch: int
 
 
-def train(vae: Any, X: Array) -> Trained:
-    """Train a network on rows X with the parameters of a `VAE`."""
+def train(settings: Settings, X: Array) -> Trained:
+    """Train a network on the rows of X."""
     with _one_torch_thread(_torch()):
-        return _Training(vae, X).run()
+        return _Training(settings, X).run()
 
 
 def forward(
@@ -81,7 +96,7 @@ _torch_lock = threading.Lock()
 
 @contextmanager
 def _one_torch_thread(torch: Any) -> Iterator[None]:
-    """Hold torch at one thread: small layers train fastest so, and sums keep their order.
+    """Limit torch to one thread: small layers train fastest that way, and sums keep their order.
 
     The number is global, so trainings take turns: two at once could leave it changed for good.
     """
@@ -105,10 +120,10 @@ class _Terms(NamedTuple):
 class _Training:
     """One training: the tensors, the random numbers and the best weights so far."""
 
-    def __init__(self, vae: Any, X: Array) -> None:
+    def __init__(self, settings: Settings, X: Array) -> None:
         self.torch = _torch()
-        self.vae = vae
-        seed = check_random_state(vae.random_state).randint(2**31)
+        self.settings = settings
+        seed = check_random_state(settings.random_state).randint(2**31)
         self.random = self.torch.Generator().manual_seed(int(seed))
         self.device = self._device()
         self.rows = self.torch.from_numpy(X.astype(np.float32)).to(self.device)
@@ -119,9 +134,9 @@ class _Training:
 
     def run(self) -> Trained:
         """Train until the epochs or the patience are spent."""
-        torch, vae = self.torch, self.vae
-        optimizer = torch.optim.Adam(self.weights.values(), lr=vae.learning_rate, foreach=True)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, vae.epochs)
+        torch, settings = self.torch, self.settings
+        optimizer = torch.optim.Adam(self.weights.values(), lr=settings.learning_rate, foreach=True)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.epochs)
         records: list[dict[str, Any]] = []
         best, best_weights = 0, self.weights
         for epoch in self._epochs():
@@ -130,21 +145,21 @@ class _Training:
             records.append(self._measure(epoch))
             if best == 0 or records[-1]["loss"] < records[best - 1]["loss"]:
                 best, best_weights = epoch, self._arrays()
-            if epoch - best >= vae.patience:
+            if epoch - best >= settings.patience:
                 break
         history = {name: np.array([record[name] for record in records]) for name in records[0]}
         return Trained(best_weights, history, best)
 
     def _epochs(self) -> Iterator[int]:
-        with bar(self.vae.progress, "epoch", total=self.vae.epochs) as shown:
-            for epoch in range(1, self.vae.epochs + 1):
+        with bar(self.settings.progress, "epoch", total=self.settings.epochs) as shown:
+            for epoch in range(1, self.settings.epochs + 1):
                 yield epoch
                 shown.update()
 
     def _epoch(self, optimizer: Any) -> None:
         noise = self._noise()
         order = self.torch.randperm(len(self.rows), generator=self.random).to(self.device)
-        for batch in order.split(self.vae.batch_size):
+        for batch in order.split(self.settings.batch_size):
             rows = self.rows[batch]
             optimizer.zero_grad()
             self._terms(rows, *self._encode(rows), noise[batch]).loss.backward()
@@ -158,7 +173,7 @@ class _Training:
         if not np.isfinite(float(terms.loss)):
             rule = f"training diverged in epoch {epoch}: its loss is {float(terms.loss)}"
             remedy = 'lower learning_rate, or scale the features first, as by scale("standard")'
-            raise BadValueError("learning_rate", self.vae.learning_rate, rule, remedy)
+            raise BadValueError("learning_rate", self.settings.learning_rate, rule, remedy)
         return {
             **{name: float(value) for name, value in terms._asdict().items()},
             "r2": r_squared(float(error), self.variance),
@@ -174,7 +189,7 @@ class _Training:
         z = mu + self.torch.exp(log_variance / 2) * noise
         reconstruction = self.torch.mean((rows - self._forward("decoder", z)) ** 2)
         kl = -0.5 * (1 + log_variance - mu**2 - self.torch.exp(log_variance)).sum(axis=1).mean()
-        return _Terms(reconstruction + self.vae.alpha * kl, reconstruction, kl)
+        return _Terms(reconstruction + self.settings.alpha * kl, reconstruction, kl)
 
     def _forward(self, part: str, rows: Any) -> Any:
         functional = self.torch.nn.functional
@@ -182,7 +197,7 @@ class _Training:
 
     def _initial_weights(self) -> Weights:
         """Draw weights and biases uniformly in +-1/sqrt(n_in), torch's own rule for a layer."""
-        p, h, latent = self.rows.shape[1], self.vae.hidden, self.vae.n_components
+        p, h, latent = self.rows.shape[1], self.settings.hidden, self.settings.n_components
         sizes = {"encoder": (p, h, h, h, h), "mean": (h, latent), "log_variance": (h, latent)}
         sizes["decoder"] = (latent, h, h, h, p)
         weights = {}
@@ -197,19 +212,19 @@ class _Training:
         return (values / n_in**0.5).to(self.device).requires_grad_()
 
     def _noise(self) -> Any:
-        shape = (len(self.rows), self.vae.n_components)
+        shape = (len(self.rows), self.settings.n_components)
         return self.torch.randn(shape, generator=self.random).to(self.device)
 
     def _arrays(self) -> dict[str, Array]:
         return {name: value.detach().cpu().numpy().copy() for name, value in self.weights.items()}
 
     def _device(self) -> Any:
-        name = self.vae.device
+        name = self.settings.device
         if name == "auto":
             name = "cuda" if self.torch.cuda.is_available() else "cpu"
         try:
             return self.torch.empty(0, device=name).device
-        # torch built without a GPU's support answers with an AssertionError.
+        # torch built without support of GPUs raises an AssertionError.
         except (RuntimeError, TypeError, AssertionError) as error:
             rule = "must be a device that torch has here"
             raise BadValueError("device", name, rule, 'pass "auto" or "cpu"') from error

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array
 
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads
+from xcluster.base.parallel import map_rows, map_threads, row_blocks
 
 Array = NDArray[Any]
 BLOCK_ROWS = 256
@@ -62,11 +62,10 @@ class DynamicTimeWarping:
         squared = np.empty((len(X), len(centers)))
         series = self._series(centers)
 
-        def of_block(start: int) -> None:
-            rows = slice(start, start + BLOCK_ROWS)
+        def of_block(rows: slice) -> None:
             squared_distances(X[rows], series, self._radius(series), squared[rows])
 
-        map_threads(of_block, range(0, len(X), BLOCK_ROWS))
+        map_threads(of_block, row_blocks(len(X), BLOCK_ROWS))
         return squared
 
     def distances(self, costs: Array) -> Array:
@@ -92,9 +91,9 @@ class DynamicTimeWarping:
     def _average(self, X: Array, weight: Array, members: dict[int, Array], series: Array) -> Array:
         """Move the centres in place; return the cost of each before the move."""
         jobs = [
-            (k, rows[start : start + BLOCK_ROWS])
+            (k, rows[block])
             for k, rows in members.items()
-            for start in range(0, len(rows), BLOCK_ROWS)
+            for block in row_blocks(len(rows), BLOCK_ROWS)
         ]
         parts = map_threads(lambda job: self._align(X, weight, job[1], series[job[0]]), jobs)
         costs = np.zeros(len(series))
@@ -141,9 +140,10 @@ class SoftDynamicTimeWarping:
         from tslearn.metrics import cdist_soft_dtw
 
         series = self._series(centers)
-        blocks = [X[start : start + BLOCK_ROWS] for start in range(0, len(X), BLOCK_ROWS)]
-        parts = map_threads(
-            lambda rows: cdist_soft_dtw(self._series(rows), series, gamma=self.gamma), blocks
+        parts = map_rows(
+            lambda rows: cdist_soft_dtw(self._series(rows), series, gamma=self.gamma),
+            X,
+            BLOCK_ROWS,
         )
         return np.concatenate(parts)
 
@@ -219,7 +219,9 @@ def dtw(X: Any, Y: Any, window: int | None = None, n_channels: int = 1) -> Array
     rows, others = (check_array(series, dtype=np.float64, order="C") for series in (X, Y))
     if rows.shape[1] != others.shape[1]:
         rule = "must have rows of equal length"
-        raise BadValueError("shapes", (rows.shape, others.shape), rule, "pass one series a row")
+        raise BadValueError(
+            "shapes", (rows.shape, others.shape), rule, "pass one series in each row"
+        )
     check_channels(rows.shape[1], n_channels)
     metric = DynamicTimeWarping(n_channels, check_window(window))
     return metric.distances(metric.costs(rows, others))
