@@ -82,6 +82,13 @@ def test_what_other_software_says_is_part_of_the_rule():
     assert caught.value.rule == "failed with RuntimeError, no such metric"
 
 
+def test_what_other_software_says_at_length_is_cut_between_words():
+    with pytest.raises(BadValueError) as caught, blamed("metric", "cos", "choose another"):
+        raise RuntimeError("one of " + "euclidean, " * 100)
+    assert caught.value.rule.endswith("euclidean, (and so on)")
+    assert len(caught.value.rule) < 400
+
+
 def test_an_error_of_ours_is_blamed_on_nothing_else():
     error = BadValueError("k", 0, "must be at least 1", "pass k=1")
     with pytest.raises(BadValueError) as caught, blamed("clusterer", None, "pass another"):

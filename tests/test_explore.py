@@ -142,6 +142,28 @@ def test_curves_come_back_from_their_steps(columns, tomography):
     assert (panel.upright, panel.downward) == (True, True)
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda da: da.rename(band="sample"),
+        lambda da: da.rename("sample"),
+        lambda da: da.assign_coords(sample=("band", np.arange(6.0)), feature=("y", np.arange(9))),
+        lambda da: da.rename(y="sample", x="feature"),
+    ],
+    ids=["feature dim", "variable", "coordinates", "sample dims"],
+)
+def test_names_of_ours_are_free_for_the_user(bands, named):
+    data = named(bands)
+    (expected,), (found,) = (
+        gather([da.cluster.profiles(da.dims[0]).pca(2).kmeans(2)], {}).results
+        for da in (bands, data)
+    )
+    np.testing.assert_array_equal(found.panels[0].steps, expected.panels[0].steps)
+    np.testing.assert_array_equal(found.components, expected.components)
+    assert found.axes == expected.axes == ("component 0", "component 1")
+    assert data.cluster.profiles(data.dims[0]).kmeans(2).explore().text
+
+
 def test_steps_keep_missing_and_constant_values():
     values = np.array([[1.0, 5.0], [3.0, 5.0], [np.nan, 5.0]])
     steps, low, step = in_steps(values)

@@ -13,14 +13,14 @@ from xcluster.api.pooled import PooledClustering
 from xcluster.api.samples import Samples
 from xcluster.api.scenes import PooledSamples, pool
 from xcluster.api.sweep import Sweep
+from xcluster.base.version import __version__ as __version__
 from xcluster.image_peaks import peaks
 from xcluster.result.comparison import compare
 
 if TYPE_CHECKING:
     from xcluster import coords, datasets
-    from xcluster.files.io import open
+    from xcluster.api.opening import open
 
-__version__ = "0.1.0"
 
 __all__ = [
     "ClusterAccessor",
@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         return import_module(f"xcluster.{name}")
     if name == "open":
-        return import_module("xcluster.files.io").open
+        return import_module("xcluster.api.opening").open
     raise AttributeError(f"module 'xcluster' has no attribute {name!r}")
 
 

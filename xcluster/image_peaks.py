@@ -28,9 +28,9 @@ def peaks(
     """Find the local maxima of a smoothed image.
 
     A pixel is a peak where no pixel of the window of ``2 * min_distance + 1`` pixels along each
-    side around it is brighter. The outermost pixels never are, as only one side of them is known,
-    nor are missing ones; smoothing passes over what is missing. Touching pixels of one brightness
-    count once.
+    side around it is brighter. The outermost pixels never are peaks, as only one side of
+    them is known, nor are missing ones, which smoothing leaves out. Touching pixels of the same
+    brightness count once.
 
     Parameters
     ----------

@@ -7,8 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans as PeerKMeans
-from sklearn.datasets import load_wine, make_blobs
-from sklearn.preprocessing import StandardScaler
+from sklearn.datasets import make_blobs
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xcluster.algorithms.kernels import lloyd
@@ -37,11 +36,6 @@ def test_follows_the_contract_of_scikit_learn(estimator, check):
 def blobs():
     X, _ = make_blobs(40_000, 7, centers=6, cluster_std=3.0, random_state=1)
     return X.astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def wine():
-    return StandardScaler().fit_transform(load_wine().data)
 
 
 def both(X, starts, **params):

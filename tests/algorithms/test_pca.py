@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn import decomposition
-from sklearn.datasets import load_digits, load_wine
-from sklearn.preprocessing import StandardScaler
+from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xcluster.algorithms import pca as module
@@ -18,11 +17,6 @@ from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 @parametrize_with_checks([PCA(2)])
 def test_follows_the_contract_of_scikit_learn(estimator, check):
     check(estimator)
-
-
-@pytest.fixture(scope="module")
-def wine():
-    return StandardScaler().fit_transform(load_wine().data)
 
 
 @pytest.fixture(params=["sums", "rows"])

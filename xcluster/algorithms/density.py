@@ -61,6 +61,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     component_labels_ : int array of shape (n_core_samples,)
         Their labels.
     n_features_in_ : int
+    leaves_noise : bool
+        True: `predict` may call new rows noise, even where the fit found none.
 
     References
     ----------
@@ -75,6 +77,8 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     >>> model.predict([[8.0], [20.0]])
     array([ 1, -1])
     """
+
+    leaves_noise = True
 
     def __init__(
         self, eps: float = 0.5, *, min_samples: int = 5, metric: str = "euclidean"

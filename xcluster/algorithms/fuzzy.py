@@ -8,23 +8,33 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.cluster import kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts import fuzzy_sums
-from xcluster.algorithms.parts.fuzzy_checks import check_parameters, check_size, warn_of_outcome
-from xcluster.algorithms.parts.fuzzy_start import start
-from xcluster.algorithms.parts.weights import check_weight
-from xcluster.base.parallel import map_threads, single_threaded_blas
-from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
+from xcluster.algorithms.parts.inputs import (
+    FLOATS,
+    check_init,
+    check_weight,
+    new_rows,
+    weight_or_ones,
+)
+from xcluster.base.checks import check_choice, check_integer, check_number, warn
+from xcluster.base.errors import BadValueError, complaint
+from xcluster.base.parallel import map_rows, single_threaded_blas
+from xcluster.base.streaming import ArrayBlocks, Statistics, in_tiles, iterate
 
 Array = NDArray[Any]
 
-FLOATS = [np.float64, np.float32]
 TILE_ROWS = 4096
 """Rows measured at once: their distances and memberships stay in cache."""
 COINCIDENT = 0.1
 """Centres nearer than this share of the smaller cluster's radius count as one."""
+START_ROWS, START_PASSES, START_TOLERANCE = 8192, 50, 1e-3
+"""Each start runs over at most so many rows, for so many passes, to this tolerance."""
 
 
 class FuzzyCMeans(ClusterMixin, BaseEstimator):
@@ -180,12 +190,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         ConvergenceWarning
             Where `max_iter` was reached.
         """
-        check_parameters(self)
         X = validate_data(self, X, dtype=FLOATS, order="C")
+        self._check_parameters(*X.shape)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
-        check_size(self, len(X))
         with single_threaded_blas():
-            self._begin(*start(self, blocks))
+            self._begin(*self._start(blocks))
             settled = self._run(blocks)
             if self.kind == "possibilistic":
                 self.eta_ = _squared_radii(blocks.reduce(self.partial_statistics).sums)
@@ -193,19 +202,63 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
                 settled = self._run(blocks)
             self._measure(blocks.reduce(self.partial_statistics))
             self.labels_ = self._by_tile(X, lambda u: u.argmax(axis=0))
-        warn_of_outcome(self, settled)
+        self._warn_of_outcome(settled)
         return self
+
+    def _check_parameters(self, n_samples: int, n_features: int) -> None:
+        for name in ("n_clusters", "n_init", "max_iter"):
+            check_integer(name, getattr(self, name), minimum=1)
+        check_number("m", self.m, above=1)
+        check_number("tol", self.tol, minimum=0)
+        check_choice("kind", self.kind, ("probabilistic", "possibilistic"))
+        check_choice("shape", self.shape, ("spherical", "gustafson-kessel"))
+        check_init(self.init, (self.n_clusters, n_features))
+        if n_samples < self.n_clusters:
+            rule = f"there are fewer samples, n_samples={n_samples}"
+            raise BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer")
+
+    def _start(self, blocks: ArrayBlocks) -> tuple[Array, Array | None]:
+        """Return centres and covariances to start from: those given, or of the best short fit."""
+        if not isinstance(self.init, str):
+            return np.array(self.init, dtype=np.float64), None
+        random = check_random_state(self.random_state)
+        sample = _some_rows(blocks, random)
+        short = clone(self).set_params(max_iter=START_PASSES, tol=START_TOLERANCE)
+        best: tuple[float, Array, Array | None] = math.inf, np.empty(0), None
+        for _ in range(self.n_init):
+            centers, _ = kmeans_plusplus(
+                sample.X, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
+            )
+            short._begin(np.asarray(centers, np.float64), None)
+            short._run(sample)
+            if short.objective_ < best[0]:
+                best = short.objective_, short.cluster_centers_, short.covariances_
+        return best[1:]
+
+    def _warn_of_outcome(self, settled: bool) -> None:
+        """Warn of clusters that still move or coincide, and of singular covariances."""
+        if not settled:
+            message = complaint("max_iter", self.max_iter, "the clusters still move", "raise it")
+            warn(message, ConvergenceWarning)
+        if len(self.coincident_):
+            pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
+            rule = f"the centres of {pairs} coincide"
+            warn(complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters"))
+        if self.covariances_ is not None and self.regularized_.any():
+            found = ", ".join(map(str, np.flatnonzero(self.regularized_)))
+            rule = f"the covariances of {found} are singular and were regularised"
+            warn(complaint("shape", self.shape, rule, "use pca first or fewer clusters"))
 
     def predict(self, X: Any) -> Array:
         """Return the cluster of each row's largest membership, of shape (n_samples,)."""
-        return self._by_tile(self._validated(X), lambda u: u.argmax(axis=0))
+        return self._by_tile(new_rows(self, X), lambda u: u.argmax(axis=0))
 
     def predict_proba(self, X: Any) -> Array:
         """Return memberships, of shape (n_samples, n_clusters).
 
         Probabilistic ones of a row sum to 1; possibilistic ones need not.
         """
-        return self._by_tile(self._validated(X), np.transpose)
+        return self._by_tile(new_rows(self, X), np.transpose)
 
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
         """Return what a block of rows says about the clusters; changes nothing.
@@ -223,11 +276,12 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             ``second``, those of w u^m (x - c)(x - c)'; where memberships are possibilistic
             ``doubt``, those of w (1 - u)^m.
         """
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
-        tiles = [slice(start, start + TILE_ROWS) for start in range(0, max(len(X), 1), TILE_ROWS)]
         factors = self._norm_factors()
-        return Statistics.merge(
-            [Statistics(self._sums(X[tile], weight[tile], factors)) for tile in tiles]
+        return in_tiles(
+            lambda X, weight: self._sums(X, weight, factors),
+            X,
+            weight_or_ones(sample_weight, len(X)),
+            TILE_ROWS,
         )
 
     def update(self, statistics: Statistics) -> bool:
@@ -314,12 +368,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         """Return ``function(memberships)`` of each tile of rows, one after the other."""
         factors = self._norm_factors()
 
-        def of_tile(start: int) -> Array:
-            tile = X[start : start + TILE_ROWS]
+        def of_tile(tile: Array) -> Array:
             squares = fuzzy_sums.squared_distances(tile, self.cluster_centers_, factors)
             return function(self._memberships(squares))
 
-        return np.concatenate(map_threads(of_tile, range(0, len(X), TILE_ROWS)))
+        return np.concatenate(map_rows(of_tile, X, TILE_ROWS))
 
     def _run(self, blocks: ArrayBlocks) -> bool:
         """Pass over the blocks until the clusters have settled; return whether they have."""
@@ -334,11 +387,16 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self.eta_, self.objective_history_ = None, []
         self.objective_, self.weight_sum_, self.n_iter_ = math.inf, 0.0, 0
 
-    def _validated(self, X: Any) -> Array:
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=FLOATS, reset=False))
-
 
 def _squared_radii(sums: Mapping[str, Array]) -> Array:
     """Return the mean squared distance within each cluster, weighted by u^m."""
     return np.asarray(sums["spread"] / np.maximum(sums["weight"], fuzzy_sums.TINY))
+
+
+def _some_rows(blocks: ArrayBlocks, random: np.random.RandomState) -> ArrayBlocks:
+    """Return at most `START_ROWS` of the rows that weigh anything, drawn at random."""
+    weight = blocks.sample_weight
+    rows = np.arange(len(blocks.X)) if weight is None else np.flatnonzero(weight)
+    if len(rows) > START_ROWS:
+        rows = np.sort(random.choice(rows, START_ROWS, replace=False))
+    return blocks.take(rows)

@@ -85,6 +85,8 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         Number of rows.
     predicts_by_ : {"nearest fitted sample", "nearest micro-cluster"}
     n_features_in_ : int
+    sweeps_by : str
+        "cutting": every number of clusters is a cut of one tree, made by `recut`.
 
     Notes
     -----
@@ -110,6 +112,8 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     >>> model.cut(height=1.0)
     array([0, 0, 2, 1, 3])
     """
+
+    sweeps_by = "cutting"
 
     def __init__(
         self,

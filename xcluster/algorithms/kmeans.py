@@ -20,9 +20,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.inputs import check_weight
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
-from xcluster.algorithms.parts.weights import check_weight
 from xcluster.base.checks import check_integer, check_number, check_numbers
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads, single_threaded_blas
@@ -73,6 +73,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     origin_ : array of shape (n_features,), float64
     unit_ : float
         Frame of the float32 distances: near the mean and the spread of the rows given to `fit`.
+    sweeps_by : str
+        "growing": a fit of more clusters may start from one of fewer, by `grow`.
 
     Notes
     -----
@@ -102,6 +104,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     >>> finer.inertia_ < fit.inertia_
     True
     """
+
+    sweeps_by = "growing"
 
     def __init__(
         self,

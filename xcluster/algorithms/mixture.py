@@ -10,11 +10,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
+from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.parts.covariances import (
-    MATRICES,
+    COVARIANCE_TYPES,
     factor_of_each,
     maximising,
     precision_factors,
@@ -24,28 +26,26 @@ from xcluster.algorithms.parts.gaussians import (
     Form,
     Moments,
     Piece,
-    pieces,
+    by_row,
     statistics,
     to_assignments,
     to_responsibilities,
 )
-from xcluster.algorithms.parts.mixture_checks import (
-    SIMPLER,
-    check_parameters,
-    check_size,
-    covariances_from,
-    given_start,
-    warn_of_outcome,
-)
+from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows
 from xcluster.algorithms.parts.mixture_criteria import InformationCriteria
-from xcluster.algorithms.parts.mixture_start import centers, nearest_of
-from xcluster.algorithms.parts.weights import check_weight
+from xcluster.algorithms.parts.mixture_start import (
+    checked_start,
+    covariances_from,
+    evenly_spaced,
+    nearest_of,
+    random_rows,
+)
+from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads, single_threaded_blas
-from xcluster.base.streaming import BLOCK_ROWS, ArrayBlocks, Statistics, iterate
+from xcluster.base.parallel import single_threaded_blas
+from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 Array = NDArray[Any]
-FLOATS = (np.float64, np.float32)
 
 LEARNED = (
     "weights_",
@@ -60,8 +60,11 @@ LEARNED = (
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
 
-START_ROWS = 20_000
-"""The most rows on which starts are compared."""
+INIT_PARAMS = ("kmeans", "random_from_data")
+SIMPLER = (
+    'fewer components, pca first, covariance_type="diag", or a larger reg_covar (it is in '
+    "squared units of the data)"
+)
 
 
 class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
@@ -213,14 +216,47 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         ConvergenceWarning
             Where `max_iter` was reached.
         """
-        check_parameters(self)
+        self._check_parameters()
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X))
-        check_size(self, len(X))
+        self._check_size(len(X))
         self._start_best(blocks)
         iterate(self, blocks, self.max_iter)
-        warn_of_outcome(self, LEAST_SHARE)
+        self._warn_of_outcome()
         return self
+
+    def _check_parameters(self) -> None:
+        check_integer("n_components", self.n_components, minimum=1)
+        check_choice("covariance_type", self.covariance_type, COVARIANCE_TYPES)
+        check_number("tol", self.tol, minimum=0)
+        check_number("reg_covar", self.reg_covar, minimum=0)
+        check_integer("max_iter", self.max_iter, minimum=1)
+        check_integer("n_init", self.n_init, minimum=1)
+        check_choice("init_params", self.init_params, INIT_PARAMS)
+
+    def _check_size(self, n_samples: int) -> None:
+        """Refuse fewer samples than components; warn of fewer samples than parameters."""
+        if n_samples < self.n_components:
+            rule = f"must be at most the number of samples, n_samples = {n_samples}"
+            remedy = f"pass n_components={n_samples} or fewer"
+            raise BadValueError("n_components", self.n_components, rule, remedy)
+        if self._n_parameters() > n_samples:
+            warn(
+                f"The mixture has {self._n_parameters()} parameters but only {n_samples} samples, "
+                f"so it may fit noise. Use {SIMPLER}."
+            )
+
+    def _warn_of_outcome(self) -> None:
+        """Warn of components without samples, and of a fit that still changed."""
+        n_empty = int((self.weights_ < 2 * LEAST_SHARE).sum())
+        if n_empty:
+            warn(f"{n_empty} of {self.n_components} components have no samples. Use fewer.")
+        if not self.converged_:
+            warn(
+                f"The mixture still changed after max_iter={self.max_iter} iterations. Use a "
+                "larger max_iter or tol, or fewer components.",
+                ConvergenceWarning,
+            )
 
     def _start_best(self, blocks: ArrayBlocks) -> None:
         """Start; of several starts take the one that ends likeliest."""
@@ -228,10 +264,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         if len(seeds) == 1:
             self._start(blocks, seeds[0])
             return
-        some = _some_rows(blocks)
+        some = evenly_spaced(blocks)
         best: dict[str, Any] = {}
         for seed in seeds:
-            # To the end: the likeliest after a short run often ends below others.
+            # Each runs to its end: the likeliest after a few passes is often not so at the end.
             self._start(some, seed)
             iterate(self, some, self.max_iter)
             if not best or self.lower_bound_ > best["lower_bound_"]:
@@ -328,44 +364,37 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     def _by_row(
         self, X: Any, width: tuple[int, ...], dtype: Any, measure: Callable[[Piece], Array]
     ) -> Array:
-        """Return an array with ``measure(piece)`` in the rows of each piece."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
-        result = np.empty((len(X), *width), dtype=dtype)
-
-        def fill(start: int) -> None:
-            block = slice(start, start + BLOCK_ROWS)
-            for piece in pieces(form, X[block]):
-                result[block][piece.rows] = measure(piece)
-
+        X = new_rows(self, X)
         with single_threaded_blas():
-            form = self._form()
-            map_threads(fill, range(0, len(X), BLOCK_ROWS))
-        return result
+            return by_row(self._form(), X, width, dtype, measure)
 
     def _start(self, blocks: ArrayBlocks, seed: int) -> None:
         """Set the parameters that the first pass measures."""
         self.lower_bound_, self.weight_sum_, self.n_iter_, self.converged_ = -np.inf, 0.0, 0, False
-        given = given_start(self, blocks.X.shape[1])
-        self.means_ = given["means"] if "means" in given else centers(self, blocks, seed)
+        given = self._given(blocks.X.shape[1])
+        self.means_ = given["means"] if "means" in given else self._centers(blocks, seed)
         if len(given) < 3:
-            nearest = nearest_of(self.means_, with_matrices=self.covariance_type in MATRICES)
+            nearest = nearest_of(self.means_, self.covariance_type)
             self._maximise(blocks.reduce(partial(statistics, nearest, to_assignments)))
         for name in given.keys() - {"precisions"}:
             setattr(self, f"{name}_", given[name])
         if "precisions" in given:
             self._take_covariances(covariances_from(given["precisions"], self.covariance_type))
 
+    def _given(self, n_features: int) -> dict[str, Array]:
+        """Return what the user gave to start from."""
+        names = ("weights", "means", "precisions")
+        given = {name: getattr(self, f"{name}_init") for name in names}
+        return checked_start(given, self.covariance_type, self.n_components, n_features)
+
+    def _centers(self, blocks: ArrayBlocks, seed: int) -> Array:
+        """Return the points to which rows are first assigned, of shape (k, p)."""
+        if self.init_params == "random_from_data":
+            return random_rows(blocks, self.n_components, seed)
+        kmeans = KMeans(self.n_components, n_init=1, random_state=seed)
+        return np.asarray(kmeans.fit(blocks.X, sample_weight=blocks.sample_weight).cluster_centers_)
+
     def _seeds(self) -> list[int]:
         random = check_random_state(self.random_state)
         n_starts = self.n_init if self.means_init is None else 1
         return [int(seed) for seed in random.randint(2**31 - 1, size=n_starts)]
-
-
-def _some_rows(blocks: ArrayBlocks) -> ArrayBlocks:
-    """Return evenly spaced rows, few enough for short runs."""
-    step = -(-len(blocks.X) // START_ROWS)
-    if step == 1:
-        return blocks
-    weight = None if blocks.sample_weight is None else blocks.sample_weight[::step]
-    return ArrayBlocks(np.ascontiguousarray(blocks.X[::step]), weight)

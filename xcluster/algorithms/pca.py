@@ -13,7 +13,7 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.weights import check_weight
+from xcluster.algorithms.parts.inputs import check_weight
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
 from xcluster.base.parallel import map_threads, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.weights import check_weight
+from xcluster.algorithms.parts.inputs import check_weight
 from xcluster.base.checks import check_choice, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads

@@ -16,11 +16,7 @@ from sklearn.base import (
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.som_checks import (
-    check_parameters,
-    checked_weight,
-    warn_of_empty_nodes,
-)
+from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.som_grid import (
     Grid,
     are_neighbours,
@@ -30,22 +26,21 @@ from xcluster.algorithms.parts.som_grid import (
     squared_distances,
 )
 from xcluster.algorithms.parts.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
-from xcluster.algorithms.parts.som_schedule import BATCH_PASSES, n_steps, online_nodes, radius
-from xcluster.base.checks import check_integer
-from xcluster.base.errors import BadValueError
-from xcluster.base.parallel import map_threads, single_threaded_blas
-from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
+from xcluster.algorithms.parts.som_schedule import STEPS, first_sigma, online_nodes, radius
+from xcluster.base.checks import check_choice, check_integer, check_number, warn
+from xcluster.base.errors import BadValueError, complaint
+from xcluster.base.parallel import map_rows, single_threaded_blas
+from xcluster.base.streaming import ArrayBlocks, Statistics, in_tiles, iterate
 
 Array = NDArray[Any]
 
-FLOATS = [np.float64, np.float32]
 TILE_ROWS = 4096
 """Rows measured at once: their distances to the nodes of a common grid stay in cache."""
 SETTLED = 1e-3
 """Refinement is done when the quantisation error falls by a smaller share."""
 
 LEAST_RADIUS = 1e-6
-"""Steps of the grid; its square still counts beside one step."""
+"""In steps of the grid; beside a step its square still counts in double precision."""
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -57,8 +52,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         Rows and columns of nodes. By default ceil(sqrt(sqrt(n_samples))) each way.
     training : {"batch", "online"}, default "batch"
         Batch: all samples move all nodes at once, from a start on the plane of the first two
-        principal axes, so nothing is drawn at random. Online: one sample a step, in the order of
-        the rows, through MiniSom, from nodes at samples drawn at random.
+        principal axes, so nothing is drawn at random. Online: one sample at a time, in the
+        order of the rows, through MiniSom, from nodes at samples drawn at random.
     sigma : float, optional
         First radius of the Gaussian neighbourhood, in nodes; by default a quarter of the longer
         side, at least 1. Batch: shrinks geometrically to 0.3 over two thirds of the passes and
@@ -101,7 +96,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     ``xcluster.base.streaming.iterate(som, blocks, max_passes)``. Refinement stays at the last
     radius and is done when a pass over the same data lowers the quantisation error by less
     than 0.1 %.
-    While the radius shrinks distances are measured in float32 about the centre of the map;
+    While the radius shrinks, distances are measured in float32 about the centre of the map;
     errors and labels in float64.
 
     Online training is MiniSom's [2]_. SeisGo's maps of depth profiles are
@@ -176,11 +171,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         UserWarning
             Where there are more nodes than samples.
         """
-        check_parameters(self)
+        self._check_parameters()
         X = validate_data(self, X, dtype=FLOATS, order="C")
-        weight = checked_weight(self, sample_weight, X)
+        weight = self._check_weight(sample_weight, X)
         self.grid_ = default_grid(len(X)) if self.grid is None else check_grid(self.grid)
-        warn_of_empty_nodes(self, len(X))
+        self._warn_of_empty_nodes(len(X))
         blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
         with single_threaded_blas():
             if self.training == "online":
@@ -192,13 +187,33 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.bmus_ = np.column_stack(np.divmod(self.labels_, self.grid_[1]))
         return self
 
+    def _check_parameters(self) -> None:
+        check_choice("training", self.training, ("batch", "online"))
+        for name in ("sigma", "learning_rate"):
+            if getattr(self, name) is not None:
+                check_number(name, getattr(self, name), above=0)
+        if self.n_iter is not None:
+            check_integer("n_iter", self.n_iter, minimum=1)
+
+    def _check_weight(self, sample_weight: Any, X: Array) -> Array | None:
+        """Return the weights of the rows; refuse any in online training."""
+        if sample_weight is not None and self.training == "online":
+            rule = "online training shows one sample at a time and takes no weights"
+            raise BadValueError("sample_weight", "...", rule, 'use training="batch"')
+        return check_weight(sample_weight, X)
+
+    def _warn_of_empty_nodes(self, n_samples: int) -> None:
+        if math.prod(self.grid_) > n_samples:
+            rule = f"has more nodes than there are samples ({n_samples}), so some stay empty"
+            warn(complaint("grid", self.grid_, rule, "take a smaller grid"))
+
     def predict(self, X: Any) -> Array:
         """Return the number of each row's nearest node, an int array of shape (n_samples,)."""
-        return self._nearest(self._validated(X))
+        return self._nearest(new_rows(self, X))
 
     def transform(self, X: Any) -> Array:
         """Return each row's distance to every node, of shape (n_samples, n_nodes)."""
-        X = self._validated(X)
+        X = new_rows(self, X)
         with single_threaded_blas():
             return np.asarray(euclidean_distances(X, self.cluster_centers_))
 
@@ -269,10 +284,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             n_features). After the schedule also ``distance`` and ``misplaced``, whose means are
             the quantisation and the topographic error.
         """
-        weight = np.ones(len(X)) if sample_weight is None else sample_weight
-        tiles = [slice(start, start + TILE_ROWS) for start in range(0, max(len(X), 1), TILE_ROWS)]
         measure = self._sums_and_errors if self._is_trained() else self._sums
-        return Statistics.merge([Statistics(measure(X[tile], weight[tile])) for tile in tiles])
+        return in_tiles(measure, X, weight_or_ones(sample_weight, len(X)), TILE_ROWS)
 
     def update(self, statistics: Statistics) -> bool:
         """Move the nodes; return whether the map has settled.
@@ -298,11 +311,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     @property
     def max_iter(self) -> int:
         """The most passes that a refinement over other data should make."""
-        return BATCH_PASSES
+        return STEPS["batch"]
 
     def _move_nodes(self, statistics: Statistics) -> None:
         """Put each node at the mean of the samples, weighted by closeness in the grid."""
-        reach = max(radius(self), LEAST_RADIUS)
+        reach = max(radius(self._first_sigma, self.n_iter_, self._n_steps), LEAST_RADIUS)
         closeness = np.exp(-squared_distances(self.grid_) / (2 * reach * reach))
         with single_threaded_blas():
             weight = closeness @ statistics.sums["weight"]
@@ -341,26 +354,33 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _train_batch(self, blocks: ArrayBlocks) -> None:
         self.cluster_centers_ = plane(blocks.X, blocks.sample_weight, self.grid_)
         self.n_iter_ = 0
-        iterate(self, blocks, n_steps(self))
+        iterate(self, blocks, self._n_steps)
 
     def _train_online(self, X: Array) -> None:
-        self.cluster_centers_ = online_nodes(self, X)
-        self.n_iter_ = n_steps(self)
+        rate = 0.5 if self.learning_rate is None else self.learning_rate
+        self.cluster_centers_ = online_nodes(
+            X, self.grid_, self._first_sigma, rate, self._n_steps, self.random_state
+        )
+        self.n_iter_ = self._n_steps
 
     def _nearest(self, X: Array) -> Array:
-        def of_tile(start: int) -> Array:
-            tile = X[start : start + TILE_ROWS]
+        def of_tile(tile: Array) -> Array:
             ranks = ranks_of_nodes(tile, self.cluster_centers_, np.float64)
             return np.asarray(ranks.argmin(axis=1))
 
-        return np.concatenate(map_threads(of_tile, range(0, len(X), TILE_ROWS)))
+        return np.concatenate(map_rows(of_tile, X, TILE_ROWS))
 
-    def _validated(self, X: Any) -> Array:
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=FLOATS, reset=False))
+    @property
+    def _first_sigma(self) -> float:
+        return first_sigma(self.grid_) if self.sigma is None else self.sigma
+
+    @property
+    def _n_steps(self) -> int:
+        """How many passes, or samples shown, the training takes."""
+        return STEPS[self.training] if self.n_iter is None else self.n_iter
 
     def _is_trained(self) -> bool:
-        return self.n_iter_ >= n_steps(self)
+        return self.n_iter_ >= self._n_steps
 
     @property
     def _n_features_out(self) -> int:

@@ -79,6 +79,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         The epoch, from 1, whose weights were kept.
     n_features_in_ : int
         Features seen in ``fit``.
+    shows_progress : bool
+        True: the parameter `progress` shows a bar while it trains.
 
     References
     ----------
@@ -94,6 +96,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     >>> vae.transform(X).shape, vae.inverse_transform([[0.5]]).shape
     ((200, 1), (1, 2))
     """
+
+    shows_progress = True
 
     def __init__(
         self,

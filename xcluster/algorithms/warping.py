@@ -16,6 +16,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.inputs import check_weight
 from xcluster.algorithms.parts.warping_metrics import (
     DynamicTimeWarping,
     Metric,
@@ -24,7 +25,6 @@ from xcluster.algorithms.parts.warping_metrics import (
     check_window,
     dtw,
 )
-from xcluster.algorithms.parts.weights import check_weight
 from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import single_threaded_blas

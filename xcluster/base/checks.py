@@ -7,6 +7,7 @@ import math
 import numbers
 import os
 import sys
+import textwrap
 import warnings
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +51,7 @@ def blamed(parameter: str, value: object, remedy: str) -> Iterator[None]:
     except Exception as error:
         if _is_interrupt(error):
             raise KeyboardInterrupt from error
-        said = " ".join(str(error).split())[: 2 * SHOWN].rstrip(".")
+        said = textwrap.shorten(str(error).rstrip(". "), 2 * SHOWN, placeholder=" (and so on)")
         rule = f"failed with {type(error).__name__}" + (f", {said}" if said else "")
         raise BadValueError(parameter, value, rule, remedy) from error
 

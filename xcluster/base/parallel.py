@@ -31,6 +31,16 @@ def map_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
         return list(_pool(n_threads()).map(partial(_as_worker, function), items))
 
 
+def row_blocks(n_rows: int, size: int) -> list[slice]:
+    """Return the slices that cut rows into blocks of a fixed size."""
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
+
+
+def map_rows(function: Callable[[Any], R], X: Any, size: int) -> list[R]:
+    """Apply ``function`` to each block of ``size`` rows of an array, as `map_threads` does."""
+    return map_threads(lambda rows: function(X[rows]), row_blocks(len(X), size))
+
+
 _worker = threading.local()
 """Marks the threads of the pool: one that waited for others of its own pool would wait for ever."""
 
@@ -42,7 +52,7 @@ def _as_worker(function: Callable[[T], R], item: T) -> R:
 
 @cache
 def _pool(size: int) -> ThreadPoolExecutor:
-    """Return a pool that stays: starting threads for each pass took longer than many a pass."""
+    """Return a pool that stays: to start threads for each pass often took longer than the pass."""
     return ThreadPoolExecutor(size, thread_name_prefix="xcluster")
 
 
@@ -71,7 +81,7 @@ def each_in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[
 
 @lru_cache(maxsize=1)
 def _loaded(n_modules: int) -> Any:
-    """Return the BLAS libraries, looked up (in milliseconds) where modules were imported since."""
+    """Return the BLAS libraries; looked up, in milliseconds, once modules have been imported."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -84,11 +94,14 @@ def _limit_blas() -> Any:
 class _BlasLimit:
     """A limit that several may hold: set for the first, lifted after the last.
 
-    threadpoolctl alone restores what it found, so two overlapping holders would leave the limit
-    behind for good. And only the thread that set a limit may lift it: one thread of ours does
-    both. Ctrl-C may come at any moment of those who ask it. So they only say that they hold, or
-    no longer do, in a set where twice does no harm, and pass notes through queues that are never
-    left half written: executors and conditions of the standard library are.
+    threadpoolctl alone restores what it found, so two holders whose times overlap would leave the
+    limit set for good. And only the thread that set a limit may lift it, so one thread of ours
+    does both.
+
+    Ctrl-C may interrupt those who ask that thread at any moment. So a holder only enters its name
+    in a set, or takes it out, which may be repeated without harm. Requests and answers go through
+    queues, which no interruption leaves half written, as it would the executors and conditions of
+    the standard library.
     """
 
     def __init__(self) -> None:
@@ -124,12 +137,12 @@ class _BlasLimit:
 
     def _serve(self) -> None:
         if not self._served.acquire(blocking=False):
-            return  # another was faster
+            return  # another thread serves already
         limiter = None
         while True:
             answer, error = self._asked.get(), None
             try:
-                # Lifting is announced before holders are looked at: who comes later will ask.
+                # Set to False before the holders are read, so that whoever enters later asks again.
                 self._limited = False
                 if self._holders and limiter is None:
                     limiter = _limit_blas()
@@ -137,7 +150,7 @@ class _BlasLimit:
                     limiter.__exit__(None, None, None)
                     limiter = None
                 self._limited = limiter is not None
-            except BaseException as raised:  # it is the asker's, and the next one asks again
+            except BaseException as raised:  # raised where it was asked; the next one asks again
                 error = raised
             answer.put(error)
 

@@ -14,13 +14,13 @@ on the number of threads. Chunked data come as any object with a ``reduce`` of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.base.parallel import map_threads, single_threaded_blas
+from xcluster.base.parallel import map_threads, row_blocks, single_threaded_blas
 
 Array = NDArray[Any]
 BLOCK_ROWS = 65_536
@@ -56,7 +56,7 @@ BlockFunction = Callable[[Array, Array | None], Statistics]
 
 
 class Blocks(Protocol):
-    """Rows in blocks: what a streaming fit reads, once a pass."""
+    """Rows in blocks: what a streaming fit reads once in each pass."""
 
     def reduce(self, function: BlockFunction) -> Statistics:
         """Return the merged ``function(X, sample_weight)`` of every block."""
@@ -84,23 +84,44 @@ class ArrayBlocks:
     X : array of shape (n_samples, n_features)
     sample_weight : array of shape (n_samples,), optional
     rows : int, default 65536
-        The rows of a block. Fewer suit statistics that are small beside the work on them: more
-        blocks, so more threads at work.
+        The rows of a block. Fewer suit statistics that are small compared with the work on them:
+        there are more blocks, so more threads have work.
     """
 
     X: Array
     sample_weight: Array | None = None
     rows: int = BLOCK_ROWS
 
+    def take(self, rows: Any) -> Self:
+        """Return some of the rows, with their weights."""
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, X=self.X[rows], sample_weight=weight)
+
     def reduce(self, function: BlockFunction) -> Statistics:
         """Return the merged statistics of all blocks, computed in a pool of threads."""
 
-        def of_block(start: int) -> Statistics:
-            rows = slice(start, start + self.rows)
-            weight = None if self.sample_weight is None else self.sample_weight[rows]
-            return function(self.X[rows], weight)
+        def of_block(rows: slice) -> Statistics:
+            block = self.take(rows)
+            return function(block.X, block.sample_weight)
 
-        return Statistics.merge(map_threads(of_block, range(0, max(len(self.X), 1), self.rows)))
+        return Statistics.merge(map_threads(of_block, row_blocks(max(len(self.X), 1), self.rows)))
+
+
+def in_tiles(
+    measure: Callable[[Array, Array], Mapping[str, Array]], X: Array, weight: Array, rows: int
+) -> Statistics:
+    """Return the merged sums ``measure(X, weight)`` of a block cut into tiles that stay in cache.
+
+    Parameters
+    ----------
+    measure : callable
+    X : array of shape (n_samples, n_features)
+    weight : array of shape (n_samples,)
+    rows : int
+        The rows of a tile.
+    """
+    tiles = row_blocks(max(len(X), 1), rows)
+    return Statistics.merge([Statistics(measure(X[tile], weight[tile])) for tile in tiles])
 
 
 def iterate(
@@ -114,7 +135,7 @@ def iterate(
     Parameters
     ----------
     estimator
-        Already started: its parameters are those that the first pass measures.
+        Already started: the first pass measures the rows under its present parameters.
     blocks
         The rows.
     max_passes
@@ -122,7 +143,7 @@ def iterate(
     after_pass
         Called with the number of passes done, for a progress bar.
     """
-    # Held throughout: looking up the libraries to limit takes milliseconds, as long as a pass.
+    # Held over all passes: to look up the libraries takes milliseconds, as long as a short pass.
     with single_threaded_blas():
         for done in range(1, max_passes + 1):
             finished = estimator.update(blocks.reduce(estimator.partial_statistics))

@@ -48,14 +48,14 @@ def gradient(chain: Chain, latent: xr.DataArray, n: Any) -> xr.DataArray:
 
 def _check_lattice(n: Any, n_dims: int) -> int:
     """Return the points along each latent dimension; refuse a lattice that is too large."""
-    n = check_integer("n", n, minimum=2, maximum=LARGEST_LATTICE)
+    wanted = check_integer("n", n, minimum=2, maximum=LARGEST_LATTICE)
     if n_dims > 3:
         rule = f"a lattice over {n_dims} latent dimensions is too large"
         raise BadValueError("n", n, rule, "use vae(2), or latent_distances()")
-    if n**n_dims > LARGEST_LATTICE:
-        rule = f"gives {n**n_dims:,} points of {n_dims} latent dimensions"
+    if wanted**n_dims > LARGEST_LATTICE:
+        rule = f"gives {wanted**n_dims:,} points of {n_dims} latent dimensions"
         raise BadValueError("n", n, rule, "pass fewer")
-    return n
+    return wanted
 
 
 def _axes(latent: xr.DataArray, n: int) -> list[Array]:
@@ -83,8 +83,8 @@ def latent_dims(chain: Chain) -> int | None:
     last = chain.last
     if last is None or not hasattr(last, "latent_gradient"):
         return None
-    n: int = last.n_components
-    return n
+    n_dims: int = last.n_components
+    return n_dims
 
 
 def _vae(chain: Chain, what: str) -> Any:

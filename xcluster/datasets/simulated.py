@@ -57,7 +57,7 @@ def eds(*, size: int = 64, random_state: int = 0) -> xr.Dataset:
     Parameters
     ----------
     size : int, default 64
-        Pixels a side.
+        Pixels along each side.
     random_state : int, default 0
         Seed.
 
@@ -143,7 +143,7 @@ def stem(*, size: int = 320, noise: float = 0.08, random_state: int = 0) -> xr.D
     Parameters
     ----------
     size : int, default 320
-        Pixels a side; the cell is 16 pixels wide.
+        Pixels along each side; a cell is 16 pixels wide.
     noise : float, default 0.08
         Standard deviation of the noise, as a share of the brightest column.
     random_state : int, default 0

@@ -55,7 +55,7 @@ class Excerpt:
         return np.asarray(array.transpose(*self.dims).isel(self.indexers).values.ravel())
 
     def rows(self, array: xr.DataArray, dim: Hashable) -> Array:
-        """Return what a cut array holds along ``dim``, one row a kept grid point."""
+        """Return what a cut array holds along ``dim``, one row per kept grid point."""
         values = array.transpose(*self.dims, dim).values
         return np.asarray(values.reshape(-1, values.shape[-1]))
 

@@ -96,12 +96,12 @@ def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]
     plans = _plan(features)
     panels = [_panel(kind, names, picked, data, sample) for kind, names, picked in plans]
     shown = {name for _, names, _ in plans for name in names}
-    notes = ["values stored in 255 steps between their least and their greatest"]
+    notes = ["values stored in 255 steps from the least to the greatest"]
     left = [str(name) for name in features.data_vars if name not in shown]
     if left:
         notes.append(f"not shown: {', '.join(left)}")
     strided = {dim: abs(each.step) for _, _, picked in plans for dim, each in picked.items()}
-    notes += [f"1 of {step} along {dim}" for dim, step in strided.items() if step > 1]
+    notes += [f"1 of {step} entries along {dim}" for dim, step in strided.items() if step > 1]
     return panels, notes
 
 

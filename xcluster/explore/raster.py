@@ -68,7 +68,7 @@ def raster_of(labels: xr.DataArray) -> Raster:
     Raises
     ------
     ValueError
-        If the labels have not one or two spatial dims.
+        If the labels do not have one or two spatial dims.
     """
     if labels.ndim == 1 and not _has_place(labels):
         return _strip(labels)

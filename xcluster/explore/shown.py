@@ -41,8 +41,8 @@ class Result:
     axes
         What the two components are.
     panels
-        What is drawn of the sample under the pointer; those of the first result again, where
-        both compare the same values.
+        What is drawn of the sample under the pointer; where both results compare the same values,
+        the panels of the first one.
     centers : Dataset
         Over ``label``, in data units.
     """

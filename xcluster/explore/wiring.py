@@ -51,7 +51,7 @@ class Wiring:
 
     @property
     def room(self) -> str:
-        """Take as much room as what will be said, lest the map should move under the pointer."""
+        """Hidden text as long as what will be said, so that the map keeps still meanwhile."""
         names = [name for _, panel in self.singles() for name in panel.titles[:12]]
         parts = [
             *self.content.raster.names,

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,21 @@ def unreadable(path: Path, rule: str) -> BadValueError:
 # ------------------------------------------------------------------------------------ checksums
 
 
-def header_checksums(read: Read, path: Path) -> Checksums:
+def groups_of(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the groups that a file has, those of several scenes among them."""
+    n_scenes = len(manifest.get("scenes") or ())
+    return [*GROUPS, *(scene_group(number) for number in range(n_scenes))]
+
+
+def scene_group(number: int) -> str:
+    """Return where a file holds a scene; users may call scenes what they like."""
+    return f"scenes/{number}"
+
+
+def header_checksums(read: Read, path: Path, groups: Sequence[str]) -> Checksums:
     """Return the SHA-256 of what each group and variable is: attributes, dims, shape, dtype."""
     found = {}
-    for group in GROUPS:
+    for group in groups:
         with read(path, group) as dataset:
             found[group] = hashlib.sha256(_canonical(dataset.attrs)).hexdigest()
             for name, variable in dataset.variables.items():
@@ -53,10 +64,10 @@ def header_checksums(read: Read, path: Path) -> Checksums:
     return found
 
 
-def value_checksums(read: Read, path: Path) -> Checksums:
+def value_checksums(read: Read, path: Path, groups: Sequence[str]) -> Checksums:
     """Return the SHA-256 of the values of each variable."""
     found = {}
-    for group in GROUPS:
+    for group in groups:
         with read(path, group) as dataset:
             for name, variable in dataset.variables.items():
                 found[f"{group}/{name}"] = _checksum(variable)
@@ -119,9 +130,10 @@ def checked_manifest(path: Path, read: Read, version: int) -> dict[str, Any]:
         rule = f"has format {manifest.get('format')!r}, and this version reads {version}"
         raise BadValueError("path", str(path), rule, "update xarray-cluster")
     try:
-        _check_safe(path, read)
-        headers = _difference(manifest["headers"], header_checksums(read, path))
-        wrong = headers or _difference(manifest["values"], value_checksums(read, path))
+        groups = groups_of(manifest)
+        _check_safe(path, read, groups)
+        headers = _difference(manifest["headers"], header_checksums(read, path, groups))
+        wrong = headers or _difference(manifest["values"], value_checksums(read, path, groups))
     except Exception as error:  # whatever a reader says of a file that is not what it seems
         raise unreadable(path, f"cannot be read to its end ({_said(error)})") from error
     if wrong:
@@ -219,13 +231,13 @@ def _check_plain(path: Path, is_expected: Callable[[int], bool]) -> None:
         raise _UnsafeError(f"{path.name!r} is no plain {wanted}")
 
 
-def _check_safe(path: Path, read: Read) -> None:
+def _check_safe(path: Path, read: Read, groups: Sequence[str]) -> None:
     """Refuse encodings that are not ours, and arrays that the file is too small to hold."""
     stored = path.stat().st_size
     if path.is_dir():
         _check_encodings(path)
         stored = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
-    declared = sum(_declared_bytes(read, path, group) for group in GROUPS)
+    declared = sum(_declared_bytes(read, path, group) for group in groups)
     factor = MOST_COMPRESSED["zarr" if path.is_dir() else "netcdf4"]
     if declared > factor * stored + ALWAYS_ALLOWED:
         raise _UnsafeError(f"its {stored:,} bytes cannot hold the {declared:,} of its arrays")

@@ -18,6 +18,7 @@ from xcluster.base.errors import BadValueError, ExistingFileError, FolderError
 from xcluster.files.integrity import (
     Read,
     add_trailer,
+    groups_of,
     header_checksums,
     sealed,
     value_checksums,
@@ -47,9 +48,10 @@ def write(
     with ONE_AT_A_TIME, beside(path) as unfinished:
         with failures:
             write_tree(tree, unfinished)
+        names = groups_of(manifest)
         checksums = {
-            "headers": header_checksums(read, unfinished),
-            "values": value_checksums(read, unfinished),
+            "headers": header_checksums(read, unfinished, names),
+            "values": value_checksums(read, unfinished, names),
         }
         _write_manifest(xr.Dataset(attrs=sealed({**manifest, **checksums})), unfinished)
         _hold(path)

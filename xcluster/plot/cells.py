@@ -21,7 +21,7 @@ from xcluster.plot.lattice import (
 from xcluster.plot.style import Style
 from xcluster.plot.view import View
 
-# On the longer side of an image in another projection.
+# Along the longer side of an image in another projection.
 PIXELS = 1200
 
 

@@ -75,7 +75,6 @@ def table(centers: xr.Dataset, **kwargs: Unpack[FeatureKeywords]) -> Any:
     Examples
     --------
     >>> import xarray as xr
-    from xarray.plot import FacetGrid
     >>> from xcluster.plot.centers import table
     >>> ds = xr.Dataset({"sst": ("label", [28.0, 4.5]), "wind": ("label", [6.0, 9.5])})
     >>> [text.get_text() for text in table(ds).axes.texts]

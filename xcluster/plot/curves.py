@@ -79,16 +79,16 @@ def criteria(
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
-    """Draw one panel a criterion.
+    """Draw one panel per criterion.
 
     Parameters
     ----------
     ds : Dataset
         Criteria over ``k``. A variable ``<name>_error`` becomes error bars of ``<name>``.
     chosen : mapping, optional
-        By name of the criterion, the k to mark.
+        The k to mark, by the name of the criterion.
     ax : sequence of matplotlib Axes, optional
-        One a panel; by default a new figure is made.
+        One per panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default at most 3.
     figsize : tuple of float, optional
@@ -128,7 +128,7 @@ def scree(
     Parameters
     ----------
     explained_variance_ratio : DataArray
-        Over ``component``, shares of 1. Components are named by its coordinate, from 0 without.
+        Over ``component``, as shares of 1. Without a coordinate, components are numbered from 0.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional

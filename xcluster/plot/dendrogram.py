@@ -45,20 +45,20 @@ def dendrogram(
     colors : sequence of str, optional
         Of the labels, from left to right of the tree; by default the package's own.
     leaf_colors : sequence of str, optional
-        Of each leaf, instead of ``cut`` and ``colors``: a branch has the colour that all its
-        leaves have.
+        Of the leaves, instead of ``cut`` and ``colors``: a branch whose leaves have one colour
+        has that colour.
     leaf_sizes : sequence of float, optional
-        How many samples each leaf stands for; by default one.
+        How many samples each leaf stands for; by default 1.
     names : mapping of str to str, optional
-        Colours by the names of labels.
+        The colour of each label by its name, for the legend.
     legend : bool, default True
-        Whether to explain the colours beside the tree, where names are given.
+        Whether to draw a legend beside the tree, where ``names`` are given.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
         In inches.
     ylabel : str, default "distance"
-        What the heights are.
+        What the axis of the heights says.
 
     Returns
     -------
@@ -67,8 +67,8 @@ def dendrogram(
 
     Notes
     -----
-    A merge counts as high as the highest below it. Parts that never merge, at infinite height,
-    are joined above all others.
+    Where a merge is lower than one beneath it, it is drawn as high as that one. Parts that never
+    merge (whose merges have infinite height) are joined at the top, above all others.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def dendrogram(
     """
     merges = np.array(linkage, dtype=float)
     if merges.ndim != 2 or merges.shape[1:] != (4,):
-        rule = "must have four columns, one row a merge"
+        rule = "must have four columns, and one row per merge"
         remedy = "only hierarchical clusterings have a tree: use .hac()"
         raise BadValueError("linkage", np.shape(linkage), rule, remedy)
     check_integer("p", p, minimum=2)
@@ -119,7 +119,7 @@ def cut_height(merges: NDArray[Any], k: int) -> float:
 
 
 def _rising(heights: NDArray[Any]) -> NDArray[Any]:
-    """Return heights that never fall, infinite ones a step above all others."""
+    """Return heights that never fall, with infinite ones a step above all others."""
     finite = heights[np.isfinite(heights)]
     top = float(finite.max(initial=0.0)) or 1.0
     return np.maximum.accumulate(np.where(np.isfinite(heights), heights, 1.15 * top))

@@ -74,7 +74,7 @@ def lattice_of(
     Raises
     ------
     ValueError
-        If ``x`` or ``y`` is unknown, or ``da`` has not two horizontal dims (or one with
+        If ``x`` or ``y`` is unknown, or ``da`` does not have two horizontal dims (or one with
         latitudes and longitudes) beside the facets.
     """
     import cartopy.crs as ccrs

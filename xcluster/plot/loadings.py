@@ -35,7 +35,7 @@ def loadings(
     at_most : int, default 10
         The most components drawn.
     ax : matplotlib Axes or sequence of them, optional
-        For a table, or one for each variable with curves; by default a new figure is made.
+        One for a table, one per variable for curves; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row.
     figsize : tuple of float, optional
@@ -47,11 +47,11 @@ def loadings(
     Returns
     -------
     list of matplotlib Axes
-        One a variable with curves, where variables have one feature dim.
+        One per variable, where variables have one feature dim.
     xarray.plot.FacetGrid
-        One map a component, where the first variable has two.
+        One map per component, where the first variable has two.
     matplotlib AxesImage
-        Variables by components, where they have none.
+        One row per component and one column per variable, where they have none.
 
     Examples
     --------

@@ -32,7 +32,7 @@ LARGEST_COUNT = 10_000_000
 """Things drawn side by side."""
 
 MISSPELT = 0.8
-"""A name as like one of ours as this, of 1, is a slip: no keyword of matplotlib's comes near."""
+"""A name this similar to one of ours (1: the same) is a slip; none of matplotlib's comes close."""
 
 
 def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
@@ -41,11 +41,12 @@ def drawn(draw: Callable[..., T], *data: Any, **keywords: Any) -> T:
     Parameters
     ----------
     draw
-        A function of this package.
+        A figure function of this package.
     *data
         What to draw.
     **keywords
-        The user's. Those that ``draw`` does not name go to matplotlib, whose errors name them.
+        The user's. Those that ``draw`` does not name go to matplotlib; an error of matplotlib's is
+        told with their names. None stands for the default.
     """
     import matplotlib.pyplot as plt
 
@@ -218,4 +219,4 @@ LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     "extent": _check_extent,
     "ylabel": check_text,
 }
-"""The check of each keyword that several figures share; None means the default everywhere."""
+"""The check of each keyword that several figures share. None is not checked."""

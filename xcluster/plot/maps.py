@@ -92,9 +92,9 @@ def map(
     Raises
     ------
     ValueError
-        If ``da`` has not two spatial dims; if ``cmap`` has fewer colours than there are labels; if
-        ``extent`` is empty; if a projection, a background or borders are wanted for an image that
-        has no place on Earth; or if options exclude each other, as ``ax`` and facets.
+        If ``da`` does not have two spatial dims; if ``cmap`` has fewer colours than there are
+        labels; if ``extent`` is empty; if a projection, a background or borders are wanted for an
+        image that has no place on Earth; or if options exclude each other, as ``ax`` and facets.
 
     Warns
     -----

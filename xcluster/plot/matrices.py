@@ -133,7 +133,7 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Unpack[TableKey
     ['28', '6', '4.5', '9.5']
     """
     if not da.size:
-        rule = "a table needs a row and a column at least"
+        rule = "a table needs at least one row and one column"
         raise BadValueError("shape", da.shape, rule, "pass entries with features")
     looks: dict[str, Any] = {"cmap": "cividis", "axis_names": False, **kwargs}
     if not scaled:

@@ -36,7 +36,7 @@ def memberships(
     Raises
     ------
     ValueError
-        If ``da`` has not two spatial dims beside ``label``.
+        If ``da`` does not have two spatial dims beside ``label``.
 
     Examples
     --------

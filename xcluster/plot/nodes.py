@@ -185,7 +185,7 @@ def _write_in_corner(ax: Any, text: str) -> None:
 
 def _check_grid(da: xr.DataArray) -> None:
     if not {"row", "col"} <= set(da.dims):
-        rule = "nodes stand over 'row' and 'col'"
+        rule = "nodes lie over the dims 'row' and 'col'"
         remedy = "only self-organizing maps have nodes: use .som()"
         raise BadValueError("dims", tuple(map(str, da.dims)), rule, remedy)
 

@@ -29,7 +29,7 @@ def single_axes(ax: Any, figsize: Figsize, size: tuple[float, float] = (6.0, 4.0
 
 
 def refuse_size(figsize: Figsize) -> None:
-    """Refuse a size of the figure beside axes, which have one already."""
+    """Refuse the size of a figure where axes are given, as these have one already."""
     if figsize is not None:
         rule = "axes are given, and they have the size of their figure"
         raise BadValueError("figsize", figsize, rule, "pass either ax or figsize")
@@ -115,7 +115,7 @@ def _given(ax: Any, n: int, col_wrap: int | None, figsize: Figsize) -> list[Any]
     refuse_size(figsize)
     axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) < n:
-        remedy = "pass as many, as from plt.subplots"
+        remedy = "pass that many, as plt.subplots() returns them"
         raise BadValueError("ax", len(axes), f"there are {n} panels", remedy)
     if col_wrap is not None:
         raise BadValueError("col_wrap", col_wrap, "axes are given", "pass either of them")

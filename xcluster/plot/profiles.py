@@ -14,6 +14,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.levels import positions
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
+from xcluster.plot.style import bold_line
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
 
@@ -31,7 +32,7 @@ def profiles(
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
-    """Draw one panel a label: its members, their quantile band, and its centre.
+    """Draw one panel per label: its members, their quantile band, and its centre.
 
     Parameters
     ----------
@@ -43,12 +44,12 @@ def profiles(
         Over ``label`` and the curves' dim, which may have other levels than the data; by default
         the means of the members.
     members : int, default 200
-        The most members drawn in a panel, evenly spaced among all. The band and the count are
-        always of all members.
+        The most members drawn in a panel, evenly spaced among all. The band and the count always
+        include all members.
     quantiles : tuple of float, optional
         Limits of the band; None leaves it out.
     ax : sequence of matplotlib Axes, optional
-        One a panel; by default a new figure is made.
+        One per panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default 1 to 6, by the number of labels.
     figsize : tuple of float, optional
@@ -57,13 +58,13 @@ def profiles(
     Returns
     -------
     list of matplotlib Axes
-        One for each label, -1 included where there is one. Depth and pressure go downwards, dates
-        to the right.
+        One per label, -1 included where samples have it. Depth and pressure increase downwards,
+        dates to the right.
 
     Raises
     ------
     ValueError
-        If ``data`` has not exactly one dim more than ``labels``.
+        If ``data`` does not have exactly one dim more than ``labels``.
 
     Examples
     --------
@@ -105,7 +106,7 @@ def centers(
     legend: bool = True,
     **kwargs: Any,
 ) -> list[Any]:
-    """Draw all centres in one panel, one curve a label.
+    """Draw all centres in one panel, one curve per label.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def centers(
     Raises
     ------
     ValueError
-        If ``centers`` has not exactly one dim beside ``label``.
+        If ``centers`` does not have exactly one dim beside ``label``.
 
     Examples
     --------
@@ -186,12 +187,9 @@ class _Curves:
         fill(levels[filled], low, high, color=self.color, alpha=0.3, linewidth=0, zorder=2)
 
     def center(self, levels: NDArray[Any], values: NDArray[Any]) -> None:
-        """Draw one bold line, outlined so that it stands out from its members."""
-        from matplotlib.patheffects import withStroke
-
-        outline = [withStroke(linewidth=3.2, foreground="0.1")]
+        """Draw one bold line."""
         xy = (values, levels) if self.upright else (levels, values)
-        self.ax.plot(*xy, color=self.color, linewidth=2.2, path_effects=outline, zorder=3)
+        bold_line(self.ax, *xy, self.color)
 
 
 def _curve_dim(data: xr.DataArray, labels: xr.DataArray) -> Hashable:

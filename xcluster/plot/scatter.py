@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
-from xcluster.plot.style import color_bar
+from xcluster.plot.style import bold_line, color_bar
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import bracketed
 
@@ -52,10 +52,11 @@ def scatter(
         Without labels: colour each point by the number of samples in its bin, of 100 x 100, and
         draw dense points last.
     log : bool, default False
-        Whether that scale is logarithmic.
+        Whether the scale of the density is logarithmic.
     circles : bool or DataArray, default False
-        With labels: a circle about each centre out to its farthest member, in these two
-        components. Centres are given over ``label`` and ``component``; by default the means.
+        With labels: draw a circle about each centre, out to its farthest member in these two
+        components. The centres are a DataArray over ``label`` and ``component``; with True they
+        are the means.
     legend : bool, default True
         Whether to explain the colours beside the axes.
     ax : matplotlib Axes, optional
@@ -192,7 +193,7 @@ def histogram(
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
-    """Draw one histogram a component.
+    """Draw one histogram per component.
 
     Parameters
     ----------
@@ -201,9 +202,9 @@ def histogram(
     bins : int, default 100
         Number of bins between the least and the greatest value.
     at_most : int, default 24
-        The most components drawn, the first; the figure says of how many.
+        The most components drawn, from the first on; the figure says of how many.
     ax : sequence of matplotlib Axes, optional
-        One a panel; by default a new figure is made.
+        One per panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default at most 3.
     figsize : tuple of float, optional
@@ -244,7 +245,7 @@ def parallel(
     figsize: tuple[float, float] | None = None,
     legend: bool = True,
 ) -> list[Any]:
-    """Draw each sample as a line across its features, each from its least to its greatest value.
+    """Draw each sample as a line across its features, each scaled from its least to its greatest.
 
     Parameters
     ----------
@@ -254,7 +255,7 @@ def parallel(
         The label of each sample. Names and colours come from its flags.
     at_most : int, default 500
         The most lines of one label, evenly spaced among its samples. The bold line is the median
-        of all.
+        of all its samples.
     ax : matplotlib Axes, optional
         By default a new figure is made.
     figsize : tuple of float, optional
@@ -265,7 +266,7 @@ def parallel(
     Returns
     -------
     list of matplotlib LineCollection
-        One for each label.
+        One per label.
 
     Examples
     --------
@@ -294,7 +295,7 @@ def parallel(
         thin = LineCollection(list(points), colors=color, linewidths=0.5, alpha=alpha)
         drawn.append(ax.add_collection(thin))
         if len(own):
-            _bold(ax, at, np.nanmedian(own, axis=0), color)
+            bold_line(ax, at, np.nanmedian(own, axis=0), color)
     _name_features(ax, [str(name) for name in values[dim].values])
     if legend:
         draw_legend([ax], flags.names, flags.colors)
@@ -311,10 +312,10 @@ def _check_components(components: xr.DataArray, *numbers: int) -> None:
 def _check_colored(labels: xr.DataArray | None, log: bool, circles: Any) -> None:
     """Refuse options of the other of the two ways to colour points."""
     if labels is not None and log:
-        rule, remedy = "is of the density, and colours are those of labels", "leave it out"
+        rule, remedy = "scales the density, and colours here are those of labels", "leave it out"
         raise BadValueError("log", log, rule, remedy)
     if labels is None and circles is not False:
-        rule, remedy = "stand about the centres of labels, and there are none", "leave them out"
+        rule, remedy = "stand around labels, and there are none", "leave them out"
         raise BadValueError("circles", "...", rule, remedy)
 
 
@@ -392,13 +393,6 @@ def _scaled(rows: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(rows, dtype=float)
     low, high = np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)
     return np.asarray((rows - low) / np.where(high > low, high - low, 1.0), dtype=float)
-
-
-def _bold(ax: Any, at: NDArray[Any], values: NDArray[Any], color: str) -> None:
-    from matplotlib.patheffects import withStroke
-
-    outline = [withStroke(linewidth=3.2, foreground="0.1")]
-    ax.plot(at, values, color=color, linewidth=2.2, path_effects=outline, zorder=3)
 
 
 def _name_features(ax: Any, names: list[str]) -> None:

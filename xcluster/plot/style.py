@@ -63,7 +63,7 @@ def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
 
 @dataclass(frozen=True, eq=False)
 class LabelStyle:
-    """One colour a label, explained by a legend."""
+    """One colour per label, explained by a legend."""
 
     flags: Flags
     title: str
@@ -183,6 +183,14 @@ def _places(colors: Sequence[Any]) -> Any:
     from matplotlib.colors import ListedColormap, NoNorm
 
     return ScalarMappable(NoNorm(0, len(colors) - 1), ListedColormap(list(colors)))
+
+
+def bold_line(ax: Any, x: Any, y: Any, color: str) -> None:
+    """Draw a bold line, outlined so that it stands out from thin ones of its colour."""
+    from matplotlib.patheffects import withStroke
+
+    outline = [withStroke(linewidth=3.2, foreground="0.1")]
+    ax.plot(x, y, color=color, linewidth=2.2, path_effects=outline, zorder=3)
 
 
 def is_light(colors: Any) -> NDArray[np.bool_]:

@@ -32,17 +32,17 @@ def training(
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
 ) -> list[Any]:
-    """Draw one panel a quantity over the epochs, and mark the epoch that was kept.
+    """Draw one panel per quantity over the epochs, and mark the epoch that was kept.
 
     Parameters
     ----------
     history : mapping of str to array of shape (n_epochs,)
-        ``loss``, ``reconstruction``, ``kl`` and ``r2``, those that there are. What is always
-        positive and falls or rises threefold is drawn on a logarithmic scale, R2 on a linear one.
+        Any of ``loss``, ``reconstruction``, ``kl`` and ``r2``; others are not drawn. What is
+        always positive and falls or rises threefold has a logarithmic scale, R2 a linear one.
     kept : int, optional
         The epoch, from 1, whose weights were kept.
     ax : sequence of matplotlib Axes, optional
-        One a panel; by default a new figure is made.
+        One per panel; by default a new figure is made.
     col_wrap : int, optional
         Number of panels in a row; by default 2.
     figsize : tuple of float, optional

@@ -97,4 +97,4 @@ def integers(labels: xr.DataArray, parameter: str) -> Array:
 
 
 def _grid(array: xr.DataArray) -> str:
-    return ", ".join(f"{dim}: {size}" for dim, size in array.sizes.items())
+    return ", ".join(f"{dim}: {size}" for dim, size in array.sizes.items()) or "no dims"

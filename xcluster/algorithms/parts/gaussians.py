@@ -5,7 +5,7 @@ memory, and work through a block in pieces that stay in the processor's cache.
 
 `Expanded` writes a log density as a product of coefficients with ``(1, z, z z')``: densities and
 moments are then one matrix product each, whatever the number of components. `Factored` multiplies
-each component's centred rows by its precision factor: dearer, but it loses no digits where a
+each component's centred rows by its precision factor: slower, but it loses no digits where a
 component is far narrower than the data, and it needs no room for ``z z'``.
 """
 
@@ -19,22 +19,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.base.streaming import Statistics
+from xcluster.base.parallel import map_threads, row_blocks
+from xcluster.base.streaming import BLOCK_ROWS, Statistics
 
 Array = NDArray[Any]
 
 CACHED_NUMBERS = 65_536
-"""Numbers (half a MB of them) that a piece's features may take, so as to stay in cache."""
+"""Numbers (half a MB of them) that the features of a piece may take and still stay in cache."""
 
-FEATURES_A_COMPONENT, WIDEST_EXPANDED = 5, 64
-"""Features up to which writing out ``z z'`` is faster: 5 a component, and no more than 64.
+FEATURES_PER_COMPONENT, WIDEST_EXPANDED = 5, 64
+"""Features up to which writing out ``z z'`` is faster: 5 per component, and no more than 64.
 
 Measured for 3, 6 and 20 components: the forms break even at about 18, 40 and more than 96
 features. Expanded, a component costs little, but the features grow with the square.
 """
 
 LARGEST_TERMS = 4e7
-"""Terms that may cancel in an expanded log density: times epsilon, an error of 1e-8."""
+"""Size of terms that may cancel in an expanded log density: the error is then about 1e-8."""
 
 
 class Moments(NamedTuple):
@@ -86,7 +87,7 @@ class Components:
     def form(self) -> Form:
         """Return the faster of the two forms that keeps enough digits."""
         k, p = self.means.shape
-        if self.factors.ndim == 3 and p > min(FEATURES_A_COMPONENT * k, WIDEST_EXPANDED):
+        if self.factors.ndim == 3 and p > min(FEATURES_PER_COMPONENT * k, WIDEST_EXPANDED):
             return Factored(self)
         expanded = Expanded(self)
         return expanded if expanded.largest_terms() < LARGEST_TERMS else Factored(self)
@@ -136,7 +137,7 @@ class Expanded:
 
     @property
     def n_numbers(self) -> int:
-        """Numbers in cache for each row."""
+        """How many numbers are kept in cache for each row."""
         return int(self.coefficients.shape[1])
 
     def features(self, X: Array) -> Array:
@@ -192,7 +193,7 @@ class Factored:
 
     @property
     def n_numbers(self) -> int:
-        """Numbers in cache for each row."""
+        """How many numbers are kept in cache for each row."""
         return 3 * int(self.components.means.shape[1])
 
     def features(self, X: Array) -> Array:
@@ -251,10 +252,23 @@ class Piece(NamedTuple):
 def pieces(form: Form, X: Array) -> Iterator[Piece]:
     """Cut a block into pieces that stay in cache, and measure each."""
     length = max(CACHED_NUMBERS // form.n_numbers, 64)
-    for start in range(0, len(X), length):
-        rows = slice(start, min(start + length, len(X)))
+    for rows in row_blocks(len(X), length):
         features = form.features(X[rows])
         yield Piece(rows, features, form.log_densities(features))
+
+
+def by_row(
+    form: Form, X: Array, width: tuple[int, ...], dtype: Any, measure: Callable[[Piece], Array]
+) -> Array:
+    """Return an array of shape (n, *width) with ``measure(piece)`` in the rows of each piece."""
+    result = np.empty((len(X), *width), dtype=dtype)
+
+    def fill(block: slice) -> None:
+        for piece in pieces(form, X[block]):
+            result[block][piece.rows] = measure(piece)
+
+    map_threads(fill, row_blocks(len(X), BLOCK_ROWS))
+    return result
 
 
 def statistics(
@@ -297,7 +311,10 @@ def to_responsibilities(log_densities: Array) -> Array:
 
 
 def to_assignments(log_densities: Array) -> Array:
-    """Turn log densities (k, n) into 1 for the densest component, else 0; return its (n,)."""
+    """Turn log densities (k, n), in place, into 1 for the densest component and 0 for the others.
+
+    Return those of the densest, of shape (n,).
+    """
     top, densest = log_densities.max(axis=0), log_densities.argmax(axis=0)
     log_densities[:] = densest == np.arange(len(log_densities))[:, None]
     return np.asarray(top)

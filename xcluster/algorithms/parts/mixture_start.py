@@ -1,35 +1,93 @@
-"""Where a Gaussian mixture starts: at centres, each with the rows nearest to it."""
+"""Where a Gaussian mixture starts: what the user gave, and points with the rows nearest to each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.parts.covariances import MATRICES, from_precisions, shape
 from xcluster.algorithms.parts.gaussians import Components, Factored
+from xcluster.base.checks import check_numbers
+from xcluster.base.errors import BadValueError
 from xcluster.base.streaming import ArrayBlocks
-
-if TYPE_CHECKING:
-    from xcluster.algorithms.mixture import GaussianMixture
 
 Array = NDArray[Any]
 
+START_ROWS = 20_000
+"""The most rows on which starts are compared."""
 
-def centers(mixture: GaussianMixture, blocks: ArrayBlocks, seed: int) -> Array:
-    """Return the points to which rows are first assigned, of shape (k, p)."""
-    k, X, weight = mixture.n_components, blocks.X, blocks.sample_weight
-    if mixture.init_params == "kmeans":
-        kmeans = KMeans(k, n_init=1, random_state=seed).fit(X, sample_weight=weight)
-        return np.asarray(kmeans.cluster_centers_, np.float64)
+
+def checked_start(
+    given: Mapping[str, Any], covariance_type: str, k: int, p: int
+) -> dict[str, Array]:
+    """Return those of "weights", "means" and "precisions" that the user gave, as arrays.
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, infinite numbers, and weights that are not positive or do not sum to 1.
+    """
+    checked = {
+        "weights": (_check_shares, (k,)),
+        "means": (_check_finite, (k, p)),
+        "precisions": (_check_finite, shape(covariance_type, k, p)),
+    }
+    return {
+        name: check(f"{name}_init", given[name], expected)
+        for name, (check, expected) in checked.items()
+        if given[name] is not None
+    }
+
+
+def _check_finite(parameter: str, value: Any, expected: tuple[int, ...]) -> Array:
+    remedy = f"pass an array of shape {expected}"
+    array = check_numbers(parameter, value, remedy)
+    if array.shape != expected:
+        rule = f"must be finite numbers of shape {expected}"
+        raise BadValueError(parameter, value, rule, remedy)
+    return array
+
+
+def _check_shares(parameter: str, value: Any, expected: tuple[int, ...]) -> Array:
+    shares = _check_finite(parameter, value, expected)
+    if not (shares > 0).all() or not np.isclose(shares.sum(), 1):
+        rule = "must be positive and sum to 1"
+        raise BadValueError(parameter, value, rule, "divide them by their sum")
+    return shares
+
+
+def covariances_from(precisions: Array, covariance_type: str) -> Array:
+    """Return the covariances that belong to `precisions_init`."""
+    try:
+        return from_precisions(covariance_type, precisions)
+    except np.linalg.LinAlgError:
+        rule = "must be symmetric and positive definite"
+        remedy = "pass the inverses of covariance matrices"
+        raise BadValueError("precisions_init", precisions, rule, remedy) from None
+
+
+def random_rows(blocks: ArrayBlocks, k: int, seed: int) -> Array:
+    """Return ``k`` different rows, drawn by weight."""
+    X, weight = blocks.X, blocks.sample_weight
     shares = None if weight is None else weight / weight.sum()
     rows = np.random.RandomState(seed).choice(len(X), k, replace=False, p=shares)
     return np.asarray(X[rows], np.float64)
 
 
-def nearest_of(means: Array, *, with_matrices: bool) -> Factored:
+def nearest_of(means: Array, covariance_type: str) -> Factored:
     """Return components of unit covariance: the densest at a row is the nearest."""
     k, p = means.shape
-    unit = np.eye(p) if with_matrices else np.ones(p)
+    unit = np.eye(p) if covariance_type in MATRICES else np.ones(p)
     return Factored(Components(np.ones(k), means, np.broadcast_to(unit, (k, *unit.shape))))
+
+
+def evenly_spaced(blocks: ArrayBlocks) -> ArrayBlocks:
+    """Return at most `START_ROWS` rows, at even steps."""
+    step = -(-len(blocks.X) // START_ROWS)
+    if step == 1:
+        return blocks
+    some = blocks.take(slice(None, None, step))
+    return ArrayBlocks(np.ascontiguousarray(some.X), some.sample_weight)

@@ -3,59 +3,52 @@
 from __future__ import annotations
 
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-if TYPE_CHECKING:
-    from xcluster.algorithms.som import SOM
+from xcluster.algorithms.parts.som_grid import Grid
 
 Array = NDArray[Any]
 
-BATCH_PASSES = 30
-ONLINE_STEPS = 50_000
+STEPS = {"batch": 30, "online": 50_000}
+"""Passes over the data, or samples shown, that each kind of training takes by default."""
 LAST_SIGMA = 0.3
 """Radius that ends the batch schedule: a neighbour's samples weigh 0.4 % of a node's own."""
 SHRINKING_SHARE = 2 / 3
 """Share of the passes in which the radius shrinks; the others let the nodes settle."""
 
 
-def n_steps(som: SOM) -> int:
-    """Return how many passes, or samples shown, the training takes."""
-    if som.n_iter is not None:
-        return som.n_iter
-    return ONLINE_STEPS if som.training == "online" else BATCH_PASSES
+def first_sigma(grid: Grid) -> float:
+    """Return the radius of the neighbourhood that training begins with by default."""
+    return max(max(grid) / 4, 1.0)
 
 
-def first_sigma(som: SOM) -> float:
-    """Return the radius of the neighbourhood that training begins with."""
-    return max(max(som.grid_) / 4, 1.0) if som.sigma is None else som.sigma
+def radius(sigma: float, n_done: int, n_steps: int) -> float:
+    """Return the radius for the pass after ``n_done``, of training that began with ``sigma``."""
+    shrinking = max(SHRINKING_SHARE * n_steps - 1, 1)
+    return float(sigma * (min(LAST_SIGMA, sigma) / sigma) ** min(n_done / shrinking, 1.0))
 
 
-def radius(som: SOM) -> float:
-    """Return the radius of the neighbourhood for the pass under way."""
-    start = first_sigma(som)
-    shrinking = max(SHRINKING_SHARE * n_steps(som) - 1, 1)
-    done = min(som.n_iter_ / shrinking, 1.0) if som.training == "batch" else 1.0
-    return float(start * (min(LAST_SIGMA, start) / start) ** done)
-
-
-def online_nodes(som: SOM, X: Array) -> Array:
+def online_nodes(
+    X: Array, grid: Grid, sigma: float, learning_rate: float, n_steps: int, random_state: Any
+) -> Array:
     """Return the nodes, of shape (n_nodes, n_features), that MiniSom trains row by row."""
     from minisom import MiniSom
 
+    n_features = X.shape[1]
     trained = MiniSom(
-        *som.grid_,
-        X.shape[1],
-        sigma=first_sigma(som),
-        learning_rate=0.5 if som.learning_rate is None else som.learning_rate,
-        random_seed=_as_seed(som.random_state),
+        *grid,
+        n_features,
+        sigma=sigma,
+        learning_rate=learning_rate,
+        random_seed=_as_seed(random_state),
     )
     trained.random_weights_init(X)
-    trained.train(X, n_steps(som))
-    return np.asarray(trained.get_weights().reshape(-1, X.shape[1]))
+    trained.train(X, n_steps)
+    return np.asarray(trained.get_weights().reshape(-1, n_features))
 
 
 def _as_seed(random_state: Any) -> int:

@@ -1,0 +1,219 @@
+"""What a file says of a result: its parts as JSON values beside arrays, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import sklearn
+import xarray as xr
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from xcluster.base.checks import check_choice
+from xcluster.base.version import __version__
+from xcluster.chain.question import Question
+from xcluster.chain.reduction import Chain
+from xcluster.chain.steps import KINDS, FittedStep, Over, Step, unfitted_steps
+from xcluster.files.serial import decode, encode_estimator
+from xcluster.fit.assign import Labeller
+from xcluster.fit.candidates import Candidates
+from xcluster.fit.fitted import Fitted
+from xcluster.fit.labels import Partition
+from xcluster.fit.methods import Method, Options
+from xcluster.fit.record import Note, Record
+from xcluster.fit.sources import Stored
+from xcluster.grid.layout import LABEL
+from xcluster.grid.samplers import Pixels, Profiles, Sampler, Snapshots
+from xcluster.grid.windows import Patches
+
+Array = NDArray[Any]
+Entry = Mapping[str, Any]
+
+FORMAT = 1
+"""Of the files, whatever the package's version; raised when older versions could not read them."""
+
+SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
+
+
+# -------------------------------------------------------------------------------------- writing
+
+
+def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array]) -> dict[str, Any]:
+    """Return the parts of a result as JSON values; its arrays are added to ``arrays``."""
+    chain, partition = fitted.assign.chain, fitted.partition
+    if chain.inverse(fitted.assign.centers) is None:
+        arrays["means"] = fitted.raw_centers
+    arrays["centers"] = fitted.assign.centers
+    return {
+        "format": FORMAT,
+        "versions": _versions(),
+        "method": fitted.method,
+        "sampler": _sampler_entry(fitted.sampler),
+        "features": [
+            [str(name), [str(dim) for dim in array.dims]]
+            for name, array in fitted.template.data_vars.items()
+        ],
+        "steps": [_step_entry(step, arrays) for step in chain.steps],
+        "asked": None if question is None else _asked_entry(question.steps),
+        "clusterer": encode_estimator(fitted.assign.clusterer, arrays),
+        "partition": {**vars(partition), "codes": partition.codes.tolist()},
+        "record": dataclasses.asdict(fitted.record),
+        "climatology": None
+        if fitted.climatology is None
+        else encode_estimator(fitted.climatology, arrays),
+        "weighting": _weighting_entry(question),
+        "criterion": None if fitted.sweep is None else fitted.sweep.method.criterion,
+        "knee": None if fitted.sweep is None else _knee_entry(fitted.sweep.options),
+    }
+
+
+def _step_entry(step: FittedStep, arrays: dict[str, Array]) -> dict[str, Any]:
+    transformer = encode_estimator(step.transformer, arrays)
+    return {"name": step.name, "kind": step.kind.name, "transformer": transformer}
+
+
+def _weighting_entry(question: Question | None) -> str | None:
+    """Return how samples were weighed, where it needs no array."""
+    weighting = None if question is None else question.weighting
+    return weighting if isinstance(weighting, str) else None
+
+
+def _asked_entry(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Return what the user said of each step; of two scalings each may be over other columns."""
+    return [
+        {"name": step.name, "over": step.over, "is_fitted": step.transformer is not None}
+        for step in steps
+    ]
+
+
+def _knee_entry(options: Options) -> dict[str, Any]:
+    return {"smooth": options.smooth, "interp_method": options.interp_method}
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "xcluster": __version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "xarray": xr.__version__,
+    }
+
+
+def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
+    fields = {each.name: getattr(sampler, each.name) for each in dataclasses.fields(sampler)}  # type: ignore[arg-type]
+    return {"kind": type(sampler).__name__, **fields}
+
+
+# -------------------------------------------------------------------------------------- reading
+
+
+def fitted(
+    manifest: Entry,
+    arrays: Mapping[str, Array],
+    groups: Mapping[str, xr.Dataset],
+    trusted: Collection[str],
+) -> Fitted:
+    """Return the result that the parts of a file tell of, still without labels."""
+    climatology = manifest["climatology"]
+    return Fitted(
+        method=manifest["method"],
+        sampler=_sampler(manifest["sampler"]),
+        template=_template(groups["centers"], manifest["features"]),
+        assign=Labeller(
+            Chain(tuple(_step(each, arrays, trusted) for each in manifest["steps"])),
+            decode(manifest["clusterer"], arrays, trusted),
+            _partition(manifest["partition"]),
+            arrays["centers"],
+        ),
+        record=_record(manifest["record"]),
+        source=Stored(xr.Dataset(), means=arrays.get("means")),
+        sweep=_sweep(manifest, groups["scores"]),
+        attrs=dict(groups["/"].attrs),
+        climatology=None if climatology is None else decode(climatology, arrays, trusted),
+    )
+
+
+def _step(entry: Entry, arrays: Mapping[str, Array], trusted: Collection[str]) -> FittedStep:
+    # Older files name a second scaling "scale_2", and not its kind.
+    kind = KINDS[entry.get("kind", entry["name"].partition("_")[0])]
+    return FittedStep(entry["name"], kind, decode(entry["transformer"], arrays, trusted))
+
+
+def _partition(entry: Entry) -> Partition:
+    names, colors = (None if entry[each] is None else tuple(entry[each]) for each in OF_LABELS)
+    codes = np.asarray(entry["codes"], np.int64)
+    return Partition(**{**entry, "codes": codes, "names": names, "colors": colors})
+
+
+OF_LABELS = ("names", "colors")
+
+
+def _sampler(entry: Mapping[str, Any]) -> Sampler:
+    kinds = {cls.__name__: cls for cls in SAMPLERS}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in entry.items()
+        if name != "kind"
+    }
+    sampler: Sampler = kinds[entry["kind"]](**fields)
+    return sampler
+
+
+def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) -> xr.Dataset:
+    names = [name for name, _ in features]
+    # A result of noise alone has no centre that could lack a feature.
+    has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
+    has_data = has_data.drop_vars("label_name", errors="ignore").compute()
+    one = xr.zeros_like(has_data[names], np.float32).where(has_data[names])
+    # Files may give variables in another order; that of the features must come back.
+    return xr.Dataset(
+        {
+            name: one[name].transpose(*dims).assign_attrs(centers[name].attrs)
+            for name, dims in features
+        }
+    )
+
+
+def _record(entry: Entry) -> Record:
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return Record(**{**fields, "notes": tuple(map(_note, entry["notes"]))})
+
+
+def _note(entry: Entry | str) -> Note:
+    """Return a note; older files hold its text alone."""
+    return Note("clusterer", entry) if isinstance(entry, str) else Note(**entry)
+
+
+def _sweep(manifest: Entry, table: xr.Dataset) -> Candidates | None:
+    if manifest["criterion"] is None:
+        return None
+    method = Method(manifest["method"], None, criterion=manifest["criterion"])
+    knee = manifest.get("knee") or _knee_entry(Options())
+    options = Options(smooth=knee["smooth"], interp_method=knee["interp_method"]).checked()
+    return Candidates(table.rename(sweep_k="k").compute(), method, options)
+
+
+def asked_steps(fitted: Fitted, asked: Sequence[Entry] | None) -> tuple[Step, ...]:
+    """Return the steps as they were asked for, or as they were fitted where no file says more."""
+    steps = fitted.assign.chain.steps
+    if asked is None:
+        known = unfitted_steps(steps, len(fitted.template))
+        return tuple(
+            dataclasses.replace(each, transformer=clone(each.transformer)) for each in known
+        )
+    n_fitted = sum(each["is_fitted"] for each in asked)
+    # A scaling that nobody stated stands before all others.
+    transformers = iter([clone(each.transformer) for each in steps[len(steps) - n_fitted :]])
+    return tuple(
+        Step(
+            KINDS[each["name"]],
+            next(transformers) if each["is_fitted"] else None,
+            check_choice("over", each["over"], get_args(Over)),
+        )
+        for each in asked
+    )
