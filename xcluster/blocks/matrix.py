@@ -41,7 +41,7 @@ def apply(
     Parameters
     ----------
     layout
-        Of the object.
+        Of one scene.
     function
         Takes (n, n_features), returns (n,), or (n, width) where ``width`` is given.
     width
@@ -84,6 +84,7 @@ def run(
     layout: Layout, function: Callable[[Block], Array], *, width: int | None, dtype: Any
 ) -> Any:
     """Return ``function`` of each block as one array over the sample dims, numpy or dask."""
+    assert len(layout.scenes) == 1, "each scene has a grid of its own"
     inputs = inputs_of(layout)
     if layout.is_lazy:
         return _dask_blocks(inputs, function, width=width, dtype=np.dtype(dtype))
@@ -161,7 +162,7 @@ def reduce(
     Parameters
     ----------
     layout
-        Of the object.
+        Of one scene, or of several fitted together.
     function
         What to compute of each block.
     merge

@@ -17,7 +17,7 @@ from xcluster.blocks.cells import with_cells
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.steps import Step, feature_weights
 from xcluster.grid import geography
-from xcluster.grid.layout import Layout, Variable
+from xcluster.grid.layout import Layout, Scenes, Variable
 from xcluster.grid.samplers import Sampler, Snapshots
 
 
@@ -105,10 +105,9 @@ class PooledQuestion(Question):
         return cls(**shared, scenes=scenes)
 
     @cached_property
-    def layout(self) -> Layout:
-        """The layout of the first scene, with those of the others."""
-        first, *others = (replace(each.layout, scene=name) for name, each in self.scenes.items())
-        return replace(first, others=tuple(others))
+    def layout(self) -> Scenes:
+        """The layouts of all scenes, which is the first's in all that they share."""
+        return Scenes.of([replace(each.layout, scene=name) for name, each in self.scenes.items()])
 
     @cached_property
     def ready(self) -> Self:

@@ -5,8 +5,8 @@ Values are never read here. What has to be read of them is handed in, as `Cells`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -146,8 +146,6 @@ class Layout:
         Over some of the sample dims: which samples count, and how much.
     scene
         Name of the scene, where several are fitted together.
-    others
-        The layouts of the further scenes.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -158,13 +156,12 @@ class Layout:
     mask: xr.DataArray | None = None
     weight: xr.DataArray | None = None
     scene: str = ""
-    others: tuple[Layout, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def scenes(self) -> tuple[Layout, ...]:
-        """All that is fitted together: this one, and any others."""
-        return (self, *self.others)
+        """All that is fitted together, scene by scene."""
+        return (self,)
 
     @property
     def n_pooled(self) -> int:
@@ -218,6 +215,32 @@ class Layout:
             for array in [*arrays, self.mask, self.weight]
             if array is not None
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes(Layout):
+    """Several scenes fitted together: the first one's layout in all that they share.
+
+    A pass over the data goes through all of them; a result on the grid is asked of one.
+
+    Parameters
+    ----------
+    layouts
+        Of all scenes, the first among them.
+    """
+
+    layouts: tuple[Layout, ...] = ()
+
+    @classmethod
+    def of(cls, layouts: Sequence[Layout]) -> Scenes:
+        """Return these layouts, at least one, as one."""
+        shared = {each.name: getattr(layouts[0], each.name) for each in fields(Layout)}
+        return cls(**shared, layouts=tuple(layouts))
+
+    @property
+    def scenes(self) -> tuple[Layout, ...]:
+        """All that is fitted together, scene by scene."""
+        return self.layouts
 
 
 def _sample_chunks(layout: Layout) -> dict[Hashable, tuple[int, ...]]:

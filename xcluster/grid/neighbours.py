@@ -21,7 +21,7 @@ FULL_CIRCLE = 360.0
 
 def check_neighbours(layout: Layout) -> None:
     """Refuse samples that lie on no grid: a single dim without coordinates."""
-    if layout.others:
+    if len(layout.scenes) > 1:
         rule = "pooled scenes lie on several grids, and neighbours on one"
         raise BadValueError("contiguous", True, rule, "leave contiguous out")
     if len(layout.sample_dims) == 1 and layout.sample_dims[0] not in layout.coords:

@@ -110,7 +110,7 @@ def _samples_lines(samples: Question) -> list[Line]:
         ("features", _features({name: each.extent for name, each in layout.variables.items()})),
         ("steps", _steps(resolve(samples.steps, layout))),
     ]
-    if layout.others:  # sizes, mask and weights are each scene's own
+    if len(layout.scenes) > 1:  # sizes, mask and weights are each scene's own
         pooled = f"{len(layout.scenes)} scenes, {layout.n_pooled:,} grid points"
         return [("samples", pooled), *lines[1:]]
     if samples.climatology is not None:
