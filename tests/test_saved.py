@@ -10,7 +10,7 @@ import pytest
 import save_results
 
 import xcluster
-from xcluster.files import integrity
+from xcluster.files import integrity, manifest
 
 ARCHIVES = sorted(save_results.HERE.glob("*.zip"))
 MOST_BYTES = 300 * 2**10
