@@ -19,7 +19,9 @@ from xcluster.grid.samplers import Level, Names, Pixels, Profiles, Snapshots, St
 class ClusterAccessor:
     """Cluster the samples of a Dataset or DataArray.
 
-    Each method chooses what a sample is, and returns `Samples`.
+    Each method chooses what a sample is, and returns `Samples`. To type checkers ``ds.cluster`` is
+    `Any`; ``xcluster.ClusterAccessor(ds)`` is the same object with its types, so that every
+    keyword and choice is completed and checked.
 
     Examples
     --------
