@@ -1,4 +1,4 @@
-"""The samples as a user sees them: which they are, which steps they go through, and what follows."""
+"""The samples as a user sees them: which they are, their steps, and what can be asked of them."""
 
 from __future__ import annotations
 
