@@ -402,7 +402,7 @@ RESULTS = {
     "no colour": (lambda fit, d: fit.relabel(colors=["r", "g", "reed"]), V, ("colors='reed'", "#")),
     "merge of no label": (lambda fit, d: fit.merge([[0, 3]]), V, ("label=3", "0 to 2", "Choose")),
     "merge twice": (lambda fit, d: fit.merge([[0, 1], [1, 2]]), V, ("groups=", "twice", "one gr")),
-    "merge of numbers": (lambda fit, d: fit.merge([0, 1]), T, ("groups=[0, 1]", "Pass [[0, 1]]")),
+    "merge of numbers": (lambda fit, d: fit.merge([0, 1]), T, ("groups=[0, 1]", "[[0, 1]]")),
     "match of nothing": (lambda fit, d: fit.match(3), T, ("other='int'", "DataArray", "Pass")),
     "match on another grid": (
         lambda fit, d: fit.match(fit.labels.isel(x=[0, 1])),

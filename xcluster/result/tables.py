@@ -17,7 +17,7 @@ from xcluster.grid.layout import LABEL, Layout
 
 
 def report(fitted: Fitted) -> pd.DataFrame:
-    """Return one row a label; see `Clustering.report`."""
+    """Return one row per label; see `Clustering.report`."""
     samples = samples_of(fitted, "report")
     area = geography.cell_areas(samples.layout.coords, samples.data)
     labels = None if fitted.source.rows is None else fitted.labels
@@ -41,13 +41,13 @@ def report(fitted: Fitted) -> pd.DataFrame:
 
 
 def _repeats(layout: Layout, area: xr.DataArray | None) -> int:
-    """Return how often each cell is counted: once a step of time, say."""
+    """Return how often each cell is counted, for example once per time step."""
     dims = () if area is None else area.dims
     return int(np.prod([size for dim, size in layout.sizes.items() if dim not in dims]))
 
 
 def samples_table(fitted: Fitted) -> pd.DataFrame:
-    """Return one row a complete sample; see `Clustering.to_dataframe`."""
+    """Return one row per complete sample; see `Clustering.to_dataframe`."""
     labels = fitted.labels
     arrays = {"label": labels}
     features = fitted.features
@@ -71,14 +71,14 @@ def _component_name(name: object) -> str:
 
 
 def members(fitted: Fitted, label: int | str) -> xr.Dataset:
-    """Return the data of one label: the variables, NaN at samples of other labels."""
+    """Return the variables at the samples of one label, and NaN at all other samples."""
     layout = samples_of(fitted, "members").layout
     data = xr.Dataset({name: each.array for name, each in layout.variables.items()})
     return data.where(fitted.labels == number_of(fitted, label))
 
 
 def to_dataset(fitted: Fitted) -> xr.Dataset:
-    """Return labels, and memberships of a soft method, as one Dataset."""
+    """Return the labels and, for a soft method, the memberships as one Dataset."""
     arrays = {"labels": fitted.labels}
     if fitted.is_soft:
         arrays["memberships"] = fitted.memberships
@@ -87,9 +87,9 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
 
 
 def check_free(labels: xr.DataArray, names: Iterable[str]) -> None:
-    """Refuse coordinates and dims of the user's that an array of the result is called."""
+    """Refuse a coordinate or dim of the user's with the name of an array of the result."""
     taken = [name for name in names if name in labels.coords or name in labels.dims]
     if taken:
-        rule = "is the name of an array of the result"
+        rule = "has the name of an array of the result"
         remedy = f"rename yours before the fit: ds.rename({taken[0]}='own_{taken[0]}')"
         raise BadValueError("coords", taken[0], rule, remedy)
