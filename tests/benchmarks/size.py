@@ -1,8 +1,8 @@
 """How large the package is, and how readable: ``python tests/benchmarks/size.py``.
 
 It fails where there are too many modules at the top, long functions, or needless imports inside
-functions. Code lines leave out blanks, comments and docstrings. A body is the code lines of a function behind
-its signature, those of functions inside it included.
+functions. Code lines leave out blanks, comments and docstrings. A body is the code lines of a
+function behind its signature, those of functions inside it included.
 """
 
 import ast
