@@ -1,4 +1,4 @@
-"""How many labels: the fits for each k as a user sees them."""
+"""How many labels: the fits of several k, as a user sees them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xcluster.plot.sweep import SweepPlot
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep(Completed, Candidates):
-    """Fits over a range of k; keeps the models, never their label maps.
+    """Fits of several k. The models are kept, their label maps are not.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Sweep(Completed, Candidates):
     method, options
         What was fitted, and how k is chosen.
     fits : optional
-        The models; a file keeps the table alone.
+        The models. A file stores only the table.
 
     Examples
     --------
@@ -39,20 +39,21 @@ class Sweep(Completed, Candidates):
 
     @classmethod
     def of(cls, candidates: Candidates) -> Self:
-        """Return the same as the public class."""
+        """Return these candidates as the public class."""
         return cls(**{each.name: getattr(candidates, each.name) for each in fields(Candidates)})
 
     def clustering(self, k: int) -> Clustering:
-        """Return the clustering for one k of the table, without a refit.
+        """Return the result for one k of the table; nothing is fitted again.
 
         Parameters
         ----------
         k : int
+            One of the fitted k.
 
         Raises
         ------
         ValueError
-            If ``k`` is not among those fitted.
+            If ``k`` was not fitted.
 
         Examples
         --------
@@ -66,7 +67,7 @@ class Sweep(Completed, Candidates):
 
     @property
     def plot(self) -> SweepPlot:
-        """Figures: ``plot()`` draws one panel a criterion, the choice marked.
+        """Figures: ``plot()`` draws one panel per criterion and marks the chosen k.
 
         Examples
         --------
@@ -83,5 +84,5 @@ class Sweep(Completed, Candidates):
 
 
 def clustering_of(fitted: Fitted) -> Clustering:
-    """Return a result as the public class, and its candidates too."""
+    """Return a result, and its candidates too, as the public classes."""
     return Clustering.of(fitted, None if fitted.sweep is None else Sweep.of(fitted.sweep))
