@@ -113,7 +113,7 @@ class PooledQuestion(Question):
 
     @cached_property
     def ready(self) -> Self:
-        """The same question, or an error if the fields of two scenes have data at different cells."""
+        """The same question, or an error if two scenes have data at different cells of a field."""
         first, *others = self.layout.scenes
         for scene in others:
             for name, variable in scene.variables.items():
