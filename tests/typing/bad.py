@@ -54,3 +54,9 @@ def several(scenes: dict[str, xr.Dataset]) -> None:
     pooled.kmeans(3, n_int=2)  # refused
     fit: xcluster.Clustering = pooled.kmeans(3)  # refused
     fit.no_such_array  # noqa: B018  # refused
+
+
+def learned(ds: xr.Dataset) -> None:
+    samples = ClusterAccessor(ds).pixels()
+    samples.vae(2, epoch=3)  # refused
+    samples.pca(2).gmm(3).plot.map(cmapp="viridis")  # refused

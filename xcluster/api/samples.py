@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import xarray as xr
 
 from xcluster.api.clusterers import Clusterers
 from xcluster.api.clustering import Clustering
 from xcluster.api.completion import Completed
+from xcluster.api.keywords import VAEKeywords
 from xcluster.api.latent import LatentSpace
 from xcluster.api.sweep import Sweep, clustering_of
+from xcluster.base.signatures import spelled_out
 from xcluster.chain.question import masked, weighted, with_anomaly, with_step
 from xcluster.chain.reduction import Chain
 from xcluster.chain.steps import (
@@ -207,16 +209,30 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         """
         return with_step(self, non_negative_components(n, self.random_state))
 
-    def vae(self, n: int = 2, **keywords: Any) -> Self:
+    @spelled_out
+    def vae(self, n: int = 2, **keywords: Unpack[VAEKeywords]) -> Self:
         """Reduce to the latent space of a variational auto-encoder (needs torch).
 
         Parameters
         ----------
         n : int, default 2
             Number of latent dimensions.
-        **keywords
-            ``hidden=38, alpha=1e-4, epochs=200, batch_size=128, learning_rate=3e-3, patience=40``
-            and ``device="auto"`` of `xcluster.algorithms.vae.VAE`.
+        hidden : int, default 38
+            Units of each hidden layer.
+        alpha : float, default 1e-4
+            Weight of the divergence from the prior, beside the mean squared error.
+        epochs : int, default 200
+            Most passes over the samples.
+        batch_size : int, default 128
+            Samples of one step of the training.
+        learning_rate : float, default 3e-3
+            Of the training.
+        patience : int, default 40
+            Epochs without a better loss after which the training ends.
+        random_state : int
+            By default that of the samples.
+        device : str, default "auto"
+            Where torch computes: "cpu", "cuda", or whichever there is.
 
         Notes
         -----

@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
-from xcluster.grid.geography import is_geographic
-from xcluster.plot.lattice import Lattice, edges, is_even, lattice_of, longitude_range, unrolled
+from xcluster.grid.geography import edges, is_geographic
+from xcluster.plot.lattice import Lattice, is_even, lattice_of, longitude_range, unrolled
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
 

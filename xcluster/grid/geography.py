@@ -86,7 +86,13 @@ def _edges(axis: xr.DataArray, data: xr.Dataset, centres: NDArray[Any]) -> NDArr
     bounds = _bounds(axis, data)
     if bounds is not None:
         return bounds
+    found = edges(centres)
+    return np.stack([found[:-1], found[1:]], axis=1)
+
+
+def edges(centres: NDArray[Any]) -> NDArray[Any]:
+    """Return the n + 1 edges midway between n centres."""
+    if len(centres) < 2:
+        return np.array([centres[0] - 0.5, centres[0] + 0.5])
     middle = (centres[1:] + centres[:-1]) / 2
-    first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
-    edges = np.concatenate([[first], middle, [last]])
-    return np.stack([edges[:-1], edges[1:]], axis=1)
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])

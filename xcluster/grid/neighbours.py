@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.connectivity import grid_connectivity
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import find_axis
 from xcluster.grid.hashing import canonical_positions
@@ -31,8 +32,6 @@ def check_neighbours(layout: Layout) -> None:
 
 def connect(layout: Layout, key: Array, neighbours: int) -> Any:
     """Return the sparse matrix of neighbours among rows at the canonical positions ``key``."""
-    from xcluster.algorithms.parts.connectivity import grid_connectivity
-
     place = _places(layout, key)
     present = np.zeros(layout.shape, bool)
     present.flat[place] = True

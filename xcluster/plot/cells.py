@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.grid.geography import edges
 from xcluster.plot.lattice import (
     Floats,
     Lattice,
     corners,
-    edges,
     is_even,
     longitude_range,
     unrolled,

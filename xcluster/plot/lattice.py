@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadValueError
-from xcluster.grid.geography import find_axis
+from xcluster.grid.geography import edges, find_axis
 
 Floats = NDArray[np.float64]
 
@@ -193,14 +193,6 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
 def _limits(values: NDArray[Any]) -> tuple[float, float]:
     reach = edges(np.sort(values.astype(float))) if values.ndim == 1 else values
     return float(np.nanmin(reach)), float(np.nanmax(reach))
-
-
-def edges(centres: Floats) -> Floats:
-    """Return the n + 1 edges midway between n centres."""
-    if len(centres) < 2:
-        return np.array([centres[0] - 0.5, centres[0] + 0.5])
-    middle = (centres[1:] + centres[:-1]) / 2
-    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
 
 
 def is_even(centres: Floats) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from xcluster.base.errors import BadValueError
-from xcluster.plot.lattice import Lattice, edges, longitude_range
+from xcluster.grid.geography import edges
+from xcluster.plot.lattice import Lattice, longitude_range
 
 Extent = tuple[float, float, float, float]
 
