@@ -412,7 +412,7 @@ RESULTS = {
     "match of other dims": (
         lambda fit, d: fit.match(fit.labels[0]),
         V,
-        ("other='labels'", "lies on x: 4", "one grid"),
+        ("other='labels'", "lies on x: 4", "on the same grid"),
     ),
     "members of no label": (lambda fit, d: fit.members(5), V, ("label=5", "0 to 2", "Choose")),
     "members of no name": (lambda fit, d: fit.members("a"), V, ("label='a'", "label_0", "Choose")),
