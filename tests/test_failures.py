@@ -49,7 +49,7 @@ def test_the_block_its_variable_the_reason_and_a_remedy_are_named(place, block):
     assert error.remedy == "repair or replace it, or select data without it"
     assert str(error) == (
         f"vars='b': the block [{block}] of 'b' cannot be read (OSError: the disk is gone). "
-        "Repair or replace it, or select what is whole."
+        "Repair or replace it, or select data without it."
     )
     assert str(error.__cause__) == "somewhere"
 
