@@ -166,8 +166,9 @@ def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) ->
     names = [name for name, _ in features]
     # A result of noise alone has no centre that could lack a feature.
     has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
-    has_data = has_data.drop_vars("label_name", errors="ignore").compute()
-    one = xr.zeros_like(has_data[names], np.float32).where(has_data[names])
+    # What lies along the labels is gone by now, whatever it is called.
+    has_data = has_data[names].compute()
+    one = xr.zeros_like(has_data, np.float32).where(has_data)
     # Files may give variables in another order; that of the features must come back.
     return xr.Dataset(
         {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -21,8 +22,18 @@ Kept = NDArray[np.bool_]
 LABEL = "label"
 """Name of the dim that results are given on."""
 
-COLUMN = "_column"
-"""Name of the dim of columns before it is the labels' or components'; no user's own."""
+
+class OwnDim(Enum):
+    """Dims that have no name yet; of the user's, which are text mostly, none is equal to them."""
+
+    COLUMN = "column"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+COLUMN = OwnDim.COLUMN
+"""The dim of columns before it is the labels' or components'."""
 
 COORDINATE_TOLERANCE = 1e-6
 """How far feature coordinates of other data may differ from the fitted ones."""
