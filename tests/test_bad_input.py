@@ -174,11 +174,11 @@ CASES = {
         for k in (0, -2, 2.0, True, "3")
         for method in ("kmeans", "gmm")
     },
-    "no candidates": (lambda d: pixels(d).kmeans([]), V, ("ks=[]", "no candidate", "range(2, 21)")),
+    "no candidates": (lambda d: pixels(d).kmeans([]), V, ("ks=[]", "empty", "range(2, 21)")),
     "candidate": (lambda d: pixels(d).kmeans([2, 2.5]), T, ("k=2.5", "integer")),
     "candidates": (lambda d: pixels(d).sweep([30, 40]), V, ("ks=[30, 40]", "20 samples", "small")),
-    "n_clusters": (lambda d: pixels(d).kmeans(n_clusters=3), T, ("n_clusters=3", "Use k=3")),
-    "n_components": (lambda d: pixels(d).gmm(n_components=3), T, ("n_components=3", "Use k=3")),
+    "n_clusters": (lambda d: pixels(d).kmeans(n_clusters=3), T, ("n_clusters=3", "Pass k=3")),
+    "n_components": (lambda d: pixels(d).gmm(n_components=3), T, ("n_components=3", "Pass k=3")),
     "keyword": (lambda d: pixels(d).kmeans(2, n_int=1), T, ("n_int=1", "Did you mean 'n_init'")),
     "n_init": (lambda d: pixels(d).kmeans(2, n_init=0), V, ("n_init=0", "at least 1")),
     "metric": (lambda d: pixels(d).kmeans(2, metric="cos"), V, ("metric='cos'", "'dtw'")),
@@ -191,7 +191,7 @@ CASES = {
     "order of arrays": (
         lambda d: pixels(d).kmeans(2, order=lambda centers: centers),
         V,
-        ("order=", "one number for each of the 2 labels", "Reduce"),
+        ("order=", "one number for each of the 2 labels", "Average over the other dims"),
     ),
     "fit_on": (lambda d: pixels(d).kmeans(2, fit_on="a"), V, ("fit_on='a'", "'all'", "Pass")),
     "attrs": (lambda d: pixels(d).kmeans(2, attrs={"a": {}}), T, ("attrs='a'", "text", "Turn")),
@@ -199,7 +199,7 @@ CASES = {
     "no criterion": (
         lambda d: pixels(d).sweep([2, 3], criteria=[]),
         V,
-        ("criteria=[]", "holds no name", "Pass"),
+        ("criteria=[]", "empty", "Pass"),
     ),
     "criterion": (
         lambda d: pixels(d).sweep([2, 3], criteria="silhouete"),
@@ -280,17 +280,17 @@ CASES = {
     "mask of other coordinates": (
         lambda d: pixels(d).where(ONES.assign_coords(x=range(1, 5)) > 0),
         V,
-        ("mask='mask'", "lacks some of the samples' 'x'", "Reindex"),
+        ("mask='mask'", "lacks some values of 'x'", "Reindex"),
     ),
     "mask of another size": (
         lambda d: pixels(d).where(xr.DataArray(np.ones(3, bool), dims="x")),
         V,
-        ("mask='mask'", "3 'x'", "4", "grid"),
+        ("mask='mask'", "3 points along 'x'", "4", "grid"),
     ),
     "mask of other dims": (
         lambda d: pixels(d).where(ONES.rename(x="lon") > 0),
         V,
-        ("mask='mask'", "dim 'lon'", "['y', 'x']", "Reduce"),
+        ("mask='mask'", "dim 'lon'", "['y', 'x']", "Select one entry of that dim"),
     ),
     "mask of numbers": (lambda d: pixels(d).where(ONES), T, ("mask=", "of bool", "Compare")),
     "mask of numpy": (lambda d: pixels(d).where(np.ones(3, bool)), T, ("mask=", "DataArray")),
@@ -402,7 +402,7 @@ RESULTS = {
     "no colour": (lambda fit, d: fit.relabel(colors=["r", "g", "reed"]), V, ("colors='reed'", "#")),
     "merge of no label": (lambda fit, d: fit.merge([[0, 3]]), V, ("label=3", "0 to 2", "Choose")),
     "merge twice": (lambda fit, d: fit.merge([[0, 1], [1, 2]]), V, ("groups=", "twice", "one gr")),
-    "merge of numbers": (lambda fit, d: fit.merge([0, 1]), T, ("groups=[0, 1]", "Pass [[0, 1]]")),
+    "merge of numbers": (lambda fit, d: fit.merge([0, 1]), T, ("groups=[0, 1]", "[[0, 1]]")),
     "match of nothing": (lambda fit, d: fit.match(3), T, ("other='int'", "DataArray", "Pass")),
     "match on another grid": (
         lambda fit, d: fit.match(fit.labels.isel(x=[0, 1])),

@@ -116,5 +116,5 @@ def test_what_is_no_label_map_is_refused(pair):
         xcluster.compare(a, b.labels.astype(str))
     with pytest.raises(ValueError, match="fractions"):
         xcluster.compare(a, b.labels / 2)
-    with pytest.raises(ValueError, match="shares no sample with a"):
+    with pytest.raises(ValueError, match="no sample has a label in both"):
         xcluster.compare(a, b.labels * np.nan)

@@ -66,7 +66,7 @@ class Question:
 
     @cached_property
     def ready(self) -> Self:
-        """The same question, with what has to be learned from the data before rows are read."""
+        """The question, with what has to be learned from the data before rows are read."""
         climatology = self.climatology
         if climatology is None or climatology.means is not None:
             return self
@@ -113,7 +113,7 @@ class PooledQuestion(Question):
 
     @cached_property
     def ready(self) -> Self:
-        """The same question, or an error if two scenes have data at different cells of a field."""
+        """The question, or an error if the fields of two scenes have data at different cells."""
         first, *others = self.layout.scenes
         for scene in others:
             for name, variable in scene.variables.items():
