@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from enum import Enum
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -23,13 +23,18 @@ LABEL = "label"
 """Name of the dim that results are given on."""
 
 
-class OwnDim(Enum):
-    """Dims that have no name yet; of the user's, which are text mostly, none is equal to them."""
+class OwnDim(StrEnum):
+    """Dims of ours that have no name yet: text, as xarray wants it, but equal to no other."""
 
     COLUMN = "column"
 
-    def __str__(self) -> str:
-        return self.value
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = object.__hash__
 
 
 COLUMN = OwnDim.COLUMN
