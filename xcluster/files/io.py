@@ -93,7 +93,7 @@ def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:
     Dims and coordinates are handed down to all groups below their own.
     """
     taken = {*GROUPS, *BESIDE, *(name for group in ours for name in names_in(group))}
-    return bool({str(name).lower() for name in names_in(root)} & set(map(str.lower, taken)))
+    return bool({str(name).lower() for name in names_in(root)} & {str(name).lower() for name in taken})
 
 
 def _apart(root: xr.Dataset) -> dict[str, xr.Dataset]:
