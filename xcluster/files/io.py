@@ -93,7 +93,8 @@ def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:
     Dims and coordinates are handed down to all groups below their own.
     """
     taken = {*GROUPS, *BESIDE, *(name for group in ours for name in names_in(group))}
-    return bool({str(name).lower() for name in names_in(root)} & {str(name).lower() for name in taken})
+    users, own = ({str(name).lower() for name in names} for names in (names_in(root), taken))
+    return bool(users & own)
 
 
 def _apart(root: xr.Dataset) -> dict[str, xr.Dataset]:
