@@ -120,7 +120,7 @@ def test_centres_of_noise_alone_are_refused_with_the_reason(pixels):
     for samples in (pixels, series.cluster.pixels(dim="time"), series.cluster.snapshots("time")):
         with pytest.raises(ValueError, match=r"^k=0: no labels: every sample is noise\."):
             samples.dbscan(eps=1e-9).plot.centers()
-    with pytest.raises(ValueError, match=r"^shape=\(0, 2\): a table needs a row"):
+    with pytest.raises(ValueError, match=r"^shape=\(0, 2\): a table needs at least one row"):
         matrices.features(xr.DataArray(np.empty((0, 2))))
 
 

@@ -21,6 +21,7 @@ from xcluster.base.streaming import BLOCK_ROWS
 from xcluster.blocks.block import Block, Inputs, inputs_of
 from xcluster.blocks.failures import named_failures
 from xcluster.grid.layout import COLUMN, Layout, canonical_dims, flat_features, is_descending
+from xcluster.grid.names import check_free
 
 Array = NDArray[Any]
 T = TypeVar("T")
@@ -264,6 +265,7 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
     values : array of shape (n,)
         Coordinate of this dim.
     """
+    check_free(features, [dim])
     out, start = {}, 0
     for name, template in features.data_vars.items():
         kept = ~np.isnan(flat_features(template, template.dims))

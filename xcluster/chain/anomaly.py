@@ -14,7 +14,7 @@ from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
-from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout
+from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout
 from xcluster.grid.samplers import Snapshots, known_dim
 
 Array = NDArray[Any]
@@ -104,14 +104,14 @@ class Climatology:
         codes = xr.DataArray(self._codes(data), dims=[self.dim])
         found = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
         rows = self._means(found, fields.n_features).astype(fields.dtype)
-        means = matrix.unpack(fields.features, rows, "_group", np.arange(len(rows)))
+        means = matrix.unpack(fields.features, rows, COLUMN, np.arange(len(rows)))
         return replace(
             self,
             means={str(name): means[name].values for name in names},
             dims={str(name): tuple(map(str, means[name].dims[1:])) for name in names},
             coords={
                 str(dim): means[dim].values
-                for dim in means.dims
+                for dim in fields.features.dims
                 if dim in means.coords and means[dim].dtype.kind in "fiu"
             },
         )

@@ -14,6 +14,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.steps import FittedStep
 from xcluster.grid.layout import COLUMN, Layout, flat_features, upright
+from xcluster.grid.names import check_free, names_in
 
 Array = NDArray[Any]
 
@@ -114,13 +115,22 @@ class Reduction:
         return np.asarray(getattr(last, attribute))
 
 
-def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArray:
-    """Return the reduced space of a layout that has these features."""
+def columns_of(layout: Layout, chain: Chain) -> xr.DataArray:
+    """Return the reduced space of any layout over (sample dims, `COLUMN`)."""
     width = n_components(chain, layout.n_features)
-    reduced = matrix.apply(layout, chain, width=width, dtype=layout.dtype)
-    reduced = reduced.rename({COLUMN: "component"}).transpose("component", ...)
-    reduced = reduced.assign_coords(component=np.arange(width))
-    if chain.keeps_columns:
+    return matrix.apply(layout, chain, width=width, dtype=layout.dtype)
+
+
+def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArray:
+    """Return the reduced space of any layout with these features, over ``component`` first.
+
+    The names of ``feature`` are left out where the user has a dim or coordinate of that name.
+    """
+    columns = columns_of(layout, chain)
+    check_free(columns, ["component"])
+    reduced = columns.rename({COLUMN: "component"}).transpose("component", ...)
+    reduced = reduced.assign_coords(component=np.arange(reduced.sizes["component"]))
+    if chain.keeps_columns and "feature" not in names_in(reduced):
         names = ("component", feature_names(features), _feature_attrs(chain, features))
         reduced = reduced.assign_coords(feature=names)
     return reduced.rename("features").assign_attrs(long_name="features")

@@ -21,6 +21,10 @@ import xarray as xr
 from xcluster.base.errors import BadTypeError, BadValueError
 
 GROUPS = ("/", "centers", "scores", "model")
+BESIDE = ("manifest", "scenes")
+"""Further groups at the root, of which each file has the first."""
+APART = "samples"
+"""Where labels lie if the user's names are those of groups; else they lie at the root."""
 SLAB_BYTES = 64 * 2**20
 CODECS = {"bytes", "crc32c", "vlen-utf8", "zstd"}
 MOST_COMPRESSED = {"netcdf4": 1_100, "zarr": 40_000}
@@ -43,7 +47,8 @@ def unreadable(path: Path, rule: str) -> BadValueError:
 def groups_of(manifest: Mapping[str, Any]) -> list[str]:
     """Return the groups of a file, including those of several scenes."""
     n_scenes = len(manifest.get("scenes") or ())
-    return [*GROUPS, *(scene_group(number) for number in range(n_scenes))]
+    apart = [APART] if manifest.get("apart") else []
+    return [*GROUPS, *apart, *(scene_group(number) for number in range(n_scenes))]
 
 
 def scene_group(number: int) -> str:

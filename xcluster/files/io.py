@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,25 @@ from xcluster.blocks.failures import named_failures
 from xcluster.chain.question import AnyQuestion
 from xcluster.files import manifest as manifests
 from xcluster.files import storage, validity
-from xcluster.files.integrity import checked_manifest, scene_group, unreadable
+from xcluster.files.integrity import (
+    APART,
+    BESIDE,
+    GROUPS,
+    checked_manifest,
+    scene_group,
+    unreadable,
+)
 from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.sources import Live, Stored
 from xcluster.grid.features import as_named, layout_like, replace_names
 from xcluster.grid.layout import LABEL
+from xcluster.grid.names import check_free, free, names_in
 from xcluster.result import formatting
 from xcluster.result.matching import check_same_grid
 from xcluster.result.relabelling import with_partition
-from xcluster.result.tables import check_free, to_dataset
+from xcluster.result.tables import to_dataset
 
 Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -70,23 +78,36 @@ def _write(
     """Write a model and the arrays over samples; ``first`` is a result whose samples are known."""
     arrays: dict[str, Array] = {}
     manifest = {**manifests.entries(whole, first.samples, arrays), **said}
-    groups = {
-        **roots,
-        "/centers": whole.centers,
-        "/scores": _scores(whole),
-        "/model": _model_arrays(arrays),
-    }
+    ours = {"/scores": _scores(whole), "/model": _model_arrays(arrays)}
+    if _meet(roots["/"], ours.values()):
+        roots, manifest["apart"] = _apart(roots["/"]), True
+    groups = {**roots, "/centers": whole.centers, **ours}
     manifest["cftime"] = storage.cftime_names(groups.values())
     layout = None if whole.samples is None else whole.samples.layout
     storage.write(check_path("path", path), groups, manifest, named_failures(layout))
+
+
+def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:
+    """Whether the user has a name that a group is called, or that is ours in one below the root.
+
+    Dims and coordinates are handed down to all groups below their own.
+    """
+    taken = {*GROUPS, *BESIDE, *(name for group in ours for name in names_in(group))}
+    users, own = ({str(name).lower() for name in names} for names in (names_in(root), taken))
+    return bool(users & own)
+
+
+def _apart(root: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return what lies over the samples in a group of its own, so that none is below it."""
+    return {"/": xr.Dataset(attrs=root.attrs), f"/{APART}": root.drop_attrs(deep=False)}
 
 
 def _over_samples(fitted: Fitted) -> tuple[xr.Dataset, dict[str, str]]:
     """Return the arrays over the samples, and the names of our further arrays by their roles."""
     check_free(fitted.labels, ("labels", "memberships"))
     arrays = _own_arrays(fitted)
-    taken = {*fitted.labels.coords, *fitted.labels.dims}
-    names = {role: _free(role, taken) for role in ROLES if role in arrays}
+    taken = names_in(fitted.labels)
+    names = {role: free(role, taken) for role in ROLES if role in arrays}
     root = to_dataset(fitted).assign({names[role]: array for role, array in arrays.items()})
     return root, names
 
@@ -107,12 +128,6 @@ def _own_arrays(fitted: Fitted) -> dict[str, xr.DataArray]:
     if fitted.source.rows is not None:
         arrays["row"] = fitted.source.rows
     return arrays
-
-
-def _free(name: str, taken: Collection[Hashable]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _scores(fitted: Fitted) -> xr.Dataset:
@@ -212,10 +227,9 @@ def _rebuilt(manifest: Mapping[str, Any], path: Path, trusted: Collection[str]) 
     fitted = manifests.fitted(manifest, storage.arrays(path), groups, trusted)
     names = manifest.get("scenes")
     if names is None:
-        own = _own(groups["/"], manifest.get("own"))
-        return _saved(
-            manifest, replace(fitted, source=_stored(groups["/"], own, fitted)), {}, {"": own}
-        )
+        root = storage.decoded(path, APART, cftime) if manifest.get("apart") else groups["/"]
+        own = _own(root, manifest.get("own"))
+        return _saved(manifest, replace(fitted, source=_stored(root, own, fitted)), {}, {"": own})
     roots = [storage.decoded(path, scene_group(number), cftime) for number in range(len(names))]
     owns = [_own(*each) for each in zip(roots, manifest["own"], strict=True)]
     stored = [_stored(root, own, fitted) for root, own in zip(roots, owns, strict=True)]

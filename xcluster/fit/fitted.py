@@ -27,6 +27,7 @@ from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Live, Stored
 from xcluster.grid.layout import LABEL
+from xcluster.grid.names import free, names_in
 from xcluster.grid.samplers import Sampler
 from xcluster.scores.silhouette import EXACT_ROWS
 
@@ -336,10 +337,14 @@ def labelled_dim(fitted: Fitted, obj: Labelled) -> Labelled:
         node = np.argsort(partition.codes)
         if np.array_equal(partition.codes[node], np.arange(fitted.k)):  # one node per label
             row, column = np.divmod(node, fitted.assign.clusterer.grid_[1])
-            obj = obj.assign_coords(som_row=(LABEL, row), som_col=(LABEL, column))
-    if partition.names is None:
-        return obj
-    return obj.assign_coords(label_name=(LABEL, list(partition.names)))
+            obj = _beside(obj, som_row=row, som_col=column)
+    return obj if partition.names is None else _beside(obj, label_name=list(partition.names))
+
+
+def _beside(obj: Labelled, **values: Any) -> Labelled:
+    """Return the object with coordinates of its labels; a name of the user's stays theirs."""
+    taken = {each for each in names_in(obj) if each not in obj.coords or obj[each].dims != (LABEL,)}
+    return obj.assign_coords({free(name, taken): (LABEL, each) for name, each in values.items()})
 
 
 def over_features(fitted: Fitted, rows: Array, errors: Array | None = None) -> xr.Dataset:
@@ -348,7 +353,8 @@ def over_features(fitted: Fitted, rows: Array, errors: Array | None = None) -> x
     out = matrix.unpack(fitted.template, rows, LABEL, number)
     if errors is not None:
         spread = matrix.unpack(fitted.template, errors, LABEL, number)
-        out = out.assign({f"{name}_error": spread[name] for name in spread.data_vars})
+        for name in spread.data_vars:  # which may be the errors of the user's own
+            out = out.assign({free(f"{name}_error", names_in(out)): spread[name]})
     return labelled_dim(fitted, out)
 
 

@@ -12,6 +12,7 @@ from xcluster.blocks import matrix
 from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import FILL_VALUE, UNCLASSIFIED, Partition
 from xcluster.grid.layout import COLUMN, LABEL, Layout
+from xcluster.grid.names import check_free
 
 Array = NDArray[Any]
 
@@ -48,6 +49,7 @@ def memberships(layout: Layout, assign: Labeller) -> xr.DataArray:
 def both(layout: Layout, assign: Labeller) -> xr.Dataset:
     """Return labels and memberships from one pass over the data."""
     columns = matrix.apply(layout, assign.both, width=1 + assign.partition.n_labels)
+    check_free(columns, ("labels", "memberships"))
     return xr.Dataset(
         {
             "labels": as_labels(columns.isel({COLUMN: 0}), assign.partition),

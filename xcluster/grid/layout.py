@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +23,22 @@ Kept = NDArray[np.bool_]
 LABEL = "label"
 """Name of the dim of labels in results."""
 
-COLUMN = "_column"
+
+class OwnDim(StrEnum):
+    """Dims of ours that have no name yet: text, as xarray wants it, but equal to no other."""
+
+    COLUMN = "column"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = object.__hash__
+
+
+COLUMN = OwnDim.COLUMN
 """Temporary name of the dim of columns, before it becomes the dim of labels or components."""
 
 COORDINATE_TOLERANCE = 1e-6

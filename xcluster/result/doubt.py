@@ -23,6 +23,7 @@ from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import FILL_VALUE
 from xcluster.fit.trials import STARTS_OF_REFITS, unheard_warnings
 from xcluster.grid.layout import COLUMN, LABEL
+from xcluster.grid.names import check_free
 
 Array = NDArray[Any]
 
@@ -68,6 +69,7 @@ def uncertainty(
         }
     )
     maps = _maps(fitted, stability.refits)
+    check_free(maps["agreement"], [*summary.variables, *maps])
     return labelled_dim(fitted, summary.assign(maps))
 
 

@@ -20,6 +20,7 @@ from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.grid.features import as_dataset
 from xcluster.grid.layout import COLUMN, LABEL, Layout
+from xcluster.grid.names import check_free
 from xcluster.result.new_data import new_layout
 
 Array = NDArray[Any]
@@ -50,6 +51,7 @@ def regimes(
     kept = _filtered(labels, similarity.values[:, order], follows, min_similarity, min_duration)
     out = _statistics(kept, follows, fitted.k)
     placed.values[order] = kept
+    check_free(placed, [*out.variables, "labels", "similarity"])
     partition = replace(fitted.partition, has_noise=True)
     out = out.assign(
         labels=prediction.as_labels(placed, partition),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xcluster.base.errors import BadValueError
+from xcluster.chain.reduction import columns_of, feature_names
 from xcluster.fit.fitted import Fitted, number_of, samples_of
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.fit.summary import label_sums
 from xcluster.grid import geography
-from xcluster.grid.layout import LABEL, Layout
+from xcluster.grid.layout import COLUMN, LABEL, Layout
+from xcluster.grid.names import check_free, free, names_in
 
 
 def report(fitted: Fitted) -> pd.DataFrame:
@@ -47,27 +48,31 @@ def _repeats(layout: Layout, area: xr.DataArray | None) -> int:
 
 
 def samples_table(fitted: Fitted) -> pd.DataFrame:
-    """Return one row per complete sample; see `Clustering.to_dataframe`."""
+    """Return one row per complete sample; see `Clustering.to_dataframe`.
+
+    A column of ours whose name a coordinate or a variable of the user's has gets an underscore.
+    """
     labels = fitted.labels
-    arrays = {"label": labels}
-    features = fitted.features
-    names = features.coords.get("feature", features["component"]).values
-    arrays |= {
-        _component_name(name): features.isel(component=i, drop=True) for i, name in enumerate(names)
-    }
-    if fitted.is_soft:
-        arrays |= {
-            f"membership_{number}": fitted.memberships.sel(label=number, drop=True)
-            for number in range(fitted.k)
-        }
-    arrays = {name: array.reset_coords(drop=True) for name, array in arrays.items()}
+    arrays: dict[str, xr.DataArray] = {}
+    for name, array in _columns(fitted):
+        arrays[free(name, {*names_in(labels), *arrays})] = array.reset_coords(drop=True)
     table = xr.Dataset(arrays, labels.coords).compute()
-    frame = table.to_dataframe(dim_order=list(labels.dims)).dropna(subset=["label"])
-    return frame.astype({"label": int}).reset_index()
+    frame = table.to_dataframe(dim_order=list(labels.dims)).dropna(subset=[LABEL])
+    return frame.astype({LABEL: int}).reset_index()
 
 
-def _component_name(name: object) -> str:
-    return f"component_{name}" if isinstance(name, int | np.integer) else str(name)
+def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield the name and the array of each column that is ours."""
+    yield LABEL, fitted.labels
+    chain, layout = fitted.assign.chain, samples_of(fitted, "to_dataframe").layout
+    components = columns_of(layout, chain)
+    numbered = [f"component_{number}" for number in range(components.sizes[COLUMN])]
+    for number, name in enumerate(
+        feature_names(fitted.template) if chain.keeps_columns else numbered
+    ):
+        yield name, components.isel({COLUMN: number})
+    for number in range(fitted.k) if fitted.is_soft else ():
+        yield f"membership_{number}", fitted.memberships.sel({LABEL: number}, drop=True)
 
 
 def members(fitted: Fitted, label: int | str) -> xr.Dataset:
@@ -84,12 +89,3 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
         arrays["memberships"] = fitted.memberships
     check_free(fitted.labels, arrays)
     return xr.Dataset(arrays, attrs=dict(fitted.attrs))
-
-
-def check_free(labels: xr.DataArray, names: Iterable[str]) -> None:
-    """Refuse a coordinate or dim of the user's with the name of an array of the result."""
-    taken = [name for name in names if name in labels.coords or name in labels.dims]
-    if taken:
-        rule = "has the name of an array of the result"
-        remedy = f"rename yours before the fit: ds.rename({taken[0]}='own_{taken[0]}')"
-        raise BadValueError("coords", taken[0], rule, remedy)
