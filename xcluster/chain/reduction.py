@@ -116,15 +116,15 @@ class Reduction:
 
 
 def columns_of(layout: Layout, chain: Chain) -> xr.DataArray:
-    """Return the reduced space of any layout over (sample dims, `COLUMN`)."""
+    """Return the reduced space of a layout over (sample dims, `COLUMN`)."""
     width = n_components(chain, layout.n_features)
     return matrix.apply(layout, chain, width=width, dtype=layout.dtype)
 
 
 def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArray:
-    """Return the reduced space of any layout with these features, over ``component`` first.
+    """Return the reduced space of a layout that has these features; ``component`` is the first dim.
 
-    The names of ``feature`` are left out where the user has a dim or coordinate of that name.
+    The coordinate ``feature`` is left out if the user has a dim or coordinate of that name.
     """
     columns = columns_of(layout, chain)
     check_free(columns, ["component"])

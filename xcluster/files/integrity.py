@@ -22,9 +22,9 @@ from xcluster.base.errors import BadTypeError, BadValueError
 
 GROUPS = ("/", "centers", "scores", "model")
 BESIDE = ("manifest", "scenes")
-"""Further groups at the root, of which each file has the first."""
+"""Further groups at the root. Every file has the first one."""
 APART = "samples"
-"""Where labels lie if the user's names are those of groups; else they lie at the root."""
+"""Group of the labels if a name of the user is that of a group; otherwise they lie at the root."""
 SLAB_BYTES = 64 * 2**20
 CODECS = {"bytes", "crc32c", "vlen-utf8", "zstd"}
 MOST_COMPRESSED = {"netcdf4": 1_100, "zarr": 40_000}

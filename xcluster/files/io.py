@@ -88,9 +88,9 @@ def _write(
 
 
 def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:
-    """Whether the user has a name that a group is called, or that is ours in one below the root.
+    """Whether a name of the user is also that of a group, or of an array in a group below the root.
 
-    Dims and coordinates are handed down to all groups below their own.
+    A group inherits the dims and coordinates of the groups above it.
     """
     taken = {*GROUPS, *BESIDE, *(name for group in ours for name in names_in(group))}
     users, own = ({str(name).lower() for name in names} for names in (names_in(root), taken))
@@ -98,7 +98,7 @@ def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:
 
 
 def _apart(root: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return what lies over the samples in a group of its own, so that none is below it."""
+    """Return the arrays over the samples in a group of their own, from which none inherits."""
     return {"/": xr.Dataset(attrs=root.attrs), f"/{APART}": root.drop_attrs(deep=False)}
 
 

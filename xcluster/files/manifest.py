@@ -166,10 +166,10 @@ def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) ->
     names = [name for name, _ in features]
     # If all is noise, there are no centres, and every cell counts as a feature.
     has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
-    # What lies along the labels is gone by now, whatever it is called.
+    # Coordinates along the labels are gone here, whatever their names.
     has_data = has_data[names].compute()
     one = xr.zeros_like(has_data, np.float32).where(has_data)
-    # Files may give variables in another order; that of the features must come back.
+    # Files may return variables in another order; the order of features must be restored.
     return xr.Dataset(
         {
             name: one[name].transpose(*dims).assign_attrs(centers[name].attrs)

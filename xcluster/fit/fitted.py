@@ -342,7 +342,7 @@ def labelled_dim(fitted: Fitted, obj: Labelled) -> Labelled:
 
 
 def _beside(obj: Labelled, **values: Any) -> Labelled:
-    """Return the object with coordinates of its labels; a name of the user's stays theirs."""
+    """Return the object with coordinates of its labels; they do not replace names of the user."""
     taken = {each for each in names_in(obj) if each not in obj.coords or obj[each].dims != (LABEL,)}
     return obj.assign_coords({free(name, taken): (LABEL, each) for name, each in values.items()})
 
@@ -353,7 +353,7 @@ def over_features(fitted: Fitted, rows: Array, errors: Array | None = None) -> x
     out = matrix.unpack(fitted.template, rows, LABEL, number)
     if errors is not None:
         spread = matrix.unpack(fitted.template, errors, LABEL, number)
-        for name in spread.data_vars:  # which may be the errors of the user's own
+        for name in spread.data_vars:  # the user may have variables with such names
             out = out.assign({free(f"{name}_error", names_in(out)): spread[name]})
     return labelled_dim(fitted, out)
 

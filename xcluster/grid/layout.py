@@ -25,7 +25,7 @@ LABEL = "label"
 
 
 class OwnDim(StrEnum):
-    """Dims of ours that have no name yet: text, as xarray wants it, but equal to no other."""
+    """Temporary names of dims: text, as xarray needs it, but equal to no name of a user."""
 
     COLUMN = "column"
 

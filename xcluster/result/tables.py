@@ -50,7 +50,7 @@ def _repeats(layout: Layout, area: xr.DataArray | None) -> int:
 def samples_table(fitted: Fitted) -> pd.DataFrame:
     """Return one row per complete sample; see `Clustering.to_dataframe`.
 
-    A column of ours whose name a coordinate or a variable of the user's has gets an underscore.
+    A column that would have the name of a coordinate of the user gets an underscore.
     """
     labels = fitted.labels
     arrays: dict[str, xr.DataArray] = {}
@@ -62,7 +62,7 @@ def samples_table(fitted: Fitted) -> pd.DataFrame:
 
 
 def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the name and the array of each column that is ours."""
+    """Yield the name and the array of each column that is not a coordinate."""
     yield LABEL, fitted.labels
     chain, layout = fitted.assign.chain, samples_of(fitted, "to_dataframe").layout
     components = columns_of(layout, chain)
