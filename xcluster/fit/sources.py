@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,13 +28,14 @@ class Live:
     rows : DataArray of int, optional
         The fitted row at each grid point (-1: none), where labels cannot be told from the
         features alone.
-    means : array of shape (n_raw, n_features), optional
-        Centres in data units of the clusterer's own numbers, where they are known from elsewhere.
+    means : array of shape (n_raw, n_features) or callable, optional
+        Centres in data units of the clusterer's own numbers, where they are known from elsewhere;
+        or what finds them once they are wanted.
     """
 
     question: Question
     rows: xr.DataArray | None = None
-    means: Array | None = None
+    means: Array | Callable[[], Array] | None = None
 
     def asked(self, what: str) -> Question:
         """Return the question, for ``what`` needs the original values."""
@@ -74,7 +75,7 @@ class Stored:
     arrays : Dataset
         ``labels``, before any floor on memberships, and ``memberships`` of soft methods.
     rows, means
-        As in `Live`.
+        As in `Live`; means are known.
     """
 
     arrays: xr.Dataset
