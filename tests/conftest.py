@@ -4,6 +4,8 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
 
 from xcluster import datasets
 
@@ -58,3 +60,9 @@ def computes():
     scheduler = CountingScheduler()
     with dask.config.set(scheduler=scheduler):
         yield lambda: scheduler.computes
+
+
+@pytest.fixture(scope="session")
+def wine():
+    """178 wines by 13 measurements, each of unit variance."""
+    return StandardScaler().fit_transform(load_wine().data)

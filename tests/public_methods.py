@@ -41,10 +41,11 @@ def public_methods():
     """Every public method and function by name: found, not listed."""
     found = {}
     for owner in CLASSES:
+        # What completion does not list is for the package alone.
+        ours = getattr(owner, "_for_us", ())
         for name, method in inspect.getmembers(owner, inspect.isfunction):
-            if method.__module__.startswith("xcluster") and (
-                name == "__call__" or not name.startswith("_")
-            ):
+            is_called = name == "__call__" or not (name.startswith("_") or name in ours)
+            if method.__module__.startswith("xcluster") and is_called:
                 found[f"{owner.__name__}.{name}"] = method
     for module in MODULES:
         for name in getattr(module, "__all__", [each for each in dir(module) if each[0] != "_"]):
@@ -123,6 +124,12 @@ SUBJECTS = {
     "sweep": lambda: scene().cluster.pixels().sweep([2, 3, 4]),
     "pool": lambda: xcluster.pool(scenes(), lambda each: each.cluster.pixels()),
     "pooled": lambda: get("pool").kmeans(2),
+    "pooled soft": lambda: get("pool").gmm(2, covariance_type="diag"),
+    "pooled tree": lambda: get("pool").hac(3),
+    "pooled nodes": lambda: get("pool").som((2, 2)),
+    "pooled regimes": lambda: xcluster.pool(
+        [series(), series()], lambda each: each.cluster.snapshots("time")
+    ).kmeans(2),
     "page": lambda: get("fit").explore(),
 }
 
@@ -225,7 +232,28 @@ def _entries():
         },
         **pooled,
         "PooledClustering.predict": Entry("pooled", {"new": scene()}),
-        "PooledClustering.report": Entry("pooled"),
+        **{
+            f"PooledClustering.{name}": Entry("pooled")
+            for name in (
+                "explore",
+                "match",
+                "members",
+                "merge",
+                "relabel",
+                "report",
+                "save",
+                "scores",
+                "to_dataframe",
+                "to_datatree",
+                "uncertainty",
+            )
+        },
+        "PooledClustering.back_projection": Entry("pooled soft"),
+        "PooledClustering.threshold": Entry("pooled soft"),
+        "PooledClustering.cut": Entry("pooled tree"),
+        "PooledClustering.merge_nodes": Entry("pooled nodes"),
+        "PooledClustering.u_matrix": Entry("pooled nodes"),
+        "PooledClustering.regimes": Entry("pooled regimes"),
         "Sweep.best": Entry("sweep"),
         "Sweep.agreement": Entry("sweep"),
         "Sweep.clustering": Entry("sweep"),

@@ -177,7 +177,7 @@ def test_windows_may_have_a_size_for_each_dim(bands):
     image = bands.isel(band=0, drop=True)
     both = image.cluster.patches({"y": 3, "x": 3}).kmeans(2)
     xr.testing.assert_equal(both.labels, image.cluster.patches(3).kmeans(2).labels)
-    with pytest.raises(ValueError, match="or name the dims"):
+    with pytest.raises(ValueError, match="or a mapping with the dims"):
         image.cluster.patches({"y": 3, "z": 3}).kmeans(2)
 
 

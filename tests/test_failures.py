@@ -46,10 +46,10 @@ def test_the_block_its_variable_the_reason_and_a_remedy_are_named(place, block):
     assert isinstance(error, BadFileError)
     assert (error.parameter, error.value) == ("vars", "b")
     assert error.rule.startswith(f"the block [{block}] of 'b' cannot be read")
-    assert error.remedy == "repair or replace it, or select what is whole"
+    assert error.remedy == "repair or replace it, or select data without it"
     assert str(error) == (
         f"vars='b': the block [{block}] of 'b' cannot be read (OSError: the disk is gone). "
-        "Repair or replace it, or select what is whole."
+        "Repair or replace it, or select data without it."
     )
     assert str(error.__cause__) == "somewhere"
 

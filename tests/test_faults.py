@@ -132,7 +132,7 @@ def test_a_folder_that_does_not_exist_is_named(two, tmp_path):
 def test_a_folder_is_not_replaced_by_a_file(two, tmp_path):
     path = tmp_path / "a.nc"
     (path / "years of work").mkdir(parents=True)
-    with pytest.raises(IsADirectoryError, match=r"is a folder, and netCDF is one file"):
+    with pytest.raises(IsADirectoryError, match=r"is a folder, but a netCDF result is a file"):
         two.save(path)
     assert (path / "years of work").is_dir()
 
@@ -140,7 +140,9 @@ def test_a_folder_is_not_replaced_by_a_file(two, tmp_path):
 def test_a_zarr_folder_of_other_data_is_not_replaced(two, tmp_path, ocean):
     path = tmp_path / "a.zarr"
     ocean.to_zarr(path)
-    with pytest.raises(FileExistsError, match="holds no saved clustering, and would be lost"):
+    with pytest.raises(
+        FileExistsError, match="without a saved clustering, whose contents would be lost"
+    ):
         two.save(path)
     xr.testing.assert_equal(xr.open_zarr(path).load(), ocean)
 
@@ -148,7 +150,7 @@ def test_a_zarr_folder_of_other_data_is_not_replaced(two, tmp_path, ocean):
 def test_a_file_is_not_replaced_by_a_zarr_folder(two, tmp_path):
     path = tmp_path / "a.zarr"
     path.write_text("years of work")
-    with pytest.raises(FileExistsError, match="is a file, and Zarr is a folder"):
+    with pytest.raises(FileExistsError, match="is a file, but a Zarr result is a folder"):
         two.save(path)
     assert path.read_text() == "years of work"
 

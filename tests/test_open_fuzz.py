@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import pickle
+import re
 import shutil
 import sys
 import zipfile
@@ -139,7 +140,7 @@ def a_link_to_itself(path):
 def test_what_is_no_saved_clustering_is_refused_and_never_run(tmp_path, write, suffix):
     path = tmp_path / f"a{suffix}"
     write(path)
-    assert "no s" in refusal(path)  # no saved clustering, or no such file
+    assert re.search("not a saved clustering|no such file", refusal(path))
     assert not (tmp_path / "ran").exists()
 
 
@@ -193,15 +194,15 @@ def test_a_codec_that_we_never_write_is_refused(zarr_folder):
 
 def test_an_array_larger_than_the_file_could_hold_is_refused_unread(zarr_folder):
     edit(zarr_folder / "model" / "array_1", shape=[10**12])
-    assert "cannot hold the" in refusal(zarr_folder)
+    assert "cannot hold arrays of" in refusal(zarr_folder)
     seal_again(zarr_folder)
-    assert "cannot hold the" in refusal(zarr_folder)
+    assert "cannot hold arrays of" in refusal(zarr_folder)
 
 
 def test_json_nested_without_end_is_refused(zarr_folder):
     text = "[" * 100_000
     edit(zarr_folder / "manifest", attributes={"manifest": text, "sha256": sha256(text)})
-    assert "no saved clustering" in refusal(zarr_folder)
+    assert "not a saved clustering" in refusal(zarr_folder)
     (zarr_folder / "labels" / "zarr.json").write_text(text)
     refusal(zarr_folder)
 
@@ -243,7 +244,7 @@ def test_a_class_that_is_no_estimator_of_ours_is_never_built(tmp_path, two, name
         (lambda each: each["partition"].update(codes=[0, 10**12]), "codes"),
         (lambda each: each["partition"].update(codes=[0, -1]), "codes"),
         (lambda each: each["partition"].update(names=["one"]), "names"),
-        (lambda each: each["partition"].update(colors=["url(x)", "red"]), "no colour"),
+        (lambda each: each["partition"].update(colors=["url(x)", "red"]), "not a colour"),
         (lambda each: each["record"].update(counts=[1.0]), "counts"),
         (lambda each: each["record"].update(points="many"), "record"),
         (lambda each: each.update(method=None), "method"),
@@ -306,7 +307,7 @@ def test_a_foreign_estimator_runs_nothing_unless_it_is_trusted(tmp_path, ocean, 
     ocean.cluster.pixels().fit(Evil(str(canary))).save(path)
     canary.unlink(missing_ok=True)  # a clone was made to fit
     assert "trusted=['test_open_fuzz.Evil']" in refusal(path)
-    with pytest.raises(ValueError, match="types of others"):
+    with pytest.raises(ValueError, match="types of other packages"):
         xcluster.open(path, trusted=["sklearn.cluster.KMeans", "Evil"])
     assert not canary.exists()
     xcluster.open(path, trusted=["test_open_fuzz.Evil"])

@@ -182,7 +182,7 @@ def test_a_mixture_of_raw_windows_warns_of_too_many_parameters(image):
         ({"size": 31}, "30 pixels along 'y'"),
         ({"size": 4, "every": 0}, "every=0"),
         ({"size": 4, "dims": ("y", "z")}, "'z'"),
-        ({"size": 4, "at": [[900.0, 900.0]]}, "lie off the image"),
+        ({"size": 4, "at": [[900.0, 900.0]]}, "are not on the image"),
         ({"size": 4, "at": [[0.0, 0.0]]}, "full window"),
         ({"size": 4, "at": np.zeros((2, 3))}, r"shape \(n, 2\)"),
         ({"size": 4, "at": {"y": [1.0]}}, "no column 'x'"),

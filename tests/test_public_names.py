@@ -30,8 +30,15 @@ def fields(noun):
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
 def test_every_public_attribute_stands_in_the_reference_and_every_entry_exists(noun):
     entries = {name for name in documented() if name.startswith(f"{noun.__name__}.")}
-    methods = public(dir(noun)) - fields(noun)
+    methods = public(dir(noun)) - fields(noun) - noun._for_us
     assert {f"{noun.__name__}.{name}" for name in methods} == entries
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
+def test_completion_of_an_object_leaves_out_what_is_for_the_package_alone(noun):
+    listed = set(object.__new__(noun).__dir__())
+    assert noun._for_us <= {*dir(noun), *fields(noun)}
+    assert listed == set(object.__dir__(object.__new__(noun))) - noun._for_us
 
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)

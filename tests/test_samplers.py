@@ -112,7 +112,7 @@ def test_left_out_variables_are_named_with_the_reason(bands):
     samples = ds.cluster.pixels()
     assert list(samples.layout.variables) == ["image", "other"]
     reasons = samples.layout.left_out
-    assert reasons["x_bnds"] == "is a bounds"
+    assert reasons["x_bnds"] == "holds bounds"
     assert reasons["quality"] == "holds flags"
     assert reasons["crs"] == "has no dims"
     assert reasons["name"].startswith("has dtype")

@@ -111,7 +111,7 @@ def test_a_single_label_has_no_silhouette(scene):
     fit = scene.cluster.pixels().kmeans(1)
     assert np.isnan(float(fit.scores().silhouette))
     assert np.isfinite(float(fit.scores().distortion))
-    with pytest.raises(ValueError, match=r"k=1: .*takes two at least"):
+    with pytest.raises(ValueError, match=r"k=1: .*needs at least two labels"):
         _ = fit.silhouette
 
 

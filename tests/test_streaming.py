@@ -202,7 +202,7 @@ def test_steps_that_cannot_stream_are_reported_as_fitted_on_the_sample():
 
 @pytest.mark.usefixtures("_large")
 def test_a_clusterer_that_cannot_stream_names_those_that_can():
-    with pytest.raises(ValueError, match="fit_on=200_000, or by kmeans, gmm, som or fuzzy"):
+    with pytest.raises(ValueError, match="fit_on=200_000, or use kmeans, gmm, som or fuzzy"):
         scene().chunk(y=20).cluster.pixels().hac(4, fit_on="all")
 
 

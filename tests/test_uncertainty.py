@@ -107,7 +107,7 @@ def test_bad_questions_are_refused(samples):
         fit.uncertainty(n_refits=0)
     with pytest.raises(ValueError, match="resampling='jackknife': must be one of"):
         fit.uncertainty(resampling="jackknife")
-    with pytest.raises(ValueError, match="resampled rows have none"):
+    with pytest.raises(ValueError, match="resampled rows do not have"):
         samples.hac(4, contiguous=True).uncertainty()
 
 

@@ -1,18 +1,21 @@
 """How large the package is, and how readable: ``python tests/benchmarks/size.py``.
 
-Code lines leave out blanks, comments and docstrings. A body is the code lines of a function behind
-its signature, those of functions inside it included.
+It fails where there are too many modules at the top, long functions, or needless imports inside
+functions. Code lines leave out blanks, comments and docstrings. A body is the code lines of a
+function behind its signature, those of functions inside it included.
 """
 
 import ast
 import io
 import statistics
+import sys
 import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "xcluster"
 DEFERRED = {"torch", "bokeh", "cartopy", "matplotlib", "numba"}
 LONGEST = 30
+MOST_AT_THE_TOP = 5
 
 
 def main():
@@ -26,17 +29,24 @@ def main():
         for each in ast.walk(tree)
         if isinstance(each, ast.FunctionDef) and not is_overload(each)
     }
-    top = [path.stem for path in PACKAGE.glob("*.py")]
-    print(f"modules at the top: {len(top)} ({', '.join(sorted(top))})")
+    top = sorted(path.stem for path in PACKAGE.glob("*.py"))
     print(f"code lines: {sum(map(len, lines.values())):,} in {len(lines)} files")
+    for folder in sorted({path.parent for path in lines}):
+        count = sum(len(found) for path, found in lines.items() if path.parent == folder)
+        print(f"  {folder.relative_to(PACKAGE.parent)}: {count:,}")
     print(f"functions: {len(bodies):,}, median body {statistics.median(bodies.values()):g} lines")
-    for name, length in sorted(bodies.items(), key=lambda each: -each[1]):
-        if length > LONGEST:
-            print(f"  over {LONGEST} lines: {name} ({length})")
-    needless = [each for path, tree in trees.items() for each in inner_imports(path, tree)]
-    print(f"imports of our own inside functions, nothing to defer: {len(needless)}")
-    for each in needless:
-        print(f"  {each}")
+    broken = {
+        f"modules at the top, of which there may be {MOST_AT_THE_TOP}": top[MOST_AT_THE_TOP:],
+        f"bodies of more than {LONGEST} lines": [
+            f"{name} ({length})" for name, length in bodies.items() if length > LONGEST
+        ],
+        "imports of our own inside functions that defer nothing": [
+            each for path, tree in trees.items() for each in inner_imports(path, tree)
+        ],
+    }
+    for rule, offenders in broken.items():
+        print(f"{rule}: {len(offenders)}", *offenders, sep="\n  ")
+    sys.exit(any(broken.values()))
 
 
 def is_overload(function):

@@ -406,7 +406,7 @@ def test_features_may_be_colored_by_their_values():
 def test_a_figure_that_makes_no_sense_says_which_results_have_it(soft, tree, weather):
     refused = {
         "dendrogram": (soft, "hac"), "nodes": (soft, "som"), "u_matrix": (tree, "som"),
-        "phases": (tree, "Gmm and fuzzy"), "scree": (tree, "pca"), "training": (soft, "vae"),
+        "phases": (tree, "gmm or fuzzy"), "scree": (tree, "pca"), "training": (soft, "vae"),
         "latent": (tree, "vae"), "profiles": (weather, "plot.map"),
         "transitions": (soft, "snapshots"),
     }  # fmt: skip

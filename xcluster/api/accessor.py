@@ -1,4 +1,4 @@
-"""The ``.cluster`` accessor: stores the object, nothing else."""
+"""The ``.cluster`` accessor; it stores the object and nothing else."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from xcluster.grid.samplers import Level, Names, Pixels, Profiles, Snapshots, St
 class ClusterAccessor:
     """Cluster the samples of a Dataset or DataArray.
 
-    Each method chooses what a sample is, and returns `Samples`. To type checkers ``ds.cluster`` is
-    `Any`; ``xcluster.ClusterAccessor(ds)`` is the same object with its types, so that every
-    keyword and choice is completed and checked.
+    Each method says what one sample is, and returns `Samples`.
+
+    Type checkers and editors cannot know ``ds.cluster``. They do know
+    ``xcluster.ClusterAccessor(ds)``, which has the same methods.
 
     Examples
     --------
@@ -36,16 +37,16 @@ class ClusterAccessor:
     def pixels(
         self, vars: Names = None, dim: Hashable | None = None, *, random_state: int = 0
     ) -> Samples:
-        """Take one sample a grid point.
+        """Take each grid point as one sample.
 
         Parameters
         ----------
         vars : name or list of names, optional
-            The variables whose values are the features; by default all numeric ones on the grid
-            that most of them share.
+            The variables whose values are the features. By default all numeric variables on the
+            grid that most of them share.
         dim : optional
-            A dim whose entries are the features: bands, channels, energies. A named variable
-            without it joins as a single feature.
+            A dim whose entries are the features: bands, channels, energies. A variable in
+            ``vars`` that lacks this dim is added as a single feature.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -56,7 +57,8 @@ class ClusterAccessor:
         Raises
         ------
         ValueError
-            If a variable or dim is unknown (the nearest is named), empty, or named ``label``.
+            If a variable or dim is unknown (the error suggests a similar name), empty, or named
+            ``label``.
         TypeError
             If a variable holds no real numbers.
 
@@ -78,29 +80,31 @@ class ClusterAccessor:
         missing: Literal["drop", "interpolate"] | float = "drop",
         random_state: int = 0,
     ) -> Samples:
-        """Take one sample a column: the values along ``dim``.
+        """Take each column as one sample: the values along ``dim``.
 
         Parameters
         ----------
         dim
             The axis of the profiles: depth, pressure, height, time.
         vars : name or list of names, optional
-            By default all numeric variables with that dim, on the grid that most share. A named
-            variable without it (the surface) joins as a single feature.
+            By default all numeric variables with that dim, on the grid that most of them share. A
+            variable in ``vars`` that lacks the dim (a value at the surface) is added as a single
+            feature.
         between : (float, float) or two dates, optional
-            Range of the levels to keep, both ends included, in units of the coordinate. Along
-            dates text, datetime or datetime64; text without a time stands for the whole day,
-            month or year, as in ``ds.sel``.
+            Range of the levels to keep, both ends included, in units of the coordinate. Where
+            the levels are dates: text, datetime or datetime64. Text without a time stands for the
+            whole day, month or year, as in ``ds.sel``.
         step : float or length of time, optional
-            Resample linearly to levels this far apart, from the first one kept to no further
-            than the last. Along dates text as "5D" or a timedelta.
+            Resample linearly to levels this far apart. They start at the first level that is kept
+            and do not go beyond the last one. Where the levels are dates: text such as "5D", or a
+            timedelta.
         every : int or mapping, default 1
             Keep each n-th grid point along the sample dims.
         missing : {"drop", "interpolate"} or float, default "drop"
-            What becomes of profiles with gaps. "interpolate" fills them: linearly between
-            levels, in proportion to their distances, with the nearest level at the ends. A
-            fraction fills those that have data at that share of the levels or more, and drops the
-            others.
+            What happens to profiles with gaps. "drop" leaves them out. "interpolate" fills the
+            gaps: linearly between levels, and with the nearest level at the ends. A fraction does
+            this for profiles that have data on at least that share of the levels, and leaves out
+            the others.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -113,7 +117,8 @@ class ClusterAccessor:
         ValueError
             If a name is unknown, the range holds no level, or the levels are not sorted.
         TypeError
-            If the range is not two numbers or two dates, or the step is not one such distance.
+            If the range is not two numbers or two dates, or the step is not a number (a length
+            of time where the levels are dates).
 
         Examples
         --------
@@ -134,30 +139,30 @@ class ClusterAccessor:
         at: Any = None,
         random_state: int = 0,
     ) -> Samples:
-        """Take one sample a window of an image: the values of its pixels.
+        """Take each window of an image as one sample: the values of its pixels.
 
-        Only full windows without missing pixels are samples. Labels lie at their centres, which
-        are ``start + size // 2`` counted along rising coordinates; `Clustering.upsample` paints
-        them back on the image. Centres are windows over ``label`` and ``window_<dim>``, the
-        distance from the centre. Images in memory are viewed and never copied; of dask arrays
-        each block reads the edges of its neighbours.
+        Only full windows without missing pixels are samples. A label lies at the centre of its
+        window: the pixel ``start + size // 2``, counted along rising coordinates.
+        `Clustering.upsample` paints labels back on the image. `Clustering.centers` are windows,
+        over ``label`` and ``window_<dim>``, the distance from the centre of the window. Images in
+        memory are not copied. Of a dask array each block reads the edges of its neighbours.
 
         Parameters
         ----------
         size : int or mapping
-            Pixels of a window along each dim; odd or even.
+            Number of pixels of a window along each dim, odd or even.
         vars : name or list of names, optional
-            The channels; by default all numeric variables on the grid that most share.
+            The channels. By default all numeric variables on the grid that most of them share.
         dims : sequence of names, optional
-            The dims of a window; by default both of a two-dimensional image. Windows are taken
-            at each entry of any further dim.
+            The dims of a window. By default both dims of a two-dimensional image. If there are
+            further dims, windows are taken at each of their entries.
         every : int or mapping, default 1
-            Step of the lattice of windows, in pixels.
+            Distance from one window to the next, in pixels.
         at : Dataset, DataFrame, mapping or array of shape (n, 2), optional
-            Take windows around these positions instead, in units of the image's coordinates:
-            what `xcluster.peaks` finds, a table with a column for each dim, or an array whose
-            columns stand in the order of the dims. Labels then lie over ``point``. Positions
-            without a full window on the image are dropped, and the result counts them.
+            Take windows around these positions instead. They are given in units of the image's
+            coordinates: as `xcluster.peaks` returns them, as a table with a column per dim, or as
+            an array whose columns have the order of the dims. Labels then lie over ``point``.
+            Positions without a full window on the image are left out, and the result counts them.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -168,8 +173,8 @@ class ClusterAccessor:
         Raises
         ------
         ValueError
-            If a window is larger than the image, ``dims`` are not clear, no position has a full
-            window, or the positions are evidently not in units of the image.
+            If a window is larger than the image, ``dims`` are needed and missing, no position has
+            a full window, or the positions are clearly not in units of the image's coordinates.
 
         Examples
         --------
@@ -192,14 +197,14 @@ class ClusterAccessor:
     def snapshots(
         self, dim: Hashable = "time", vars: Names = None, *, random_state: int = 0
     ) -> Samples:
-        """Take one sample a step along ``dim``: the whole field.
+        """Take each step along ``dim`` as one sample: the whole field.
 
         Parameters
         ----------
         dim : default "time"
             The dim whose steps are the samples.
         vars : name or list of names, optional
-            By default all numeric variables with that dim, on the grid that most share.
+            By default all numeric variables with that dim, on the grid that most of them share.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -210,7 +215,7 @@ class ClusterAccessor:
         Raises
         ------
         ValueError
-            If a variable or dim is unknown (the nearest is named).
+            If a variable or dim is unknown (the error suggests a similar name).
 
         Examples
         --------

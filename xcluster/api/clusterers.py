@@ -1,10 +1,10 @@
-"""The methods of `Samples` that end a chain: one clusterer each."""
+"""The methods of `Samples` that end a chain; each calls one clusterer."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeVar, Unpack
 
 from xcluster.api.keywords import (
     CriterionName,
@@ -26,17 +26,15 @@ from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.methods import Method
 
-if TYPE_CHECKING:
-    from xcluster.api.sweep import Sweep
-
 K = int | Iterable[int] | None
 
 Answer = TypeVar("Answer")
-"""What a fit returns: a `Clustering`, or of several objects a `PooledClustering`."""
+Swept = TypeVar("Swept")
+"""What a fit and a sweep return: a `Clustering` and a `Sweep`, or those of several objects."""
 
 
-class Clusterers(Question, Generic[Answer], ABC):
-    """Every method fits a clusterer to the samples and returns the answer."""
+class Clusterers(Question, Generic[Answer, Swept], ABC):
+    """Each method fits a clusterer to the samples and returns the result."""
 
     @spelled_out
     def kmeans(
@@ -51,17 +49,17 @@ class Clusterers(Question, Generic[Answer], ABC):
         Parameters
         ----------
         k : int, iterable of int or None, default None
-            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
-            chooses.
+            Number of labels, or several candidates (None: 2 to 20). The knee of the distortion
+            chooses among candidates.
         metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
-            Distance; the warped ones are for profiles.
-        n_init : int, default 10 (1 for warped metrics)
-            Starts, of which the one with the least inertia is kept.
+            Distance. "dtw" and "softdtw" compare profiles after time warping.
+        n_init : int, default 10 (1 for "dtw" and "softdtw")
+            Number of starts; the one with the lowest inertia is kept.
         max_iter : int, default 300 (50)
-            Most iterations of one start.
+            Maximum number of iterations of one start.
         tol : float, default 1e-4 (1e-6)
-            How little change ends a start (see `xcluster.algorithms.kmeans.KMeans` and
-            `xcluster.algorithms.warping.WarpingKMeans`).
+            A start ends when it changes by less than this (see
+            `xcluster.algorithms.kmeans.KMeans` and `xcluster.algorithms.warping.WarpingKMeans`).
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
             Where to start.
         window : int, optional
@@ -69,7 +67,7 @@ class Clusterers(Question, Generic[Answer], ABC):
         gamma : float, default 1.0
             Smoothing of "softdtw", in squared units of the features.
         max_iter_barycenter : int, default 10
-            Most iterations of one barycentre, for warped metrics.
+            Maximum number of iterations of one barycentre, for "dtw" and "softdtw".
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -85,7 +83,8 @@ class Clusterers(Question, Generic[Answer], ABC):
         Warns
         -----
         UserWarning
-            If no candidate is a knee; the best simplified silhouette is taken.
+            If the curve has no knee. Then the candidate with the best simplified silhouette is
+            taken.
 
         References
         ----------
@@ -114,20 +113,21 @@ class Clusterers(Question, Generic[Answer], ABC):
         Parameters
         ----------
         k : int, iterable of int or None, default None
-            Number of components, or candidates (None: 2 to 20) of which the lowest BIC chooses.
+            Number of components, or several candidates (None: 2 to 20). The lowest BIC chooses
+            among candidates.
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
-            A covariance matrix for each component; one for all; a diagonal for each; a variance
-            for each.
+            Per component a covariance matrix ("full"), a diagonal one ("diag") or one variance
+            ("spherical"); or one matrix for all components ("tied").
         n_init : int, default 10
-            Starts, of which the likeliest goes on over all samples.
+            Number of starts. The one with the highest likelihood is continued on all samples.
         max_iter : int, default 100
-            Most iterations of one start.
+            Maximum number of iterations of one start.
         tol : float, default 1e-3
-            The fit is done when the mean log-likelihood changes by less.
+            The fit ends when the mean log-likelihood changes by less than this.
         reg_covar : float, default 1e-6
             Added to every variance, in squared units of the features.
         init_params : {"kmeans", "random_from_data"}, default "kmeans"
-            Where the components start.
+            How the first components are found.
         weights_init, means_init, precisions_init : array, optional
             Start from these instead (see `xcluster.algorithms.mixture.GaussianMixture`).
         **keywords
@@ -164,22 +164,23 @@ class Clusterers(Question, Generic[Answer], ABC):
         contiguous: bool | Literal[4, 8] = False,
         **keywords: Unpack[HACKeywords],
     ) -> Answer:
-        """Cluster by merging the nearest groups, again and again.
+        """Cluster hierarchically: merge the two nearest groups again and again.
 
         Parameters
         ----------
         k : int, iterable of int or None, default None
-            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
-            chooses. All are cuts of one tree.
+            Number of labels, or several candidates (None: 2 to 20). The knee of the distortion
+            chooses among candidates. All of them are cuts of the same tree.
         linkage : {"ward", "average", "complete", "single"}, default "ward"
-            Which groups are near. Only "ward" takes weights.
+            How the distance between two groups is measured. Only "ward" takes weights.
         contiguous : bool, 4 or 8, default False
-            Merge only neighbours on the grid, so that every label is one region: 4 (True) or 8
-            neighbours. Masked parts stay separate, and longitudes meet around the globe.
+            Merge only neighbours on the grid, so that every label is one region. True and 4 count
+            4 neighbours per point, 8 counts diagonal ones too. Masked points separate regions;
+            the first and the last longitude of a global grid are neighbours.
         metric : {"euclidean", "cityblock", "cosine"}, default "euclidean"
-            Distance; "ward" has the Euclidean alone.
+            Distance. "ward" allows only "euclidean".
         max_exact : int, default 131,072 ("ward"), 65,536 ("single") or 20,000
-            Most rows of a tree that is grown from single rows.
+            Maximum number of rows for which the tree starts from single rows.
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -190,12 +191,14 @@ class Clusterers(Question, Generic[Answer], ABC):
         Raises
         ------
         ValueError
-            If ``k`` is below the number of separate parts, or the samples have no neighbours.
+            If ``contiguous`` is set and ``k`` is below the number of separate regions, or the
+            samples have no neighbours.
 
         Notes
         -----
-        Beyond ``max_exact`` rows Ward's tree is grown over micro-clusters, and the report says so.
-        Other samples than the fitted ones take the label of the nearest fitted one.
+        If there are more than ``max_exact`` rows, Ward's tree starts from micro-clusters instead
+        of single rows, and the report says so. A sample that was not fitted takes the label of
+        the nearest fitted sample.
 
         References
         ----------
@@ -225,20 +228,22 @@ class Clusterers(Question, Generic[Answer], ABC):
         Parameters
         ----------
         k : int, iterable of int or None, default None
-            Number of labels, or candidates (None: 2 to 20) of which the knee of the distortion
-            chooses.
+            Number of labels, or several candidates (None: 2 to 20). The knee of the distortion
+            chooses among candidates.
         m : float, default 2
-            Fuzzifier, above 1; near 1 memberships are nearly 0 or 1.
+            Fuzzifier, above 1. Near 1, memberships are nearly 0 or 1.
         kind : {"probabilistic", "possibilistic"}, default "probabilistic"
-            Memberships that add up to 1, or that say how typical a sample is of each label.
+            "probabilistic": memberships of a sample add up to 1. "possibilistic": a membership
+            says how typical the sample is of that label.
         shape : {"spherical", "gustafson-kessel"}, default "spherical"
-            One distance for all labels, or for each the norm of its own covariance.
+            "spherical": one distance for all labels. "gustafson-kessel": each label has its own
+            distance, from its own covariance.
         n_init : int, default 5
-            Starts, each over at most 8,192 samples; the best goes on over all.
+            Number of starts, each on at most 8,192 samples. The best one is continued on all.
         max_iter : int, default 300
-            Most passes over the data.
+            Maximum number of passes over the data.
         tol : float, default 1e-5
-            The fit is done when no membership changes by more.
+            The fit ends when no membership changes by more than this.
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
             Where to start.
         **keywords
@@ -280,17 +285,20 @@ class Clusterers(Question, Generic[Answer], ABC):
         Parameters
         ----------
         grid : (int, int), optional
-            Rows and columns of nodes; by default ceil(sqrt(sqrt(n))) each way.
+            Number of rows and columns of nodes. By default both are ceil(sqrt(sqrt(n))) for n
+            samples.
         training : {"batch", "online"}, default "batch"
-            All samples at once, deterministic; or one after the other, through MiniSom.
+            "batch": all samples at once; nothing is random. "online": one sample after another,
+            by MiniSom.
         sigma : float, optional
-            First radius of the neighbourhood, in nodes; by default a quarter of the longer side.
+            Radius of the neighbourhood at the start, in nodes. By default a quarter of the longer
+            side.
         learning_rate : float, default 0.5
-            First rate, for "online".
+            Learning rate at the start, for "online".
         n_iter : int, default 30 passes ("batch") or 50,000 samples ("online")
             Length of the training.
         **keywords
-            Those of all clusterers (see `Samples`), but for ``order``.
+            Those of all clusterers (see `Samples`), except ``order``.
 
         Returns
         -------
@@ -320,14 +328,14 @@ class Clusterers(Question, Generic[Answer], ABC):
     def dbscan(
         self, eps: float = 0.5, *, min_samples: int = 5, **keywords: Unpack[DBSCANKeywords]
     ) -> Answer:
-        """Cluster dense groups of any shape; -1 is noise.
+        """Cluster by DBSCAN: dense groups of any shape. The label -1 is noise.
 
         Parameters
         ----------
         eps : float, default 0.5
-            Radius of a neighbourhood, in units of the scaled features.
+            Radius of a neighbourhood, in units of the features after all steps.
         min_samples : int, default 5
-            Samples in it that make a sample a core one.
+            A sample with so many samples in its neighbourhood is a core sample.
         metric : str, default "euclidean"
             Any distance of `sklearn.neighbors.NearestNeighbors`.
         **keywords
@@ -335,12 +343,13 @@ class Clusterers(Question, Generic[Answer], ABC):
 
         Returns
         -------
-        Clustering. Other samples take the label of the nearest core sample within ``eps``.
+        Clustering. A sample that was not fitted takes the label of the nearest core sample
+        within ``eps``.
 
         Raises
         ------
         ValueError
-            If ``eps`` is not above 0, or ``min_samples`` below 1.
+            If ``eps`` is not above 0, or ``min_samples`` is below 1.
 
         References
         ----------
@@ -357,18 +366,18 @@ class Clusterers(Question, Generic[Answer], ABC):
 
     @spelled_out
     def hdbscan(self, min_cluster_size: int = 5, **keywords: Unpack[HDBSCANKeywords]) -> Answer:
-        """Cluster groups of differing density; -1 is noise.
+        """Cluster by HDBSCAN: groups of different density. The label -1 is noise.
 
         Parameters
         ----------
         min_cluster_size : int, default 5
-            The fewest samples of a label.
+            Minimum number of samples of a label.
         min_samples : int, default ``min_cluster_size``
-            Samples that make a neighbourhood.
+            Number of samples that make a neighbourhood.
         cluster_selection_epsilon : float, default 0
-            Groups nearer than this are not split.
+            Groups that are nearer to each other than this are not split.
         cluster_selection_method : {"eom", "leaf"}, default "eom"
-            The most persistent groups of the tree, or its leaves.
+            Take the most persistent groups of the tree ("eom"), or its leaves ("leaf").
         allow_single_cluster : bool, default False
             Whether all samples may be one group.
         metric : str, default "euclidean"
@@ -378,7 +387,7 @@ class Clusterers(Question, Generic[Answer], ABC):
 
         Returns
         -------
-        Clustering. Other samples take the label of the nearest fitted one.
+        Clustering. A sample that was not fitted takes the label of the nearest fitted sample.
 
         Raises
         ------
@@ -404,8 +413,9 @@ class Clusterers(Question, Generic[Answer], ABC):
         Parameters
         ----------
         clusterer
-            With ``fit`` and ``predict``, or ``fit_predict`` alone: then other samples take the
-            label of the nearest one that was fitted. Cloned, never changed.
+            An object with ``fit``, and with ``predict`` or ``fit_predict``. If ``predict`` is
+            missing, a sample that was not fitted takes the label of the nearest fitted sample.
+            The object is cloned and never changed.
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -416,7 +426,7 @@ class Clusterers(Question, Generic[Answer], ABC):
         Raises
         ------
         TypeError
-            If it is no clusterer.
+            If it is not a clusterer.
 
         Examples
         --------
@@ -434,18 +444,20 @@ class Clusterers(Question, Generic[Answer], ABC):
         method: MethodName = "kmeans",
         criteria: CriterionName | Sequence[CriterionName] | None = None,
         **keywords: Unpack[SweepKeywords],
-    ) -> Sweep:
-        """Fit a range of k and compare.
+    ) -> Swept:
+        """Fit several k and compare them by criteria.
 
         Parameters
         ----------
         ks : iterable of int, default 2 to 20
+            The candidates.
         method : {"kmeans", "gmm", "hac", "fuzzy"}, default "kmeans"
+            The clusterer.
         criteria : str or list of str, optional
-            What to measure at each k; by default the method's own criterion and the simplified
+            What to measure for each k. By default the method's own criterion and the simplified
             silhouette.
         **keywords
-            Of the method, and those of all clusterers (see `Samples`).
+            Those of the method, and those of all clusterers (see `Samples`).
 
         Returns
         -------
@@ -471,8 +483,8 @@ class Clusterers(Question, Generic[Answer], ABC):
 
     @abstractmethod
     def _answer(self, fitted: Fitted) -> Answer:
-        """Return what the user gets of a fit."""
+        """Return what the user gets from a fit."""
 
     @abstractmethod
-    def _swept(self, candidates: Candidates) -> Sweep:
-        """Return what the user gets of fits over a range of k."""
+    def _swept(self, candidates: Candidates) -> Swept:
+        """Return what the user gets from fits of several k."""

@@ -1,4 +1,4 @@
-"""The answer as a user gets it: labels on the own grid, and all that can be told about them."""
+"""The result as a user sees it: labels on the user's grid, and everything about them."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Clustering(Completed, Fitted, LatentSpace):
-    """A fitted clustering; every array that it gives lies on the user's coordinates.
+    """A fitted clustering. All its arrays lie on the user's coordinates.
 
     Parameters
     ----------
     method : str
-        Name of the clusterer's method.
+        Name of the clusterer's method, such as "kmeans".
     sampler
-        What a sample is.
+        What one sample is.
     template : Dataset
         One sample without values: names, coordinates and units of the features.
     assign
-        The fitted steps and clusterer, and what its numbers mean.
+        The fitted steps and clusterer, and what the numbers of the clusterer mean.
     record
-        What the fit saw.
+        What was fitted: how many samples, from which rows.
     source
-        What the result stands on: live data, or what a file stored.
+        Where labels come from: the data, or what a file stored.
     sweep : Sweep, optional
         The fits among which k was chosen.
     attrs : mapping
         The user's own attributes.
     climatology
-        The means that are subtracted from data before anything else.
+        The mean cycle that is subtracted from the data first.
 
     Examples
     --------
@@ -80,13 +80,13 @@ class Clustering(Completed, Fitted, LatentSpace):
 
     @classmethod
     def of(cls, fitted: Fitted, sweep: Sweep | None) -> Self:
-        """Return the same as the public class."""
+        """Return this result as the public class."""
         found = {each.name: getattr(fitted, each.name) for each in fields(Fitted)}
         return cls(**{**found, "sweep": sweep})
 
     @property
     def samples(self) -> Samples | None:
-        """The samples that were clustered; None where a result was opened without its data.
+        """The samples that were clustered; None if the result was opened without its data.
 
         Examples
         --------
@@ -99,7 +99,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         return cast("Samples | None", super().samples)
 
     def members(self, label: int | str) -> xr.Dataset:
-        """Return the data of one label: the variables, NaN at samples of other labels.
+        """Return the variables at the samples of one label, and NaN at all other samples.
 
         Parameters
         ----------
@@ -128,20 +128,21 @@ class Clustering(Completed, Fitted, LatentSpace):
     def predict(
         self, new: xr.Dataset | xr.DataArray, memberships: bool = False
     ) -> xr.DataArray | xr.Dataset:
-        """Return the labels of other data; lazy where they are.
+        """Return the labels of other data; lazy if these are lazy.
 
         Parameters
         ----------
         new : Dataset or DataArray
-            With the variables, feature coordinates (to 1e-6) and units of the fitted ones. Levels
-            may differ where the chain says ``step``. Masks are not carried over.
+            With the same variables, feature coordinates (to 1e-6) and units as the fitted data.
+            The levels of profiles may differ if the samples were made with ``step``. The mask of
+            the fitted samples is not used.
         memberships : bool, default False
             Return a Dataset of ``labels`` and ``memberships``, from one pass over the data.
 
         Raises
         ------
         ValueError
-            If the data do not fit; the error lists each reason.
+            If the data do not have the fitted features; the error lists every difference.
 
         Examples
         --------
@@ -154,20 +155,20 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return new_data.predict(self, new, memberships)
 
-    # --------------------------------------------------------------------------------- other labels
+    # ------------------------------------------------------------------------ changes of the labels
 
     def threshold(self, u: float) -> Self:
-        """Return the clustering whose labels are -1 where no membership exceeds ``u``.
+        """Return the clustering with label -1 where no membership is above ``u``.
 
         Parameters
         ----------
         u : float
-            From 0 to below 1.
+            At least 0 and below 1.
 
         Raises
         ------
         ValueError
-            If the method is not a soft one.
+            If the method gives no memberships.
 
         Examples
         --------
@@ -185,19 +186,20 @@ class Clustering(Completed, Fitted, LatentSpace):
         *,
         colors: Sequence[Any] | Mapping[int, Any] | None = None,
     ) -> Self:
-        """Return the clustering with other names or colours; numbers stay.
+        """Return the clustering with other names or colours; the numbers stay.
 
         Parameters
         ----------
         names : sequence or mapping, optional
-            One a label, or some by number.
+            A sequence gives one name per label. A mapping gives the names of some labels.
         colors : sequence or mapping, optional
-            Anything that matplotlib takes.
+            The same for colours: anything that matplotlib takes as a colour.
 
         Raises
         ------
         ValueError
-            If there are too few or unknown labels, a name twice, or no such colour.
+            If a sequence does not have one entry per label, a label is unknown, a name occurs
+            twice, or a colour is unknown.
 
         Examples
         --------
@@ -210,7 +212,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         return relabelling.relabel(self, names, colors)
 
     def merge(self, groups: Iterable[Sequence[int | str]]) -> Self:
-        """Return the clustering with labels joined; the others keep their order.
+        """Return the clustering with some labels joined; the others keep their order.
 
         Parameters
         ----------
@@ -220,7 +222,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If a label is unknown or stands in two groups.
+            If a label is unknown or is in two groups.
 
         Examples
         --------
@@ -233,24 +235,24 @@ class Clustering(Completed, Fitted, LatentSpace):
         return relabelling.merge(self, groups)
 
     def match(self, other: Fitted | xr.DataArray) -> Self:
-        """Return the clustering with the numbers of ``other`` where the two overlap most.
+        """Return the clustering renumbered: each label takes the most similar label of ``other``.
 
         Parameters
         ----------
         other : Clustering or DataArray of labels
-            On the same grid. A Clustering also lends its names and colours.
+            On the same grid. Names and colours of a Clustering are taken over too.
 
         Raises
         ------
         TypeError
-            If ``other`` holds no labels.
+            If ``other`` is not a Clustering and not a DataArray of labels.
         ValueError
             If it lies on another grid, or holds fractions.
 
         Notes
         -----
-        The assignment that maximises the number of samples of equal label (Kuhn 1955, Naval
-        Research Logistics 2, 83). Labels without a partner are numbered after all others.
+        The renumbering is the one for which most samples have the same label in both (Kuhn 1955,
+        Naval Research Logistics 2, 83). Labels without a partner are numbered after all others.
 
         Examples
         --------
@@ -263,31 +265,34 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return relabelling.match(self, other)
 
-    # ------------------------------------------------------------------------ how far to believe it
+    # -------------------------------------------------------------------------------------- quality
 
     def scores(self, space: str = "features", *, truth: Any = None) -> xr.Dataset:
-        """Return all scores that make sense for the result.
+        """Return all scores that can be computed for the result.
 
-        Distances are Euclidean and weights count, as they do in a sweep. All samples enter up to
-        1,000,000 grid points, beyond that the 100,000 that a fit would take; those without a
-        label are left out.
+        Distances are Euclidean, and weights count. Up to 1,000,000 grid points all samples are
+        used, beyond that the 100,000 samples that a fit would use. Samples without a label are
+        left out.
 
         Parameters
         ----------
         space : {"features", "data"}, default "features"
-            Where distances are taken: in the space that was clustered, or between the data as
-            they are.
+            Where distances are measured: "features" in the space that was clustered, "data"
+            between the original values.
         truth : DataArray or Clustering, optional
-            Labels to compare with, on the same grid; NaN and negative where unknown.
+            Labels to compare with, on the same grid; NaN or negative where they are not known.
 
         Returns
         -------
-        Dataset of numbers without dims: ``silhouette`` (with the bounds ``silhouette_low`` and
-        ``silhouette_high`` of its 95 % confidence interval, apart where rows were sampled),
-        ``simplified_silhouette``, ``calinski_harabasz``, ``davies_bouldin``, ``entropy``,
-        ``inertia``, ``distortion``; of soft methods, in the space of features, also what is
-        known of their memberships and likelihood; with a truth ``adjusted_rand``,
-        ``adjusted_mutual_info`` and ``v_measure``. NaN where a single label has no value.
+        Dataset
+            Numbers without dims: ``silhouette``, ``simplified_silhouette``,
+            ``calinski_harabasz``, ``davies_bouldin``, ``entropy``, ``inertia`` and
+            ``distortion``. ``silhouette_low`` and ``silhouette_high`` are the bounds of a 95 %
+            confidence interval; they differ from the silhouette only if it was computed from a
+            sample of the rows. For soft methods, in the space "features", also scores of
+            memberships and likelihood. With a truth also ``adjusted_rand``,
+            ``adjusted_mutual_info`` and ``v_measure``. A score that needs two labels is NaN where
+            there is only one.
 
         Raises
         ------
@@ -316,40 +321,42 @@ class Clustering(Completed, Fitted, LatentSpace):
         fraction: float = 0.5,
         random_state: int | None = None,
     ) -> xr.Dataset:
-        """Return how well labels come back when the clusterer is fitted to other samples.
+        """Return how similar the labels are when the clusterer is fitted to other samples.
 
-        Each refit starts anew, on rows drawn from the samples; its labels are matched one to one
-        with those of the result. The steps are not refitted. Of more than 20,000 grid points
-        refits take as many rows, and are then applied to all.
+        Each refit starts anew, on rows that are drawn from the samples. Its labels are matched
+        one to one with those of the result. The steps are not refitted. If there are more than
+        20,000 grid points, refits use 20,000 rows, and are then applied to all.
 
         Parameters
         ----------
         n_refits : int, default 20
+            Number of refits.
         resampling : {"bootstrap", "subsample"}, default "bootstrap"
-            As many rows with replacement, or ``fraction`` of them without.
+            "bootstrap": draw as many rows as there are, with replacement. "subsample": draw
+            ``fraction`` of the rows, without replacement.
         fraction : float, default 0.5
-            For subsamples only; above 0, at most 1.
+            Only for "subsample"; above 0, at most 1.
         random_state : int, optional
-            By default that of the fit.
+            Seed of the drawing; by default that of the fit.
 
         Returns
         -------
         Dataset of
 
         ``jaccard`` over ``label``
-            mean Jaccard similarity with the matched label of each refit (0.75 and more is
-            stable, 0.5 and less dissolved);
+            mean Jaccard similarity of a label with the matching label of each refit. From 0.75
+            on a label is stable, from 0.5 down it is not found again;
         ``agreement`` over the sample dims
-            share of the refits that give a sample its label again, lazy where the data are;
+            share of the refits in which a sample gets the same label; lazy if the data are lazy;
         ``mean_agreement``
             its mean over the rows of the refits.
 
-        Of soft methods also, over the sample dims,
+        For soft methods also, over the sample dims,
 
         ``membership_entropy``
             Shannon entropy of the memberships, in nats;
         ``margin``
-            between the largest membership and the second;
+            largest membership minus the second largest;
         ``robustness``
             ``(max p - 1/k) k / (k - 1)``, with ``robustness_class`` as flags from "unlikely" to
             "virtually certain".
@@ -357,7 +364,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If labels depend on neighbours on the grid, an option is out of range, or the result
+            If labels depend on neighbours on the grid, a parameter is out of range, or the result
             was opened without its data.
 
         References
@@ -376,15 +383,15 @@ class Clustering(Completed, Fitted, LatentSpace):
         return doubt.uncertainty(self, n_refits, resampling, fraction, random_state)
 
     def back_projection(self, u: float = 0.5, weighted: bool = False) -> xr.Dataset:
-        """Return mean and standard error of the original data of each label.
+        """Return mean and standard error of the original data per label.
 
         Parameters
         ----------
         u : float, default 0.5
-            For soft methods: only samples whose membership exceeds it are averaged; from 0 to
-            below 1.
+            For soft methods: average only samples whose membership is above ``u``. At least 0
+            and below 1.
         weighted : bool, default False
-            For soft methods: weigh every sample by its membership instead.
+            For soft methods: average all samples instead, weighted by their memberships.
 
         Returns
         -------
@@ -393,7 +400,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If ``u`` is out of range, or ``weighted`` is asked of a method without memberships.
+            If ``u`` is out of range, or ``weighted`` is set and the method gives no memberships.
 
         Examples
         --------
@@ -404,13 +411,13 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return back_projection.back_projection(self, u, weighted)
 
-    # --------------------------------------------------------------------- of one method or sampler
+    # --------------------------------------------------------------- for one method or sampler only
 
     @property
     def tree(self) -> Array:
-        """Merges of `hac` as a scipy linkage matrix, shape (n_leaves - 1, 4).
+        """The merges of `hac` as a scipy linkage matrix, shape (n_leaves - 1, 4).
 
-        Heights stand in units of the reduced space.
+        Heights are in units of the reduced space.
 
         Raises
         ------
@@ -428,22 +435,23 @@ class Clustering(Completed, Fitted, LatentSpace):
         return relabelling.tree(self)
 
     def cut(self, k: int | None = None, *, height: float | None = None) -> Self:
-        """Return the clustering of `hac` with its tree cut elsewhere, without a refit.
+        """Return the clustering of `hac` with its tree cut elsewhere; nothing is fitted again.
 
-        Labels are numbered by size, whatever order the fit was asked for.
+        Give ``k`` or ``height``. Labels are numbered by size; the ``order`` of the fit is not
+        used.
 
         Parameters
         ----------
         k : int, optional
             Number of labels.
         height : float, optional
-            Only merges up to it are made. Give one of the two.
+            Only merges up to this height are made.
 
         Raises
         ------
         ValueError
-            If the result has no tree or was opened without its data, both or none are given, or
-            ``k`` is out of range.
+            If the result has no tree or was opened without its data, if both or neither of ``k``
+            and ``height`` are given, or if ``k`` is out of range.
 
         Examples
         --------
@@ -464,7 +472,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If the result has no nodes.
+            If the result is not one of `som`.
 
         Examples
         --------
@@ -477,17 +485,19 @@ class Clustering(Completed, Fitted, LatentSpace):
         return nodes.u_matrix(self)
 
     def merge_nodes(self, k: int) -> Self:
-        """Return the clustering of `som` with its nodes merged into classes, by weighted Ward.
+        """Return the clustering of `som` with its nodes merged into classes.
+
+        Nodes are merged by Ward's linkage, weighted by their samples.
 
         Parameters
         ----------
         k : int
-            Number of classes; they are numbered by falling size.
+            Number of classes. Class 0 is the largest.
 
         Raises
         ------
         ValueError
-            If the result has no nodes, or fewer occupied ones than ``k``.
+            If the result is not one of `som`, or fewer than ``k`` nodes have samples.
 
         Examples
         --------
@@ -505,16 +515,17 @@ class Clustering(Completed, Fitted, LatentSpace):
         Parameters
         ----------
         beyond : bool, default False
-            Also paint pixels that lie in no window, as the nearest centre has it; else NaN.
+            Also paint pixels that lie in no window. By default they are NaN.
 
         Returns
         -------
-        DataArray over the dims of the image: each pixel as the window whose centre is nearest.
+        DataArray over the dims of the image. Each pixel has the label of the window whose centre
+        is nearest.
 
         Raises
         ------
         ValueError
-            If the samples are no patches, or the result was opened without its data.
+            If the samples are not patches, or the result was opened without its data.
 
         Examples
         --------
@@ -539,23 +550,24 @@ class Clustering(Completed, Fitted, LatentSpace):
         Parameters
         ----------
         new : Dataset or DataArray, optional
-            Other data to project on the fitted regimes; by default the fitted data.
+            Other data, which get the fitted regimes; by default the fitted data.
         min_duration : int, default 1
-            Shorter episodes, in steps, count as no regime.
+            Episodes shorter than this, in steps, are set to no regime.
         min_similarity : float, optional
-            Steps whose similarity to their regime is below it count as no regime; -1 to 1.
+            Steps whose similarity to their regime is below this are set to no regime; -1 to 1.
         composites : Dataset or DataArray, optional
-            Any variables over the same times, of which the mean of each regime is returned.
+            Other variables over the same times; the mean of each is returned per regime.
 
         Returns
         -------
         Dataset
             Over ``label``: ``frequency`` (share of the steps with data), ``persistence``
-            (probability to stay one step more), ``episodes`` (number) and ``duration`` (mean,
-            in steps); over (``label``, ``next_label``): ``transitions``, the probability of the
-            next step's regime where both steps have one; over time: ``labels`` (-1: no regime)
-            and, over (``label``, time), ``similarity``; the composites under their names; and
-            ``no_regime``, the share of steps without one.
+            (probability that the regime stays for one more step), ``episodes`` (number) and
+            ``duration`` (mean, in steps). Over (``label``, ``next_label``): ``transitions``, the
+            probability of the regime of the next step, from pairs of steps that both have a
+            regime. Over time: ``labels`` (-1: no regime). Over (``label``, time):
+            ``similarity``. Without dims: ``no_regime``, the share of steps without a regime. The
+            composites have their own names.
 
         Raises
         ------
@@ -565,10 +577,11 @@ class Clustering(Completed, Fitted, LatentSpace):
 
         Notes
         -----
-        The similarity is the cosine between a step and a regime's centre in the space that was
-        clustered, both less the mean of the fitted steps: with area weights the pattern
-        correlation (Michelangeli, Vautard and Legras 1995, J. Atmos. Sci. 52, 1237). A step
-        that is missing, or a gap in time, ends an episode and is no transition.
+        The similarity is the cosine between a step and the centre of a regime in the space that
+        was clustered, after the mean of the fitted steps is subtracted from both. With area
+        weights this is the pattern correlation (Michelangeli, Vautard and Legras 1995, J. Atmos.
+        Sci. 52, 1237). A missing step or a gap in time ends an episode; no transition is counted
+        across it.
 
         Examples
         --------
@@ -580,12 +593,12 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return regimes.regimes(self, new, min_duration, min_similarity, composites)
 
-    # -------------------------------------------------------------------------------- out of xarray
+    # ------------------------------------------------------------- tables, files, pages and figures
 
     def report(self) -> pd.DataFrame:
-        """Return one row a label: samples, share, area and mean membership.
+        """Return one row per label: samples, share, area and mean membership.
 
-        What was dropped, sampled or fitted without weights stands in ``.attrs["notes"]``.
+        ``.attrs["notes"]`` says what was left out, sampled or fitted without weights.
 
         Returns
         -------
@@ -608,7 +621,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         return tables.report(self)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return one row a complete sample: coordinates, label, components and memberships.
+        """Return one row per complete sample: coordinates, label, components and memberships.
 
         Raises
         ------
@@ -626,12 +639,12 @@ class Clustering(Completed, Fitted, LatentSpace):
         return tables.samples_table(self)
 
     def to_dataset(self) -> xr.Dataset:
-        """Return labels, and memberships of a soft method, as one Dataset.
+        """Return the labels and, for a soft method, the memberships as one Dataset.
 
         Raises
         ------
         ValueError
-            If the data have a coordinate or dim of that name.
+            If the data have a coordinate or dim named ``labels`` or ``memberships``.
 
         Examples
         --------
@@ -644,14 +657,15 @@ class Clustering(Completed, Fitted, LatentSpace):
         return tables.to_dataset(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the result to a netCDF (``.nc``) or Zarr (``.zarr``) file, model included.
+        """Write the result and its model to netCDF (``.nc``) or Zarr (``.zarr``).
 
-        Nothing is pickled. A file of that name is replaced once the new one is whole.
+        Nothing is pickled. An older file of that name is replaced only when the new one is
+        complete.
 
         Parameters
         ----------
         path
-            Of the file, or directory for Zarr.
+            Path of the netCDF file or of the Zarr directory.
 
         See Also
         --------
@@ -671,22 +685,23 @@ class Clustering(Completed, Fitted, LatentSpace):
     def explore(
         self, other: Clustering | None = None, *, sel: Mapping[Hashable, Any] | None = None
     ) -> Page:
-        """Return one HTML page to look into the result, alone or beside another (needs bokeh).
+        """Return an HTML page to explore the result, alone or beside another (needs bokeh).
 
-        The label map, over the Earth where it is geographic, and over the image where samples
-        are windows of one; the profile, spectrum, window, field or values of the sample under
-        the pointer against the centre of its label; and the samples among their components. A
-        box or an outline drawn on the map or among the components marks the same samples in
-        both; a click on a name hides its label. All scripts and data are inside the page, which
-        needs no server and no network.
+        The page shows the label map: over the Earth if the grid is geographic, over the image if
+        samples are windows. It shows the sample under the pointer (profile, spectrum, window,
+        field or values) with the centre of its label, and all samples in the plane of two
+        components. A box or an outline drawn in the map or among the components marks the same
+        samples in both. A click on a name hides its label. The page contains its scripts and
+        data and needs no server and no network.
 
         Parameters
         ----------
         other : Clustering, optional
-            A second result on the same grid, shown beside the first with its own labels,
-            centres and components; the pointer says the labels of both.
+            A second result on the same grid. It is shown beside the first, with its own labels,
+            centres and components.
         sel : mapping, optional
-            Which entry of further dims to show, as ``{"time": "2001-07"}``; by default the first.
+            Which entry of further dims to show, such as ``{"time": "2001-07"}``; by default the
+            first.
 
         Returns
         -------
@@ -699,13 +714,14 @@ class Clustering(Completed, Fitted, LatentSpace):
             If bokeh is not installed.
         ValueError
             If a result was opened without its data, ``other`` lies on another grid, or
-            ``sel`` names an entry that there is not.
+            ``sel`` names an entry that does not exist.
         TypeError
-            If ``other`` is no result.
+            If ``other`` is not a Clustering.
 
         Notes
         -----
-        Large grids are thinned, and values stored in 255 steps; the page says so.
+        Of large grids not every point is kept, and values are stored in 255 steps; the page says
+        so.
 
         Examples
         --------

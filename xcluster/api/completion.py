@@ -1,4 +1,4 @@
-"""What completion lists of a public object: what users call, not what the rooms below read."""
+"""Which attributes of a public object completion lists: those that users need."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The keywords of each method of `Samples`: their names, types and defaults.
 
-``**keywords: Unpack[KMeansKeywords]`` tells editors and type checkers, and `spelled_out` tells
-``help()``. A default stands beside its type: ``n_init: Annotated[int, 10]``. The docstrings of
-the methods describe the keywords; the code that fits refuses what is wrong in a call.
+Editors and type checkers read them from ``**keywords: Unpack[KMeansKeywords]``. The decorator
+`spelled_out` writes them into the signature that ``help()`` shows. A default stands beside its
+type: ``n_init: Annotated[int, 10]``. The docstrings of the methods describe the keywords; the
+code that fits checks their values.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ CriterionName = Literal[
 
 
 class FitKeywords(TypedDict, total=False):
-    """Of all clusterers."""
+    """Keywords of all clusterers."""
 
     fit_on: Annotated[int | Literal["auto", "all"], "auto"]
     attrs: Annotated[Mapping[str, Any] | None, None]
@@ -50,13 +51,13 @@ class FitKeywords(TypedDict, total=False):
 
 
 class OrderedKeywords(FitKeywords, total=False):
-    """Of all clusterers that number labels in an order of the user's choice."""
+    """Keywords of all clusterers whose labels can be numbered in an order of the user's choice."""
 
     order: Annotated[Order, None]
 
 
 class KMeansKeywords(OrderedKeywords, total=False):
-    """Of `kmeans`; from ``window`` on for warped metrics."""
+    """Keywords of `kmeans`; ``window`` and those after it are for "dtw" and "softdtw"."""
 
     n_init: Annotated[int, 10]
     max_iter: Annotated[int, 300]
@@ -68,7 +69,7 @@ class KMeansKeywords(OrderedKeywords, total=False):
 
 
 class GMMKeywords(OrderedKeywords, total=False):
-    """Of `gmm`."""
+    """Keywords of `gmm`."""
 
     n_init: Annotated[int, 10]
     max_iter: Annotated[int, 100]
@@ -81,14 +82,14 @@ class GMMKeywords(OrderedKeywords, total=False):
 
 
 class HACKeywords(OrderedKeywords, total=False):
-    """Of `hac`."""
+    """Keywords of `hac`."""
 
     metric: Annotated[Literal["euclidean", "cityblock", "cosine"], "euclidean"]
     max_exact: Annotated[int | None, None]
 
 
 class FuzzyKeywords(OrderedKeywords, total=False):
-    """Of `fuzzy`."""
+    """Keywords of `fuzzy`."""
 
     n_init: Annotated[int, 5]
     max_iter: Annotated[int, 300]
@@ -97,7 +98,7 @@ class FuzzyKeywords(OrderedKeywords, total=False):
 
 
 class SOMKeywords(FitKeywords, total=False):
-    """Of `som`, whose labels are node numbers and keep their order."""
+    """Keywords of `som`; its labels are node numbers and keep their order."""
 
     sigma: Annotated[float | None, None]
     learning_rate: Annotated[float | None, None]
@@ -105,13 +106,13 @@ class SOMKeywords(FitKeywords, total=False):
 
 
 class DBSCANKeywords(OrderedKeywords, total=False):
-    """Of `dbscan`."""
+    """Keywords of `dbscan`."""
 
     metric: Annotated[str, "euclidean"]
 
 
 class HDBSCANKeywords(OrderedKeywords, total=False):
-    """Of `hdbscan`."""
+    """Keywords of `hdbscan`."""
 
     min_samples: Annotated[int | None, None]
     cluster_selection_epsilon: Annotated[float, 0.0]
@@ -121,7 +122,7 @@ class HDBSCANKeywords(OrderedKeywords, total=False):
 
 
 class SweepKeywords(KMeansKeywords, total=False):
-    """Of the methods that `sweep` knows; the defaults are those of `kmeans` where it has one."""
+    """Keywords of the methods that `sweep` knows; defaults are those of `kmeans` if it has one."""
 
     metric: Annotated[Literal["euclidean", "dtw", "softdtw", "cityblock", "cosine"], "euclidean"]
     covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
@@ -139,7 +140,7 @@ class SweepKeywords(KMeansKeywords, total=False):
 
 
 class VAEKeywords(TypedDict, total=False):
-    """Of `vae`; its ``random_state`` is that of the samples, 0 where nobody set another."""
+    """Keywords of `vae`; its ``random_state`` is that of the samples, which is 0 by default."""
 
     hidden: Annotated[int, 38]
     alpha: Annotated[float, 1e-4]

@@ -1,4 +1,4 @@
-"""The methods on the latent space of `vae` that `Samples` and `Clustering` share."""
+"""Methods about the latent space of `vae`, which `Samples` and `Clustering` share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xcluster.chain.reduction import Chain
 
 
 class LatentSpace(ABC):
-    """What samples and results of a chain that ends in `vae` know of its latent space."""
+    """What can be asked about the latent space, if the chain ends in `vae`."""
 
     @abstractmethod
     def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
@@ -23,7 +23,7 @@ class LatentSpace(ABC):
         """Return the latent variables of the samples, over ``component``."""
 
     def decode(self, z: Any) -> xr.Dataset:
-        """Return the data that points of the latent space stand for, in data units.
+        """Decode points of the latent space to data, in the units of the data.
 
         Parameters
         ----------
@@ -37,7 +37,7 @@ class LatentSpace(ABC):
         Raises
         ------
         ValueError
-            If the chain does not end in ``vae()``, or the points have other than L numbers.
+            If the chain does not end in ``vae()``, or a point does not have L numbers.
 
         Examples
         --------
@@ -50,12 +50,12 @@ class LatentSpace(ABC):
         return latent.decode(*self._latent_parts(), z)
 
     def latent_gradient(self, n: int = 50) -> xr.DataArray:
-        """Return how fast the decoded features change over a lattice of the latent space.
+        """Return how fast the decoded features change, on a grid in the latent space.
 
         Parameters
         ----------
         n : int, default 50
-            Points along each latent dimension, over the range of the samples.
+            Number of points along each latent dimension, over the range of the samples.
 
         Returns
         -------
@@ -78,18 +78,20 @@ class LatentSpace(ABC):
         return latent.gradient(self._latent_parts()[0], self._latent(), n)
 
     def latent_distances(self, n: int = 1000, *, random_state: int = 0) -> xr.Dataset:
-        """Return distances of random pairs of samples, in latent space and decoded.
+        """Return the distances between random pairs of samples, before and after decoding.
 
         Parameters
         ----------
         n : int, default 1000
-            Pairs.
+            Number of pairs.
         random_state : int, default 0
+            Seed of the pairs.
 
         Returns
         -------
-        Dataset over ``pair``: ``latent`` and ``decoded``. Where the one tells the other, distances
-        between labels mean something; ``.plot.scatter(x="latent", y="decoded")`` shows it.
+        Dataset over ``pair``: ``latent`` and ``decoded``. If the two distances rise together,
+        distances in the latent space are meaningful; ``.plot.scatter(x="latent", y="decoded")``
+        shows it.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The question as a user asks it: which samples, in which steps, under which clusterer."""
+"""The samples as a user sees them: which they are, their steps, and what can be asked of them."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from xcluster.result import formatting
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
-    """Samples of an object, with the steps that their features go through.
+class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
+    """Samples of an object, and the steps that their features go through.
 
-    Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Every
-    method returns a new object; nothing is computed until a clusterer is called.
+    Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Methods
+    that add a mask, weights or a step return a new object and compute nothing.
 
     Parameters
     ----------
     data : Dataset
         The user's object.
     sampler
-        What is a sample and what are its features.
+        What one sample is, and what its features are.
     steps
         Scaling and reduction, in order.
     mask : DataArray of bool, optional
@@ -54,24 +54,27 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
     random_state : int
         Seed of everything random that follows.
     climatology : Climatology, optional
-        What is subtracted from the data.
+        The mean cycle that is subtracted from the data.
 
     Notes
     -----
-    All clusterers take these keywords beside their own:
+    All clusterers take these keywords, in addition to their own:
 
     fit_on : "auto", "all" or int, default "auto"
-        Rows to fit. "auto": all up to 1,000,000 grid points and 150,000,000 values, else a sample
-        of 100,000 complete rows (at most 25,000,000 values), chosen by their coordinates. "all"
-        streams over larger data.
+        How many rows are fitted. "auto": all rows, up to 1,000,000 grid points and 150,000,000
+        values. Beyond that a sample of 100,000 complete rows (at most 25,000,000 values), chosen
+        by their coordinates. "all": all rows; larger data are streamed. A number: so many rows.
     order : "size", "center", a variable's name or a callable, default "size"
-        What the labels are numbered by; for a latent space of one dimension "center".
+        What the labels are numbered by. For a latent space of one dimension the default is
+        "center".
     attrs : mapping, optional
-        Free attributes of the result.
+        Attributes of the result, of your own choice.
     progress : bool, default True
-        Show a bar for what takes longer than two seconds.
+        Show a progress bar if something takes longer than two seconds.
     smooth, interp_method
-        Passed to the search for a knee where ``k`` is not an int.
+        Passed to the search for a knee, if ``k`` is not an int.
+    random_state : int, optional
+        Seed of this clusterer; by default that of the samples.
 
     Examples
     --------
@@ -90,13 +93,13 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         Parameters
         ----------
         mask : DataArray of bool
-            Over some or all of the sample dims, on the same coordinates. A further call keeps
-            what both allow.
+            Over some or all of the sample dims, on the same coordinates. A second call keeps the
+            samples that both masks keep.
 
         Raises
         ------
         TypeError
-            If it is no DataArray of bool.
+            If it is not a DataArray of bool.
         ValueError
             If it lies on another grid.
 
@@ -109,18 +112,20 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         return masked(self, mask)
 
     def weights(self, weights: Literal["area"] | xr.DataArray) -> Self:
-        """Let samples count by their area, or by ``weights``.
+        """Weigh the samples by their area, or by ``weights``.
 
-        Weights enter standard scaling, PCA and every clusterer and score that can take them;
-        other steps are fitted unweighted, and `Clustering.report` says so. For snapshots they
-        weigh the features, by their square root. Their unit plays no part: clusterers and scores
-        get them divided by their mean over the fitted rows, so that sums stay near counts.
+        Weights are used by standard scaling, PCA and every clusterer and score that can take
+        them. Other steps are fitted without weights, and `Clustering.report` says so. For
+        snapshots the features are weighed: they are multiplied by the square root of the weight.
+        The unit of the weights does not matter: they are divided by their mean over the fitted
+        rows.
 
         Parameters
         ----------
         weights : "area" or DataArray
-            "area" is the cell's area where the grid has bounds, else the cosine of latitude. A
-            DataArray lies over some or all of the sample dims; values at least 0, not all 0.
+            "area": the area of each cell if the grid has bounds, otherwise the cosine of the
+            latitude. A DataArray lies over some or all of the sample dims; its values are at least
+            0, and some are above 0.
 
         Raises
         ------
@@ -143,10 +148,11 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
             "standard" (zero mean, unit deviation), "robust" (median and quartiles), "minmax"
             (0 to 1), "max" (divided by the largest absolute value), "norm" (each sample to unit
             length), "log" (natural logarithm), "clr" (centred log-ratio), "anscombe"
-            (2 sqrt(x + 3/8), for counts), any scikit-learn transformer, or None: no scaling at
-            all, also where several variables would otherwise be scaled.
+            (2 sqrt(x + 3/8), for counts), any scikit-learn transformer, or None. None means no
+            scaling at all: several variables are then not scaled by default either.
         over : {"feature", "variable", "all"}, default "feature"
-            Which columns share a centre and a scale: none, those of one variable, or all.
+            Which columns share a centre and a scale. "feature": none, each has its own.
+            "variable": those of one variable. "all": all of them.
 
         Raises
         ------
@@ -161,7 +167,7 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         return with_step(self, scaling(how, over, self.steps))
 
     def pca(self, n: float) -> Self:
-        """Reduce to principal components, weighted where the samples are.
+        """Reduce to principal components; weights of the samples count.
 
         Parameters
         ----------
@@ -171,7 +177,8 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         Raises
         ------
         ValueError
-            If ``n`` is out of range; and, from a clusterer, if there are fewer components.
+            If ``n`` is out of range. Later, when the steps are fitted: if the data have fewer
+            than ``n`` components.
 
         Examples
         --------
@@ -193,7 +200,7 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         Raises
         ------
         ValueError
-            If ``n`` is below 1; and, from a clusterer, if the data are negative somewhere.
+            If ``n`` is below 1. Later, when the steps are fitted: if a value is negative.
 
         Examples
         --------
@@ -229,14 +236,15 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
 
         Notes
         -----
-        Labels of a chain whose latent space has one dimension are numbered along it.
+        If the latent space has one dimension, labels are numbered along it.
 
         Raises
         ------
         TypeError
-            If a keyword is unknown (the nearest is named).
+            If a keyword is unknown (the error suggests a similar name).
         ValueError
-            If one is out of range; and, from a clusterer, if the training diverges.
+            If a keyword is out of range. Later, when the steps are fitted: if the training
+            diverges.
 
         Examples
         --------
@@ -254,12 +262,13 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         Parameters
         ----------
         transformer
-            With ``fit`` and ``transform``; cloned, never changed. No scaling is assumed before it.
+            With ``fit`` and ``transform``. It is cloned and never changed. Variables are not
+            scaled by default before it.
 
         Raises
         ------
         TypeError
-            If it has no ``fit`` or no ``transform``.
+            If ``fit`` or ``transform`` is missing.
 
         Examples
         --------
@@ -273,23 +282,23 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
     def anomaly(self, groupby: str = "time.dayofyear", *, smooth: int | None = None) -> Self:
         """Subtract the mean of each day of the year, month or season.
 
-        The means are learned from the data when a clusterer is called, at each point of the
-        field, missing values left out. They are kept and saved with the result, and
-        `Clustering.predict` subtracts these, not the means of the new data.
+        The means are computed from the data when a clusterer is called: at each point of the
+        field, from the values that are not missing. They are kept with the result and saved with
+        it. `Clustering.predict` subtracts these means, not those of the new data.
 
         Parameters
         ----------
         groupby : str, default "time.dayofyear"
-            Dim and component of its dates: dayofyear, month, season, quarter, dayofweek or hour.
+            The dim, and a part of its dates: dayofyear, month, season, quarter, dayofweek or hour.
         smooth : int, optional
-            Running mean over this many groups around the cycle, weighted by the steps in each;
-            31 is usual for days of the year.
+            Take a running mean over this many groups around the cycle. Each group is weighted by
+            the number of its steps. For days of the year 31 is usual.
 
         Raises
         ------
         ValueError
-            If there are no dates, their steps are uneven (whole seasons may be left out), or
-            ``smooth`` is even or more than the groups.
+            If the dim has no dates, if their steps are uneven (whole seasons may be missing), or
+            if ``smooth`` is even or larger than the number of groups.
 
         Examples
         --------
@@ -303,11 +312,11 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         return with_anomaly(self, groupby, smooth)
 
     def transform(self) -> xr.DataArray:
-        """Return the reduced space, lazy where the data are.
+        """Return the samples in the reduced space; lazy if the data are lazy.
 
         Returns
         -------
-        DataArray over ``("component", *sample dims)``; NaN where a sample is incomplete.
+        DataArray over ``("component", *sample dims)``. NaN where a sample is incomplete.
 
         Examples
         --------
@@ -319,7 +328,7 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         return self.reduction.transform()
 
     def loadings(self) -> xr.Dataset:
-        """Return the axes of the reduced space in data coordinates.
+        """Return the axes of the reduced space on the coordinates of the features.
 
         Returns
         -------
@@ -344,7 +353,7 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
 
         Returns
         -------
-        DataArray over ``component``, the ratios.
+        DataArray over ``component``: fractions of the total variance.
 
         Raises
         ------
@@ -362,19 +371,19 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         return self.reduction.explained_variance()
 
     def reconstruction(self) -> xr.Dataset:
-        """Return how much of the data the reduction keeps: the R2 of what its inverse gives back.
+        """Return how much of the data the reduction keeps: the R2 of the reconstructed data.
 
-        Compared in the space behind the first scalings, where variables have one unit, over the
-        rows that a clusterer would fit, weighted where samples are.
+        Data and reconstruction are compared after the first scalings, where all variables have
+        the same unit. The rows are those that a clusterer would fit; weights count.
 
         Returns
         -------
-        Dataset of ``total`` and of ``r2`` over ``variable``; 1 where nothing is lost.
+        Dataset with ``total``, and with ``r2`` over ``variable``. 1 means that nothing is lost.
 
         Raises
         ------
         ValueError
-            If no step reduces, or one has no inverse.
+            If no step reduces the features, or a step has no inverse.
 
         Examples
         --------
@@ -386,11 +395,11 @@ class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
         return reconstruction(self.reduction)
 
     def correlation(self) -> xr.DataArray:
-        """Return the correlation of the features with each other, weighted where samples are.
+        """Return the correlation of the features with each other; weights of the samples count.
 
         Returns
         -------
-        DataArray over ``feature`` and ``other``, of the rows that a clusterer would fit.
+        DataArray over ``feature`` and ``other``, from the rows that a clusterer would fit.
 
         Examples
         --------

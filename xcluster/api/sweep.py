@@ -1,4 +1,4 @@
-"""How many labels: the fits for each k as a user sees them."""
+"""How many labels: the fits of several k, as a user sees them."""
 
 from __future__ import annotations
 
@@ -14,59 +14,20 @@ from xcluster.plot.sweep import SweepPlot
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep(Completed, Candidates):
-    """Fits over a range of k; keeps the models, never their label maps.
+class AnySweep(Completed, Candidates):
+    """What fits of several k tell, of one object or of several scenes."""
 
-    Parameters
-    ----------
-    table : Dataset
-        Criteria over ``k``.
-    method, options
-        What was fitted, and how k is chosen.
-    fits : optional
-        The models; a file keeps the table alone.
-
-    Examples
-    --------
-    >>> import xcluster
-    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-    >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
-    >>> sweep.table.k.values.tolist()
-    [2, 3, 4, 5]
-    """
-
+    _shown: ClassVar = "Sweep"
     _for_us: ClassVar = frozenset(("of", "choose", "choosing", "fits", "method", "options"))
 
     @classmethod
     def of(cls, candidates: Candidates) -> Self:
-        """Return the same as the public class."""
+        """Return these candidates as the public class."""
         return cls(**{each.name: getattr(candidates, each.name) for each in fields(Candidates)})
-
-    def clustering(self, k: int) -> Clustering:
-        """Return the clustering for one k of the table, without a refit.
-
-        Parameters
-        ----------
-        k : int
-
-        Raises
-        ------
-        ValueError
-            If ``k`` is not among those fitted.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
-        >>> sweep.clustering(3).k
-        3
-        """
-        return clustering_of(fitted_of(self, k))
 
     @property
     def plot(self) -> SweepPlot:
-        """Figures: ``plot()`` draws one panel a criterion, the choice marked.
+        """Figures: ``plot()`` draws one panel per criterion and marks the chosen k.
 
         Examples
         --------
@@ -79,9 +40,55 @@ class Sweep(Completed, Candidates):
     def __repr__(self) -> str:
         ks = self.table["k"].values
         names = ", ".join(map(str, self.table))
-        return f"<xcluster.Sweep> {self.method.name}, k = {ks[0]} to {ks[-1]}: {names}"
+        return f"<xcluster.{self._shown}> {self.method.name}, k = {ks[0]} to {ks[-1]}: {names}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(AnySweep):
+    """Fits of several k. The models are kept, their label maps are not.
+
+    Parameters
+    ----------
+    table : Dataset
+        Criteria over ``k``.
+    method, options
+        What was fitted, and how k is chosen.
+    fits : optional
+        The models. A file stores only the table.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+    >>> sweep.table.k.values.tolist()
+    [2, 3, 4, 5]
+    """
+
+    def clustering(self, k: int) -> Clustering:
+        """Return the result for one k of the table; nothing is fitted again.
+
+        Parameters
+        ----------
+        k : int
+            One of the fitted k.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` was not fitted.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> sweep = ds.cluster.pixels().sweep(range(2, 6))
+        >>> sweep.clustering(3).k
+        3
+        """
+        return clustering_of(fitted_of(self, k))
 
 
 def clustering_of(fitted: Fitted) -> Clustering:
-    """Return a result as the public class, and its candidates too."""
+    """Return a result, and its candidates too, as the public classes."""
     return Clustering.of(fitted, None if fitted.sweep is None else Sweep.of(fitted.sweep))

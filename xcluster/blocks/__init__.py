@@ -1,1 +1,1 @@
-"""The crossing between xarray and numpy: blocks of the user's arrays as rows."""
+"""Between xarray and numpy: the user's arrays become blocks of rows, and results go back."""

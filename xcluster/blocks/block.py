@@ -19,41 +19,42 @@ from xcluster.grid.levels import Levels
 
 Array = NDArray[Any]
 Axes = tuple[bool, ...]
-"""Which of the sample dims an array has."""
+"""For each sample dim, whether an array has it."""
 
 T = TypeVar("T")
 S = TypeVar("S")
 
 OURS = "while working on a block that was read"
-"""Marks errors that do not come from reading the data."""
+"""A note on errors that do not come from reading the data."""
 
 CACHED_ROWS = 16_384
-"""Rows put together at a time: in cache while one variable after another is filled in."""
+"""Number of rows that are made at a time, so that they stay in the cache of the processor."""
 
 PART_BYTES = 32 * 2**20
-"""Rows of a block put together at a time: windows of an image are far larger than the image."""
+"""Size of the rows of a block that are made at a time: windows overlap and need much memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The rows of some grid points, with data or without.
+    """The rows of some grid points, complete or not.
 
     Parameters
     ----------
     pieces
-        One array a variable, of shape (sample axes..., feature axes...), whose sample axes
-        broadcast to ``shape``. Often a view in which values stand many times.
+        One array per variable, of shape (sample axes..., feature axes...). Its sample axes
+        broadcast to ``shape``. Often it is a view that shows the same values many times.
     dtype
-        Of the rows.
+        Dtype of the rows.
     inside : array of shape (n_points,)
-        Where the mask, if any, is True and the weight above zero.
+        Where the mask (if there is one) is True and the weight is above zero.
     weight : array of shape (n_points,), optional
+        Weights of the points.
     keys
-        One array per sample dim; the sum of all, over ``shape``, tells the points apart.
+        One array per sample dim. Their sum, over ``shape``, is different for each point.
     extra
-        Further arrays that broadcast against ``shape``, by names that are ours alone.
+        Further arrays that broadcast to ``shape``. The package chooses their names, not the user.
     shape
-        Of the grid points.
+        Shape of the grid points.
     """
 
     pieces: tuple[Array, ...]
@@ -66,11 +67,11 @@ class Block:
 
     @cached_property
     def complete(self) -> Array:
-        """Which points are samples: inside, with every feature a finite number."""
+        """Which points are samples: those inside whose features are all finite numbers."""
         complete = self.inside.reshape(self.shape)
         for piece in self.pieces:
             if piece.dtype.kind == "f":
-                # Variable by variable, as one value a row lies side by side with the next row's.
+                # Variable by variable, where the values of one variable lie side by side.
                 feature_axes = tuple(range(len(self.shape), piece.ndim))
                 complete = complete & np.isfinite(piece).all(axis=feature_axes)
         return complete.ravel()
@@ -81,14 +82,14 @@ class Block:
         return np.broadcast_to(sum(self.keys), self.shape).ravel()
 
     def further(self, name: str) -> Array | None:
-        """Return a further array at each point, shape (n_points,); None where there is none."""
+        """Return a further array at each point, shape (n_points,); None if it was not given."""
         found = self.extra.get(name)
         return None if found is None else np.broadcast_to(found, self.shape).ravel()
 
     def rows(self, chosen: Array) -> Array:
-        """Return the rows where ``chosen`` (bool) is True, or at these positions.
+        """Return the rows where ``chosen`` is True, or the rows at the positions ``chosen``.
 
-        Rows that are not chosen are never put together.
+        Only these rows are made.
         """
         everything = chosen.dtype == bool and bool(chosen.all())
         where = None if everything else np.unravel_index(_positions(chosen), self.shape)
@@ -108,16 +109,16 @@ class Block:
         whole = np.broadcast_to(piece, (*self.shape, *tail))
         if where is None:
             return whole.reshape(-1, n_columns)
-        if whole.flags.c_contiguous:  # taking rows of two axes is faster than places of many
+        if whole.flags.c_contiguous:  # indexing one axis is faster than indexing several
             return whole.reshape(-1, n_columns)[np.ravel_multi_index(where, self.shape)]
         return whole[where].reshape(-1, n_columns)
 
     def _is_ours(self, column: Array) -> bool:
-        """Whether rows of one variable are a copy already, so that the user's stay untouched."""
+        """Whether rows of one variable are a copy already, so that the user's array is safe."""
         return column.dtype == self.dtype and not np.may_share_memory(column, self.pieces[0])
 
     def parts(self) -> list[Block]:
-        """Cut into blocks whose rows, put together, take at most `PART_BYTES`."""
+        """Cut the block into blocks whose rows take at most `PART_BYTES`."""
         n_columns = sum(math.prod(each.shape[len(self.shape) :]) for each in self.pieces)
         n_points = math.prod(self.shape)
         n_parts = -(-n_points * n_columns * self.dtype.itemsize // PART_BYTES)
@@ -131,7 +132,7 @@ class Block:
         ]
 
     def _cut(self, axis: int, where: slice) -> Block:
-        """Return the block of some places along one axis, as views."""
+        """Return the part of the block in a range along one axis, as views."""
 
         def of(array: Array) -> Array:
             along = (slice(None),) * axis
@@ -150,7 +151,7 @@ def _positions(chosen: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """How the columns of one variable are had; pickles in a few bytes."""
+    """How the columns of one variable are made; it pickles to a few bytes."""
 
     axes: Axes
     levels: Levels | None
@@ -159,9 +160,9 @@ class _Part:
 
 @dataclass(frozen=True, eq=False)
 class Beside(Generic[T]):
-    """One value for each array that stands beside the features, by what the array is for.
+    """One value for each array that comes with the features, by the purpose of the array.
 
-    What is for one purpose can never be taken for another, whatever the user's names are.
+    Purposes are fields, not names in a dictionary: names of the user cannot collide with them.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ class Beside(Generic[T]):
     keys
         One per sample dim.
     extra
-        By names that are ours alone.
+        Further arrays, by names that the package chooses.
     """
 
     mask: T | None = None
@@ -179,12 +180,12 @@ class Beside(Generic[T]):
     extra: Mapping[str, T] = field(default_factory=dict)
 
     def values(self) -> list[T]:
-        """Return the values in one order."""
+        """Return the values in a fixed order."""
         single = [each for each in (self.mask, self.weight) if each is not None]
         return [*single, *self.keys, *self.extra.values()]
 
     def like(self, values: Iterable[S]) -> Beside[S]:
-        """Return other values, in the order of `values`, for the same purposes."""
+        """Return other values for the same purposes; they come in the order of `values`."""
         following = iter(values)
         return Beside(
             None if self.mask is None else next(following),
@@ -196,7 +197,7 @@ class Beside(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Assembly:
-    """Turns the arrays of one block into a `Block`, and calls a function of it."""
+    """Makes a `Block` of the arrays of one block, and calls a function with it."""
 
     parts: tuple[_Part, ...]
     beside: Beside[Axes]
@@ -204,7 +205,7 @@ class Assembly:
     function: Callable[[Block], Any]
 
     def __call__(self, *arrays: Array) -> Any:
-        """Return the function of the block that these arrays make."""
+        """Return the result of the function for the block that these arrays make."""
         try:
             with single_threaded_blas():
                 return self.function(self.block(*arrays))
@@ -226,7 +227,7 @@ class Assembly:
 
 
 def _unnested(array: Any) -> Array:
-    """Return the one chunk in the lists, one for each feature dim, that dask gives it in."""
+    """Return the one chunk inside nested lists: dask adds one list per feature dim."""
     while isinstance(array, list):
         (array,) = array
     return np.asarray(array)
@@ -253,7 +254,7 @@ def _as_block(
 
 
 WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
-WEIGHT_REMEDY = "fill them (weights.fillna(0)) or leave those samples out with .where()"
+WEIGHT_REMEDY = "fill the gaps (weights.fillna(0)) or leave those samples out with .where()"
 
 
 def _spread(array: Array, axes: Axes) -> Array:
@@ -263,7 +264,7 @@ def _spread(array: Array, axes: Axes) -> Array:
 
 
 def _columns(array: Array, part: _Part) -> Array:
-    """Return one variable as (sample axes..., feature axes...), all of the former."""
+    """Return one variable as (sample axes..., feature axes...), with all sample axes."""
     n_axes = sum(part.axes)
     if part.levels is not None:
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
@@ -286,7 +287,7 @@ class Inputs:
     dtype: np.dtype[Any]
 
     def assembly(self, function: Callable[[Block], Any]) -> Assembly:
-        """Return what calls ``function`` of a block of these arrays."""
+        """Return the `Assembly` that calls ``function`` with a block of these arrays."""
         return Assembly(self.parts, self.beside, self.dtype, function)
 
 
@@ -295,7 +296,7 @@ def inputs_of(
     extra: Mapping[str, xr.DataArray] | None = None,
     keys: tuple[xr.DataArray, ...] = (),
 ) -> Inputs:
-    """Return the arrays of a layout: dims in one order, feature coordinates rising."""
+    """Return the arrays of a layout: dims in a fixed order, feature coordinates rising."""
     dims = layout.sample_dims
     arrays, parts = [], []
     for variable in layout.variables.values():

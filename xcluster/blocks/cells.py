@@ -1,4 +1,4 @@
-"""Which cells of a field have data in any sample: land in a field of the sea has not."""
+"""Which cells of a field have data in at least one sample; land in a field of the sea has none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xcluster.grid.layout import Cells, Kept, Layout, Variable, flat_cells
 
 
 def with_cells(layout: Layout) -> Layout:
-    """Return the layout that knows which cells are features; read when that is first needed."""
+    """Return the layout that knows which cells are features; they are read when first needed."""
     variables = {name: _with_cells(variable) for name, variable in layout.variables.items()}
     return replace(layout, variables=variables)
 
@@ -34,7 +34,7 @@ def _with_data(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
         return array.notnull().any(others).compute()
     found = array.isel(dict.fromkeys(others, 0)).notnull().copy()
     lacking = np.nonzero(~found.values)
-    if len(lacking[0]):  # a look at the few cells that the first sample lacks
+    if len(lacking[0]):  # look only at the few cells that the first sample lacks
         fields = array.transpose(*others, *found.dims).values
         present = ~np.isnan(fields[(slice(None),) * len(others) + lacking])
         found.values[lacking] = present.reshape(-1, len(lacking[0])).any(axis=0)

@@ -1,4 +1,4 @@
-"""Which block of the data cannot be read, said where a computation over all of them failed."""
+"""If a computation over all blocks fails, find the block of the data that cannot be read."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xcluster.grid.layout import Layout
 
 @contextmanager
 def named_failures(layout: Layout | None) -> Iterator[None]:
-    """Say which block cannot be read, where that is why a computation failed."""
+    """If a computation fails because a block cannot be read, raise an error with its place."""
     try:
         yield
     except Exception as error:
-        # What our own functions raise has been read; a lost worker is no matter of the data.
+        # Errors of our own functions and of lost workers do not come from reading the data.
         ours = OURS in getattr(error, "__notes__", ())
         if layout is None or ours or "distributed" in type(error).__module__:
             raise
@@ -29,7 +29,7 @@ def named_failures(layout: Layout | None) -> Iterator[None]:
 
 
 def _source_blocks(layout: Layout) -> Iterator[xr.DataArray]:
-    """Yield each block of each chunked array, to be read on its own."""
+    """Yield each block of each chunked array, so that it can be read by itself."""
     from dask.array.core import slices_from_chunks
 
     for array in (array for scene in layout.scenes for array in inputs_of(scene).arrays):
@@ -44,14 +44,14 @@ def _source_blocks(layout: Layout) -> Iterator[xr.DataArray]:
 
 
 def _unreadable(block: xr.DataArray) -> BadFileError | None:
-    """Return what is wrong with one block, if anything is."""
+    """Return an error if a block cannot be read, otherwise None."""
     try:
         block.data.persist(scheduler="sync")
-    except Exception as error:  # whatever a reader says
+    except Exception as error:  # readers raise many kinds
         rule = (
             f"the block [{block.attrs['block']}] of {block.name!r} cannot be read "
             f"({type(error).__name__}: {error})"
         )
-        remedy = "repair or replace it, or select what is whole"
+        remedy = "repair or replace it, or select data without it"
         return BadFileError("vars", block.name, rule, remedy)
     return None

@@ -1,8 +1,7 @@
-"""Between xarray and numpy: labelled arrays into blocks of rows, and results back onto the grid.
+"""Functions of every block: labelled arrays become rows, and results go back onto the grid.
 
-With `blocks`, the only place that crosses. Work is done block by block. Chunked arrays keep their
-chunks, one task a block over all variables together; arrays in memory are cut into slabs that
-threads share.
+Chunked arrays keep their chunks, with one task per block for all variables together. Arrays in
+memory are cut into slabs, which are given to threads.
 """
 
 from __future__ import annotations
@@ -35,20 +34,20 @@ def apply(
     width: int | None = None,
     dtype: Any = np.float32,
 ) -> xr.DataArray:
-    """Return ``function`` of the complete rows, laid on the grid; NaN elsewhere.
+    """Return ``function`` of the complete rows on the grid, NaN elsewhere.
 
-    Lazy where the layout is, with its chunks.
+    The result is lazy if the layout is lazy, and has its chunks.
 
     Parameters
     ----------
     layout
-        Of one scene.
+        Layout of one scene.
     function
-        Takes (n, n_features), returns (n,), or (n, width) where ``width`` is given.
+        Takes rows (n, n_features), and returns (n,), or (n, width) if ``width`` is given.
     width
         Size of a further last dim, `COLUMN`.
     dtype
-        Of the result.
+        Dtype of the result.
 
     Returns
     -------
@@ -75,7 +74,7 @@ class _Scatter:
         tail = () if self.width is None else (self.width,)
         out = np.full((len(complete), *tail), np.nan, self.dtype)
         if complete.any():
-            # A slice is filled much faster than places one by one.
+            # Filling a slice is much faster than filling single places.
             where = slice(None) if complete.all() else complete
             out[where] = self.function(block.rows(complete))
         return out.reshape(*block.shape, *tail)
@@ -123,13 +122,13 @@ def _cut(inputs: Inputs, where: tuple[slice, ...]) -> list[Array]:
 def _dask_blocks(
     inputs: Inputs, function: Callable[[Block], Any], *, width: int | None, dtype: np.dtype[Any]
 ) -> Any:
-    """One fused task a block: feature dims whole, sample dims as chunked by the user."""
+    """Make one fused task per block: feature dims whole, sample dims as the user chunked them."""
     import dask.array as da
 
     index = {dim: i for i, dim in enumerate(inputs.sample_dims)}
     out_index = tuple(index.values())
     new_axes = {} if width is None else {len(index): width}
-    fresh = count(len(index) + 1)  # feature dims of two variables are not one index
+    fresh = count(len(index) + 1)  # feature dims of two variables are different indexes
     arguments: list[Any] = []
     for array in inputs.arrays:
         whole = {dim: -1 for dim in array.dims if dim not in index}
@@ -158,22 +157,23 @@ def reduce(
     keys: Callable[[Layout], tuple[xr.DataArray, ...]] = lambda _: (),
     whole: bool = False,
 ) -> T:
-    """Return ``merge`` of ``function`` over all blocks of all scenes: one pass over the data.
+    """Return the merged results of ``function`` for all blocks of all scenes, in one pass.
 
     Parameters
     ----------
     layout
-        Of one scene, or of several fitted together.
+        Layout of one scene, or of several scenes that are fitted together.
     function
-        What to compute of each block.
+        What to compute for each block.
     merge
-        Joins a few results; chunked data merge in a tree, in the order of the blocks.
+        Merges a few results. Results of chunked data are merged in a tree, in the order of the
+        blocks.
     extra
-        Gives further arrays over the sample dims of a scene, found in `Block.extra`.
+        Returns further arrays over the sample dims of a scene, for `Block.extra`.
     keys
-        Gives an array for each sample dim of a scene, found in `Block.keys`.
+        Returns an array per sample dim of a scene, for `Block.keys`.
     whole
-        Take arrays in memory as one block, where cutting them would only cost a copy.
+        Whether arrays in memory are one block, because cutting them would only cost a copy.
     """
     inputs = [inputs_of(scene, extra(scene), keys(scene)) for scene in layout.scenes]
     of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
@@ -190,7 +190,7 @@ def reduce(
 
 @dataclass(frozen=True, eq=False)
 class _ByParts:
-    """A function of a block, of which only a part's rows are in memory at a time."""
+    """Calls a function for parts of a block, so that only the rows of one part are in memory."""
 
     function: Callable[[Block], Any]
     merge: Callable[[Sequence[Any]], Any]
@@ -222,7 +222,7 @@ def _dask_reduce(
 
 @dataclass(frozen=True, eq=False)
 class _Boxed:
-    """Puts any result into an array of one object, as blocks of an array must be arrays."""
+    """Puts any result into an array with one element: blocks of a dask array must be arrays."""
 
     function: Callable[[Block], Any]
 
@@ -257,12 +257,13 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
     Parameters
     ----------
     features
-        One sample without values, as `Layout.features`.
+        One sample without values, such as `Layout.features`.
     rows : array of shape (n, n_features)
+        The rows.
     dim
-        Name of the rows' dim.
+        Name of the dim along which the rows lie.
     values : array of shape (n,)
-        Its coordinate.
+        Coordinate of this dim.
     """
     check_free(features, [dim])
     out, start = {}, 0
@@ -275,7 +276,7 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
 
 
 def _spread_columns(columns: Array, kept: Array) -> Array:
-    """Return columns at their places among all cells, NaN at those that are no features."""
+    """Return columns at their places among all cells, with NaN at cells that are no features."""
     if kept.all():
         return columns
     whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))

@@ -1,4 +1,4 @@
-"""The rows that a fit sees: all complete ones, or a sample of them, and what became of the rest."""
+"""The rows that are fitted: all complete ones or a sample, and counts of all others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
 from xcluster.grid.hashing import canonical_positions, coordinate_keys, mix
@@ -21,27 +21,27 @@ Array = NDArray[Any]
 LARGEST_VALUE = 1e150
 
 SPARE = 8
-"""How many times more points than rows are looked at: enough where one in 8 is complete."""
+"""Points that are looked at for each row of a sample: enough if one point in 8 is complete."""
 
 WIDE = 256
 SPARE_WIDE = 2
-"""The same for rows of many features, windows say, which fill the memory when put together."""
+"""The same for rows of more than `WIDE` features, such as windows, which need much memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """How many grid points there were, and why some are no samples.
+    """How many grid points there were, and why some are not samples.
 
     Parameters
     ----------
     points
-        All grid points.
+        Number of all grid points.
     outside
-        Those where the mask is False or the weight zero.
+        Number of points where the mask is False or the weight is zero.
     complete
-        Those inside with every feature a number.
+        Number of the other points where every feature is a number.
     missing, infinite : arrays of shape (n_variables,)
-        Points inside where a variable lacks a value, or has an infinite one.
+        Per variable, the number of points inside where it lacks a value or is infinite.
     """
 
     points: int
@@ -86,11 +86,13 @@ class Rows:
     Parameters
     ----------
     X : array of shape (n, n_features)
+        The rows.
     weight : array of shape (n,), optional
+        Their weights.
     key : array of shape (n,), uint32
-        The canonical position of each row; where rows were sampled, the head of its hash.
+        The canonical position of each row; of sampled rows the first bits of its hash.
     tally
-        Of all grid points.
+        Counts of all grid points.
     """
 
     X: Array
@@ -99,7 +101,7 @@ class Rows:
     tally: Tally
 
     def take(self, order: Array) -> Rows:
-        """Return the rows ``order``, of the same tally."""
+        """Return the rows at the positions ``order``, with the same tally."""
         weight = None if self.weight is None else self.weight[order]
         return Rows(np.take(self.X, order, axis=0), weight, self.key[order], self.tally)
 
@@ -114,11 +116,11 @@ def gather(layout: Layout) -> Rows:
 
 
 def sample(layout: Layout, n: int) -> Rows:
-    """Return the ``n`` complete rows of the smallest keys (hashed coordinates).
+    """Return the ``n`` complete rows with the smallest keys, which are hashes of coordinates.
 
-    A block sends only rows whose keys are among the smallest `SPARE` times ``n`` of all points
-    (`SPARE_WIDE` times where rows are long); its other rows are never put together. That is
-    enough, and one pass, unless nearly all points are incomplete; then more rows are read.
+    A block only makes and sends rows whose keys are among the smallest `SPARE` times ``n`` of all
+    points (`SPARE_WIDE` times for long rows). One pass is enough, unless most points are
+    incomplete; then a further pass reads more rows.
     """
     spare = SPARE if layout.n_features <= WIDE else SPARE_WIDE
     share = spare * n / max(layout.n_pooled, 1)
@@ -132,15 +134,15 @@ def sample(layout: Layout, n: int) -> Rows:
 
 
 def _limit(share: float) -> np.uint64:
-    """Return the key below which this share of all keys lies."""
+    """Return the limit below which this share of all keys lies."""
     return np.uint64(min(int(share * 2.0**64), 2**64 - 1))
 
 
 def distinct(layout: Layout) -> Rows:
-    """Return each row that differs from all others once, weighted by how often it occurs.
+    """Return each different row once, weighted by how often it occurs.
 
-    For clusterers that take weights that is all rows, however many there are. Meant for data of
-    few different rows: memory holds them all.
+    For clusterers that take weights this is the same as all rows. It is meant for data with few
+    different rows, as they all must fit into memory.
     """
     read = partial(_read_distinct, starts=_starts(layout))
     return checked(matrix.reduce(layout, read, _merge_distinct), layout)
@@ -166,12 +168,12 @@ def _merge_distinct(parts: Sequence[Rows]) -> Rows:
 
 
 def has_distinct(X: Array, k: int) -> bool:
-    """Whether at least ``k`` of the rows differ; the first few nearly always tell."""
+    """Whether there are at least ``k`` different rows; the first few rows are tried first."""
     return any(len(np.unique(some, axis=0)) >= k for some in (X[: 4 * k], X))
 
 
 def _short_keys(rows: Rows, shift: int) -> Rows:
-    """Return the rows with keys of 32 bits: all of a position, the head of a hash."""
+    """Return the rows with keys of 32 bits: a whole position, or the first bits of a hash."""
     return replace(rows, key=(rows.key >> shift).astype(np.uint32))
 
 
@@ -211,17 +213,17 @@ def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
 
 
 def checked(rows: Rows, layout: Layout) -> Rows:
-    """Return ``rows``; refuse infinities, and nothing at all."""
+    """Return ``rows``; refuse infinite values, and data without any complete row."""
     tally, names = rows.tally, list(layout.variables)
     if tally.infinite.any():
         name = names[int(tally.infinite.argmax())]
         rule = f"holds infinite values at {tally.infinite.max():,} of {tally.points:,} points"
         raise BadValueError("vars", name, rule, "mask them: ds.where(np.isfinite(ds))")
     if tally.points == tally.outside:
-        rule = f"leaves none of the {tally.points:,} points"
+        rule = f"leaves out all {tally.points:,} points"
         name = "weights" if layout.mask is None else "where"
         value = "all 0" if layout.mask is None else "mask"
-        raise BadValueError(name, value, rule, "check the mask and the weights")
+        raise TooFewError(name, value, rule, "check the mask and the weights")
     if not tally.complete:
         raise _nothing_complete(tally, names)
     _check_range(rows.X, names)
@@ -232,14 +234,14 @@ def _check_range(X: Array, names: Sequence[Hashable]) -> None:
     """Refuse values whose squares overflow: distances between them would be infinite."""
     if X.dtype == np.float64 and max(X.max(), -X.min()) > LARGEST_VALUE:
         rule = f"hold values beyond {LARGEST_VALUE:g}, whose squares overflow"
-        raise BadValueError("vars", list(names), rule, "divide them by a constant first")
+        raise BadValueError("vars", list(names), rule, "divide the variables by a constant first")
 
 
-def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> BadValueError:
+def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> TooFewError:
     worst = int(tally.missing.argmax())
     rule = (
         f"all {tally.incomplete:,} samples are incomplete; {names[worst]!r} lacks values in "
         f"{tally.missing[worst]:,} of them"
     )
-    remedy = "leave that variable out, narrow between=, or fill gaps with missing='interpolate'"
-    return BadValueError("vars", list(names), rule, remedy)
+    remedy = "leave it out, choose a smaller range between=, or pass missing='interpolate'"
+    return TooFewError("vars", list(names), rule, remedy)

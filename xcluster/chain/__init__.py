@@ -1,1 +1,1 @@
-"""From an object to a reduced space: samples, what they are, and the steps they go through."""
+"""What is asked: which samples, and which steps they go through before they are clustered."""

@@ -1,4 +1,4 @@
-"""Anomalies: the data less their mean cycle, which is learned once and kept with the result."""
+"""Anomalies: the data minus their mean cycle, which is learned once and kept with the result."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Climatology:
     Parameters
     ----------
     groupby : str
-        Dim and component of its dates, "time.dayofyear" for example.
+        Dim and component of its dates, such as "time.dayofyear".
     smooth : int, optional
-        Groups in the running mean around the cycle; an odd number.
+        Number of groups in the running mean around the cycle; odd.
     means : mapping of str to array, optional
-        Of each variable, shape (n_groups, ...) over ``dims``; None before the fit.
+        Per variable the means, shape (n_groups, ...) over ``dims``; None before the fit.
     dims : mapping of str to tuple of str
-        Of each variable's field.
+        Per variable the dims of its field.
     coords : mapping of str to array
-        Where the field lies.
+        The coordinates of the fields.
     """
 
     groupby: str
@@ -64,7 +64,7 @@ class Climatology:
 
     @property
     def groups(self) -> list[Any]:
-        """What the component can be."""
+        """All values that the component can have."""
         if self.component == "season":
             return list(SEASONS)
         first, last = CYCLES[self.component]
@@ -77,7 +77,7 @@ class Climatology:
     # ----------------------------------------------------------------------------- learning it
 
     def checked(self, data: xr.Dataset, sample_dims: Sequence[Hashable]) -> Climatology:
-        """Return the same; refuse what cannot be grouped by, and an irregular time axis."""
+        """Return this climatology, or raise an error if the data cannot be grouped by it."""
         if "." not in self.groupby:
             rule = "must name a dim and a component of its dates"
             raise BadValueError("groupby", self.groupby, rule, "pass 'time.dayofyear'")
@@ -87,16 +87,16 @@ class Climatology:
             rule = f"the samples lie over {list(sample_dims)}, without {self.dim!r}"
             raise BadValueError("groupby", self.groupby, rule, "use snapshots()")
         if self.smooth is not None and check_integer("smooth", self.smooth, minimum=1) % 2 == 0:
-            rule = "must be odd, to have as many groups before as behind"
+            rule = "must be odd: as many groups before as after the middle one"
             raise BadValueError("smooth", self.smooth, rule, f"pass {self.smooth + 1}")
         if self.smooth is not None and self.smooth > len(self.groups):
             rule = f"is more than the {len(self.groups)} groups"
-            raise BadValueError("smooth", self.smooth, rule, "pass fewer")
+            raise BadValueError("smooth", self.smooth, rule, "pass a smaller number")
         check_regular(data, self.dim)
         return self
 
     def fit(self, layout: Layout, data: xr.Dataset) -> Climatology:
-        """Return the climatology of the variables of ``layout``: one pass over the data."""
+        """Return the climatology of the variables of ``layout``; reads the data once."""
         names = [name for name in layout.variables if self.dim in data[name].dims]
         fields = Snapshots(self.dim, tuple(names)).arrange(data)
         whole = {name: replace(each, cells=None) for name, each in fields.variables.items()}
@@ -117,7 +117,7 @@ class Climatology:
         )
 
     def _codes(self, data: xr.Dataset) -> Array:
-        """Return the place of each time step among the groups."""
+        """Return the number of the group of each time step."""
         values = getattr(data[self.dim].dt, self.component).values
         place = {group: number for number, group in enumerate(self.groups)}
         return np.array([place[value] for value in values.tolist()], np.int64)
@@ -128,7 +128,7 @@ class Climatology:
             total[group], count[group] = sums, counts
         if self.smooth is not None:
             total, count = _around(total, self.smooth), _around(count, self.smooth)
-        if self.component == "dayofyear":  # where there is no leap year
+        if self.component == "dayofyear":  # day 366 has no data without a leap year
             lacking = count[-1] == 0
             total[-1, lacking], count[-1, lacking] = total[-2, lacking], count[-2, lacking]
         return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
@@ -136,9 +136,9 @@ class Climatology:
     # --------------------------------------------------------------------------- subtracting it
 
     def __call__(self, data: xr.Dataset) -> xr.Dataset:
-        """Return the anomalies of any data on the same grid; lazy where they are.
+        """Return the anomalies of data on the same grid; lazy if the data are lazy.
 
-        Unchanged before the fit.
+        Before the fit the data are returned unchanged.
         """
         if self.means is None or self.dims is None:
             return data
@@ -160,7 +160,7 @@ class Climatology:
         return ordered.copy(data=less(ordered.data, codes, means)).transpose(*array.dims)
 
     def _at(self, means: Array, dims: Sequence[str], array: xr.DataArray) -> Array:
-        """Return the means in the direction of ``array``, which lies where they do."""
+        """Return the means with their axes in the direction of ``array``."""
         for axis, dim in enumerate(dims, start=1):
             ours = (self.coords or {}).get(dim)
             if ours is None or dim not in array.coords or len(ours) < 2:
@@ -172,7 +172,7 @@ class Climatology:
 
 
 def check_regular(data: xr.Dataset, dim: Hashable) -> None:
-    """Refuse a time axis without dates, or without an even step; whole seasons may be left out."""
+    """Refuse a time axis without dates or with uneven steps; whole seasons may be missing."""
     index = data.indexes.get(dim)
     if index is None or not hasattr(index, "year"):
         rule = "has no dates along it"
@@ -183,7 +183,7 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
     steps = np.asarray((index[1:] - index[:-1]).total_seconds(), np.float64)
     step = float(np.median(steps))
     if steps.min() <= 0:
-        rule = "must rise, and holds a time twice or out of order"
+        rule = "must rise, but a time occurs twice or is out of order"
         raise BadValueError("groupby", dim, rule, f"use ds.sortby({dim!r})")
     ratio = steps / step
     whole = np.maximum(np.round(ratio), 1)
@@ -191,12 +191,12 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
     if not even.all() or (whole == 1).mean() < 0.9:
         days = f"{steps.min() / 86400:g} to {steps.max() / 86400:g} days"
         rule = f"is irregular: its steps are {days}"
-        remedy = f"bring it to even steps: ds.resample({dim}='1D').mean()"
+        remedy = f"make its steps even: ds.resample({dim}='1D').mean()"
         raise BadValueError("groupby", dim, rule, remedy)
 
 
 def _group_sums(block: Block) -> Sums:
-    """Return sum and count of each group of one block, missing values left out."""
+    """Return sum and count of the values of each group in one block, without missing ones."""
     codes = block.extra["group"]
     pieces = [each.reshape(len(each), -1) for each in block.pieces]
     return {
@@ -222,7 +222,7 @@ def _merge(parts: Sequence[Sums]) -> Sums:
 
 
 def _around(values: Array, width: int) -> Array:
-    """Return sums over ``width`` groups around each, the last followed by the first."""
+    """Return sums over ``width`` groups around each; the first group follows the last."""
     half = width // 2
     shifted = (np.roll(values, shift, axis=0) for shift in range(-half, half + 1))
     return np.asarray(sum(shifted))
@@ -234,7 +234,7 @@ def _less(values: Array, codes: Array, means: Array) -> Array:
 
 
 def _less_numpy(values: Array, codes: Array, means: Array) -> Array:
-    """Subtract in slabs, so that the means of all time steps never stand side by side."""
+    """Subtract in slabs, so that the means are never repeated for all time steps at once."""
     out = np.empty(values.shape, np.result_type(values, means.dtype))
     for start in range(0, len(values), SLAB_ROWS):
         rows = slice(start, start + SLAB_ROWS)

@@ -1,4 +1,4 @@
-"""The latent space of a variational auto-encoder: any of its points decoded, and how even it is."""
+"""The latent space of a variational auto-encoder: decoded points, gradients and distances."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Array = NDArray[Any]
 
 
 LARGEST_LATTICE = 10_000_000
-"""Points that are decoded at once."""
+"""Maximum number of points that are decoded in one call."""
 
 
 def decode(chain: Chain, template: xr.Dataset, z: Any) -> xr.Dataset:
-    """Return the data that points of the latent space stand for, over ``point``."""
+    """Return points of the latent space as data, over ``point``."""
     points = _points(z, _vae(chain, "decode"))
     rows = chain.inverse(points)
     if rows is None:
@@ -32,10 +32,10 @@ def decode(chain: Chain, template: xr.Dataset, z: Any) -> xr.Dataset:
 
 
 def gradient(chain: Chain, latent: xr.DataArray, n: Any) -> xr.DataArray:
-    """Return the norm of the gradient of the decoded length over a lattice of ``n`` a side."""
+    """Return the norm of the gradient of the decoded length, on a lattice of ``n`` per axis."""
     vae = _vae(chain, "latent_gradient")
     n = _check_lattice(n, latent.sizes["component"])
-    # Computed once: each end of each axis would be a pass over lazy data.
+    # Computed once: otherwise each minimum and maximum would read lazy data again.
     axes = _axes(latent.compute(), n)
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
     values = vae.latent_gradient(points).reshape((n,) * len(axes))
@@ -47,14 +47,14 @@ def gradient(chain: Chain, latent: xr.DataArray, n: Any) -> xr.DataArray:
 
 
 def _check_lattice(n: Any, n_dims: int) -> int:
-    """Return the points along each latent dimension; refuse a lattice that is too large."""
+    """Return the number of points per latent dimension; refuse a lattice that is too large."""
     wanted = check_integer("n", n, minimum=2, maximum=LARGEST_LATTICE)
     if n_dims > 3:
         rule = f"a lattice over {n_dims} latent dimensions is too large"
         raise BadValueError("n", n, rule, "use vae(2), or latent_distances()")
     if wanted**n_dims > LARGEST_LATTICE:
-        rule = f"gives {wanted**n_dims:,} points of {n_dims} latent dimensions"
-        raise BadValueError("n", n, rule, "pass fewer")
+        rule = f"gives {wanted**n_dims:,} points in {n_dims} latent dimensions, which is too many"
+        raise BadValueError("n", n, rule, "pass a smaller number")
     return wanted
 
 
@@ -66,7 +66,7 @@ def _axes(latent: xr.DataArray, n: int) -> list[Array]:
 
 
 def distances(chain: Chain, latent: xr.DataArray, n: Any, random_state: Any) -> xr.Dataset:
-    """Return distances of ``n`` random pairs of samples, in latent space and decoded."""
+    """Return the distances of ``n`` random pairs of samples, in latent space and decoded."""
     vae = _vae(chain, "latent_distances")
     n = check_integer("n", n, minimum=1, maximum=LARGEST_LATTICE)
     random_state = check_seed("random_state", random_state)
@@ -79,7 +79,7 @@ def distances(chain: Chain, latent: xr.DataArray, n: Any, random_state: Any) -> 
 
 
 def latent_dims(chain: Chain) -> int | None:
-    """Return how many latent variables a chain ends in; None where it does not end in a VAE."""
+    """Return the number of latent variables; None if the chain does not end in a VAE."""
     last = chain.last
     if last is None or not hasattr(last, "latent_gradient"):
         return None

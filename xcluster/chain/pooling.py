@@ -1,9 +1,10 @@
-"""Several scenes as one question: each is asked alone, and all must ask the same."""
+"""Several scenes: as one question, which must be the same of each, and as trees of results."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ def ask_each(
     asked = {name: _asked(ask, scene, kind) for name, scene in scenes_of(objects).items()}
     if not asked:
         rule = "holds no scene"
-        raise BadValueError("objects", objects, rule, "give a Dataset at least")
+        raise BadValueError("objects", objects, rule, "pass at least one Dataset")
     first = next(iter(asked))
     for name, question in asked.items():
         _check_like(name, question, first, asked[first])
@@ -36,9 +37,9 @@ def ask_each(
 
 
 def _check_like(name: str, question: Question, first: str, like: Question) -> None:
-    """Refuse a scene whose features or fit are not those of the first one."""
+    """Refuse a scene whose features or chain differ from those of the first scene."""
     if question.climatology is not None:
-        rule = "is learned from one object, and pooled scenes have none in common"
+        rule = "is learned from one object, and pooled scenes are several"
         remedy = "subtract a climatology from each scene before pool()"
         raise BadValueError("anomaly", question.climatology.groupby, rule, remedy)
     check_features(f"scene {name!r}", "Dataset", _features(question), _features(like))
@@ -46,27 +47,27 @@ def _check_like(name: str, question: Question, first: str, like: Question) -> No
 
 
 def _features(question: Question) -> xr.Dataset:
-    """Return one sample without values, all cells of fields included: which lack data is read."""
+    """Return one sample without values, with all cells of fields; reads no data."""
     layout = question.layout
     whole = {name: replace(each, cells=None) for name, each in layout.variables.items()}
     return replace(layout, variables=whole).features
 
 
 def _check_same_chain(name: str, question: Question, first: str, like: Question) -> None:
-    """Refuse a scene that asks for another fit than the first one; nothing is computed."""
-    remedy = "ask the same of every scene but for its mask"
+    """Refuse a scene that asks for another fit than the first scene; computes nothing."""
+    remedy = "use the same chain for every scene; only masks may differ"
     mine, other = f"of scene {name!r}", f"of scene {first!r}"
     if question.random_state != like.random_state:
-        rule = f"{mine} is not that {other}, {like.random_state}"
+        rule = f"{mine} differs from that {other}, {like.random_state}"
         raise BadValueError("random_state", question.random_state, rule, remedy)
     if not _are_same_steps(question.steps, like.steps):
         steps, expected = ([str(step) for step in each.steps] for each in (question, like))
-        rule = f"{mine} are not those {other}, {expected}"
+        rule = f"{mine} differ from those {other}, {expected}"
         raise BadValueError("steps", steps, rule, remedy)
     if (question.weighting is None) != (like.weighting is None):
         weighted, plain = (name, first) if like.weighting is None else (first, name)
         rule = f"scene {weighted!r} has weights, and scene {plain!r} has none"
-        raise BadValueError("weights", name, rule, "weigh every scene, or none")
+        raise BadValueError("weights", name, rule, "give weights to every scene or to none")
 
 
 def _are_same_steps(ours: Sequence[Step], theirs: Sequence[Step]) -> bool:
@@ -79,7 +80,7 @@ def _are_same_steps(ours: Sequence[Step], theirs: Sequence[Step]) -> bool:
 
 
 def _is_same(ours: Any, theirs: Any) -> bool:
-    """Whether parameters are the same, as far as can be told of what each call makes anew."""
+    """Whether two parameters are the same, as far as can be told: each call makes new objects."""
     if ours is theirs:
         return True
     if hasattr(ours, "get_params"):
@@ -95,7 +96,7 @@ def _is_same(ours: Any, theirs: Any) -> bool:
 
 
 def _told_by(value: Any) -> Any:
-    """Return what tells a value from others: without equality a function's code, or the type."""
+    """Return what can be compared: the value, or a function's code or the type of the value."""
     equality: Any = type(value).__eq__
     if equality is not object.__eq__:
         return value
@@ -103,7 +104,7 @@ def _told_by(value: Any) -> Any:
 
 
 def _is_same_weight(ours: xr.DataArray | None, theirs: xr.DataArray | None) -> bool:
-    """Whether features weigh the same; weights in chunks are not computed for it."""
+    """Whether features have the same weights; chunked weights are not computed for this."""
     if ours is None or theirs is None:
         return ours is theirs
     if set(ours.dims) != set(theirs.dims):
@@ -114,20 +115,60 @@ def _is_same_weight(ours: xr.DataArray | None, theirs: xr.DataArray | None) -> b
     return mine.shape == other.shape and np.allclose(mine, other, equal_nan=True)
 
 
-def scenes_of(objects: Objects) -> dict[str, xr.Dataset]:
+def scenes_of(objects: Objects, parameter: str = "objects") -> dict[str, xr.Dataset]:
     """Return the scenes by name."""
+    pairs = [(str(name), scene) for name, scene in _named(objects, parameter)]
+    twice = [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
+    if twice:
+        rule = f"has two scenes of the name {twice[0]!r}"
+        names = [name for name, _ in pairs]
+        raise BadValueError(parameter, names, rule, "give each a name of its own")
+    return {name: as_dataset(scene, f"scene {name!r}") for name, scene in pairs}
+
+
+def _named(objects: Objects, parameter: str) -> Iterable[tuple[Hashable, Any]]:
     if isinstance(objects, xr.DataTree):
-        nodes = {node.path: node for node in objects.subtree if node.data_vars}
-        return {path.strip("/") or "root": node.to_dataset() for path, node in nodes.items()}
+        nodes = [node for node in objects.subtree if node.data_vars]
+        return [(node.path.strip("/") or "root", node.to_dataset()) for node in nodes]
     if isinstance(objects, xr.Dataset | xr.DataArray):
-        return {"0": as_dataset(objects)}
+        return [("0", objects)]
+    if isinstance(objects, Mapping):
+        return objects.items()
     rule, remedy = "must be several Datasets", "pass a mapping of names to Datasets"
-    pairs = (
-        objects.items()
-        if isinstance(objects, Mapping)
-        else enumerate(several("objects", objects, rule, remedy))
-    )
-    return {str(name): as_dataset(scene, f"scene {str(name)!r}") for name, scene in pairs}
+    return enumerate(several(parameter, objects, rule, remedy))
+
+
+def of_each(parameter: str, given: Any, scenes: Iterable[str]) -> Mapping[str, Any]:
+    """Return what is ``given`` for each of the scenes, by name; refuse others."""
+    names = list(scenes)
+    if not isinstance(given, Mapping):
+        rule = f"must be a mapping of the scenes {names}"
+        raise BadTypeError(parameter, type(given).__name__, rule, "name what belongs to each")
+    if set(given) != set(names):
+        rule = f"has other scenes than the result, which has {names}"
+        raise BadValueError(parameter, list(given), rule, "pass a mapping of these names")
+    return given
+
+
+def tree_of(scenes: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """Return one node per scene, where `scenes_of` finds it again.
+
+    Names with a slash are paths. A node below another takes its coordinates from there, so that
+    both have to lie on one grid; a name that is no path of a node is refused.
+    """
+    for name in scenes:
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            rule = "is the name of a scene, and no path of a node of a DataTree"
+            raise BadValueError("scene", name, rule, _BY_SCENE)
+    try:
+        return xr.DataTree.from_dict(dict(scenes))
+    except (ValueError, KeyError) as error:
+        reason = str(error).strip("'\"").splitlines()[0].rstrip(":")
+        rule = f"do not make a DataTree ({reason})"
+        raise BadValueError("scenes", list(scenes), rule, _BY_SCENE) from error
+
+
+_BY_SCENE = "ask scene by scene, as in fit[scene].labels, or name scenes without slashes"
 
 
 def _asked(

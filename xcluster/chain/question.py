@@ -1,4 +1,4 @@
-"""The question: which samples of which object, in which steps, and how much each counts."""
+"""The question: which samples of which object, how much each counts, and which steps follow."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from xcluster.grid.samplers import Sampler, Snapshots
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Question:
-    """What is to be clustered: nothing is computed to ask it.
+    """What is to be clustered. Making a question computes nothing.
 
     Parameters
     ----------
     data : Dataset
         The user's object.
     sampler
-        What is a sample and what are its features.
+        What one sample is, and what its features are.
     steps
         Scaling and reduction, in order.
     mask : DataArray of bool, optional
@@ -40,7 +40,7 @@ class Question:
     random_state : int
         Seed of everything random that follows.
     climatology : Climatology, optional
-        What is subtracted from the data.
+        The mean cycle that is subtracted from the data.
     """
 
     data: xr.Dataset
@@ -53,7 +53,7 @@ class Question:
 
     def __post_init__(self) -> None:
         check_seed("random_state", self.random_state)
-        # Arranged now, so that a wrong name is an error where it was written.
+        # Arranged at once, so that a wrong name raises its error in the line that has it.
         self.layout  # noqa: B018
 
     @cached_property
@@ -66,7 +66,7 @@ class Question:
 
     @cached_property
     def ready(self) -> Self:
-        """The same, with what has to be known of the data before rows are read."""
+        """The question, with what has to be learned from the data before rows are read."""
         climatology = self.climatology
         if climatology is None or climatology.means is not None:
             return self
@@ -79,39 +79,41 @@ class Question:
             return on_grid("weights", self.weighting, layout)
         area = geography.area_weights(layout.coords, self.data)
         if area is None:
-            rule = "needs a latitude among the coordinates of the samples, and there is none"
-            remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
+            rule = "needs a latitude among the coordinates of the samples, and finds none"
+            remedy = "pass a DataArray of weights, or set units='degrees_north' on the latitude"
             raise BadValueError("weights", "area", rule, remedy)
         return area
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PooledQuestion(Question):
-    """The questions of several scenes as one, which is the first's in all that they share.
+    """The questions of several scenes as one.
+
+    The fields of `Question` are those of the first scene.
 
     Parameters
     ----------
     scenes : mapping of str to Question
-        All of them, the first among them.
+        The questions of all scenes, the first one included.
     """
 
     scenes: Mapping[str, Question] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenes: Mapping[str, Question]) -> Self:
-        """Return the questions of these scenes, at least one, as one."""
+        """Return the questions of these scenes (at least one) as one question."""
         first = next(iter(scenes.values()))
         shared = {each.name: getattr(first, each.name) for each in fields(Question)}
         return cls(**shared, scenes=scenes)
 
     @cached_property
     def layout(self) -> Scenes:
-        """The layouts of all scenes, which is the first's in all that they share."""
+        """The layouts of all scenes as one; its own fields are those of the first scene."""
         return Scenes.of([replace(each.layout, scene=name) for name, each in self.scenes.items()])
 
     @cached_property
     def ready(self) -> Self:
-        """The same, once all scenes are known to have data at the same cells of their fields."""
+        """The question, or an error if the fields of two scenes have data at different cells."""
         first, *others = self.layout.scenes
         for scene in others:
             for name, variable in scene.variables.items():
@@ -123,7 +125,7 @@ class PooledQuestion(Question):
 
 
 def _cells(variable: Variable) -> NDArray[np.bool_]:
-    """Return which cells of a field are features; reads the data."""
+    """Return which cells of a field are features; this reads the data."""
     kept = variable.kept
     return np.ones(variable.extent, bool) if kept is None else kept
 
@@ -137,7 +139,7 @@ def with_step(question: AnyQuestion, step: Step) -> AnyQuestion:
 
 
 def masked(question: AnyQuestion, mask: Any) -> AnyQuestion:
-    """Return the question of the samples where ``mask`` is True, and any earlier mask too."""
+    """Return the question for the samples where ``mask`` and all earlier masks are True."""
     if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
         rule = f"must be a DataArray of bool, not {_kind(mask)}"
         raise BadTypeError("mask", _kind(mask), rule, "compare: ds.land == 100")
@@ -146,7 +148,7 @@ def masked(question: AnyQuestion, mask: Any) -> AnyQuestion:
 
 
 def weighted(question: AnyQuestion, weights: Any) -> AnyQuestion:
-    """Return the question with weights of its samples; of snapshots, of their features."""
+    """Return the question with weights: of its samples, or of the features of snapshots."""
     if isinstance(weights, str):
         check_choice("weights", weights, ("area",))
     elif not isinstance(weights, xr.DataArray) or weights.dtype.kind not in "fiub":
@@ -166,10 +168,10 @@ def _weighs_features(question: Question, weights: Any) -> bool:
 
 
 def with_anomaly(question: AnyQuestion, groupby: Any, smooth: int | None) -> AnyQuestion:
-    """Return the question of the data less their mean cycle."""
+    """Return the question for the data minus their mean cycle."""
     if question.climatology is not None:
-        rule = "is subtracted already"
-        raise BadValueError("groupby", question.climatology.groupby, rule, "call it once")
+        rule = "is already subtracted"
+        raise BadValueError("groupby", question.climatology.groupby, rule, "call anomaly() once")
     if not isinstance(groupby, str):
         raise BadTypeError("groupby", groupby, "must be text", "pass 'time.dayofyear'")
     climatology = Climatology(groupby, smooth)
@@ -184,14 +186,14 @@ def _kind(value: Any) -> str:
 
 
 def on_grid(parameter: str, array: xr.DataArray, layout: Layout) -> xr.DataArray:
-    """Return the values of ``array`` for the samples; refuse other dims and coordinates."""
+    """Return ``array`` on the grid of the samples; refuse other dims and coordinates."""
     shown = parameter if array.name is None else array.name
     unknown = [dim for dim in array.dims if dim not in layout.sample_dims]
     if unknown:
-        rule = f"has the dim {unknown[0]!r}, and the samples lie over {list(layout.sample_dims)}"
-        raise BadValueError(parameter, shown, rule, "reduce or select that dim")
+        rule = f"has the dim {unknown[0]!r}, but the samples lie over {list(layout.sample_dims)}"
+        raise BadValueError(parameter, shown, rule, "select one entry of that dim, or average it")
     if array.chunks is not None and any(np.isnan(sizes).any() for sizes in array.chunks):
-        rule = "is a dask array of unknown chunk sizes"
+        rule = "is a dask array with unknown chunk sizes"
         raise BadValueError(parameter, shown, rule, "call compute_chunk_sizes() on it")
     grid = {dim: layout.coords[dim] for dim in array.dims if dim in layout.coords}
     kept = {
@@ -201,16 +203,16 @@ def on_grid(parameter: str, array: xr.DataArray, layout: Layout) -> xr.DataArray
     }
     missing = [dim for dim in kept if not np.isin(kept[dim], array[dim].values).all()]
     if missing:
-        rule = f"lacks some of the samples' {missing[0]!r}"
+        rule = f"lacks some values of {missing[0]!r} that the samples have"
         raise BadValueError(parameter, shown, rule, "reindex it to the data")
     repeated = [dim for dim in kept if not array.indexes[dim].is_unique]
     if repeated:
-        rule = f"lies on other {repeated[0]!r} than the samples, and holds some twice"
-        raise BadValueError(parameter, shown, rule, "bring it to the data's grid")
+        rule = f"has other values of {repeated[0]!r} than the samples, some of them twice"
+        raise BadValueError(parameter, shown, rule, "reindex it to the data's grid")
     array = array.sel(kept)
     wrong = [dim for dim in array.dims if array.sizes[dim] != layout.sizes[dim]]
     if wrong:
         dim = wrong[0]
-        rule = f"has {array.sizes[dim]} {dim!r}, and the data {layout.sizes[dim]}"
-        raise BadValueError(parameter, shown, rule, "bring it to the data's grid")
+        rule = f"has {array.sizes[dim]} points along {dim!r}, but the data have {layout.sizes[dim]}"
+        raise BadValueError(parameter, shown, rule, "reindex it to the data's grid")
     return array.drop_vars(array.coords)

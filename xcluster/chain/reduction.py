@@ -21,24 +21,24 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Fitted transformers in a row; travels to blocks, so it holds no data.
+    """Fitted transformers, one after another. It is sent to blocks, so it holds no data.
 
     Parameters
     ----------
     steps
-        In the order in which rows go through them.
+        The fitted steps, in the order in which rows go through them.
     """
 
     steps: tuple[FittedStep, ...] = ()
 
     @property
     def names(self) -> list[str]:
-        """Of the steps."""
+        """The names of the steps."""
         return [step.name for step in self.steps]
 
     @property
     def last(self) -> Any:
-        """The last transformer; None without any."""
+        """The last transformer; None if there is no step."""
         return self.steps[-1].transformer if self.steps else None
 
     def __call__(self, X: Array) -> Array:
@@ -48,36 +48,36 @@ class Chain:
         return X
 
     def inverse(self, Z: Array) -> Array | None:
-        """Return rows of the reduced space as features; None where a step has no inverse."""
+        """Return rows of the reduced space as features; None if a step has no inverse."""
         for transformer in (step.transformer for step in reversed(self.steps)):
             inverse = getattr(transformer, "inverse_transform", None)
             if inverse is None:
                 return None
-            # scikit-learn refuses no rows: a result of noise alone has no centres.
+            # scikit-learn refuses an array without rows: if all is noise, there are no centres.
             Z = np.asarray(inverse(Z)) if len(Z) else np.empty((0, transformer.n_features_in_))
         return Z
 
     @property
     def keeps_columns(self) -> bool:
-        """Whether each column is still one feature."""
+        """Whether each column of the result still is one feature."""
         return all(step.kind.keeps_columns for step in self.steps)
 
 
 def finite_rows(Z: Array) -> Array:
-    """Return which rows a chain has left complete, shape (n,); a step may refuse some."""
+    """Return which rows are finite behind a chain, shape (n,); a step may give NaN."""
     finite = np.isfinite(Z)
-    # One test of all values is many times faster than one a row, and nearly always enough.
+    # One test of all values is many times faster than one per row, and nearly always enough.
     return np.ones(len(Z), bool) if finite.all() else np.asarray(finite.all(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """The steps fitted to one layout.
+    """The steps, fitted to the samples of one layout.
 
     Parameters
     ----------
     layout
-        Of the samples.
+        Layout of the samples.
     chain
         The fitted steps.
     """
@@ -86,21 +86,21 @@ class Reduction:
     chain: Chain
 
     def transform(self) -> xr.DataArray:
-        """Return the reduced space over (``component``, sample dims), lazy where the layout is."""
+        """Return the reduced space over (``component``, sample dims); lazy if the layout is."""
         return transform(self.layout, self.chain, self.layout.features)
 
     def loadings(self) -> xr.Dataset:
-        """Return the axes of the last step in data coordinates, over ``component``."""
+        """Return the axes of the last step, over ``component`` and the feature dims."""
         axes = self._last("components_", "loadings")
         before = Chain(self.chain.steps[:-1])
         if not before.keeps_columns:
-            rule = "needs a single reduction, and this chain has several"
+            rule = "loadings() needs a chain with one reduction, and this chain has several"
             names = self.chain.names
-            raise BadValueError("steps", names, rule, "take the loadings of a shorter chain")
+            raise BadValueError("steps", names, rule, "ask a chain with fewer steps")
         return matrix.unpack(self.layout.features, axes, "component", np.arange(len(axes)))
 
     def explained_variance(self) -> xr.DataArray:
-        """Return the explained variance ratio over ``component``."""
+        """Return the share of variance that each component explains, over ``component``."""
         ratio = self._last("explained_variance_ratio_", "explained_variance")
         attrs = {"long_name": "explained variance", "units": "1"}
         coords = {"component": np.arange(len(ratio))}
@@ -111,20 +111,20 @@ class Reduction:
         if not hasattr(last, attribute):
             rule = f"{method}() needs a chain that ends in a step with {attribute}"
             names = self.chain.names
-            raise BadValueError("steps", names, rule, "add .pca(3), for example")
+            raise BadValueError("steps", names, rule, "add a step, for example .pca(3)")
         return np.asarray(getattr(last, attribute))
 
 
 def columns_of(layout: Layout, chain: Chain) -> xr.DataArray:
-    """Return the reduced space of any layout over (sample dims, `COLUMN`)."""
+    """Return the reduced space of a layout over (sample dims, `COLUMN`)."""
     width = n_components(chain, layout.n_features)
     return matrix.apply(layout, chain, width=width, dtype=layout.dtype)
 
 
 def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArray:
-    """Return the reduced space of any layout with these features, over ``component`` first.
+    """Return the reduced space of a layout that has these features; ``component`` is the first dim.
 
-    The names of ``feature`` are left out where the user has a dim or coordinate of that name.
+    The coordinate ``feature`` is left out if the user has a dim or coordinate of that name.
     """
     columns = columns_of(layout, chain)
     check_free(columns, ["component"])
@@ -136,8 +136,17 @@ def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArra
     return reduced.rename("features").assign_attrs(long_name="features")
 
 
+def as_rows(spaces: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Return the samples of several reduced spaces behind each other, over one dim."""
+    stacked = [
+        each.variable.stack({COLUMN: [dim for dim in each.dims if dim != "component"]})
+        for each in spaces
+    ]
+    return xr.DataArray(xr.Variable.concat(stacked, COLUMN))
+
+
 def _feature_attrs(chain: Chain, features: xr.Dataset) -> dict[str, str]:
-    """Return what figures say of the values of features: scaled, or in their common units."""
+    """Return the label of an axis of features: scaled, or with their common units."""
     if chain.steps:
         return {"long_name": "feature, scaled"}
     units = {str(template.attrs.get("units", "")) for template in features.data_vars.values()}
@@ -145,12 +154,12 @@ def _feature_attrs(chain: Chain, features: xr.Dataset) -> dict[str, str]:
 
 
 def n_components(chain: Chain, n_features: int) -> int:
-    """Return the width of the reduced space."""
+    """Return the number of dimensions of the reduced space."""
     return chain(np.ones((1, n_features))).shape[1] if chain.steps else n_features
 
 
 def feature_names(features: xr.Dataset) -> list[str]:
-    """Return one name a column: the variable's, with its place along each feature dim."""
+    """Return one name per column: of the variable, with the coordinate along each feature dim."""
     names: list[str] = []
     for name, template in features.data_vars.items():
         kept = ~np.isnan(flat_features(template, template.dims))

@@ -1,4 +1,4 @@
-"""The steps between rows and clusterer, and the scaling that stands in where none is stated."""
+"""The steps before the clusterer, and the scaling that is added where the user states none."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ Over = Literal["feature", "variable", "all"]
 Scaling = Literal["standard", "max"]
 
 LARGEST_LATENT = 1000
-"""Latent dimensions of a VAE; more are a mistake, and would fill the memory."""
+"""Maximum number of latent dimensions; more are surely a mistake and would fill the memory."""
 
 SCALINGS = ("standard", "robust", "minmax", "max", "norm", "log", "clr", "anscombe")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What the steps of one method of `Samples` have in common.
+    """What all steps of one method of `Samples` have in common.
 
     Parameters
     ----------
     name
-        Of the method.
+        Name of the method.
     keeps_columns
-        Whether each column is still one feature behind it.
+        Whether each column still is one feature after the step.
     scales
-        Whether it states a scaling, so that none is assumed.
+        Whether the step states a scaling, so that none is added.
     assumes
-        The scaling of several variables that is assumed before it where none is stated.
+        The scaling that is added before the step if there are several variables and no scaling
+        is stated.
     typed_as
-        What the user calls a parameter of the transformer, by its own name.
+        Maps a parameter of the transformer to the name that the user gives it.
     """
 
     name: str
@@ -72,15 +73,15 @@ class Step:
     Parameters
     ----------
     kind
-        Of the method that added it.
+        Kind of the method that added it.
     transformer
-        scikit-learn's interface; None for ``scale(None)``.
+        With scikit-learn's interface; None for ``scale(None)``.
     over
         For scaling: which columns share a centre and a scale.
     assumed
-        Whether it stands in for a scaling that the user did not state.
+        Whether it was added because the user stated no scaling.
     weight
-        Of the features, over their dims.
+        Weights of the features, over their dims.
     """
 
     kind: Kind
@@ -91,7 +92,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Of the method that added it."""
+        """Name of the method that added it."""
         return self.kind.name
 
     def __str__(self) -> str:
@@ -115,16 +116,16 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class FittedStep:
-    """One step of a chain, fitted; travels to blocks.
+    """One fitted step of a chain; it is sent to blocks.
 
     Parameters
     ----------
     name
-        Its own in the chain: a second scaling is "scale_2".
+        Its name, which no other step of the chain has: a second scaling is "scale_2".
     kind
-        Of the method that added it.
+        Kind of the method that added it.
     transformer
-        Fitted.
+        The fitted transformer.
     """
 
     name: str
@@ -133,7 +134,7 @@ class FittedStep:
 
 
 def _summary(transformer: Any) -> str:
-    """Name what a reader would have typed."""
+    """Return the argument that the user typed, as text."""
     params = {} if transformer is None else transformer.get_params(deep=False)
     for name in ("how", "n_components"):
         if name in params:
@@ -142,11 +143,11 @@ def _summary(transformer: Any) -> str:
 
 
 def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
-    """Return the steps that will be fitted, the scaling that nobody stated among them.
+    """Return the steps that will be fitted, including a scaling that the user did not state.
 
-    Features of several variables are brought to one scale, each variable as a block, directly
-    before the first step that measures distance or variance. Behind a transformer of the user's
-    own nothing is added: its columns are no variables any more.
+    Several variables are brought to one scale, each variable as a block. This happens first, if
+    the first step that mixes columns measures distance or variance. If the chain begins with a
+    transformer of the user's own, nothing is added: behind it columns no longer are variables.
     """
     stated = any(step.kind.scales for step in steps)
     kept = [step for step in steps if step.transformer is not None]
@@ -154,24 +155,24 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
         return kept
     first = next((step.kind for step in kept if not step.kind.keeps_columns), None)
     how = "standard" if first is None else first.assumes
-    # Before weights of the features too: the variables' own units are brought to one first.
+    # Before weights of the features too: units are made equal first.
     return kept if how is None else [assumed_scaling(how), *kept]
 
 
 def unfitted_steps(fitted: Sequence[FittedStep], n_variables: int) -> list[Step]:
-    """Return the steps that fitted ones came from, where only the model is known."""
+    """Return the steps before the fit, from those after it: a file may hold only the model."""
     steps: list[Step] = []
     for each in fitted:
-        # Behind a step that mixes the columns none belongs to a variable.
+        # After a step that mixes the columns, no column belongs to a variable.
         several = n_variables > 1 or not all(step.kind.keeps_columns for step in steps)
         steps.append(Step(each.kind, each.transformer, _fitted_over(each.transformer, several)))
     return steps
 
 
 def _fitted_over(transformer: Any, several: bool) -> Over:
-    """Return which columns share a scale, as the groups of a fitted step tell.
+    """Return which columns share a scale, from the groups of a fitted step.
 
-    One group is all columns, unless there are not ``several`` variables: then it is that one.
+    A single group means "all" if there are ``several`` variables, otherwise "variable".
     """
     groups = transformer.get_params(deep=False).get("groups")
     if groups is None:
@@ -179,11 +180,11 @@ def _fitted_over(transformer: Any, several: bool) -> Over:
     return "all" if several and len(set(groups)) == 1 else "variable"
 
 
-# ------------------------------------------------------------------------------- one of each kind
+# --------------------------------------------------------------------------- one function per step
 
 
 def scaling(how: Any, over: Any, steps: Sequence[Step]) -> Step:
-    """Return the step that scales, behind ``steps``."""
+    """Return the step that scales, to be added after ``steps``."""
     check_choice("over", over, get_args(Over))
     _check_over(over, steps)
     if how is None or hasattr(how, "fit_transform"):
@@ -197,7 +198,7 @@ def assumed_scaling(how: Scaling) -> Step:
 
 
 def _check_over(over: Any, steps: Sequence[Step]) -> None:
-    """Refuse ``over="variable"`` where columns are no longer variables."""
+    """Refuse ``over="variable"`` after a step that mixes the columns of variables."""
     mixed = [step.name for step in steps if not step.kind.keeps_columns]
     if over == "variable" and mixed:
         rule = f"needs columns that belong to variables, and {mixed[0]}() has mixed them"
@@ -207,7 +208,7 @@ def _check_over(over: Any, steps: Sequence[Step]) -> None:
 def principal_components(n: Any, random_state: int) -> Step:
     """Return the step that reduces to principal components."""
     if not (isinstance(n, float) and 0 < n < 1):
-        remedy = "pass a number of components, or a fraction between 0 and 1"
+        remedy = "pass a number of components, or a fraction above 0 and below 1"
         n = check_integer("n", n, minimum=1, remedy=remedy)
     return Step(PRINCIPAL, PCA(n, random_state=random_state))
 
@@ -224,7 +225,7 @@ def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step
     known = sorted(set(VAE().get_params()) - {"n_components", "progress"})
     for name, value in keywords.items():
         if name not in known:
-            rule = "vae() has no such keyword"
+            rule = "is not a keyword of vae()"
             raise BadTypeError(name, value, rule, did_you_mean(name, known))
     keywords = {"random_state": random_state, **keywords}
     check_seed("random_state", keywords["random_state"])
@@ -234,7 +235,7 @@ def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step
 
 
 def foreign(transformer: Any) -> Step:
-    """Return the step of a transformer of the user's own."""
+    """Return the step for a transformer of the user's own."""
     if isinstance(transformer, type) or not all(
         callable(getattr(transformer, name, None)) for name in ("fit", "transform")
     ):
@@ -251,8 +252,8 @@ def feature_weights(weights: Any, layout: Layout) -> Step:
     coords = {k: v for each in layout.variables.values() for k, v in each.array.coords.items()}
     latitude = find_axis(coords, "latitude")
     if latitude is None or set(latitude.dims) & set(layout.sample_dims):
-        rule = "needs a latitude among the coordinates of the field, and there is none"
-        remedy = "give the weights as a DataArray, or the latitude units='degrees_north'"
+        rule = "needs a latitude among the coordinates of the field, and finds none"
+        remedy = "pass a DataArray of weights, or set units='degrees_north' on the latitude"
         raise BadValueError("weights", "area", rule, remedy)
     cosine = latitude.copy(data=np.cos(np.deg2rad(latitude.values.astype(float)))).clip(min=0)
     return Step(WEIGHTS, FeatureWeights(how="area"), weight=cosine)
@@ -270,7 +271,7 @@ def _columns(weight: xr.DataArray, layout: Layout) -> Any:
             over = xr.DataArray(np.empty(0))
         if over.shape != template.shape:
             rule = f"does not lie on the grid of {name!r}"
-            raise BadValueError("weights", weight.name, rule, "bring it to that grid")
+            raise BadValueError("weights", weight.name, rule, "reindex it to that grid")
         flat = flat_features(over.assign_coords(template.coords), template.dims)
         columns.append(flat if variable.kept is None else flat[variable.kept])
     return np.concatenate(columns).astype(np.float64)

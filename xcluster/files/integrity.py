@@ -1,7 +1,7 @@
-"""Whether a stored tree is what was written: asked before its values are used.
+"""Check that a file holds what was written, before its values are used.
 
-Checksums find what has changed. Before any is computed, what could not be read in safety is
-refused: devices and pipes, encodings that run code, and arrays larger than the file could hold.
+Checksums find changes. Before they are computed, anything that is not safe to read is refused:
+devices and pipes, encodings that run code, and arrays larger than the file could hold.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from xcluster.base.errors import BadTypeError, BadValueError
 
 GROUPS = ("/", "centers", "scores", "model")
 BESIDE = ("manifest", "scenes")
-"""Further groups at the root, of which each file has the first."""
+"""Further groups at the root. Every file has the first one."""
 APART = "samples"
-"""Where labels lie if the user's names are those of groups; else they lie at the root."""
+"""Group of the labels if a name of the user is that of a group; otherwise they lie at the root."""
 SLAB_BYTES = 64 * 2**20
 CODECS = {"bytes", "crc32c", "vlen-utf8", "zstd"}
 MOST_COMPRESSED = {"netcdf4": 1_100, "zarr": 40_000}
-"""For one byte, a stream of zlib holds at most 1,032, and one of zstd at most 32,768."""
+"""Bytes of arrays per byte of a file, at most; zlib reaches 1,032 and zstd 32,768."""
 ALWAYS_ALLOWED = 2**20
 
 Read = Callable[[Path, str], xr.Dataset]
@@ -36,7 +36,7 @@ Checksums = dict[str, str]
 
 
 def unreadable(path: Path, rule: str) -> BadValueError:
-    """Return what is said of a file that does not hold what was written."""
+    """Return the error for a file that does not hold what was written."""
     remedy = "save the result again, or use a copy of the file"
     return BadValueError("path", str(path), rule, remedy)
 
@@ -45,19 +45,19 @@ def unreadable(path: Path, rule: str) -> BadValueError:
 
 
 def groups_of(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the groups that a file has, those of several scenes among them."""
+    """Return the groups of a file, including those of several scenes."""
     n_scenes = len(manifest.get("scenes") or ())
     apart = [APART] if manifest.get("apart") else []
     return [*GROUPS, *apart, *(scene_group(number) for number in range(n_scenes))]
 
 
 def scene_group(number: int) -> str:
-    """Return where a file holds a scene; users may call scenes what they like."""
+    """Return the group of a scene; it has a number, as users may give scenes any name."""
     return f"scenes/{number}"
 
 
 def header_checksums(read: Read, path: Path, groups: Sequence[str]) -> Checksums:
-    """Return the SHA-256 of what each group and variable is: attributes, dims, shape, dtype."""
+    """Return the SHA-256 of attributes, dims, shape and dtype of each group and variable."""
     found = {}
     for group in groups:
         with read(path, group) as dataset:
@@ -80,7 +80,7 @@ def value_checksums(read: Read, path: Path, groups: Sequence[str]) -> Checksums:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    """Return a dtype's name; texts have several, which depend on the reader."""
+    """Return the name of a dtype; text has different dtypes in different readers."""
     return "text" if dtype.kind in "OUT" else dtype.str
 
 
@@ -114,13 +114,13 @@ def _canonical(attrs: Mapping[Any, Any]) -> bytes:
 
 
 def sealed(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return a manifest as attributes: its text, and the text's own checksum."""
+    """Return a manifest as attributes: its text, and the checksum of this text."""
     text = json.dumps(manifest, sort_keys=True, default=_as_plain)
     return {"manifest": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _as_plain(value: Any) -> Any:
-    """Return numbers of numpy or xarray as Python's: users take them from their data."""
+    """Return numbers of numpy or xarray as numbers of Python."""
     numbers = np.asarray(value)
     if numbers.dtype.kind not in "biuf":
         rule = f"is a {type(value).__name__}, which files cannot hold"
@@ -129,17 +129,17 @@ def _as_plain(value: Any) -> Any:
 
 
 def checked_manifest(path: Path, read: Read, version: int) -> dict[str, Any]:
-    """Return the manifest once every checksum holds."""
+    """Return the manifest, after all checksums are compared."""
     manifest = _unsealed(path, read)
     if manifest.get("format") != version:
-        rule = f"has format {manifest.get('format')!r}, and this version reads {version}"
+        rule = f"has format {manifest.get('format')!r}, but this version reads {version}"
         raise BadValueError("path", str(path), rule, "update xarray-cluster")
     try:
         groups = groups_of(manifest)
         _check_safe(path, read, groups)
         headers = _difference(manifest["headers"], header_checksums(read, path, groups))
         wrong = headers or _difference(manifest["values"], value_checksums(read, path, groups))
-    except Exception as error:  # whatever a reader says of a file that is not what it seems
+    except Exception as error:  # readers raise many kinds for damaged files
         raise unreadable(path, f"cannot be read to its end ({_said(error)})") from error
     if wrong:
         raise unreadable(path, f"was changed: the checksum of {wrong!r} differs")
@@ -153,21 +153,21 @@ def _unsealed(path: Path, read: Read) -> dict[str, Any]:
             text, seal = str(dataset.attrs["manifest"]), str(dataset.attrs["sha256"])
         if hashlib.sha256(text.encode()).hexdigest() == seal:
             return dict(json.loads(text))
-    except Exception as error:  # likewise
-        rule = f"is no saved clustering, or is not whole ({_said(error)})"
+    except Exception as error:  # as above
+        rule = f"is not a saved clustering, or is damaged ({_said(error)})"
         raise unreadable(path, rule) from error
     raise unreadable(path, "was changed: the manifest's checksum differs")
 
 
 def _difference(written: Mapping[str, str], found: Mapping[str, str]) -> str | None:
-    """Return the first name whose checksums differ, or that only one has."""
+    """Return the first name whose checksums differ or are missing on one side; None if equal."""
     return next(
         (name for name in {**written, **found} if written.get(name) != found.get(name)), None
     )
 
 
 class _UnsafeError(ValueError):
-    """Something that is not read at all; its text is for the user."""
+    """Something is not safe to read; the text of this error is shown to the user."""
 
 
 def _said(error: Exception) -> str:
@@ -181,9 +181,9 @@ TRAILER_BYTES = 82
 
 
 def add_trailer(path: Path) -> None:
-    """Append the checksum of a whole netCDF file, which HDF5 does not look at.
+    """Append the checksum of the whole file to a netCDF file; HDF5 ignores it.
 
-    HDF5 may read damaged files for ever, or crash, so that damage has to be found before.
+    HDF5 may crash or never end when it reads a damaged file, so damage has to be found before.
     """
     digest = _digest(path, path.stat().st_size)
     with path.open("ab") as file:
@@ -191,7 +191,7 @@ def add_trailer(path: Path) -> None:
 
 
 def _check_trailer(path: Path) -> None:
-    """Compare the checksum of the whole file; a program that wrote to it has dropped it."""
+    """Compare the checksum of the whole file; it is missing if another program wrote to it."""
     n_bytes = path.stat().st_size - TRAILER_BYTES
     if n_bytes < 0:
         return
@@ -216,7 +216,7 @@ def _digest(path: Path, n_bytes: int) -> str:
 
 
 def _check_kind(path: Path) -> None:
-    """Refuse anything but plain files, and folders of them: reading a pipe might never end."""
+    """Refuse everything except plain files and folders of them: reading a pipe may never end."""
     if path.suffix != ".zarr":
         _check_plain(path, stat.S_ISREG)
         _check_trailer(path)
@@ -233,11 +233,11 @@ def _check_kind(path: Path) -> None:
 def _check_plain(path: Path, is_expected: Callable[[int], bool]) -> None:
     if not is_expected(path.stat().st_mode):
         wanted = "file" if is_expected is stat.S_ISREG else "folder"
-        raise _UnsafeError(f"{path.name!r} is no plain {wanted}")
+        raise _UnsafeError(f"{path.name!r} is not a plain {wanted}")
 
 
 def _check_safe(path: Path, read: Read, groups: Sequence[str]) -> None:
-    """Refuse encodings that are not ours, and arrays that the file is too small to hold."""
+    """Refuse unknown encodings, and arrays that are too large for the size of the file."""
     stored = path.stat().st_size
     if path.is_dir():
         _check_encodings(path)
@@ -245,7 +245,7 @@ def _check_safe(path: Path, read: Read, groups: Sequence[str]) -> None:
     declared = sum(_declared_bytes(read, path, group) for group in groups)
     factor = MOST_COMPRESSED["zarr" if path.is_dir() else "netcdf4"]
     if declared > factor * stored + ALWAYS_ALLOWED:
-        raise _UnsafeError(f"its {stored:,} bytes cannot hold the {declared:,} of its arrays")
+        raise _UnsafeError(f"its {stored:,} bytes cannot hold arrays of {declared:,} bytes")
 
 
 def _declared_bytes(read: Read, path: Path, group: str) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xcluster.base.checks import check_path
 from xcluster.base.errors import BadValueError, MissingFileError
 from xcluster.blocks.failures import named_failures
-from xcluster.chain.question import AnyQuestion
+from xcluster.chain.question import AnyQuestion, Question
 from xcluster.files import manifest as manifests
 from xcluster.files import storage, validity
 from xcluster.files.integrity import (
@@ -42,7 +42,7 @@ Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 
 ROLES = ("mask", "weights", "likeliest", "row")
-"""Of arrays beside labels and memberships; also their names, unless the user has such a name."""
+"""Roles of further arrays of a file. A role is also the name, unless the user has that name."""
 
 
 # -------------------------------------------------------------------------------------- writing
@@ -51,13 +51,13 @@ ROLES = ("mask", "weights", "likeliest", "row")
 def save(fitted: Fitted, path: StrPath) -> None:
     """Write a result; see `Clustering.save`."""
     root, own = _over_samples(fitted)
-    _write(path, fitted, fitted, {"/": root}, {"own": own})
+    _write(path, fitted, fitted.samples, {"/": root}, {"own": own})
 
 
 def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> None:
     """Write a result of several scenes; see `PooledClustering.save`.
 
-    Groups are numbered, and the manifest has the names: users may call a scene what they like.
+    Groups have numbers and the manifest has the names, as users may give scenes any name.
     """
     parts = [_over_samples(scene) for scene in scenes.values()]
     groups = {
@@ -65,19 +65,22 @@ def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> N
     }
     said = {"scenes": list(scenes), "own": [own for _, own in parts]}
     root = xr.Dataset(attrs=dict(whole.attrs))
-    _write(path, whole, next(iter(scenes.values())), {"/": root, **groups}, said)
+    questions = [scene.samples for scene in scenes.values()]
+    # Of weights, only those that are no array are told by a question.
+    told = [each for each in questions if each and isinstance(each.weighting, str)]
+    _write(path, whole, [*told, *questions][0], {"/": root, **groups}, said)
 
 
 def _write(
     path: StrPath,
     whole: Fitted,
-    first: Fitted,
+    asked: Question | None,
     roots: Mapping[str, xr.Dataset],
     said: Mapping[str, Any],
 ) -> None:
-    """Write a model, and what lies over samples; those of ``first`` tell what was asked."""
+    """Write a model, what was asked, and what lies over samples."""
     arrays: dict[str, Array] = {}
-    manifest = {**manifests.entries(whole, first.samples, arrays), **said}
+    manifest = {**manifests.entries(whole, asked, arrays), **said}
     ours = {"/scores": _scores(whole), "/model": _model_arrays(arrays)}
     if _meet(roots["/"], ours.values()):
         roots, manifest["apart"] = _apart(roots["/"]), True
@@ -88,21 +91,22 @@ def _write(
 
 
 def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:
-    """Whether the user has a name that a group is called, or that is ours in one below the root.
+    """Whether a name of the user is also that of a group, or of an array in a group below the root.
 
-    Dims and coordinates are handed down to all groups below their own.
+    A group inherits the dims and coordinates of the groups above it.
     """
     taken = {*GROUPS, *BESIDE, *(name for group in ours for name in names_in(group))}
-    return bool({str(name).lower() for name in names_in(root)} & set(map(str.lower, taken)))
+    users, own = ({str(name).lower() for name in names} for names in (names_in(root), taken))
+    return bool(users & own)
 
 
 def _apart(root: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return what lies over the samples in a group of its own, so that none is below it."""
+    """Return the arrays over the samples in a group of their own, from which none inherits."""
     return {"/": xr.Dataset(attrs=root.attrs), f"/{APART}": root.drop_attrs(deep=False)}
 
 
 def _over_samples(fitted: Fitted) -> tuple[xr.Dataset, dict[str, str]]:
-    """Return what lies over the samples, and the name of each of our own arrays by its role."""
+    """Return the arrays over the samples, and the names of our further arrays by their roles."""
     check_free(fitted.labels, ("labels", "memberships"))
     arrays = _own_arrays(fitted)
     taken = names_in(fitted.labels)
@@ -112,16 +116,16 @@ def _over_samples(fitted: Fitted) -> tuple[xr.Dataset, dict[str, str]]:
 
 
 def _own_arrays(fitted: Fitted) -> dict[str, xr.DataArray]:
-    """Return what a result needs beside its labels, by its role."""
+    """Return the further arrays that a result needs in a file, by their roles."""
     question, arrays = fitted.samples, {}
     if question is not None:
-        layout = question.layout  # as the fit saw them, on the grid of the samples
+        layout = question.layout  # mask and weights as the fit used them, on the sample grid
         if layout.mask is not None:
             arrays["mask"] = layout.mask.astype(np.int8)
         if layout.weight is not None and not isinstance(question.weighting, str):
             arrays["weights"] = layout.weight.drop_encoding()
     if fitted.partition.floor is not None:
-        # The labels without a floor, as merging and other floors start from them.
+        # The labels before the floor, from which other floors and merging start.
         plain = replace(fitted.partition, floor=None)
         arrays["likeliest"] = with_partition(fitted, plain).labels
     if fitted.source.rows is not None:
@@ -132,7 +136,7 @@ def _own_arrays(fitted: Fitted) -> dict[str, xr.DataArray]:
 def _scores(fitted: Fitted) -> xr.Dataset:
     if fitted.sweep is None:
         return xr.Dataset()
-    # "k" may be a dim of the user's, and dims are shared by all groups of a file.
+    # The user may have a dim "k", and all groups of a file share their dims.
     return fitted.sweep.table.rename(k="sweep_k")
 
 
@@ -150,18 +154,18 @@ def _model_arrays(arrays: Mapping[str, Array]) -> xr.Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """A result as a file kept it.
+    """A result as a file stored it.
 
     Parameters
     ----------
     fitted
-        Of one object, or what is common to all scenes.
+        The result of one object, or what is common to all scenes.
     scenes : mapping of str to Stored
-        What each of several scenes stands on; empty where there was one object.
+        The stored labels of each of several scenes; empty for one object.
     own
-        The arrays that are ours, by their role; of each scene, or under "" of the one object.
+        For each scene our further arrays by their roles; one object has the key "".
     asked, weighting
-        What the samples were asked, where no array is needed to say it.
+        The steps and the weighting that the user asked for, as far as they are not arrays.
     """
 
     fitted: Fitted
@@ -171,7 +175,7 @@ class Saved:
     weighting: Any
 
     def live(self, scene: str, data: Any, kind: type[AnyQuestion]) -> Live:
-        """Return the samples of ``data``, which were fitted, as questions of this ``kind``."""
+        """Return the fitted samples in ``data``, as a question of this ``kind``."""
         stored = self.scenes[scene] if self.scenes else self.fitted.source
         assert isinstance(stored, Stored)
         sampler, template, own = self.fitted.sampler, self.fitted.template, self.own[scene]
@@ -190,12 +194,12 @@ class Saved:
 
 
 def read(path: StrPath, trusted: Collection[str]) -> Saved:
-    """Return what a file holds, once all of it is known to be whole and to fit together."""
+    """Return what a file holds, after it is checked that it is complete and fits together."""
     source = check_path("path", path)
     _, raw = storage.engine(source)  # refuses other suffixes
     if not source.exists():
         aside = kept_aside(source)
-        remedy = f"rename {str(aside)!r}, which was being replaced" if aside else "check it"
+        remedy = f"rename {str(aside)!r}, the old file" if aside else "check the path"
         raise MissingFileError("path", str(path), "there is no such file", remedy)
     with storage.ONE_AT_A_TIME:
         manifest = checked_manifest(source, raw, manifests.FORMAT)
@@ -203,13 +207,13 @@ def read(path: StrPath, trusted: Collection[str]) -> Saved:
 
 
 def _fitting_together(manifest: Mapping[str, Any], path: Path, trusted: Collection[str]) -> Saved:
-    """Return the result of a manifest; refuse one that somebody has sealed again, wrongly."""
+    """Return the result that a manifest describes; refuse one whose parts do not fit together."""
     try:
         saved = _rebuilt(manifest, path, trusted)
         n_labels = storage.size(path, LABEL, ("/", "centers"))
         for source in saved.scenes.values() or [saved.fitted.source]:
             validity.check(replace(saved.fitted, source=source), n_labels)
-        # These read the rest of what a manifest says.
+        # These two use the remaining entries of a manifest.
         manifests.asked_steps(saved.fitted, saved.asked)
         formatting.scenes_text(saved.fitted, list(saved.scenes))
     except RefusedError as error:
@@ -246,16 +250,17 @@ def _saved(
 
 
 def _own(root: xr.Dataset, names: Mapping[str, str] | None) -> dict[str, xr.DataArray]:
-    """Return the arrays that are ours, by their role."""
-    if names is None:  # an older file, where only what is no coordinate can be ours
+    """Return our further arrays, by their roles."""
+    if names is None:  # in older files only data variables can be ours
         names = {role: role for role in ROLES if role in root.data_vars}
     return {role: root[name] for role, name in names.items()}
 
 
 def _stored(root: xr.Dataset, own: Mapping[str, xr.DataArray], fitted: Fitted) -> Stored:
-    """Return labels, before any floor on memberships, and memberships."""
+    """Return the stored labels, before any floor on memberships, and memberships."""
     labels = own.get("likeliest", root["labels"]).rename("labels")
     kept = ["memberships"] if fitted.is_soft else []
     arrays = root[kept].assign(labels=labels).drop_attrs(deep=False)
     rows = own["row"].rename("row").compute() if "row" in own else None
-    return Stored(arrays, rows, fitted.source.means)
+    assert isinstance(fitted.source, Stored)
+    return replace(fitted.source, arrays=arrays, rows=rows)

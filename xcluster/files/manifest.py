@@ -1,4 +1,4 @@
-"""What a file says of a result: its parts as JSON values beside arrays, and back."""
+"""The manifest of a file: the parts of a result as JSON values, and back. Arrays lie beside it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Array = NDArray[Any]
 Entry = Mapping[str, Any]
 
 FORMAT = 1
-"""Of the files, whatever the package's version; raised when older versions could not read them."""
+"""Version of the file format; it changes only if older versions of the package cannot read it."""
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
@@ -76,13 +76,13 @@ def _step_entry(step: FittedStep, arrays: dict[str, Array]) -> dict[str, Any]:
 
 
 def _weighting_entry(question: Question | None) -> str | None:
-    """Return how samples were weighed, where it needs no array."""
+    """Return how samples were weighted, if this is not an array."""
     weighting = None if question is None else question.weighting
     return weighting if isinstance(weighting, str) else None
 
 
 def _asked_entry(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Return what the user said of each step; of two scalings each may be over other columns."""
+    """Return what the user asked for in each step, which fitted steps do not tell completely."""
     return [
         {"name": step.name, "over": step.over, "is_fitted": step.transformer is not None}
         for step in steps
@@ -116,7 +116,7 @@ def fitted(
     groups: Mapping[str, xr.Dataset],
     trusted: Collection[str],
 ) -> Fitted:
-    """Return the result that the parts of a file tell of, still without labels."""
+    """Return the result from the parts of a file, without labels."""
     climatology = manifest["climatology"]
     return Fitted(
         method=manifest["method"],
@@ -137,7 +137,7 @@ def fitted(
 
 
 def _step(entry: Entry, arrays: Mapping[str, Array], trusted: Collection[str]) -> FittedStep:
-    # Older files name a second scaling "scale_2", and not its kind.
+    # Older files have the name "scale_2" for a second scaling, but not its kind.
     kind = KINDS[entry.get("kind", entry["name"].partition("_")[0])]
     return FittedStep(entry["name"], kind, decode(entry["transformer"], arrays, trusted))
 
@@ -164,12 +164,12 @@ def _sampler(entry: Mapping[str, Any]) -> Sampler:
 
 def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) -> xr.Dataset:
     names = [name for name, _ in features]
-    # A result of noise alone has no centre that could lack a feature.
+    # If all is noise, there are no centres, and every cell counts as a feature.
     has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
-    # What lies along the labels is gone by now, whatever it is called.
+    # Coordinates along the labels are gone here, whatever their names.
     has_data = has_data[names].compute()
     one = xr.zeros_like(has_data, np.float32).where(has_data)
-    # Files may give variables in another order; that of the features must come back.
+    # Files may return variables in another order; the order of features must be restored.
     return xr.Dataset(
         {
             name: one[name].transpose(*dims).assign_attrs(centers[name].attrs)
@@ -186,7 +186,7 @@ def _record(entry: Entry) -> Record:
 
 
 def _note(entry: Entry | str) -> Note:
-    """Return a note; older files hold its text alone."""
+    """Return a note; older files hold only its text."""
     return Note("clusterer", entry) if isinstance(entry, str) else Note(**entry)
 
 
@@ -200,7 +200,7 @@ def _sweep(manifest: Entry, table: xr.Dataset) -> Candidates | None:
 
 
 def asked_steps(fitted: Fitted, asked: Sequence[Entry] | None) -> tuple[Step, ...]:
-    """Return the steps as they were asked for, or as they were fitted where no file says more."""
+    """Return the steps as the user asked for them, or as they were fitted if that is not known."""
     steps = fitted.assign.chain.steps
     if asked is None:
         known = unfitted_steps(steps, len(fitted.template))
@@ -208,7 +208,7 @@ def asked_steps(fitted: Fitted, asked: Sequence[Entry] | None) -> tuple[Step, ..
             dataclasses.replace(each, transformer=clone(each.transformer)) for each in known
         )
     n_fitted = sum(each["is_fitted"] for each in asked)
-    # A scaling that nobody stated stands before all others.
+    # A scaling that was added by default comes before all other steps.
     transformers = iter([clone(each.transformer) for each in steps[len(steps) - n_fitted :]])
     return tuple(
         Step(

@@ -1,4 +1,4 @@
-"""Files written beside their place, and moved there once they are whole."""
+"""Files are written under another name, and renamed when they are complete."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pathlib import Path
 from xcluster.base.errors import MissingFileError, like_theirs
 
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
-"""Of renameat2 (Linux) and renamex_np (macOS)."""
+"""Constants of renameat2 (Linux) and renamex_np (macOS)."""
 
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """Give a place beside ``path`` to write to, and move it there once it is whole.
+    """Give a path beside ``path`` to write to, and rename it to ``path`` when it is complete.
 
-    Whatever happens, either the old file is there or the new one. What a killed process leaves is
-    a hidden file ``.<name>.<host>-<process>-<token>.unfinished``, which the next save removes.
+    At any moment there is either the old file or the new one. A killed process leaves a hidden
+    file ``.<name>.<host>-<process>-<token>.unfinished``, which the next save removes.
     """
-    target = Path(os.path.realpath(path))  # a link stays one
+    target = Path(os.path.realpath(path))  # so that a link stays a link
     _check_folder(path)
     _clear(target)
     token = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -46,7 +46,7 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def kept_aside(path: Path) -> Path | None:
-    """Return what was moved away to make place, where a process was killed just then."""
+    """Return the old file if a process was killed after renaming it, otherwise None."""
     return next(path.parent.glob(f".{path.name}.*.old"), None) if path.parent.is_dir() else None
 
 
@@ -57,7 +57,7 @@ def _check_folder(path: Path) -> None:
 
 
 def _is_of_the_disk(error: Exception) -> bool:
-    """Whether writing failed, and not what computes the values."""
+    """Whether writing failed, rather than the computation of the values."""
     if isinstance(error, OSError):
         return error.errno is not None
     return str(error).startswith("NetCDF: ")
@@ -93,7 +93,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Make sure that a file is on the disk before it replaces another."""
+    """Make sure that a file is on the disk before it replaces another one."""
     if path.is_file():
         with path.open("rb+") as file:
             os.fsync(file.fileno())
@@ -107,7 +107,7 @@ def _remove(path: Path) -> None:
 
 
 def _clear(target: Path) -> None:
-    """Remove what processes of this machine that are no more have left unfinished."""
+    """Remove unfinished files of processes that ran on this machine and have ended."""
     pattern = re.compile(
         rf"\.{re.escape(target.name)}\.{re.escape(platform.node())}-(\d+)-[0-9a-f]+\.unfinished"
     )
@@ -118,7 +118,7 @@ def _clear(target: Path) -> None:
 
 
 def _is_running(process: int) -> bool:
-    if os.name != "posix":  # elsewhere asking might end it
+    if os.name != "posix":  # on other systems os.kill could end the process
         return True
     try:
         os.kill(process, 0)

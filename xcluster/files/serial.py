@@ -1,8 +1,8 @@
-"""Estimators as parameters and arrays: written without code, read without running any.
+"""Estimators as parameters and arrays, which are read without running any code of the file.
 
-Values become JSON; arrays go into a table beside it. Only classes of scikit-learn and of this
-package are ever rebuilt, by name; anything else is foreign, and travels as skops bytes that are
-refused unless the reader names their types.
+Values become JSON, and arrays go into a table beside it. Only classes of scikit-learn and of this
+package are rebuilt, by name. Everything else is foreign: it is stored as skops bytes, which are
+refused unless the user names their types.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Arrays = dict[str, Array]
 OWN_PACKAGES = ("sklearn.", "xcluster.")
 CONSTRUCTION = {"__new__", "__reduce__", "__reduce_ex__", "__setstate__", "__slots__"}
 KINDS = "biufUS"
-"""Of the dtypes of arrays that both formats hold."""
+"""Kinds of dtypes that arrays of both formats can have."""
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -32,7 +32,7 @@ FIT_ONLY = {
     "sklearn.cluster._birch:Birch": {"root_", "dummy_leaf_"},
     "sklearn.cluster._bisect_k_means:BisectingKMeans": {"_kmeans_single"},
 }
-"""What an estimator keeps only to go on fitting, and that arrays cannot hold."""
+"""Attributes that an estimator needs only to continue fitting, and that arrays cannot hold."""
 
 
 class ForeignError(TypeError):
@@ -40,7 +40,7 @@ class ForeignError(TypeError):
 
 
 class RefusedError(ValueError):
-    """A type that is not loaded: which rule it breaks, and what to do."""
+    """A type that may not be loaded: which rule it breaks, and what to do."""
 
     def __init__(self, rule: str, remedy: str) -> None:
         super().__init__(f"{rule}. {remedy[:1].upper()}{remedy[1:]}.")
@@ -59,7 +59,7 @@ def encode_estimator(estimator: Any, arrays: Arrays) -> Any:
 
 
 def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
-    """Return ``value`` as JSON values; a structure is a mapping of one tag."""
+    """Return ``value`` as JSON values; a structure becomes a mapping with one tag."""
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, np.generic):
@@ -89,7 +89,7 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
 
 
 def _encode_part(estimator: Any, arrays: Arrays, start: int) -> Any:
-    """Return an estimator as ours where it can be; what it wraps may still be foreign."""
+    """Return an estimator as parameters and arrays if possible, otherwise as foreign."""
     added: Arrays = {}
     state = _estimator_state(estimator)
     try:
@@ -101,13 +101,13 @@ def _encode_part(estimator: Any, arrays: Arrays, start: int) -> Any:
 
 
 def _is_plain(cls: Any) -> bool:
-    """Whether a class of scikit-learn keeps all that its objects are in their attributes."""
+    """Whether objects of a class of scikit-learn consist of nothing but their attributes."""
     own = {name for each in cls.__mro__[:-1] for name in vars(each)}
     return cls.__module__.startswith("sklearn.") and not own & CONSTRUCTION
 
 
 def _has_plain_fields(dtype: np.dtype[Any]) -> bool:
-    """Whether the entries of an array are several numbers each, by name."""
+    """Whether an array has fields, and all of them can be stored as arrays."""
     return bool(dtype.names) and all(dtype[name].kind in KINDS for name in dtype.names or ())
 
 
@@ -144,7 +144,7 @@ def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] =
     if isinstance(encoded, PLAIN):
         return encoded
     if not isinstance(encoded, dict):
-        raise ValueError(f"no value is written as {type(encoded).__name__}")
+        raise ValueError(f"{type(encoded).__name__} is not the form of any value")
     if "array" in encoded:
         return np.array(arrays[encoded["array"]])
     if "fields" in encoded:
@@ -174,7 +174,7 @@ def decode(encoded: Any, arrays: Mapping[str, Array], trusted: Collection[str] =
 
 
 def _structured(fields: Mapping[str, Array]) -> Array:
-    """Return arrays of one shape as one array with fields."""
+    """Return arrays of the same shape as one array with fields."""
     shape = next(iter(fields.values())).shape
     whole = np.empty(shape, [(name, each.dtype) for name, each in fields.items()])
     for name, each in fields.items():
@@ -188,12 +188,12 @@ def _own_class(name: str, base: type) -> Any:
     if not name.startswith(OWN_PACKAGES) or not qualname.isidentifier():
         raise RefusedError(f"names the type {name!r}, which may not be loaded", REFUSED)
     found = getattr(import_module(module), qualname, None)
-    # What a module of ours imports is not ours.
+    # Classes that our modules import from elsewhere are not ours.
     ours = isinstance(found, type) and _full_name(found).startswith(OWN_PACKAGES)
     if not ours or not issubclass(found, base):  # type: ignore[arg-type]
-        raise RefusedError(f"names {name!r}, which is no estimator", REFUSED)
+        raise RefusedError(f"names {name!r}, which is not an estimator", REFUSED)
     if base is not BaseEstimator and not dataclasses.is_dataclass(found) and not _is_plain(found):
-        raise RefusedError(f"names {name!r}, which is no part of an estimator", REFUSED)
+        raise RefusedError(f"names {name!r}, which is not a part of an estimator", REFUSED)
     return found
 
 
@@ -206,9 +206,9 @@ def _encode_foreign(estimator: Any, arrays: Arrays, start: int = 0) -> Any:
     cls, name = type(estimator), f"array_{start + len(arrays)}"
     try:
         arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
-    except Exception as error:  # UnsupportedTypeException, and what pickling some objects raises
-        rule = "holds what cannot be written without running code when it is read"
-        remedy = "keep .to_dataset() instead, or use another clusterer"
+    except Exception as error:  # UnsupportedTypeException, and errors of pickling some objects
+        rule = "contains an object that can only be read back by running code"
+        remedy = "save .to_dataset() instead, or use another clusterer"
         raise BadTypeError("clusterer", cls.__name__, rule, remedy) from error
     return {"skops": name, "type": f"{cls.__module__}.{cls.__qualname__}"}
 
@@ -221,6 +221,6 @@ def _decode_foreign(
     data = np.asarray(arrays[encoded["skops"]], np.uint8).tobytes()
     needed = sorted({str(encoded["type"]), *get_untrusted_types(data=data)} - set(trusted))
     if needed:
-        rule = f"holds types of others: {', '.join(needed)}"
+        rule = f"contains types of other packages: {', '.join(needed)}"
         raise RefusedError(rule, f"if you trust them, pass trusted={needed}")
     return loads(data, trusted=list(trusted))

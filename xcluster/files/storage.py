@@ -1,4 +1,4 @@
-"""Trees of Datasets on disk, in netCDF or Zarr: how they are written, and how read."""
+"""Trees of Datasets on disk: how they are written to netCDF or Zarr, and read."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from xcluster.files.replacing import beside
 Write = Callable[[xr.DataTree, Path], None]
 
 ONE_AT_A_TIME = threading.RLock()
-"""Held while files are written or read: the C libraries of netCDF and HDF5 end the process where
-two threads open and close files at once, and xarray's own lock does not cover all of that."""
+"""A lock that is held while files are written or read. If two threads open and close files at the
+same time, the C libraries of netCDF and HDF5 end the process; xarray's lock is not enough."""
 
 
 def write(
@@ -38,9 +38,9 @@ def write(
     manifest: Mapping[str, Any],
     failures: AbstractContextManager[Any],
 ) -> None:
-    """Write groups and a manifest; a file of that name is replaced once the new one is whole.
+    """Write groups and a manifest; an older file is replaced when the new one is complete.
 
-    Values are computed within ``failures``, which may say more of what fails.
+    Values are computed within ``failures``, which may explain errors.
     """
     write_tree, read = engine(path)
     check_replaceable(path)
@@ -58,7 +58,7 @@ def write(
 
 
 def engine(path: Path) -> tuple[Write, Read]:
-    """Return how a tree is written, and how one of its groups is read as it is stored."""
+    """Return the functions that write a tree, and read one of its groups without decoding."""
     if path.suffix == ".zarr":
         return _write_zarr, partial(_read_raw, engine="zarr")
     if path.suffix in (".nc", ".nc4"):
@@ -68,15 +68,15 @@ def engine(path: Path) -> tuple[Write, Read]:
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse to replace what is no saved clustering, where more than a file would be lost."""
+    """Refuse to replace a folder, unless it holds a saved clustering."""
     if path.is_dir() and path.suffix != ".zarr":
-        rule = "is a folder, and netCDF is one file"
+        rule = "is a folder, but a netCDF result is a file"
         raise FolderError("path", str(path), rule, "choose another name")
     if path.is_file() and path.suffix == ".zarr":
-        rule = "is a file, and Zarr is a folder"
+        rule = "is a file, but a Zarr result is a folder"
         raise ExistingFileError("path", str(path), rule, "choose another name")
     if path.is_dir() and any(path.iterdir()) and not (path / "manifest" / "zarr.json").is_file():
-        rule = "is a folder that holds no saved clustering, and would be lost"
+        rule = "is a folder without a saved clustering, whose contents would be lost"
         raise ExistingFileError("path", str(path), rule, "choose another name")
 
 
@@ -92,11 +92,11 @@ def _write_zarr(tree: xr.DataTree, path: Path) -> None:
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
     def options(variable: xr.Variable) -> dict[str, Any]:
-        # Of an array without values xarray would ask for blocks of no length, which Zarr refuses.
+        # For an empty array xarray would ask for chunks of length 0, which Zarr refuses.
         blocks = {} if variable.size else {"chunks": tuple(max(n, 1) for n in variable.shape)}
         return {"compressors": (ZstdCodec(), Crc32cCodec()), **blocks}
 
-    # Stated, as the user's settings of Zarr may be others. Empty chunks tell a whole file.
+    # Stated, as the user may have other settings of Zarr. Empty chunks show that none is missing.
     stated: dict[str, Any] = {"zarr_format": 3, "write_empty_chunks": True}
     tree.to_zarr(path, consolidated=False, encoding=_encoding(tree, options), **stated)
 
@@ -104,7 +104,7 @@ def _write_zarr(tree: xr.DataTree, path: Path) -> None:
 def _encoding(
     tree: xr.DataTree, options: Callable[[xr.Variable], dict[str, Any]]
 ) -> dict[str, dict[Any, Any]]:
-    """Ask for compression, and for the format's own checksum of each block."""
+    """Return encodings with compression, and with the format's own checksum of each chunk."""
     return {
         node.path: {
             # An encoding given here replaces the variable's own.
@@ -141,9 +141,9 @@ def _writable(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _kept_encoding(variable: xr.Variable, is_ours: bool) -> tuple[str, ...]:
-    """Return what is kept of how a variable was stored; a coordinate is never packed again.
+    """Return which parts of the encoding of a variable are kept.
 
-    Its values may have changed since, and have to come back as they are.
+    A coordinate is never packed again: its values may have changed, and must be stored exactly.
     """
     if is_ours:
         return ("dtype", "_FillValue")
@@ -152,7 +152,7 @@ def _kept_encoding(variable: xr.Variable, is_ours: bool) -> tuple[str, ...]:
 
 
 def _with_plain_texts(dataset: xr.Dataset) -> xr.Dataset:
-    """Return texts as objects in memory: those of fixed length are no part of Zarr's standard."""
+    """Return texts as objects in memory: texts of fixed length are not in the standard of Zarr."""
     texts = [name for name, each in dataset.variables.items() if each.dtype.kind == "U"]
     return dataset.assign({name: dataset[name].compute().astype(object) for name in texts})
 
@@ -166,7 +166,7 @@ def _even_chunks(dataset: xr.Dataset) -> dict[Any, int]:
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return attributes as files can hold them; what is neither text nor number becomes text."""
+    """Return attributes that files can hold; everything except text and numbers becomes text."""
     return {
         str(name): value
         if isinstance(value, str | int | float | np.ndarray | np.generic | list)
@@ -183,7 +183,7 @@ AS_ZARR: dict[str, Any] = {"engine": "zarr", "consolidated": False, "zarr_format
 
 
 def _read_raw(path: Path, group: str, engine: str) -> xr.Dataset:
-    """Open one group as it is stored: no value or attribute decoded."""
+    """Open one group as it is stored, without decoding."""
     keywords = AS_ZARR if engine == "zarr" else {"engine": engine}
     return xr.open_dataset(
         path, group=group, decode_cf=False, create_default_indexes=False, **keywords
@@ -198,7 +198,7 @@ def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def size(path: Path, name: str, groups: Sequence[str]) -> int:
-    """Return the length of a variable, which a group may have of the one above it."""
+    """Return the length of a variable, from the first of these groups that has it."""
     _, read = engine(path)
     for group in groups:
         with read(path, group) as raw:
@@ -222,7 +222,7 @@ def cftime_names(groups: Iterable[xr.Dataset]) -> list[str]:
 def decoded(path: Path, group: str, cftime: Collection[str] = ()) -> xr.Dataset:
     """Return one group; in memory from netCDF, lazily from Zarr.
 
-    Dates of the variables ``cftime`` are objects of that package, whatever their calendar.
+    Dates of the variables ``cftime`` become objects of that package, in any calendar.
     """
     coder = xr.coders.CFDatetimeCoder(use_cftime=True)
     keywords: dict[str, Any] = {"decode_times": dict.fromkeys(cftime, coder)} if cftime else {}
@@ -238,7 +238,7 @@ def decoded(path: Path, group: str, cftime: Collection[str] = ()) -> xr.Dataset:
 
 
 class _Stored:
-    """An array of a Zarr folder, read when it is wanted; in memory once its folder goes."""
+    """An array of a Zarr folder. It is read when it is needed, or before its folder is replaced."""
 
     def __init__(self, variable: xr.Variable, path: Path) -> None:
         self.variable, self.path = variable, os.path.realpath(path)
@@ -262,7 +262,7 @@ def _lazy(variable: xr.Variable, path: Path) -> Any:
 
 
 def _hold(path: Path) -> None:
-    """Read what opened results still have to read of a folder that is about to be replaced."""
+    """Read all arrays that opened results still need from a folder, before it is replaced."""
     for stored in list(_opened):
         if path.is_dir() and stored.path == os.path.realpath(path):
             stored.variable.load()

@@ -1,7 +1,7 @@
-"""Whether the parts of an opened result belong together.
+"""Whether the parts of an opened result fit together.
 
-Checksums tell that a file is as somebody wrote it, not that it was us. What could go wrong later,
-far from the file, is refused here.
+Checksums show that a file did not change, not who wrote it. Parts that would cause errors later,
+when the file is no longer in view, are refused here.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Array = NDArray[Any]
 
 
 def check(clustering: Fitted, n_labels: int) -> None:
-    """Raise a ValueError that says which parts do not belong together.
+    """Raise a ValueError that says which part does not fit the others.
 
-    Whatever a part itself raises means the same. ``n_labels`` is the number of labels that the
-    file has room for: numbers matched to those of another result may exceed the clusterer's own.
+    Any other error of a part means the same. ``n_labels`` is the length of the label dim in the
+    file: after a match with another result there may be more labels than the clusterer has.
     """
     _check_partition(clustering.partition, n_labels)
     _check_record(clustering.record, clustering.partition)
@@ -90,11 +90,11 @@ def _check_record(record: Record, partition: Partition) -> None:
 
 
 def _check_model(assign: Labeller, n_features: int) -> None:
-    """Compare shapes first, as compiled code trusts them; then try the model on one row."""
+    """Compare shapes first, because compiled code trusts them; then label one row."""
     own = reduced_centers(assign.clusterer)
     row = np.ones((1, n_features))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # of one row nobody has asked for
+        warnings.simplefilter("ignore")  # the user did not ask for labels of this row
         width = assign.chain(row).shape[1]
         expected = (len(assign.partition.codes), width)
         _need(_shape(assign.centers) == expected, "centers")

@@ -1,1 +1,1 @@
-"""From a question to a fitted answer."""
+"""From a question to a fitted result."""

@@ -1,4 +1,4 @@
-"""Rows in, labels out: what travels to every block when a result is drawn, saved or predicted."""
+"""Rows in, labels out: the function that is sent to every block when labels are computed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Labeller:
-    """Labels, memberships and distances of rows under a fitted chain.
+    """Gives the labels, memberships and distances of rows.
 
     Parameters
     ----------
     chain
         The fitted steps.
     clusterer
-        With ``predict``, and ``predict_proba`` where it is soft.
+        With ``predict``, and with ``predict_proba`` if it is soft.
     partition
-        What its numbers mean.
+        What the numbers of the clusterer mean.
     centers : array of shape (n_raw, n_components)
-        In the reduced space.
+        The centres of these numbers, in the reduced space.
     """
 
     chain: Chain
@@ -43,7 +43,7 @@ class Labeller:
 
     @property
     def inverts(self) -> bool:
-        """Whether centres come back in data units by the steps' own inverses."""
+        """Whether every step has an inverse, so that centres can be given in data units."""
         return self.chain.inverse(self.centers) is not None
 
     def labels(self, X: Array) -> Array:
@@ -55,7 +55,7 @@ class Labeller:
         return self._reduced(X, self._memberships, self.partition.n_labels)
 
     def both(self, X: Array) -> Array:
-        """Return label and memberships of each row, shape (n, 1 + n_labels)."""
+        """Return the label and the memberships of each row, shape (n, 1 + n_labels)."""
         return self._reduced(X, self._both, 1 + self.partition.n_labels)
 
     def distances(self, X: Array) -> Array:
@@ -63,7 +63,7 @@ class Labeller:
         return self._reduced(X, self._distances, self.partition.n_labels)
 
     def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
-        """Apply ``function`` in the reduced space; a row that a step refuses has no data."""
+        """Apply ``function`` in the reduced space; rows that a step makes NaN stay NaN."""
         Z = self._in_its_precision(self.chain(X))
         finite = finite_rows(Z) if self.chain.steps else np.ones(len(Z), bool)
         if finite.all():
@@ -75,7 +75,7 @@ class Labeller:
         return out
 
     def _in_its_precision(self, Z: Array) -> Array:
-        """Return rows as the clusterer takes them: scikit-learn's compiled code takes one kind."""
+        """Return rows in the dtype of the centres, which compiled code of scikit-learn needs."""
         theirs = type(self.clusterer).__module__.startswith("sklearn.")
         centers = getattr(self.clusterer, "cluster_centers_", None) if theirs else None
         return Z if centers is None else Z.astype(centers.dtype, copy=False)
@@ -91,8 +91,8 @@ class Labeller:
     def _both(self, Z: Array) -> Array:
         raw = np.asarray(self.clusterer.predict_proba(Z))
         memberships = self.partition.memberships(raw)
-        # The likeliest of the clusterer's own numbers, as its predict() takes it, so that a label
-        # does not change where labels were merged.
+        # The clusterer's most likely number, as in its predict(), not the largest sum of merged
+        # memberships: merging labels must not change other labels.
         labels = self.partition(raw.argmax(axis=1))
         labels = self.partition.classify(labels, memberships)
         return np.concatenate([labels[:, None], memberships], axis=1)

@@ -1,4 +1,4 @@
-"""Fits over a range of k, what the criteria say of each, and the choice among them."""
+"""Fits of several k, the criteria of each, and the choice among them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ FALLBACKS = (FALLBACK, "silhouette")
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """The fits behind a table of candidates, so that any of them can become a result.
+    """The fits behind a table of candidates, from which any of them can become a result.
 
     Parameters
     ----------
     models
-        The fitted clusterer and its record of each k.
+        For each k the fitted clusterer and its record.
     question, reduction
         What was fitted.
     key
-        Canonical position of each fitted row, where labels depend on neighbours on the grid.
+        Canonical position of each fitted row, if labels depend on neighbours on the grid.
     """
 
     models: Mapping[int, tuple[Any, Record]]
@@ -46,7 +46,7 @@ class Fits:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Candidates:
-    """Fits over a range of k; keeps the models, never their label maps.
+    """Fits of several k. The models are kept, their label maps are not.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Candidates:
     method, options
         What was fitted, and how k is chosen.
     fits : optional
-        The models; a file keeps the table alone.
+        The models. A file stores only the table.
     """
 
     table: xr.Dataset
@@ -69,8 +69,8 @@ class Candidates:
         Parameters
         ----------
         criterion : str, optional
-            One of the table; by default the method's own (a knee of the distortion, or the
-            lowest BIC), or the first where that was not measured.
+            A criterion of the table. By default the method's own (a knee of the distortion, or
+            the lowest BIC), or the first one if that was not measured.
 
         Returns
         -------
@@ -79,12 +79,13 @@ class Candidates:
         Warns
         -----
         UserWarning
-            If the curve has no knee; the best simplified silhouette is taken.
+            If the curve has no knee. Then the k with the best simplified silhouette is taken.
 
         Raises
         ------
         ValueError
-            If the table lacks the criterion, or has no knee and no silhouette to go by.
+            If the criterion is not in the table, or if its curve has no knee and no silhouette
+            was measured either.
 
         Examples
         --------
@@ -97,7 +98,7 @@ class Candidates:
         return self.choose(criterion)[0]
 
     def choose(self, criterion: str | None) -> tuple[int, Note | None]:
-        """Return k and, where it is not plainly the criterion's, a note why."""
+        """Return k, and a note if it was not chosen by the criterion itself."""
         own = str(self.method.criterion)
         if criterion is None:
             criterion = own if own in self.choosing else self.choosing[0]
@@ -106,7 +107,7 @@ class Candidates:
         return (int(chosen), None) if chosen is not None else self._fall_back(criterion)
 
     def _fall_back(self, criterion: str) -> tuple[int, Note]:
-        """Return the k of the best silhouette, and why it had to choose."""
+        """Return the k of the best silhouette, and a note that the curve has no knee."""
         ks = self.table["k"].values
         none = f"{criterion} has no knee for k = {ks[0]} to {ks[-1]}"
         measured = [name for name in FALLBACKS if name in self.table]
@@ -121,22 +122,22 @@ class Candidates:
 
     @property
     def models(self) -> Mapping[int, tuple[Any, Record]]:
-        """The fitted clusterer and its record of each k."""
+        """For each k the fitted clusterer and its record."""
         return {} if self.fits is None else self.fits.models
 
     @property
     def choosing(self) -> list[str]:
-        """The criteria of the table that can choose."""
+        """The criteria of the table that can choose a k."""
         names = map(str, self.table)
         return [name for name in names if CRITERIA[name].better is not None]
 
     def agreement(self) -> xr.Dataset:
-        """Return what each criterion would choose, side by side.
+        """Return the k that each criterion chooses, side by side.
 
         Returns
         -------
-        Dataset with ``chosen`` over ``criterion`` (0 where there is no knee), and the attribute
-        ``agree``: 1 where all that choose choose the same.
+        Dataset with ``chosen`` over ``criterion``; 0 means that the curve has no knee. The
+        attribute ``agree`` is 1 if all criteria that choose a k choose the same.
 
         Examples
         --------

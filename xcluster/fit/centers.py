@@ -1,4 +1,4 @@
-"""Centres of labels in data units, from those of the clusterer's own numbers."""
+"""Centres of labels in data units, from the centres of the clusterer's own numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ Array = NDArray[Any]
 def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> Array:
     """Return the mean of the samples of each of the clusterer's own numbers.
 
-    ``rows`` are those that were fitted, where labels cannot be told from the features alone.
+    ``rows`` are the fitted rows on the grid. They are needed if labels do not follow from the
+    features alone.
     """
     plain = replace(assign, partition=Partition(np.arange(len(assign.partition.codes))))
     labels = None if rows is None else prediction.labels_of_rows(rows, layout, plain)
@@ -30,11 +31,11 @@ def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> 
 
 
 def by_label(partition: Partition, counts: Array, raw: Array) -> Array:
-    """Average the clusterer's own centres by label, as the fitted samples weigh them."""
+    """Return the mean of the clusterer's own centres per label, weighted by fitted samples."""
     k, codes = partition.n_labels, partition.codes
     total, weight = np.zeros((k, raw.shape[1])), np.zeros((k, 1))
     for number in np.flatnonzero(np.isfinite(raw).all(axis=1)):
-        # A centre that got no sample still is the centre of a label of its own.
+        # A centre without samples still is a centre, if its label has no other.
         share = max(counts[number], 1e-200)
         total[codes[number]] += share * raw[number]
         weight[codes[number]] += share
@@ -42,5 +43,5 @@ def by_label(partition: Partition, counts: Array, raw: Array) -> Array:
 
 
 def _over(total: Array, weight: Array) -> Array:
-    """Return totals over weights; NaN where there is none."""
+    """Return totals divided by weights; NaN where the weight is 0."""
     return np.asarray(np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0))

@@ -1,4 +1,4 @@
-"""From a fitted clusterer to a result: the numbers of its labels, in canonical order."""
+"""From a fitted clusterer to a result, with labels numbered in an order that reruns repeat."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def conclude(
     sweep: Candidates | None = None,
     prepared: Prepared | None = None,
 ) -> Fitted:
-    """Return the result with its labels numbered; the fitted rows are forgotten."""
+    """Return the result with numbered labels; the estimator forgets the fitted rows."""
     centers = fitting.reduced_centers(estimator)
     if centers is None:
         assert prepared is not None, "only clusterers with centres are swept"
@@ -65,7 +65,7 @@ def conclude(
 
 
 def _key(prepared: Prepared | None, sweep: Candidates | None) -> Array | None:
-    """Return the canonical position of each fitted row, where it is known."""
+    """Return the canonical position of each fitted row, if it is known."""
     if prepared is not None:
         return prepared.key
     return None if sweep is None or sweep.fits is None else sweep.fits.key
@@ -74,19 +74,19 @@ def _key(prepared: Prepared | None, sweep: Candidates | None) -> Array | None:
 def _fitted_rows(
     layout: Layout, method: Method, estimator: Any, key: Array | None
 ) -> xr.DataArray | None:
-    """Return the fitted row at each grid point, where neighbours decide on labels."""
+    """Return the number of the fitted row at each grid point, if labels depend on neighbours."""
     if method.neighbours is None or key is None:
         return None
-    estimator.set_params(connectivity=None)  # of the fitted rows; they are not kept
+    estimator.set_params(connectivity=None)  # it belongs to the fitted rows, which are not kept
     return rows_on_grid(layout, key)
 
 
 DENSER = {"eps": "raise", "min_cluster_size": "lower", "min_samples": "lower"}
-"""What makes more of the samples dense."""
+"""How to change each parameter so that more samples count as dense."""
 
 
 def nothing_found(method: Method, estimator: Any) -> str:
-    """Say that every sample is noise, and what would change that."""
+    """Return the message that every sample is noise, and what would change that."""
     parameters = estimator.get_params(deep=False)
     given = {name: parameters[name] for name in DENSER if parameters.get(name) is not None}
     remedies = [f"{DENSER[name]} {name}={value}" for name, value in given.items()]
@@ -95,7 +95,7 @@ def nothing_found(method: Method, estimator: Any) -> str:
 
 
 def notes(estimator: Any) -> list[Note]:
-    """Return what a reader of the result should know of its clusterer."""
+    """Return notes about the fitted clusterer that the report should show."""
     said = []
     if getattr(estimator, "n_micro_", None) is not None:
         said.append(f"the tree stands on {estimator.n_micro_:,} micro-clusters")
@@ -109,14 +109,14 @@ def notes(estimator: Any) -> list[Note]:
 
 
 def check_options(layout: Layout, method: Method, options: Options) -> None:
-    """Refuse what would otherwise be found out after the fit."""
+    """Refuse wrong values that would otherwise raise an error only after the fit."""
     check_attrs(options.attrs)
     order, names = options.order, layout.variables
     if order is None or is_text(order, "size"):
         return
     if not method.reorders:
         rule = f"labels of {method.name}() are node numbers and keep their order"
-        raise BadValueError("order", order, rule, "leave it out, or merge_nodes(k)")
+        raise BadValueError("order", order, rule, "leave order out, or use merge_nodes(k)")
     if not (is_text(order, "center") or callable(order) or is_one_of(order, names)):
         rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
         raise BadValueError("order", order, rule, "pass order='size'")
@@ -132,21 +132,21 @@ def numbered(
         order = "center" if latent_dims(reduction.chain) == 1 else "size"
     values = None if is_text(order, "size") else order_values(order, centers, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
-    # DBSCAN predicts noise far from all that it saw, even where it saw none.
+    # DBSCAN can predict noise for other data, even if no fitted sample was noise.
     has_noise = record.unclassified > 0 or getattr(method.estimator, "leaves_noise", False)
     return Partition(codes, ordered=values is not None, has_noise=has_noise)
 
 
 def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
-    """Return the value that each of the clusterer's numbers is ordered by."""
+    """Return the values that the clusterer's numbers are ordered by."""
     if is_text(order, "center"):
         return np.asarray(centers.mean(axis=1))
     rows = reduction.chain.inverse(centers)
     if rows is None:
-        rule = "needs centres in data units, and a step of this chain has no inverse"
+        rule = "needs centres in data units, but a step of this chain has no inverse"
         raise BadValueError("order", order, rule, "pass order='size'")
     found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
-    with blamed("order", order, "let it take a Dataset of centres over 'label'"):
+    with blamed("order", order, "pass a function of a Dataset of centres over 'label'"):
         values = order(found) if callable(order) else found[order].mean(_others(found[order]))
     rule = f"must give one number for each of the {len(rows)} labels"
     try:
@@ -154,7 +154,7 @@ def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
     except (TypeError, ValueError):
         values = np.empty(0)
     if values.shape != (len(rows),):
-        raise BadValueError("order", order, rule, "reduce the other dims in it")
+        raise BadValueError("order", order, rule, "average over the other dims, for example")
     return np.asarray(values)
 
 
@@ -163,7 +163,7 @@ def _others(array: xr.DataArray) -> list[Any]:
 
 
 def check_attrs(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the user's attributes; refuse what no file can hold."""
+    """Return the user's attributes; refuse values that files cannot hold."""
     if not isinstance(attrs, Mapping | None):
         rule = "must be a mapping of names to values"
         raise BadTypeError("attrs", attrs, rule, "pass attrs={'tag': ...}")
@@ -171,6 +171,6 @@ def check_attrs(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
     for name, value in kept.items():
         fits = isinstance(value, str | int | float | np.ndarray | list)
         if not isinstance(name, str) or not fits or isinstance(value, bool):
-            rule = f"holds {name!r}: {value!r}, and files take text, numbers and lists of them"
+            rule = f"holds {name!r}: {value!r}, but files hold text, numbers and lists of them"
             raise BadTypeError("attrs", name, rule, "turn it into text")
     return kept

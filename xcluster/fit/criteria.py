@@ -21,17 +21,20 @@ Better = Literal["knee", "low", "high", "gap"]
 
 @dataclass(frozen=True, eq=False)
 class FittedRows:
-    """One fitted clusterer with its rows, and what several criteria ask of them.
+    """One fitted clusterer with its rows, and values that several criteria need.
 
     Parameters
     ----------
     X : array of shape (n, n_components)
+        The rows.
     weight : array of shape (n,), optional
+        Weights of the rows.
     estimator
-        Fitted to them.
+        The clusterer, fitted to the rows.
     labels : array of shape (n,)
-        The clusterer's own numbers.
+        The clusterer's own number for each row.
     centers : array of shape (n_raw, n_components)
+        The centres of these numbers.
     """
 
     X: Array
@@ -42,17 +45,17 @@ class FittedRows:
 
     @property
     def total(self) -> float:
-        """Weight of all rows."""
+        """Total weight of all rows."""
         return float(len(self.X) if self.weight is None else self.weight.sum())
 
     @property
     def several(self) -> bool:
-        """Whether there are two labels or more, which most scores need."""
+        """Whether there are at least two labels; most scores need them."""
         return bool((self.labels != self.labels[0]).any())
 
     @cached_property
     def memberships(self) -> Array:
-        """Memberships (n, n_raw) of a soft method."""
+        """Memberships of the rows for a soft method, shape (n, n_raw)."""
         return np.asarray(self.estimator.predict_proba(self.X))
 
 
@@ -63,19 +66,20 @@ class Criterion:
     Parameters
     ----------
     measure
-        Its value for one fit; None where it is measured for all fits together.
+        Returns the value of one fit; None if it is measured for all fits together.
     better
-        Whether its knee, lowest or highest value chooses, or the rule of the gap; None where it
-        chooses nothing.
+        What chooses k: the knee, the lowest value, the highest value, or the rule of the gap
+        statistic. None if the criterion does not choose.
     long_name : str
+        Its name in figures.
     needs : str, optional
-        The method that an estimator must have.
+        A method that the estimator must have.
     pairs : bool, default False
-        Whether it compares labels, so that a single one has no value.
+        Whether it compares labels, so that it has no value for a single label.
     refits : bool, default False
-        Whether other rows are fitted, which have no neighbours on the grid.
+        Whether it fits other rows, which have no neighbours on the grid.
     euclidean : bool, default False
-        Whether it means something in Euclidean distance only.
+        Whether it is defined for Euclidean distances only.
     """
 
     measure: Callable[[FittedRows], float] | None
@@ -93,7 +97,7 @@ class Criterion:
         return {"long_name": self.long_name, **rule}
 
     def suits(self, method: Method) -> bool:
-        """Whether a method can give it."""
+        """Whether this criterion can be measured for a method."""
         estimator = method.estimator
         return (
             (self.needs is None or hasattr(estimator, self.needs))
@@ -102,7 +106,7 @@ class Criterion:
         )
 
     def choose(self, table: xr.Dataset, name: str, options: Options) -> int | None:
-        """Return the k that the curve chooses; None without a knee."""
+        """Return the k that the curve chooses; None if it has no knee."""
         ks, values = table["k"].values, table[name].values
         if self.better == "gap":
             return scores.GapStatistic(ks, values, table["gap_error"].values).best
@@ -115,7 +119,7 @@ class Criterion:
 
 
 def _inertia(fit: FittedRows) -> float:
-    # Of the estimator where it has one: under a warped metric only it knows the distances.
+    # The estimator's own if it has one: for "dtw" only the estimator knows the distances.
     if hasattr(fit.estimator, "inertia_"):
         return float(fit.estimator.inertia_)
     return scores.inertia(fit.X, fit.labels, fit.weight, centers=fit.centers)
@@ -186,12 +190,12 @@ CRITERIA: dict[str, Criterion] = {
 
 
 def available(method: Method) -> tuple[str, ...]:
-    """Return the names of the criteria that a method can give."""
+    """Return the names of the criteria that can be measured for a method."""
     return tuple(name for name, criterion in CRITERIA.items() if criterion.suits(method))
 
 
 def measure(names: Sequence[str], fit: FittedRows) -> dict[str, float]:
-    """Return the value of each criterion that one fit gives; NaN where a single label has none."""
+    """Return the criteria of one fit; NaN if one needs two labels and there is only one."""
     return {
         name: float("nan") if CRITERIA[name].pairs and not fit.several else of_fit(fit)
         for name in names

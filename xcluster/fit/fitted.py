@@ -1,4 +1,4 @@
-"""The answer: a fitted clusterer, what it stands on, and the arrays that both give."""
+"""The result: a fitted clusterer, the source of its labels, and the arrays that follow."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
-    """A fitted clustering; every array that it gives lies on the user's coordinates.
+    """A fitted clustering. All its arrays lie on the user's coordinates.
 
     Parameters
     ----------
     method : str
-        Name of the clusterer's method.
+        Name of the clusterer's method, such as "kmeans".
     sampler
-        What a sample is.
+        What one sample is.
     template : Dataset
         One sample without values: names, coordinates and units of the features.
     assign
-        The fitted steps and clusterer, and what its numbers mean.
+        The fitted steps and clusterer, and what the numbers of the clusterer mean.
     record
-        What the fit saw.
+        What was fitted: how many samples, from which rows.
     source
-        What the result stands on: live data, or what a file stored.
+        Where labels come from: the data, or what a file stored.
     sweep : Candidates, optional
         The fits among which k was chosen.
     attrs : mapping
         The user's own attributes.
     climatology
-        The means that are subtracted from data before anything else.
+        The mean cycle that is subtracted from the data first.
     """
 
     method: str
@@ -90,7 +90,7 @@ class Fitted:
 
     @property
     def partition(self) -> Partition:
-        """What the clusterer's own numbers mean: order, names, colours.
+        """What the clusterer's own numbers mean: order, names and colours of labels.
 
         Examples
         --------
@@ -106,7 +106,8 @@ class Fitted:
     def model(self) -> Pipeline:
         """The fitted steps and clusterer as a scikit-learn Pipeline.
 
-        Its numbers are the clusterer's own; ``partition.codes`` turns them into labels.
+        Its ``predict`` gives the clusterer's own numbers. ``partition.codes`` has the label of
+        each number.
 
         Examples
         --------
@@ -121,7 +122,7 @@ class Fitted:
 
     @property
     def is_soft(self) -> bool:
-        """Whether there are memberships.
+        """Whether the result has memberships.
 
         Examples
         --------
@@ -137,15 +138,16 @@ class Fitted:
 
     @property
     def samples(self) -> Question | None:
-        """The samples of the fitted object; None where a result was opened without its data."""
+        """The samples that were clustered; None if the result was opened without its data."""
         return self.source.question if isinstance(self.source, Live) else None
 
     @property
     def labels(self) -> xr.DataArray:
         """Label of each sample, over the sample dims.
 
-        float32 in memory: NaN without data, -1 unclassified, else 0 to k - 1; int16 in files. Lazy
-        where the data are, with their chunks. CF ``flag_values`` and ``flag_meanings`` name them.
+        In memory labels are float32: 0 to k - 1, -1 where a sample is unclassified or noise, and
+        NaN where it has no data. In files they are int16. They are lazy if the data are lazy,
+        with the same chunks. The CF attributes ``flag_values`` and ``flag_meanings`` name them.
 
         Examples
         --------
@@ -159,12 +161,12 @@ class Fitted:
 
     @property
     def memberships(self) -> xr.DataArray:
-        """Membership of each sample in each label, over (``label``, sample dims), 0 to 1.
+        """Membership of each sample in each label, 0 to 1, over (``label``, sample dims).
 
         Raises
         ------
         ValueError
-            If the method is not a soft one.
+            If the method gives no memberships.
 
         Examples
         --------
@@ -182,7 +184,7 @@ class Fitted:
     def distances(self) -> xr.DataArray:
         """Distance of each sample to each centre, over (``label``, sample dims).
 
-        In the space that was clustered, and in its units; NaN where a sample is incomplete.
+        It is measured in the space that was clustered. NaN where a sample is incomplete.
 
         Raises
         ------
@@ -202,7 +204,7 @@ class Fitted:
 
     @property
     def features(self) -> xr.DataArray:
-        """The space that was clustered, over (``component``, sample dims).
+        """The samples in the space that was clustered, over (``component``, sample dims).
 
         Raises
         ------
@@ -224,14 +226,15 @@ class Fitted:
     def silhouette(self) -> xr.DataArray:
         """Silhouette of each sample in the space that was clustered, over the sample dims.
 
-        Exact up to 65,536 complete samples. Beyond, the simplified one, lazy where the data are:
-        distances to the own and to the next centre stand for those to the samples (the attribute
-        ``long_name`` tells which). NaN without a label.
+        It is exact up to 65,536 complete samples. Beyond that it is the simplified silhouette,
+        which uses distances to centres instead of distances to samples, and is lazy if the data
+        are lazy. The attribute ``long_name`` says which one it is. NaN where a sample has no
+        label.
 
         Raises
         ------
         ValueError
-            If there is one label only, or the result was opened without its data.
+            If there is only one label, or the result was opened without its data.
 
         Examples
         --------
@@ -249,7 +252,8 @@ class Fitted:
     def centers(self) -> xr.Dataset:
         """Centre of each label in data units, over (``label``, feature dims).
 
-        The inverse of the steps where they have one, else the mean of the label's samples.
+        Centres are taken back through the steps if every step has an inverse. Otherwise they are
+        the mean of the samples of the label.
 
         Examples
         --------
@@ -261,7 +265,7 @@ class Fitted:
         """
         return self._centers.copy(deep=True)
 
-    # ------------------------------------------------------------------------ computed once only
+    # ---------------------------------------------------------------------------- computed once
 
     @cached_property
     def _labels(self) -> xr.DataArray:
@@ -271,7 +275,7 @@ class Fitted:
     def _silhouette(self) -> xr.DataArray:
         layout = samples_of(self, "silhouette").layout
         if self.k < 2:
-            rule = "a silhouette compares the own label with the next, which takes two at least"
+            rule = "a silhouette needs at least two labels"
             raise BadValueError("k", self.k, rule, "cluster into more labels")
         if self.record.complete > EXACT_ROWS:
             return _simplified(self)
@@ -287,9 +291,10 @@ class Fitted:
 
     @cached_property
     def raw_centers(self) -> Array:
-        """Centres in data units of the clusterer's own numbers, shape (n_raw, n_features)."""
-        if self.source.means is not None:
-            return self.source.means
+        """Centres of the clusterer's own numbers in data units, shape (n_raw, n_features)."""
+        means = self.source.means
+        if means is not None:
+            return means() if callable(means) else means
         inverse = self.assign.chain.inverse(self.assign.centers)
         if inverse is not None:
             return np.asarray(inverse)
@@ -298,15 +303,15 @@ class Fitted:
 
 
 def samples_of(fitted: Fitted, what: str) -> Question:
-    """Return the samples; an error says that ``what`` needs the original values."""
+    """Return the samples, or an error which says that ``what`` needs the original values."""
     return fitted.source.asked(what)
 
 
 def need_soft(fitted: Fitted, what: str) -> None:
-    """Refuse ``what`` of a method without memberships."""
+    """Refuse ``what`` for a method without memberships."""
     if not fitted.is_soft:
-        rule = f"{fitted.method} gives no memberships, so there is no {what}"
-        raise BadValueError("method", fitted.method, rule, "gmm and fuzzy have them")
+        rule = f".{what} needs a method that gives memberships, and {fitted.method} gives none"
+        raise BadValueError("method", fitted.method, rule, "cluster by gmm or fuzzy")
 
 
 def number_of(fitted: Fitted, label: int | str) -> int:
@@ -319,14 +324,14 @@ def number_of(fitted: Fitted, label: int | str) -> int:
         if number < fitted.k:
             return number
     if not names:
-        rule = "this result has no labels: every sample is noise"
+        rule = "the result has no labels: every sample is noise"
         raise BadValueError("label", label, rule, "cluster with other parameters")
-    rule = f"is no label; they are 0 to {fitted.k - 1}, named {', '.join(names)}"
+    rule = f"is not a label; labels are 0 to {fitted.k - 1}, named {', '.join(names)}"
     raise BadValueError("label", label, rule, "choose one of these")
 
 
 def labelled_dim(fitted: Fitted, obj: Labelled) -> Labelled:
-    """Give the label coordinate its flags, and names where there are any."""
+    """Give the label coordinate its flags, and its names if there are any."""
     partition = replace(fitted.partition, floor=None, has_noise=False)
     obj = obj.assign_coords({LABEL: obj[LABEL].assign_attrs(partition.attrs)})
     if hasattr(fitted.assign.clusterer, "grid_"):
@@ -338,33 +343,33 @@ def labelled_dim(fitted: Fitted, obj: Labelled) -> Labelled:
 
 
 def _beside(obj: Labelled, **values: Any) -> Labelled:
-    """Return the object with coordinates of its labels; a name of the user's stays theirs."""
+    """Return the object with coordinates of its labels; they do not replace names of the user."""
     taken = {each for each in names_in(obj) if each not in obj.coords or obj[each].dims != (LABEL,)}
     return obj.assign_coords({free(name, taken): (LABEL, each) for name, each in values.items()})
 
 
 def over_features(fitted: Fitted, rows: Array, errors: Array | None = None) -> xr.Dataset:
-    """Return one row per label, shape (k, n_features), as variables over label and features."""
+    """Return rows of labels, shape (k, n_features), as variables over label and feature dims."""
     number = np.arange(fitted.k)
     out = matrix.unpack(fitted.template, rows, LABEL, number)
     if errors is not None:
         spread = matrix.unpack(fitted.template, errors, LABEL, number)
-        for name in spread.data_vars:  # which may be the errors of the user's own
+        for name in spread.data_vars:  # the user may have variables with such names
             out = out.assign({free(f"{name}_error", names_in(out)): spread[name]})
     return labelled_dim(fitted, out)
 
 
 def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any:
-    """Return the clusterer where it has ``attribute``; else say whose results have ``what``."""
+    """Return the clusterer if it has ``attribute``; else say which method gives ``what``."""
     clusterer = fitted.assign.clusterer
     if not hasattr(clusterer, attribute):
-        rule = f"has no {what}; results of {owner}() have"
+        rule = f"has no {what}, which only results of {owner}() have"
         raise BadValueError("method", fitted.method, rule, f"cluster by .{owner}()")
     return clusterer
 
 
 def _simplified(fitted: Fitted) -> xr.DataArray:
-    """Return the silhouette by centres of every sample."""
+    """Return the simplified silhouette of every sample, from distances to centres."""
     labels, distances = fitted.labels, fitted.distances
     own = distances[LABEL] == labels
     a = distances.where(own).min(LABEL)

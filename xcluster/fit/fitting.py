@@ -33,7 +33,7 @@ SAMPLE_ROWS = 100_000
 SAMPLE_VALUES = 25_000_000
 
 OBJECTIVES = {"inertia_": 1, "objective_": 1, "quantization_error_": 1, "lower_bound_": -1}
-"""Attributes that hold what a fit minimises (1) or maximises (-1)."""
+"""Attributes of estimators that hold what a fit minimises (1) or maximises (-1)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +43,17 @@ class Prepared:
     Parameters
     ----------
     X : array of shape (n, n_components)
+        The rows.
     weight : array of shape (n,), optional
+        Weights of the rows.
     reduction
         The fitted steps.
     record
-        What the fit saw.
+        How many rows there were, and which were fitted.
     key : array of shape (n,)
-        The canonical position of each row, where all were gathered.
+        The canonical position of each row, if all rows were gathered.
     blocks
-        All rows, where the fit streams.
+        All rows as blocks, if the fit streams.
     """
 
     X: Array
@@ -64,9 +66,9 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class LayoutBlocks:
-    """All rows of a layout behind some fitted steps; each ``reduce`` is one pass over the data.
+    """All rows of a layout after some fitted steps. Each ``reduce`` is one pass over the data.
 
-    Weights are given in units of ``unit``.
+    Weights are divided by ``unit``.
     """
 
     layout: Layout
@@ -111,7 +113,7 @@ def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
 def prepare(question: Question, options: Options, k: int = 1) -> Prepared:
     """Read the rows, and fit the steps to them.
 
-    Where a sample holds fewer than ``k`` different rows, all that there are stand in for it.
+    If a sample has fewer than ``k`` different rows, all different rows are used instead.
     """
     layout = question.layout
     wanted, streams = plan(layout, options.fit_on)
@@ -128,17 +130,18 @@ def prepare(question: Question, options: Options, k: int = 1) -> Prepared:
 
 
 def draw(layout: Layout, wanted: int | None) -> rows.Rows:
-    """Return a sample of ``wanted`` complete rows, or all."""
+    """Return a sample of ``wanted`` complete rows, or all rows if it is None."""
     return rows.gather(layout) if wanted is None else rows.sample(layout, wanted)
 
 
 def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
-    """Return rows that stand for ``n`` samples in the order of the data, and their mean weight.
+    """Return rows in an order that follows from their values, and their mean weight.
 
-    Their weights are divided by it: sums stay near counts, whatever the unit of the weights.
+    The weights are divided by this mean, so that the unit of the weights does not matter. ``n`` is
+    the number of samples that the rows stand for.
     """
     order = data_order(found.X, found.key)
-    # Keys in their own place: beside two copies of the rows, one more array is the peak of a fit.
+    # In place: there are two copies of the rows now, the peak of memory of a fit.
     found.key[:] = found.key[order]
     X = np.take(found.X, order, axis=0)
     if found.weight is None:
@@ -151,7 +154,10 @@ def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
 
 
 def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
-    """Return how many rows to sample (None: all), and whether to stream; from the shape alone."""
+    """Return how many rows to sample (None: all), and whether to stream.
+
+    Only the shape of the data decides.
+    """
     n = layout.n_pooled
     small = n <= ALL_POINTS and n * layout.n_features <= ALL_VALUES
     enough = max(min(SAMPLE_ROWS, SAMPLE_VALUES // layout.n_features), 1)
@@ -173,7 +179,7 @@ def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
 def _fit_steps(
     question: Question, found: rows.Rows, record: Record, unit: float | None, progress: bool
 ) -> Prepared:
-    """Fit the steps; over all blocks, with weights in this unit, where the fit streams."""
+    """Fit the steps to rows and, if the fit streams, to all blocks with weights in ``unit``."""
     layout = question.layout
     X, weight = found.X, found.weight
     chain, unweighted, sampled = Chain(), [], []
@@ -195,24 +201,24 @@ def _fit_steps(
 
 
 def _unique(step: Step, chain: Chain) -> str:
-    """Return a name that no step of the chain has yet, as a Pipeline wants."""
+    """Return a name that no step of the chain has yet, as a Pipeline needs it."""
     taken, name = set(chain.names), step.name
     numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
-    """Fit, with weights where it takes them; return whether no weight was lost."""
+    """Fit, with weights if the estimator takes them; return whether all weights were used."""
     takes = has_fit_parameter(estimator, "sample_weight")
     keywords = {} if weight is None or not takes else {"sample_weight": weight}
-    remedy = f"check its parameters, and whether these {len(X):,} samples suit it"
+    remedy = f"check its parameters, and whether it can be fitted to {len(X):,} samples"
     with blamed("estimator", estimator, remedy):
         estimator.fit(X, **keywords)
     return bool(getattr(estimator, "uses_weight", True)) if keywords else weight is None
 
 
 def refit(unfitted: Any, X: Array, weight: Array | None) -> Callable[[Array], Array]:
-    """Return what predicts the labels of rows, from a fit to others."""
+    """Return a function that predicts the labels of rows, from a fit to other rows."""
     estimator = clone(unfitted)
     fit_estimator(estimator, X, weight)
     predict: Callable[[Array], Array] = estimator.predict
@@ -225,7 +231,7 @@ def streams_blocks(estimator: Any) -> bool:
 
 
 def _refine_step(transformer: Any, blocks: LayoutBlocks) -> bool:
-    """Fit a step to all rows in one pass; return whether it now knows them all."""
+    """Fit a step to all rows in one pass, if it can; return whether it knows all rows then."""
     if not streams_blocks(transformer):
         return bool(getattr(transformer, "is_stateless", False))
     iterate(transformer, blocks, max_passes=1)
@@ -236,7 +242,7 @@ def _refine_step(transformer: Any, blocks: LayoutBlocks) -> bool:
 
 
 def fit_clusterer(prepared: Prepared, estimator: Any, progress: bool) -> tuple[Any, Record]:
-    """Fit one clusterer to the rows, and refine it over all blocks where the fit streams."""
+    """Fit one clusterer to the rows and, if the fit streams, refine it over all blocks."""
     fit_estimator(estimator, prepared.X, prepared.weight)
     record = count_labels(prepared, estimator)
     if prepared.blocks is None:
@@ -247,7 +253,7 @@ def fit_clusterer(prepared: Prepared, estimator: Any, progress: bool) -> tuple[A
 def refine_clusterer(
     prepared: Prepared, estimator: Any, record: Record, progress: bool
 ) -> tuple[Any, Record]:
-    """Go on from the sample's fit: one pass over all blocks an iteration."""
+    """Continue from the fit of the sample; each iteration is one pass over all blocks."""
     assert prepared.blocks is not None
     forget_rows(estimator)
     with bar(progress, "pass", total=None) as shown:
@@ -258,14 +264,14 @@ def refine_clusterer(
 
         passes = iterate(estimator, prepared.blocks, estimator.max_iter, after_pass)
     counts = getattr(estimator, "counts_", None)
-    if counts is None:  # a mixture knows shares
+    if counts is None:  # a mixture has shares instead of counts
         counts = estimator.weights_ * estimator.weight_sum_
     counts = tuple(float(each) for each in counts)
     return estimator, replace(record, passes=passes, counts=counts, fitted=record.complete)
 
 
 def objective(estimator: Any) -> float:
-    """Return what a fit minimises, to compare fits of one k to one set of rows."""
+    """Return what a fit minimises, to compare fits of the same k to the same rows."""
     for name, sign in OBJECTIVES.items():
         if hasattr(estimator, name):
             return sign * float(getattr(estimator, name))
@@ -273,7 +279,7 @@ def objective(estimator: Any) -> float:
 
 
 def count_labels(prepared: Prepared, estimator: Any) -> Record:
-    """Return the record with the weight of the rows that each of the clusterer's numbers got."""
+    """Return the record, with the weight of the rows of each of the clusterer's numbers."""
     labels = row_labels(estimator, prepared.X)
     n_raw = max(n_raw_labels(estimator), int(labels.max(initial=-1)) + 1)
     known = labels >= 0
@@ -306,13 +312,13 @@ def row_labels(estimator: Any, X: Array) -> Array:
 
 
 def n_raw_labels(estimator: Any) -> int:
-    """Return how many numbers a fitted clusterer can give, where it has centres."""
+    """Return how many numbers a fitted clusterer can give; 0 if it has no centres."""
     centers = reduced_centers(estimator)
     return 0 if centers is None else len(centers)
 
 
 def reduced_centers(estimator: Any) -> Array | None:
-    """Return the centres of a fitted clusterer in the reduced space, where it has them."""
+    """Return the centres of a fitted clusterer in the reduced space; None if it has none."""
     for name in ("cluster_centers_", "means_"):
         centers = getattr(estimator, name, None)
         if centers is not None:
@@ -321,18 +327,18 @@ def reduced_centers(estimator: Any) -> Array | None:
 
 
 def forget_rows(estimator: Any) -> None:
-    """Drop the labels of the fitted rows: a result predicts, and must not grow with its data."""
+    """Delete the labels of the fitted rows, so that a result does not grow with its data."""
     for name in ("labels_", "bmus_"):
         if name in vars(estimator):
             delattr(estimator, name)
 
 
 def check_fits(layout: Layout, method: Method, options: Options) -> None:
-    """Refuse what cannot be fitted before anything is read."""
+    """Refuse a fit that is not possible, before anything is read."""
     _, streams = plan(layout, options.fit_on)
     if streams and not streams_blocks(method.estimator):
         rule = f"cannot stream {method.name}() over {layout.n_pooled:,} grid points"
-        remedy = "fit on a sample, fit_on=200_000, or by kmeans, gmm, som or fuzzy, which stream"
+        remedy = "pass fit_on=200_000, or use kmeans, gmm, som or fuzzy, which can stream"
         raise BadValueError("fit_on", options.fit_on, rule, remedy)
     weighted = layout.weight is not None
     if weighted and not has_fit_parameter(method.estimator, "sample_weight"):

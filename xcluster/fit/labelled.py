@@ -1,4 +1,4 @@
-"""The samples of a layout with the labels of some maps beside them."""
+"""The samples of a layout, each with its label in one or several label maps."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class LabelledSamples:
     Parameters
     ----------
     layout
-        Of the samples.
+        Layout of the samples.
     Z : array of shape (n, n_components)
-        In the space that was asked for.
+        The rows, in the space that was asked for.
     labels : array of shape (n_maps, n)
-        Negative without a label.
+        Their labels; negative where a row has no label.
     weight : array of shape (n,), optional
-        Of mean 1.
+        Weights with mean 1.
     key : array of shape (n,)
-        Canonical positions, where all rows were gathered.
+        Canonical positions of the rows, if all rows were gathered.
     """
 
     layout: Layout
@@ -43,13 +43,13 @@ class LabelledSamples:
     key: Array
 
     def on_grid(self, values: Array) -> xr.DataArray:
-        """Return one value per row on the grid, NaN elsewhere; for rows that were all gathered."""
+        """Return one value per row on the grid, NaN elsewhere. Needs all rows to be gathered."""
         place = rows_on_grid(self.layout, self.key)
         return place.copy(data=np.append(values, np.nan).astype(np.float32)[place.values])
 
 
 class _MapName:
-    """The name of a label map among variables: no name of a user's is equal to it."""
+    """The name of a label map among variables; it differs from every name of a user."""
 
     def __repr__(self) -> str:
         return "labels"
@@ -58,20 +58,20 @@ class _MapName:
 def read(
     layout: Layout, maps: Sequence[xr.DataArray], chain: Chain, most: int | None = None
 ) -> LabelledSamples:
-    """Return the rows that a fit to all would see, with their labels.
+    """Return the rows that a fit would use, with their labels.
 
     Parameters
     ----------
     layout
-        Of the samples.
+        Layout of the samples.
     maps
         Label maps in the order of the grid; NaN counts as no label.
     chain
-        Fitted steps; without any the rows stay as the data are.
+        Fitted steps. An empty chain leaves the rows as they are.
     most
-        Take a sample of so many where there are more grid points.
+        If there are more grid points than this, take a sample of so many rows.
     """
-    # As further variables they are read, masked and sampled like all others.
+    # As further variables, labels are read, masked and sampled together with the features.
     further: dict[Hashable, Variable] = {
         _MapName(): Variable(each.reset_coords(drop=True).fillna(-1.0)) for each in maps
     }

@@ -1,4 +1,4 @@
-"""What the clusterer's numbers mean to the user: order, names, colours, merged and unclassified."""
+"""From the clusterer's numbers to labels: their order, names and colours, merged or left out."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ FILL_VALUE = -32768
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """From the numbers that a clusterer gives to labels.
+    """Turns the numbers of a clusterer into labels.
 
     Parameters
     ----------
     codes : array of shape (n_raw,)
-        The label of each of the clusterer's own numbers; several may share one.
+        The label of each of the clusterer's own numbers. Several numbers may have one label.
     names, colors : tuple of str, optional
-        Of each label.
+        One per label.
     floor : float, optional
-        Samples are unclassified unless a membership exceeds it.
+        A sample is unclassified if none of its memberships is above this.
     ordered : bool, default False
-        Whether labels are numbered by a value, so that a sequential palette suits them.
+        Whether labels are numbered by a value; then they get a sequential palette.
     has_noise : bool, default False
-        Whether the clusterer itself leaves samples unclassified.
+        Whether the clusterer itself leaves samples without a label.
     """
 
     codes: Array
@@ -50,21 +50,21 @@ class Partition:
         return int(self.codes.max(initial=UNCLASSIFIED)) + 1
 
     def __call__(self, raw: Array) -> Array:
-        """Return labels as float32; the clusterer's negative numbers are unclassified."""
+        """Return labels as float32; negative numbers of the clusterer become unclassified."""
         table = np.append(self.codes, UNCLASSIFIED).astype(np.float32)  # -1 is the last
         return np.asarray(table[np.maximum(raw, -1)])
 
     def memberships(self, raw: Array) -> Array:
-        """Return memberships (n, n_raw) as (n, n_labels): those of merged labels add up.
+        """Return memberships of shape (n, n_raw) as (n, n_labels): those of one label add up.
 
-        Lazy ones, as those of a file, stay lazy.
+        Lazy memberships, such as those of a file, stay lazy.
         """
         together = np.zeros((len(self.codes), self.n_labels), raw.dtype)
         together[np.arange(len(self.codes)), self.codes] = 1
         return raw @ together
 
     def classify(self, labels: Array, memberships: Array) -> Array:
-        """Return the labels, unclassified where no membership exceeds the floor."""
+        """Return the labels, unclassified where no membership is above the floor."""
         if self.floor is None:
             return labels
         best = memberships.max(axis=1)
@@ -75,7 +75,7 @@ class Partition:
         return self.names or default_names(self.n_labels)
 
     def _own_names(self) -> list[str | None] | None:
-        """Return the name of each label, None for those that only tell the number."""
+        """Return the name of each label; None for default names."""
         if self.names is None:
             return None
         numbers = default_names(self.n_labels)
@@ -85,13 +85,13 @@ class Partition:
         ]
 
     def label_colors(self) -> tuple[str, ...]:
-        """Return the colour of each label, as hexadecimal text."""
+        """Return the colour of each label as hexadecimal text."""
         return self.colors or tuple(label_colors(self.n_labels, ordered=self.ordered))
 
     @property
     def attrs(self) -> dict[str, Any]:
         """The CF flag attributes of a label map."""
-        # A single flag would come back from a file as a scalar, which CF readers refuse.
+        # At least two flags: a file would return a single one as a scalar, which CF forbids.
         noise = self.has_noise or self.floor is not None or self.n_labels == 1
         values = np.arange(UNCLASSIFIED if noise else 0, self.n_labels, dtype=np.int16)
         names = [*(["unclassified"] if noise else []), *self.label_names()]
@@ -104,10 +104,10 @@ class Partition:
         }
 
     def recoded(self, mapping: Sequence[int] | Array) -> Partition:
-        """Return the partition whose labels are ``mapping[label]``; names and colours move too.
+        """Return the partition with each label replaced by ``mapping[label]``.
 
-        A colour belongs to a name: labels with names keep theirs, those without have the colours
-        of their new numbers. A default name tells a number, and is that of the new one.
+        Names move with their labels, and colours move with names. Without names, colours are those
+        of the new numbers. A default name becomes that of the new number.
         """
         mapping = np.asarray(mapping)
         colors = self.colors if self.names is None else self.label_colors()
@@ -119,7 +119,7 @@ class Partition:
         )
 
     def relabelled(self, names: Any, colors: Any) -> Partition:
-        """Return the partition with names and colours; either may be None, or a mapping."""
+        """Return the partition with other names and colours: sequences, mappings or None."""
         partition = self
         if names is not None:
             new = _for_each("names", names, self.label_names(), _shown_name)
@@ -135,14 +135,14 @@ class Partition:
 
 
 def default_names(n: int) -> tuple[str, ...]:
-    """Return the names of labels that nobody named: their numbers."""
+    """Return the default names of labels, which contain their numbers."""
     return tuple(f"label_{label}" for label in range(n))
 
 
 def _moved(
     texts: Sequence[str | None] | None, mapping: Array, default: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    """Return texts of the new labels: of the first old one, or the default where there is none."""
+    """Return texts of the new labels: that of the first old label, otherwise the default."""
     if texts is None:
         return None
     first = {int(new): texts[old] for old, new in reversed(list(enumerate(mapping)))}
@@ -152,26 +152,26 @@ def _moved(
 def _for_each(
     parameter: str, given: Any, current: tuple[str, ...], checked: Callable[[str, Any], str]
 ) -> tuple[str, ...]:
-    """Return one text a label from a sequence, or from a mapping of some labels."""
+    """Return one text per label, from a sequence or from a mapping of some labels."""
     if isinstance(given, Mapping):
         unknown = [label for label in given if label not in range(len(current))]
         if unknown:
-            rule = f"names label {unknown[0]!r}, and labels run 0 to {len(current) - 1}"
-            raise BadValueError(parameter, given, rule, "use the labels as keys")
+            rule = f"has the key {unknown[0]!r}, but labels are 0 to {len(current) - 1}"
+            raise BadValueError(parameter, given, rule, "use labels as keys")
         return tuple(
             checked(parameter, given.get(label, text)) for label, text in enumerate(current)
         )
     if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != len(current):
         rule = f"must give one text for each of the {len(current)} labels"
-        raise BadValueError(parameter, given, rule, "or a mapping of some labels")
+        raise BadValueError(parameter, given, rule, "to change only some, pass a mapping")
     return tuple(checked(parameter, each) for each in given)
 
 
 def _shown_name(parameter: str, name: Any) -> str:
-    """Return a name that leaves something to read; CF tells names apart by their spaces."""
+    """Return a name that is not blank: CF separates names by spaces."""
     if not check_text(parameter, name).strip():
-        rule = "is blank, and a legend would show nothing"
-        raise BadValueError(parameter, name, rule, "leave the label out to keep its name")
+        rule = "is blank, so that a legend would show nothing"
+        raise BadValueError(parameter, name, rule, "pass a mapping without this label")
     return str(name)
 
 
@@ -179,25 +179,25 @@ def _hexadecimal(parameter: str, color: Any) -> str:
     from matplotlib.colors import is_color_like, to_hex
 
     if not is_color_like(color):
-        rule = "is no colour that matplotlib knows"
+        rule = "is not a colour that matplotlib knows"
         raise BadValueError(parameter, color, rule, "use a name or '#rrggbb'")
     return str(to_hex(color))
 
 
 def check_floor(u: Any) -> float:
-    """Return a membership that samples may have to exceed."""
+    """Return ``u`` as a number of at least 0 and below 1."""
     floor = check_number("u", u, minimum=0)
     if floor >= 1:
-        rule = "must be below 1, as no membership exceeds that"
-        raise BadValueError("u", u, rule, "pass u=0.5, for example")
+        rule = "must be below 1: no membership is above 1"
+        raise BadValueError("u", u, rule, "pass, for example, u=0.5")
     return floor
 
 
 def canonical_order(counts: Array, centers: Array | None, values: Array | None = None) -> Array:
-    """Return the code of each of the clusterer's numbers.
+    """Return the label of each of the clusterer's numbers.
 
-    Labels are numbered by falling ``counts``, or by rising ``values`` where given; ties go by
-    centre, so that reruns read alike.
+    Labels are numbered by falling ``counts``, or by rising ``values`` if these are given. Equal
+    ones are ordered by their centres, so that every run gives the same numbers.
     """
     keys = [-np.asarray(counts, float) if values is None else np.asarray(values, float)]
     if centers is not None:

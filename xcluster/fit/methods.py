@@ -1,4 +1,4 @@
-"""What each clusterer's method builds: an estimator, the name of its k, and how k is chosen."""
+"""What each clustering method builds: an estimator, the name of its k, and how k is chosen."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from xcluster.scores.knee import INTERPOLATIONS
 
 @dataclass(frozen=True, eq=False)
 class Method:
-    """A clusterer that waits for its k.
+    """A clusterer that only needs its k.
 
     Parameters
     ----------
     name
-        Of the method of `Samples`.
+        Name of the method of `Samples`.
     estimator
-        Not fitted; cloned for each fit.
+        Not fitted; it is cloned for each fit.
     parameter
-        The estimator's name for k; None where k is not chosen here.
+        The estimator's name for k; None if the method takes no k.
     criterion
         What chooses k among candidates.
     neighbours
-        4 or 8 where only neighbours on the grid may share a label.
+        4 or 8, if only neighbours on the grid may share a label.
     reorders
-        Whether labels are renumbered; the nodes of a map are not.
+        Whether labels are renumbered; the nodes of a self-organising map are not.
     takes_keywords
-        Whether parameters of the estimator are keywords of the method; an object of the user's
-        own has them already.
+        Whether parameters of the estimator are keywords of the method. An estimator of the
+        user's own already has its parameters.
     """
 
     name: str
@@ -65,11 +65,11 @@ class Method:
 
     @property
     def sweeps_by(self) -> Literal["cutting", "growing"] | None:
-        """How the estimator gets from one k to the next, where not by a fit of its own."""
+        """How the estimator gets from one k to the next; None if each k is fitted by itself."""
         return getattr(self.estimator, "sweeps_by", None)
 
     def build(self, k: int | None = None, **params: Any) -> Any:
-        """Return an unfitted estimator for ``k``; params that it lacks are left out."""
+        """Return an unfitted estimator for ``k``; parameters that it lacks are left out."""
         known = self.estimator.get_params(deep=False)
         params = {name: value for name, value in params.items() if name in known}
         if self.parameter is not None and k is not None:
@@ -94,7 +94,7 @@ class Options:
     random_state: int | None = None
 
     def checked(self) -> Options:
-        """Return the same; refuse what can be told without the data."""
+        """Return these options, or raise an error for a wrong value."""
         check_flag("progress", self.progress)
         check_flag("smooth", self.smooth)
         check_choice("interp_method", self.interp_method, INTERPOLATIONS)
@@ -110,23 +110,23 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
     own = own if method.takes_keywords else set()
     for name in keywords:
         if name in ("n_clusters", "n_components"):
-            rule = "k is the name of the number of labels here"
-            raise BadTypeError(name, keywords[name], rule, f"use k={keywords[name]!r}")
+            rule = "the number of labels is called k here"
+            raise BadTypeError(name, keywords[name], rule, f"pass k={keywords[name]!r}")
         if name not in shared | own:
-            rule = f"{method.name}() has no such keyword"
+            rule = f"is not a keyword of {method.name}()"
             remedy = did_you_mean(name, sorted(shared | own))
             raise BadTypeError(name, keywords[name], rule, remedy)
     params = {name: _reusable(name, keywords[name]) for name in keywords if name in own}
-    if "n_init" in params:  # a sweep takes its own number, and would not find out
+    if "n_init" in params:  # a sweep uses its own number and would not notice a wrong one
         check_integer("n_init", params["n_init"], minimum=1)
     options = Options(**{name: value for name, value in keywords.items() if name in shared})
     return method.with_params(params), options.checked()
 
 
 def _reusable(parameter: str, value: Any) -> Any:
-    """Return a value; refuse what is spent after the first fit."""
+    """Return a value; refuse an iterator, which is empty after the first fit."""
     if isinstance(value, Iterator):
-        rule = "can be read once only, and each fit needs it"
+        rule = "can be read only once, but each fit needs it"
         raise BadTypeError(parameter, value, rule, "pass a list or an array")
     return value
 
@@ -141,10 +141,10 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
 
 
 def _channels(layout: Layout) -> int:
-    """Return how many series each sample has, all of one length."""
+    """Return how many series each sample has; they must have the same length."""
     sizes = {variable.size for variable in layout.variables.values()}
     if len(sizes) > 1:
-        rule = f"needs variables of one length, and these have {sorted(sizes)} features"
+        rule = f"needs variables of the same length, but these have {sorted(sizes)} features"
         raise BadValueError("metric", "dtw", rule, "choose variables with the same dim")
     return len(layout.variables)
 
@@ -157,7 +157,7 @@ def gmm(layout: Layout, covariance_type: str = "full") -> Method:
 
 
 def wrapped(estimator: Any) -> Method:
-    """Return a method of the user's own estimator, as it is."""
+    """Return the method for the user's own estimator."""
     takes_fit = callable(getattr(estimator, "fit", None))
     labels = any(callable(getattr(estimator, name, None)) for name in ("predict", "fit_predict"))
     if isinstance(estimator, type) or not (takes_fit and labels):
@@ -170,7 +170,7 @@ def wrapped(estimator: Any) -> Method:
 
 
 def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -> Method:
-    """Return hierarchical clustering, of grid neighbours alone where ``contiguous``."""
+    """Return hierarchical clustering; with ``contiguous`` only neighbours are merged."""
     check_choice("linkage", linkage, ("ward", "average", "complete", "single"))
     check_choice("contiguous", contiguous, (False, True, 4, 8))
     neighbours = 4 if contiguous is True else contiguous or None
@@ -221,7 +221,7 @@ BY_NAME: dict[str, Callable[..., Method]] = {
 def by_name(
     name: str, layout: Layout, keywords: Mapping[str, Any]
 ) -> tuple[Method, dict[str, Any]]:
-    """Return the method called ``name``, and the keywords that it did not take."""
+    """Return the method called ``name``, and the keywords that it did not use."""
     build = BY_NAME[check_choice("method", name, tuple(BY_NAME))]
     own = set(inspect.signature(build).parameters) - {"layout"}
     taken = {key: value for key, value in keywords.items() if key in own}

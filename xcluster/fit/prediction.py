@@ -1,4 +1,4 @@
-"""Label maps of a layout under a fitted chain."""
+"""Label maps, memberships and distances of a layout, from a fitted chain and clusterer."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Array = NDArray[Any]
 
 
 def labels(layout: Layout, assign: Labeller) -> xr.DataArray:
-    """Return the label map, lazy where the layout is."""
+    """Return the label map; lazy if the layout is lazy."""
     return as_labels(matrix.apply(layout, assign.labels), assign.partition)
 
 
 def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Labeller) -> xr.DataArray:
-    """Return the labels that the fitted rows themselves got, chunked as the layout is."""
+    """Return the labels that the fitted rows got in the fit, with the chunks of the layout."""
     clusterer = assign.clusterer
     of_row = assign.partition(clusterer.leaf_labels_[clusterer.leaf_])
     values = np.where(rows.values < 0, np.float32(np.nan), of_row[rows.values])
@@ -32,7 +32,7 @@ def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Labeller) -> xr.D
 
 
 def stored_labels(stored: xr.Dataset, partition: Partition) -> xr.DataArray:
-    """Return labels as they were saved, unclassified where no membership exceeds the floor."""
+    """Return labels as they were saved, unclassified where no membership is above the floor."""
     labels = stored["labels"]
     if partition.floor is not None:
         unclear = np.isfinite(labels) & ~(stored["memberships"].max(LABEL) > partition.floor)
@@ -66,19 +66,19 @@ def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
 
 
 def as_labels(array: xr.DataArray, partition: Partition) -> xr.DataArray:
-    """Name a label map and give it flags, and an encoding for files."""
+    """Return a label map with its name, its flags and an encoding for files."""
     named = array.rename("labels").assign_attrs(partition.attrs)
     named.encoding = {"dtype": "int16", "_FillValue": FILL_VALUE}
     return named
 
 
 def as_memberships(columns: xr.DataArray) -> xr.DataArray:
-    """Name memberships."""
+    """Return memberships with their name, over ``label`` and the sample dims."""
     return _over_labels(columns, "memberships", "membership").assign_attrs(units="1")
 
 
 def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
-    """Return stored labels and memberships with each label ``mapping[label]``."""
+    """Return stored labels and memberships with each label replaced by ``mapping[label]``."""
     partition = Partition(np.asarray(mapping))
     labels = stored["labels"]
     recoded = xr.apply_ufunc(

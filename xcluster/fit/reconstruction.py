@@ -1,4 +1,4 @@
-"""How much of the data a reduction keeps: the R2 of what its inverse gives back."""
+"""How much of the data a reduction keeps: the R2 of the reconstructed data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
     given_back = reducers.inverse(reducers(found.Z))
     if given_back is None:
         names = reducers.names
-        rule = "a step has no inverse, so nothing can be reconstructed"
+        rule = "a step has no inverse, so the data cannot be reconstructed"
         raise BadValueError("steps", names, rule, "reduce by pca, nmf or vae")
     weight = np.ones(len(Z)) if found.weight is None else found.weight
     missed = weight @ (Z - given_back) ** 2
@@ -50,8 +50,8 @@ def split(chain: Chain) -> tuple[Chain, Chain]:
     rest = chain.steps[len(scalings) :]
     if not rest:
         names = chain.names
-        rule = "reconstruction() needs a chain that reduces"
-        raise BadValueError("steps", names, rule, "add .pca(3), for example")
+        rule = "reconstruction() needs a chain that reduces the features"
+        raise BadValueError("steps", names, rule, "add a step, for example .pca(3)")
     return Chain(scalings), Chain(rest)
 
 

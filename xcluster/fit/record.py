@@ -1,4 +1,4 @@
-"""What a fit saw: counted once, kept with the result, saved with it."""
+"""What was fitted: counted once, kept with the result and saved with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xcluster.grid.layout import Layout
 
 @dataclass(frozen=True)
 class Note:
-    """What a reader of a result should know beside its counts.
+    """A sentence about a result that its report shows.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class Note:
         What it is about: the "samples", the choice of k ("knee"), the "clusterer", or the
         "scenes" that were fitted together.
     text
-        Itself.
+        The sentence.
     """
 
     kind: Literal["samples", "knee", "clusterer", "scenes"]
@@ -37,32 +37,32 @@ class Record:
     Parameters
     ----------
     points : int
-        All grid points.
+        Number of all grid points.
     outside : int
-        Left out by the mask or a weight of zero.
+        Points left out by the mask or by a weight of zero.
     incomplete : int
-        Left out because a feature is missing.
+        Points left out because a feature is missing.
     fitted : int
-        Rows that the fit saw.
+        Number of fitted rows.
     fit_on : str
         "all rows", "a sample" or "all rows, streamed".
     missing : mapping
-        How many samples each variable lacks.
+        Per variable, at how many points a value is missing.
     weighted : bool
         Whether samples had weights.
     unweighted, sampled : tuple of str
-        Steps that could not take weights, or could not be fitted to streamed rows.
+        Steps that could not use weights, and steps that could not be fitted to streamed rows.
     passes : int
-        Over the data, for the clusterer's own iterations when streamed.
+        Passes over the data for the iterations of the clusterer, if it was streamed.
     notes : tuple of Note
-        Whatever else a reader of the result should know.
+        Other sentences for the report.
     random_state : int
         The seed.
     counts : tuple of float
-        Weight of the fitted rows for each of the clusterer's own numbers; weights of rows in
+        Weight of the fitted rows of each of the clusterer's own numbers. Weights of rows in
         memory are 1 on average.
     unclassified : int
-        Fitted rows that the clusterer gave no label.
+        Number of fitted rows to which the clusterer gave no label.
     """
 
     points: int
@@ -87,7 +87,7 @@ class Record:
 
     @property
     def noise(self) -> float:
-        """Weight of the fitted rows without a label: what ``counts`` lack of all rows."""
+        """Weight of the fitted rows without a label: all rows minus the sum of ``counts``."""
         return max(self.fitted - sum(self.counts), 0.0) if self.unclassified else 0.0
 
     @staticmethod
@@ -111,7 +111,7 @@ class Record:
         )
 
     def sentences(self) -> list[str]:
-        """Say it in words, one sentence per fact."""
+        """Return the record as text, one sentence per fact."""
         said = [f"{self.fitted:,} of {self.complete:,} samples fitted ({self.fit_on})"]
         if self.outside:
             said.append(f"{self.outside:,} of {self.points:,} grid points outside the mask")

@@ -1,4 +1,4 @@
-"""What can be asked of the space that samples are reduced to, before they are clustered."""
+"""What can be asked about the reduced space, before samples are clustered."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from xcluster.fit.methods import Options
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reducible(Question):
-    """A question whose steps can be fitted before any clusterer is asked."""
+    """A question whose steps can be fitted without a clusterer."""
 
     @cached_property
     def reduction(self) -> Reduction:
-        """The steps fitted as a clusterer would see them."""
+        """The steps, fitted as they would be for a clusterer."""
         return fitting.prepare(self.ready, Options()).reduction
 
 
 def correlation(question: Question) -> xr.DataArray:
-    """Return the correlation of the features, weighted where samples are."""
+    """Return the correlation of the features; weights of the samples count."""
     prepared = fitting.prepare(replace(question.ready, steps=()), Options())
     if len(prepared.X) < 2:
-        rule = "a correlation needs two samples"
+        rule = "a correlation needs at least two samples"
         raise BadValueError("samples", len(prepared.X), rule, "pass more data")
     covariance = np.atleast_2d(np.cov(prepared.X.T, aweights=prepared.weight))
     spread = np.sqrt(np.diag(covariance))

@@ -1,4 +1,4 @@
-"""From a question to its answer: the fit for one k, or for the best of several."""
+"""From a question to its result: the fit of one k, or of the best of several."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPEAKS_OF_K = {"n_clusters": "k", "n_components": "k"}
 
 
 def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, Any]) -> Fitted:
-    """Fit for ``k``, or for the k that the method's criterion chooses."""
+    """Fit ``k`` labels, or as many as the method's criterion chooses among candidates."""
     method, options = split_keywords(method, keywords)
     if method.parameter is None:
         with as_typed({"sample_weight": "weights"}):
@@ -38,14 +38,14 @@ def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, A
 
 
 def check_k(k: int, question: Question) -> None:
-    """Refuse more labels than there are grid points."""
+    """Refuse a k above the number of grid points."""
     if k > question.layout.n_pooled:
         rule = f"is more than the {question.layout.n_pooled:,} grid points"
         raise BadValueError("k", k, rule, "choose a smaller k")
 
 
 def _check(question: Question, method: Method, options: Options) -> None:
-    """Refuse before anything is read what cannot be fitted, or answered afterwards."""
+    """Refuse wrong values that can be found before anything is read."""
     layout = question.layout
     fitting.check_fits(layout, method, options)
     conclusion.check_options(layout, method, options)
@@ -78,9 +78,9 @@ def _chosen(question: Question, method: Method, ks: Iterable[int], options: Opti
 def _best_start(
     prepared: Prepared, swept: Candidates, method: Method, k: int, options: Options
 ) -> tuple[Any, Record]:
-    """Fit the chosen k from several starts; the sweep's own fit may still be the best."""
+    """Fit the chosen k from several starts; keep the fit of the sweep if it is better."""
     if swept.method.sweeps_by == "cutting":
-        return swept.models[k]  # there is one tree only
+        return swept.models[k]  # all k are cuts of one tree
     estimator = trials.built(method, prepared, k)
     in_memory = replace(prepared, blocks=None)
     estimator, record = fitting.fit_clusterer(in_memory, estimator, options.progress)
@@ -109,34 +109,35 @@ def sweep(
 
 
 def check_ks(ks: Iterable[int]) -> list[int]:
-    """Return the candidates, each once and rising."""
+    """Return the candidates in rising order, each once."""
     if isinstance(ks, int) and not isinstance(ks, bool):
         ks = [ks]
-    listed = several("ks", ks, "must be several integers", "pass range(2, 21)")
+    listed = several("ks", ks, "must be several integers", "pass, for example, range(2, 21)")
     wanted = sorted({check_integer("k", k, minimum=1) for k in listed})
     if not wanted:
-        raise BadValueError("ks", ks, "holds no candidate", "pass range(2, 21)")
+        raise BadValueError("ks", ks, "is empty", "pass, for example, range(2, 21)")
     return wanted
 
 
 def check_criteria(criteria: Any, method: Method) -> list[str] | None:
-    """Return the names of the criteria that are wanted; refuse what the method cannot give."""
+    """Return the names of criteria; refuse those that cannot be measured for the method."""
     if criteria is None:
         return None
-    remedy = "pass criteria=['silhouette'], for example"
+    remedy = "pass, for example, criteria=['silhouette']"
     names = (
         [criteria]
         if isinstance(criteria, str)
         else several("criteria", criteria, "must be one name or several", remedy)
     )
     if not names:
-        raise BadValueError("criteria", criteria, "holds no name", remedy)
+        raise BadValueError("criteria", criteria, "is empty", remedy)
     for name in names:
         check_choice("criteria", name, tuple(CRITERIA))
         if not CRITERIA[name].suits(method):
-            rule = f"{method.name}() cannot give it; must be one of {', '.join(available(method))}"
-            raise BadValueError("criteria", name, rule, "choose among these")
-    if {"gap", "gap_error"} & set(names):  # the one chooses by the other
+            known = ", ".join(available(method))
+            rule = f"cannot be measured for {method.name}(), which has {known}"
+            raise BadValueError("criteria", name, rule, "choose one of these")
+    if {"gap", "gap_error"} & set(names):  # the gap needs its error to choose
         names = [*names, "gap", "gap_error"]
     return list(dict.fromkeys(names))
 
@@ -150,7 +151,7 @@ def run(
     options: Options,
     unfinished: bool = True,
 ) -> Candidates:
-    """Fit each k to the same rows, and measure the criteria; some k only, if interrupted."""
+    """Fit each k to the same rows and measure the criteria; an interrupt ends this early."""
     names = list(criteria or dict.fromkeys([str(method.criterion), FALLBACK]))
     table, models = trials.fit_all(prepared, method, ks, names, options.progress, unfinished)
     key = None if method.neighbours is None else prepared.key
@@ -159,11 +160,11 @@ def run(
 
 
 def fitted_of(candidates: Candidates, k: int) -> Fitted:
-    """Return the result for one k of the candidates, without a refit."""
+    """Return the result for one k of the candidates; nothing is fitted again."""
     fits = candidates.fits
     if fits is None:
-        rule = "its models were not saved with the sweep"
-        raise BadValueError("k", k, rule, f"refit with k={k}")
+        rule = "the file holds the table of the sweep, but not its models"
+        raise BadValueError("k", k, rule, f"fit again with k={k}")
     check_choice("k", k, tuple(fits.models))
     estimator, record = fits.models[k]
     return conclusion.conclude(

@@ -1,8 +1,8 @@
-"""What a result stands on: the data that were clustered, or what a file kept of them."""
+"""Where the labels of a result come from: the clustered data, or a file that stored the labels."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,29 +19,30 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Live:
-    """Samples of the user's object, read whenever something of them is asked.
+    """The user's data; they are read whenever labels or values are needed.
 
     Parameters
     ----------
     question
-        That was answered.
+        The question that the result answers.
     rows : DataArray of int, optional
-        The fitted row at each grid point (-1: none), where labels cannot be told from the
-        features alone.
-    means : array of shape (n_raw, n_features), optional
-        Centres in data units of the clusterer's own numbers, where they are known from elsewhere.
+        The number of the fitted row at each grid point (-1: none), if labels do not follow from
+        the features alone.
+    means : array of shape (n_raw, n_features) or callable, optional
+        Centres of the clusterer's own numbers in data units, if they are known already; or what
+        finds them when they are wanted.
     """
 
     question: Question
     rows: xr.DataArray | None = None
-    means: Array | None = None
+    means: Array | Callable[[], Array] | None = None
 
     def asked(self, what: str) -> Question:
-        """Return the question, for ``what`` needs the original values."""
+        """Return the question: ``what`` needs the original values, which are here."""
         return self.question
 
     def labels(self, assign: Labeller) -> xr.DataArray:
-        """Return the label map, lazy where the data are."""
+        """Return the label map; lazy if the data are lazy."""
         if self.rows is not None:
             return prediction.labels_of_rows(self.rows, self.question.layout, assign)
         return prediction.labels(self.question.layout, assign)
@@ -57,24 +58,24 @@ class Live:
 
     @property
     def n_points(self) -> int:
-        """Number of grid points of all that was fitted together."""
+        """Number of grid points, of all scenes that were fitted together."""
         return self.question.layout.n_pooled
 
     def recoded(self, mapping: Array) -> Live:
-        """Return the same: live labels are found anew by whatever the numbers mean."""
+        """Return this source unchanged: its labels are computed anew from the partition."""
         return self
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Labels and memberships as a file kept them, without the data.
+    """Labels and memberships as a file stored them, without the data.
 
     Parameters
     ----------
     arrays : Dataset
         ``labels``, before any floor on memberships, and ``memberships`` of soft methods.
     rows, means
-        As in `Live`.
+        As in `Live`; means are known.
     """
 
     arrays: xr.Dataset
@@ -83,7 +84,7 @@ class Stored:
 
     def asked(self, what: str) -> Question:
         """Refuse ``what``, which needs the original values."""
-        rule = f"{what} needs the original values, and the result was opened without them"
+        rule = f"{what} needs the original values, but the result was opened without its data"
         raise BadValueError("data", None, rule, "pass them: xcluster.open(path, data=ds)")
 
     def labels(self, assign: Labeller) -> xr.DataArray:
@@ -105,5 +106,5 @@ class Stored:
         return int(self.arrays["labels"].size)
 
     def recoded(self, mapping: Array) -> Stored:
-        """Return the arrays with each label ``mapping[label]``."""
+        """Return the source with each label replaced by ``mapping[label]``."""
         return replace(self, arrays=prediction.recode(self.arrays, mapping))

@@ -17,20 +17,20 @@ from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
 
-# Each sum has a row per label, and a last one for what is unclassified.
+# Each sum has one row per label, and a last row for unclassified samples.
 Sums = Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
 class LabelSums:
-    """Sums over the samples of each label, of one block.
+    """Sums over the samples of each label in one block.
 
     Parameters
     ----------
     assign
         Gives the labels.
     features : bool
-        Also sum the features themselves, for group means.
+        Whether to sum the features too, for the means of labels.
     """
 
     assign: Labeller
@@ -82,7 +82,7 @@ def _add_rows(X: Array, where: Array, n_labels: int, weight: Array | None) -> Ar
 
 
 def merge_sums(parts: Sequence[Sums]) -> Sums:
-    """Add the sums of several blocks; a block without samples may lack some."""
+    """Add the sums of several blocks; blocks without samples may lack some sums."""
     names = {name for part in parts for name in part}
     return {name: np.sum([part[name] for part in parts if name in part], axis=0) for name in names}
 
@@ -95,9 +95,9 @@ def label_sums(
     labels: xr.DataArray | None = None,
     features: bool = False,
 ) -> Sums:
-    """Return the sums of all blocks: one pass over the data.
+    """Return the sums of all blocks, from one pass over the data.
 
-    ``labels`` stand in for those of ``assign`` where these cannot be told from the features.
+    ``labels`` are used instead of those of ``assign``, if labels do not follow from the features.
     """
     further = {"area": area, "labels": labels}
     extra = {name: array for name, array in further.items() if array is not None}

@@ -1,4 +1,4 @@
-"""Fits of one method for rising k to the same rows, and the criteria of each."""
+"""Fits of one method for several k to the same rows, and the criteria of each fit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Models = Mapping[int, tuple[Any, Record]]
 STABILITY_ROWS = 20_000
 STABILITY_REFITS = 10
 STARTS_OF_REFITS = 3
-"""Starts of each refit for stability: with one, doubt about the start would count as well."""
+"""Starts of each refit for stability; with only one, the start itself would change labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class Candidate:
     Parameters
     ----------
     estimator, record
-        The fit, which has forgotten its rows.
+        The fit, without the labels of its rows.
     values
-        The criteria that one fit alone gives.
+        The criteria that are measured for each fit by itself.
     labels : array of shape (n,)
-        The clusterer's own numbers, for criteria of all fits together.
+        The clusterer's own numbers, for criteria that need all fits.
     """
 
     estimator: Any
@@ -57,13 +57,13 @@ class Candidate:
 
 
 COMPETING_ROWS = 4_096
-"""Rows on which a fresh start of k-means and one grown from fewer labels compete."""
+"""Number of rows on which a fresh start of k-means and one grown from fewer labels compete."""
 
 FRESH_STARTS = 3
-"""Fresh starts of k-means where rows are so few that these are all of them."""
+"""Number of fresh starts of k-means if they use all rows because these are few."""
 
 LOOSER = 5
-"""How much looser than a fit a sweep's k-means stops: inertias change by less than a thousandth."""
+"""Factor on the tolerance of k-means in a sweep; it changes inertias by less than a thousandth."""
 
 Build = Callable[..., Any]
 Start = Callable[[Any, Array, Array | None], Any]
@@ -79,8 +79,8 @@ def fit_all(
 ) -> tuple[xr.Dataset, Models]:
     """Return the table of criteria over ``k``, and the models.
 
-    An interrupt returns what was finished, with a warning; where ``unfinished`` ones are not
-    wanted, as one k is to be chosen among all, it stays one.
+    If the user interrupts, the finished candidates are returned with a warning. With
+    ``unfinished=False`` the interrupt is raised, as a k must be chosen among all candidates.
     """
     prepared = replace(prepared, blocks=None)
     ks = _above_parts(within_rows(ks, len(prepared.X)), _n_parts(method, prepared))
@@ -95,14 +95,14 @@ def fit_all(
         except BadValueError as error:
             if not done or len(done) == len(ks):
                 raise
-            # Every further k would fail as well: rows that are equal cannot be told apart.
+            # Every larger k would fail as well: there are too few different rows.
             warn(f"candidates from k={ks[len(done)]} on were left out: {error.advice}")
             together |= _together(prepared, method, done, names)
         except KeyboardInterrupt:
             if not (done and unfinished):
                 raise
             missing = [str(k) for k in ks if k not in done]
-            rest = f"k={', '.join(missing)}" if missing else "what compares all of them"
+            rest = f"k={', '.join(missing)}" if missing else "criteria that compare all fits"
             warn(f"interrupted: {len(done)} of {len(ks)} candidates were fitted, without {rest}")
     return _table(done, together, names), {k: (c.estimator, c.record) for k, c in done.items()}
 
@@ -110,7 +110,7 @@ def fit_all(
 def _table(
     done: Mapping[int, Candidate], together: Mapping[str, Array], names: Sequence[str]
 ) -> xr.Dataset:
-    """Return the criteria over ``k``; NaN where an interrupt came before them."""
+    """Return the criteria over ``k``; NaN if an interrupt came before they were measured."""
     unknown = np.full(len(done), np.nan)
     values = {
         name: together.get(name, unknown)
@@ -123,29 +123,29 @@ def _table(
 
 
 def within_rows(ks: Sequence[int], n_rows: int) -> list[int]:
-    """Return the candidates that the rows allow; warn of those left out."""
+    """Return the candidates up to the number of rows; warn if some are left out."""
     kept = [k for k in ks if k <= n_rows]
     if not kept:
         rule = f"are all more than the {n_rows:,} samples"
-        raise BadValueError("ks", list(ks), rule, "choose smaller ones")
+        raise BadValueError("ks", list(ks), rule, "choose smaller numbers")
     if len(kept) < len(ks):
         warn(f"candidates above the {n_rows:,} samples were left out")
     return kept
 
 
 def _above_parts(ks: list[int], n_parts: int) -> list[int]:
-    """Return the candidates that neighbours allow; warn of those left out."""
+    """Return the candidates from the number of separate regions on; warn if some are left out."""
     kept = [k for k in ks if k >= n_parts]
     if not kept:
-        rule = f"are all fewer than the {n_parts:,} parts that no neighbours connect"
-        raise BadValueError("ks", ks, rule, "choose larger ones")
+        rule = f"are all below {n_parts:,}, the number of separate regions of the samples"
+        raise BadValueError("ks", ks, rule, "choose larger numbers")
     if len(kept) < len(ks):
-        warn(f"candidates below the {n_parts:,} parts that no neighbours connect were left out")
+        warn(f"candidates below {n_parts:,}, the number of separate regions, were left out")
     return kept
 
 
 def _n_parts(method: Method, prepared: Prepared) -> int:
-    """Return the number of parts that only labels of their own can tell apart; 1 if all meet."""
+    """Return the number of separate regions of the samples; 1 if neighbours do not matter."""
     if method.neighbours is None:
         return 1
     pairs = connect(prepared.reduction.layout, prepared.key, method.neighbours)
@@ -158,7 +158,7 @@ def _n_parts(method: Method, prepared: Prepared) -> int:
 def _candidates(
     prepared: Prepared, method: Method, ks: Sequence[int], names: Sequence[str]
 ) -> Iterator[Candidate]:
-    """Yield each k fitted and measured: one after the other where each starts from the last."""
+    """Yield each k, fitted and measured; one after another if each starts from the one before."""
     alone = [name for name in names if CRITERIA[name].measure is not None]
     one = partial(_candidate, prepared, method, alone)
     if method.sweeps_by is None:
@@ -192,7 +192,7 @@ def _fitted_rows(prepared: Prepared, estimator: Any) -> FittedRows:
 
 
 def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
-    """Return an unfitted estimator: its random state set, and its neighbours where it has some."""
+    """Return an unfitted estimator with its random state and, if it needs them, neighbours."""
     estimator = method.build(k, random_state=prepared.record.random_state, **params)
     if method.neighbours is not None:
         layout = prepared.reduction.layout
@@ -202,7 +202,7 @@ def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> A
 
 
 def fit_k(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> Any:
-    """Return an estimator fitted quickly: one start, one more from fewer labels, or a cut."""
+    """Return an estimator that is fitted quickly: one start, more labels than before, or a cut."""
     how = getattr(before, "sweeps_by", None)
     if how == "cutting":
         return before.recut(k)
@@ -214,8 +214,8 @@ def fit_k(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> 
 def _next_grown(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> Any:
     """Return k-means for more labels than ``before``.
 
-    What grew from a poor fit of fewer labels stays poor, so a fresh start competes with the grown
-    one, on evenly spaced rows where there are many; the better goes on over all.
+    A start that is grown from a poor fit is poor too. So a fresh start competes with the grown
+    one, on some of the rows if there are many. The better one is continued on all rows.
     """
     step = max(len(X) // COMPETING_ROWS, 1)
     some = X[::step], None if weight is None else weight[::step]
@@ -223,7 +223,7 @@ def _next_grown(build: Build, k: int, X: Array, weight: Array | None, before: An
     starts: list[tuple[Start, int]] = [(partial(_grown, before), 1), (_fitted, fresh)]
     try:
         fits = map_threads(lambda each: each[0](build(k, n_init=each[1]), *some), starts)
-    except ValueError:  # some rows may have too few distinct ones where all have enough
+    except ValueError:  # some of the rows may have too few distinct ones although all have enough
         return _fitted(build(k, n_init=1), X, weight)
     best = min(fits, key=fitting.objective)
     if step == 1:
@@ -239,7 +239,7 @@ def _fitted(estimator: Any, X: Array, weight: Array | None) -> Any:
 
 
 def _grown(before: Any, estimator: Any, X: Array, weight: Array | None) -> Any:
-    """Return k-means fitted from the centres of a fit of fewer labels, and more rows."""
+    """Return k-means fitted from the centres of ``before``, with rows as further centres."""
     centers = before.cluster_centers_
     while len(centers) < estimator.n_clusters:
         centers = grow(centers, X, weight)
@@ -249,7 +249,7 @@ def _grown(before: Any, estimator: Any, X: Array, weight: Array | None) -> Any:
 def _fitted_from(centers: Array, estimator: Any, X: Array, weight: Array | None) -> Any:
     init, tol = estimator.init, estimator.tol
     _fitted(estimator.set_params(init=centers, tol=LOOSER * tol), X, weight)
-    return estimator.set_params(init=init, tol=tol)  # a refit is to start anew
+    return estimator.set_params(init=init, tol=tol)  # so that a refit starts anew
 
 
 # --------------------------------------------------------------------- criteria of all fits at once
@@ -258,7 +258,7 @@ def _fitted_from(centers: Array, estimator: Any, X: Array, weight: Array | None)
 def _together(
     prepared: Prepared, method: Method, done: Mapping[int, Candidate], names: Sequence[str]
 ) -> dict[str, Array]:
-    """Return the criteria that share their work over all k."""
+    """Return the criteria that are measured for all fits together."""
     found: dict[str, Array] = {}
     if "silhouette" in names:
         found["silhouette"] = _silhouettes(prepared, [each.labels for each in done.values()])
@@ -272,7 +272,7 @@ def _together(
 
 @contextmanager
 def unheard_warnings() -> Iterator[None]:
-    """Ignore what fits to other rows warn of: nobody asked for these fits."""
+    """Ignore warnings of fits that the user did not ask for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -286,7 +286,7 @@ def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
 
 
 def _stabilities(prepared: Prepared, method: Method, done: Mapping[int, Candidate]) -> Array:
-    """Return the share of rows that refits to halves of them label alike; NaN for one label."""
+    """Return the share of rows with the same label in refits to halves; NaN for one label."""
     seed, X, weight = prepared.record.random_state, prepared.X, prepared.weight
     some = np.sort(np.random.default_rng(seed).permutation(len(X))[:STABILITY_ROWS])
 
@@ -322,7 +322,7 @@ def _gaps(prepared: Prepared, method: Method, ks: Sequence[int]) -> dict[str, Ar
 
 
 def dispersions(method: Method, random_state: int) -> Callable[..., Any]:
-    """Return what `gap_statistic` fits to the data and to its references: the same method."""
+    """Return what `gap_statistic` fits to the data and to its references, by the same method."""
     if method.sweeps_by == "growing":
         return scores.kmeans_inertias
     build = partial(method.build, random_state=random_state)

@@ -1,4 +1,4 @@
-"""Whether other data have the features of a fit, and where these lie in them."""
+"""Whether other data have the features of a fit, and in which order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
-    """Return a Dataset of one's own; an unnamed DataArray becomes the variable "data"."""
+    """Return data as a Dataset; an unnamed DataArray becomes the variable "data"."""
     if isinstance(data, xr.Dataset):
         return data
     if not isinstance(data, xr.DataArray):
@@ -31,21 +31,21 @@ def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
 
 
 def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
-    """Return a Dataset; a DataArray of any name is the only variable there is."""
+    """Return data as a Dataset; a DataArray of any name becomes the only variable expected."""
     if isinstance(data, xr.DataArray) and len(names) == 1:
         data = data.rename(names[0])
     return as_dataset(data, "new")
 
 
 def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
-    """Return the layout of other data for the features of ``template``; list what is wrong."""
+    """Return the layout of other data; refuse features that differ from those of ``template``."""
     layout = arranged(data, sampler, template)
     check_new(data, layout, sampler, template)
     return layout
 
 
 def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
-    """Return the layout of other data with the variables of ``template``; refuse missing ones."""
+    """Return the layout of other data with the variables of ``template``; none may be missing."""
     names = list(template.data_vars)
     dataset = as_named(data, names)
     problems = [
@@ -59,7 +59,7 @@ def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
 
 
 def check_new(data: Any, layout: Layout, sampler: Sampler, template: xr.Dataset) -> None:
-    """Refuse the layout of other data where its features are not those of ``template``."""
+    """Refuse other data whose features differ from those of ``template``."""
     levels = sampler.dim if isinstance(sampler, Profiles) and sampler.step is None else None
     check_features("new", type(data).__name__, layout.features, template, levels)
 
@@ -71,20 +71,20 @@ def check_features(
     template: xr.Dataset,
     levels: Hashable | None = None,
 ) -> None:
-    """Refuse features that are not those of ``template``; list what is wrong.
+    """Refuse features that differ from those of ``template``; the error lists all differences.
 
     Parameters
     ----------
     parameter, given
-        What the user passed, and of which type it was.
+        The parameter that the user passed, and the type of its value.
     features, template
-        One sample of each, without values.
+        One sample without values, of the data and of the fit.
     levels
-        The feature dim that a fit to regular levels would resample.
+        The feature dim that a fit with ``step=`` would resample.
     """
     if list(features.data_vars) != list(template.data_vars):
         names = [list(map(str, each.data_vars)) for each in (features, template)]
-        problems = [f"it has the variables {names[0]}, not {names[1]}"]
+        problems = [f"it has the variables {names[0]} instead of {names[1]}"]
         raise _unfit(parameter, given, problems)
     problems = [
         problem
@@ -107,22 +107,23 @@ def _unfit(
     rule = "does not fit the clustering: " + "; ".join(problems)
     remedy = "rename, select or interpolate it to match"
     if levels is not None and any(repr(levels) in problem for problem in problems):
-        remedy += f"; a fit with step= takes other levels of {levels!r}"
+        remedy += f", or fit with step=, which accepts other levels of {levels!r}"
     return BadValueError(parameter, given, rule, remedy)
 
 
 def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
-    """Say in what a variable differs from the fitted one."""
+    """Return the differences between a variable and the fitted one, as text."""
     name = fitted.name
     if set(new.dims) != set(fitted.dims):
         return [f"{name!r} has the feature dims {list(new.dims)}, not {list(fitted.dims)}"]
     found = []
     units, expected = new.attrs.get("units"), fitted.attrs.get("units")
     if None not in (units, expected) and str(units).strip() != str(expected).strip():
-        found.append(f"{name!r} has units {units!r}, not {expected!r}")
+        found.append(f"{name!r} has the units {units!r}, not {expected!r}")
     for dim in fitted.dims:
         if new.sizes[dim] != fitted.sizes[dim]:
-            found.append(f"{name!r} has {new.sizes[dim]} {dim!r}, not {fitted.sizes[dim]}")
+            n, expected_n = new.sizes[dim], fitted.sizes[dim]
+            found.append(f"{name!r} has {n} points along {dim!r}, not {expected_n}")
         elif dim in new.coords and dim in fitted.coords:
             found += _coordinate_difference(name, new[dim], fitted[dim])
     return found
@@ -131,7 +132,7 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
 def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
     dim = fitted.dims[0]
     if not _is_same_set(new.values, fitted.values):
-        return [f"{name!r} lies at other values of {dim!r}"]
+        return [f"{name!r} has other values of {dim!r}"]
     return [] if is_same_order(new, fitted) else [f"{name!r} has another order of {dim!r}"]
 
 
@@ -139,7 +140,7 @@ def _is_same_set(new: Array, fitted: Array) -> bool:
     """Whether coordinates hold the same values, in any order."""
     ours, theirs = np.sort(new), np.sort(fitted)
     if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
-        # Of the largest value, as metres may be counted in 1e-9 as well.
+        # Relative to the largest value: coordinates may be metres of the order of 1e-9.
         slack = COORDINATE_TOLERANCE * min(1.0, float(np.abs(theirs).max(initial=0)))
         return np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
     try:
@@ -149,7 +150,7 @@ def _is_same_set(new: Array, fitted: Array) -> bool:
 
 
 def is_same_order(new: xr.DataArray, fitted: xr.DataArray) -> bool:
-    """Whether rows hold features in one order, which for falling coordinates is turned round."""
+    """Whether rows have features in the same order; falling coordinates are reversed for rows."""
     ours, theirs = (upright(each, each.dims).values for each in (new, fitted))
     return np.array_equal(np.argsort(ours, kind="stable"), np.argsort(theirs, kind="stable"))
 
@@ -159,7 +160,7 @@ def places(
     fitted: Mapping[Hashable, xr.DataArray],
     dims: Iterable[Hashable],
 ) -> dict[Hashable, Array]:
-    """Return where the fitted coordinates lie along those dims that hold them in another order."""
+    """Return the positions of the fitted coordinates, along dims that have another order."""
     found = {}
     for dim in dims:
         if dim not in fitted or dim not in new.coords or new.sizes[dim] != fitted[dim].size:

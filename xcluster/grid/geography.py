@@ -16,7 +16,7 @@ Coords = Mapping[Hashable, xr.DataArray]
 
 
 def find_axis(coords: Coords, axis: Axis) -> xr.DataArray | None:
-    """Return the latitude or longitude among ``coords``, by CF attributes or by name."""
+    """Return the latitude or longitude among ``coords``, found by CF attributes or by name."""
     import cf_xarray  # noqa: F401  (registers the accessor that guess_coord_axis needs)
 
     dataset = xr.Dataset(coords={name: coord.variable for name, coord in coords.items()})
@@ -35,9 +35,9 @@ def is_geographic(coords: Coords) -> bool:
 
 
 def area_weights(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
-    """Return what each grid point weighs: its cell's area where there are bounds, else cos(lat).
+    """Return the weight of each grid point: the area of its cell if it has bounds, else cos(lat).
 
-    None without a latitude.
+    None if there is no latitude.
     """
     latitude = find_axis(coords, "latitude")
     if latitude is None:
@@ -51,8 +51,8 @@ def area_weights(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
 def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
     """Return the area of each cell of a grid of 1-D latitudes and longitudes, in km2.
 
-    Edges are the bounds that ``data`` holds, else midway between the centres. None where the
-    grid is not of that kind.
+    Edges of cells are the bounds in ``data``, otherwise they lie midway between the centres. None
+    for other grids.
     """
     latitude, longitude = find_axis(coords, "latitude"), find_axis(coords, "longitude")
     if latitude is None or longitude is None or latitude.dims == longitude.dims:
@@ -61,7 +61,7 @@ def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
         return None
     south_north = np.clip(_edges(latitude, data, latitude.values.astype(np.float64)), -90, 90)
     height = np.abs(np.diff(np.sin(np.deg2rad(south_north)), axis=1)[:, 0])
-    # From 359 to 0, or from 179 to -180, is one degree wherever along the axis it is.
+    # From 359 to 0 and from 179 to -180 is one degree, anywhere along the axis.
     eastward = np.unwrap(longitude.values.astype(np.float64), period=360)
     width = np.abs(np.deg2rad(np.diff(_edges(longitude, data, eastward), axis=1)[:, 0]))
     area = EARTH_RADIUS_KM**2 * height[:, None] * np.minimum(width, 2 * np.pi)[None, :]
@@ -69,7 +69,7 @@ def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
 
 
 def _bounds(axis: xr.DataArray, data: xr.Dataset) -> NDArray[Any] | None:
-    """Return the bounds (n, 2) of an axis at its own values, where the data hold them."""
+    """Return the bounds (n, 2) of an axis for its own values; None if the data have none."""
     name = axis.attrs.get("bounds", axis.encoding.get("bounds"))
     if name not in data.variables or axis.dims[0] not in data[name].dims:
         return None
@@ -82,7 +82,7 @@ def _bounds(axis: xr.DataArray, data: xr.Dataset) -> NDArray[Any] | None:
 
 
 def _edges(axis: xr.DataArray, data: xr.Dataset, centres: NDArray[Any]) -> NDArray[Any]:
-    """Return the edges (n, 2) of cells: the bounds that ``data`` holds, else midway."""
+    """Return the edges (n, 2) of cells: the bounds in ``data``, otherwise midway."""
     bounds = _bounds(axis, data)
     if bounds is not None:
         return bounds

@@ -1,4 +1,4 @@
-"""Numbers that depend on where a sample lies, not on how its array is ordered or chunked."""
+"""Keys of samples that depend on their coordinates, not on the order or chunks of the array."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def coordinate_keys(layout: Layout) -> tuple[xr.DataArray, ...]:
     keys = []
     for dim in layout.sample_dims:
         values = _canonical_values(layout, dim, longitude)
-        name = f"{dim}{layout.scene}"  # so that scenes of one grid give different samples
+        name = f"{dim}{layout.scene}"  # so that scenes on the same grid give different samples
         keys.append(xr.DataArray(mix(_hash(values) + _hash([name])[0]), dims=[dim]))
     return tuple(keys)
 
@@ -30,7 +30,7 @@ def coordinate_keys(layout: Layout) -> tuple[xr.DataArray, ...]:
 def canonical_positions(layout: Layout) -> tuple[xr.DataArray, ...]:
     """Return a number for each coordinate of each sample dim; their sum numbers the samples.
 
-    Samples are counted with dims by name and rising coordinates, whatever the user's order.
+    Samples are counted with dims sorted by name and coordinates rising, for any order of the data.
     """
     longitude = find_axis(layout.coords, "longitude")
     positions, stride = [], 1
@@ -44,7 +44,7 @@ def canonical_positions(layout: Layout) -> tuple[xr.DataArray, ...]:
 
 
 def mix(keys: Array) -> Array:
-    """Scramble 64-bit keys (the finaliser of SplitMix64), so that near ones become unrelated."""
+    """Mix the bits of 64-bit keys (finaliser of SplitMix64), so that similar keys become unlike."""
     keys = keys.astype(np.uint64)
     keys ^= keys >> np.uint64(30)
     keys *= np.uint64(0xBF58476D1CE4E5B9)
@@ -55,16 +55,16 @@ def mix(keys: Array) -> Array:
 
 
 def _canonical_values(layout: Layout, dim: Hashable, longitude: xr.DataArray | None) -> Array:
-    """Return the index of ``dim``, longitudes modulo 360; positions where there is none."""
+    """Return the index of ``dim``, longitudes modulo 360; positions if it has no coordinate."""
     coord = layout.coords.get(dim)
     if coord is None or coord.ndim != 1:
         return np.arange(layout.sizes[dim])
     values = coord.values
     if longitude is not None and longitude.dims == (dim,) and values.dtype.kind == "f":
-        # Rounded, because 0.1-degree grids differ in the last digits once shifted by 360.
+        # Rounded: on grids of 0.1 degrees the last digits change when 360 is added.
         return np.round(values.astype(np.float64) % 360, 6) % 360
     if values.dtype.kind in "fiu":
-        return values.astype(np.float64) + 0.0  # so that -0.0 hashes as 0.0
+        return values.astype(np.float64) + 0.0  # so that -0.0 and 0.0 have the same hash
     if values.dtype.kind in "mM":
         return values
     # One by one, as the entries of a MultiIndex are tuples.

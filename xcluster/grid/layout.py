@@ -1,6 +1,7 @@
 """How samples and features lie in the user's arrays: names, sizes and coordinates.
 
-Values are never read here. What has to be read of them is handed in, as `Cells`.
+Values are never read here. The one thing that depends on them, which cells of a field have data,
+is passed in as `Cells`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from xcluster.grid.levels import Levels
 Kept = NDArray[np.bool_]
 
 LABEL = "label"
-"""Name of the dim that results are given on."""
+"""Name of the dim of labels in results."""
 
 
 class OwnDim(StrEnum):
-    """Dims of ours that have no name yet: text, as xarray wants it, but equal to no other."""
+    """Temporary names of dims: text, as xarray needs it, but equal to no name of a user."""
 
     COLUMN = "column"
 
@@ -38,7 +39,7 @@ class OwnDim(StrEnum):
 
 
 COLUMN = OwnDim.COLUMN
-"""The dim of columns before it is the labels' or components'."""
+"""Temporary name of the dim of columns, before it becomes the dim of labels or components."""
 
 COORDINATE_TOLERANCE = 1e-6
 """How far feature coordinates of other data may differ from the fitted ones."""
@@ -46,18 +47,19 @@ COORDINATE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """The features that one variable brings.
+    """One variable and the features that it gives.
 
     Parameters
     ----------
     array
         Its values, over some of the sample dims and all of ``feature_dims``.
     feature_dims
-        In the user's order; empty for a single feature.
+        Its feature dims in the user's order; empty if the variable is a single feature.
     levels
-        How each sample is filled and resampled along its only feature dim, if it is.
+        How samples are filled and resampled along the only feature dim, if they are.
     cells
-        Which features exist at all, where that is not all of them (land in a field of the sea).
+        Which cells of the field are features, if this may not be all (land in a field of the
+        sea).
     """
 
     array: xr.DataArray
@@ -69,7 +71,7 @@ class Variable:
     def template(self) -> xr.DataArray:
         """One sample without values: the feature dims with their coordinates and attributes.
 
-        It is 0 at features, and NaN at cells of the field that are none.
+        It is 0 at features, and NaN at cells of the field that are not features.
         """
         array = self.array
         if self.levels is not None:
@@ -91,12 +93,12 @@ class Variable:
 
     @property
     def kept(self) -> Kept | None:
-        """Which cells, flattened as columns are, are features; None where all are."""
+        """Which cells are features, flattened like columns; None if all are."""
         return None if self.cells is None else self.cells.kept
 
     @property
     def extent(self) -> int:
-        """Number of features, cells that never have data included; from the shape alone."""
+        """Number of features, including cells that never have data; the shape alone tells it."""
         if self.levels is not None:
             return len(self.levels.target)
         return int(np.prod([self.array.sizes[dim] for dim in self.feature_dims], dtype=np.int64))
@@ -109,31 +111,32 @@ class Variable:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Which cells of a field are features, which may be known only once its data are read.
+    """Which cells of a field are features. Data may have to be read to know this.
 
     Parameters
     ----------
     find
-        Tells it when it is first needed: an array of bool, flattened as columns are, or None
-        where all cells are features, as they are as long as there is nobody to tell.
+        A function that is called when the cells are first needed. It returns an array of bool,
+        flattened like columns, or None if all cells are features. Without a function all cells
+        are features.
     """
 
     find: Callable[[], Kept | None] | None = None
 
     @cached_property
     def kept(self) -> Kept | None:
-        """Which cells are features, flattened as columns are; None where all are."""
+        """Which cells are features, flattened like columns; None if all are."""
         return None if self.find is None else self.find()
 
 
 def flat_cells(found: xr.DataArray, dims: tuple[Hashable, ...]) -> Kept | None:
-    """Return cells as columns are laid out; None where all are features, or none is."""
+    """Return cells in the order of columns; None if all cells or no cells are features."""
     kept = flat_features(found, dims)
     return kept if kept.any() and not kept.all() else None
 
 
 def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArray:
-    """Return a stand-in for ``array`` with the target levels, in the array's own direction."""
+    """Return an array without values at the target levels, in the direction of ``array``."""
     if np.array_equal(levels.source, levels.target):
         return array
     target = levels.target[::-1] if is_descending(array, dim) else levels.target
@@ -149,7 +152,7 @@ class Layout:
     Parameters
     ----------
     variables
-        By name, in the order of their features.
+        The variables by name, in the order of their features.
     sample_dims
         The dims of the labels, in the user's order.
     sizes
@@ -157,11 +160,13 @@ class Layout:
     coords
         The coordinates that labels keep.
     left_out
-        Why each variable that was not named stayed behind.
+        For each variable that is not used the reason.
     mask, weight
         Over some of the sample dims: which samples count, and how much.
     scene
-        Name of the scene, where several are fitted together.
+        Name of the scene, if several are fitted together.
+    notes
+        Sentences about the samples for the report.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -176,7 +181,7 @@ class Layout:
 
     @property
     def scenes(self) -> tuple[Layout, ...]:
-        """All that is fitted together, scene by scene."""
+        """The layouts that are fitted together, one per scene."""
         return (self,)
 
     @property
@@ -196,7 +201,7 @@ class Layout:
 
     @cached_property
     def features(self) -> xr.Dataset:
-        """One sample without values: what is compared when another object is predicted."""
+        """One sample without values; features of other data are compared with it."""
         return xr.Dataset({name: variable.template for name, variable in self.variables.items()})
 
     @cached_property
@@ -206,7 +211,7 @@ class Layout:
 
     @cached_property
     def dtype(self) -> np.dtype[np.floating]:
-        """Single precision where it holds every variable exactly, else double."""
+        """Single precision if it can hold every variable exactly, otherwise double precision."""
         dtypes = [variable.array.dtype for variable in self.variables.values()]
         small = all(np.can_cast(dtype, np.float32) for dtype in dtypes)
         return np.dtype(np.float32 if small else np.float64)
@@ -219,7 +224,7 @@ class Layout:
 
     @property
     def chunks(self) -> dict[Hashable, tuple[int, ...]]:
-        """Chunk sizes along the sample dims, where the arrays are chunked."""
+        """Chunk sizes along the sample dims, if the arrays are chunked."""
         return _sample_chunks(self)
 
     @property
@@ -235,27 +240,27 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Scenes(Layout):
-    """Several scenes fitted together: the first one's layout in all that they share.
+    """Several scenes that are fitted together. The fields of `Layout` are those of the first.
 
-    A pass over the data goes through all of them; a result on the grid is asked of one.
+    A pass over the data goes through all scenes. Results on a grid are computed for one scene.
 
     Parameters
     ----------
     layouts
-        Of all scenes, the first among them.
+        The layouts of all scenes, the first one included.
     """
 
     layouts: tuple[Layout, ...] = ()
 
     @classmethod
     def of(cls, layouts: Sequence[Layout]) -> Scenes:
-        """Return these layouts, at least one, as one."""
+        """Return these layouts (at least one) as one layout."""
         shared = {each.name: getattr(layouts[0], each.name) for each in fields(Layout)}
         return cls(**shared, layouts=tuple(layouts))
 
     @property
     def scenes(self) -> tuple[Layout, ...]:
-        """All that is fitted together, scene by scene."""
+        """The layouts that are fitted together, one per scene."""
         return self.layouts
 
 
@@ -270,13 +275,13 @@ def _sample_chunks(layout: Layout) -> dict[Hashable, tuple[int, ...]]:
 
 
 def is_descending(array: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
-    """Whether the index of ``dim`` falls; rows always hold features in rising order."""
+    """Whether the index of ``dim`` falls; in rows features always have rising order."""
     index = array.indexes.get(dim)
     return index is not None and len(index) > 1 and bool(index.is_monotonic_decreasing)
 
 
 def canonical_dims(dims: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
-    """Return ``dims`` in the order in which feature dims are flattened, whatever the user's."""
+    """Return ``dims`` sorted by name, the order in which feature dims are flattened."""
     return tuple(sorted(dims, key=str))
 
 
@@ -286,6 +291,6 @@ def upright(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
 
 
 def flat_features(array: xr.DataArray, dims: tuple[Hashable, ...]) -> NDArray[Any]:
-    """Return an array over feature dims as a row of columns is laid out, shape (n_features,)."""
+    """Return an array over feature dims in the order of columns, shape (n_features,)."""
     dims = canonical_dims(dims)
     return np.asarray(upright(array, dims).transpose(*dims).values).ravel()

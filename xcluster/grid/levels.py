@@ -1,4 +1,4 @@
-"""Levels chosen along one axis; gaps filled and levels resampled, many profiles at once."""
+"""Levels along one axis: choose them, fill gaps and resample, for many profiles at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """What is done to each profile before it becomes a row.
+    """Fills and resamples each profile before it becomes a row.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Levels:
     target : array of shape (n_target,)
         Levels of the rows, ascending; those outside the source levels become NaN.
     coverage : float, optional
-        Share of levels with data from which on gaps are filled, linearly between levels and with
-        the nearest level at the ends. None fills nothing.
+        Gaps are filled in profiles with data on at least this share of the levels: linearly
+        between levels, and with the nearest level at the ends. None: gaps are not filled.
     """
 
     source: Array
@@ -48,13 +48,13 @@ class Levels:
             return filled
         with np.errstate(invalid="ignore"):
             out = np.asarray(filled @ self._matrix.astype(filled.dtype))
-        # Infinity times zero is NaN, and a gap would hide what is an error in the data.
+        # Infinity times zero is NaN, which would hide an infinite value as a gap.
         out[np.isinf(filled).any(axis=1)] = np.inf
         return out
 
     @cached_property
     def _matrix(self) -> Array | None:
-        """Linear interpolation as a matrix (n_source, n_target); None where levels stay."""
+        """Linear interpolation as a matrix (n_source, n_target); None if levels do not change."""
         if np.array_equal(self.source, self.target):
             return None
         first = self.source[0]
@@ -67,7 +67,7 @@ def is_dated(levels: Array) -> bool:
 
 
 def positions(levels: Array, origin: Any) -> Array:
-    """Return levels as numbers in proportion to their distances: of dates, seconds since one."""
+    """Return levels as numbers; dates become seconds since ``origin``."""
     if not is_dated(levels):
         return levels
     spans = levels - origin
@@ -76,7 +76,7 @@ def positions(levels: Array, origin: Any) -> Array:
 
 
 def interpolation_matrix(source: Array, target: Array) -> Array:
-    """Return the matrix of linear interpolation; NaN columns for targets outside the source."""
+    """Return the matrix of linear interpolation; columns of targets outside the source are NaN."""
     low = np.clip(np.searchsorted(source, target, side="right") - 1, 0, max(len(source) - 2, 0))
     high = np.minimum(low + 1, len(source) - 1)
     gap = source[high] - source[low]
@@ -91,13 +91,13 @@ def interpolation_matrix(source: Array, target: Array) -> Array:
 
 
 MOST_LEVELS = 100_000
-"""Levels of a profile; more are a slip of units, and would fill the memory."""
+"""Maximum number of levels of a profile; more are surely a mistake and would fill the memory."""
 
 
 def regular_levels(source: Array, step: Any) -> Array:
-    """Return levels ``step`` apart from the first of ``source``, none beyond its last.
+    """Return levels ``step`` apart, from the first of ``source`` up to its last at most.
 
-    Along numbers ``step`` is a number, along dates a length of time that pandas reads.
+    ``step`` is a number, or a length of time that pandas can read if the levels are dates.
     """
     size = _span(step) if is_dated(source) else check_number("step", step, above=0)
     apart = size / pd.Timedelta("1s") if isinstance(size, pd.Timedelta) else size
@@ -113,7 +113,7 @@ def regular_levels(source: Array, step: Any) -> Array:
 
 
 def _span(step: Any) -> pd.Timedelta:
-    """Return a length of time; a bare number has no unit, and months differ in theirs."""
+    """Return a length of time; refuse numbers, which have no unit, and months, which differ."""
     rule = "must be a fixed length of time above 0, as the levels are dates"
     remedy = "pass text or a timedelta, for example step='5D'"
     if not isinstance(step, str) or _is_number(step):
@@ -122,13 +122,13 @@ def _span(step: Any) -> pd.Timedelta:
         span = pd.Timedelta(step)
     except ValueError as error:
         raise BadValueError("step", step, rule, remedy) from error
-    if not span > pd.Timedelta(0):  # neither is what pandas makes of no time
+    if not span > pd.Timedelta(0):  # also false for NaT
         raise BadValueError("step", step, rule, remedy)
     return span
 
 
 def _said(level: Any) -> str:
-    """Return a level as text, a date without a time that is midnight."""
+    """Return a level as text; the time of a date is left out if it is midnight."""
     text = np.datetime_as_string(level, "auto") if isinstance(level, np.datetime64) else str(level)
     return str(text).removesuffix(" 00:00:00")
 
@@ -142,7 +142,7 @@ def _is_number(text: str) -> bool:
 
 
 def _dates_after(first: Any, span: pd.Timedelta, count: int) -> Array:
-    """Return ``count`` dates from the first, of its type and, where it holds them, its unit."""
+    """Return ``count`` dates from the first on, with its type and, if possible, its unit."""
     if not isinstance(first, np.datetime64):
         return np.asarray(first + np.arange(count, dtype=object) * span.to_pytimedelta())
     exact = span.to_timedelta64()
@@ -151,9 +151,9 @@ def _dates_after(first: Any, span: pd.Timedelta, count: int) -> Array:
 
 
 def fill_gaps(values: Array, levels: Array, coverage: float) -> Array:
-    """Fill NaN in the rows of ``values`` that have at least ``coverage`` of their levels.
+    """Fill NaN in the rows of ``values`` that have data on at least this share of the levels.
 
-    Inner gaps are linear in ``levels``; ends take the nearest level with data.
+    Inner gaps are filled linearly in ``levels``; the ends take the nearest level with data.
     """
     known = ~np.isnan(values)
     share = known.mean(axis=1)
@@ -178,15 +178,15 @@ def _interpolate(values: Array, known: Array, levels: Array) -> Array:
 
 
 def levels_of(data: xr.Dataset, dim: Hashable, parameter: str, value: Any) -> Array:
-    """Return the levels along ``dim`` as floats or dates; ``value`` is what needs them."""
+    """Return the levels along ``dim`` as floats or dates, which ``parameter`` needs."""
     if dim in data.coords:
         levels = data[dim].values
         if levels.dtype.kind in "fiu":
             return np.asarray(levels, float)
         if levels.dtype.kind == "M" or isinstance(data[dim].to_index(), xr.CFTimeIndex):
             return np.asarray(levels)
-    rule = f"needs numbers or dates along {dim!r}, which has no such coordinate"
-    remedy = f"give it one: ds.assign_coords({dim}=...)"
+    rule = f"needs a coordinate of numbers or dates along {dim!r}"
+    remedy = f"add one: ds.assign_coords({dim}=...)"
     raise BadValueError(parameter, value, rule, remedy)
 
 
@@ -195,7 +195,7 @@ SPANS: tuple[type, ...] = (dt.timedelta, np.timedelta64, pd.DateOffset)
 
 
 def plain(value: Any) -> Any:
-    """Return a number, a date or a length of time as what files hold: a number or text.
+    """Return a number, a date or a length of time as a number or text, which files can hold.
 
     Examples
     --------
@@ -204,11 +204,11 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, np.generic | np.ndarray | xr.DataArray) and value.ndim == 0:
         value = np.asarray(value)[()]
-    with suppress(TypeError, ValueError):  # what pandas cannot read is refused where it is used
+    with suppress(TypeError, ValueError):  # values that pandas cannot read are refused later
         if isinstance(value, SPANS):
             return str(pd.Timedelta(value))  # type: ignore[arg-type]
         if isinstance(value, dt.date | np.datetime64):
-            # In full, as text without a time stands for the whole day.
+            # With the time, as text without it stands for the whole day.
             return pd.Timestamp(value).isoformat(timespec="nanoseconds")
     if hasattr(value, "calendar") and hasattr(value, "isoformat"):
         return value.isoformat()
@@ -216,7 +216,7 @@ def plain(value: Any) -> Any:
 
 
 def within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
-    """Return the places of the levels in a range, both ends included."""
+    """Return the positions of the levels in a range, both ends included."""
     if is_dated(levels):
         inside = _dates_within(levels, dim, between)
     else:
@@ -224,8 +224,8 @@ def within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
         inside = np.flatnonzero((levels >= low) & (levels <= high))
     if not len(inside):
         ends = _said(levels.min()), _said(levels.max())
-        rule = f"holds no level of {dim!r}, which runs {ends[0]} to {ends[1]}"
-        raise BadValueError("between", between, rule, "choose a range inside it")
+        rule = f"contains no level of {dim!r}, which runs from {ends[0]} to {ends[1]}"
+        raise BadValueError("between", between, rule, "choose a range inside this")
     return inside
 
 
@@ -239,32 +239,34 @@ def _check_range(between: Any) -> tuple[float, float]:
     if np.isnan(low) or np.isnan(high):
         raise BadValueError("between", between, "must be two numbers, not NaN", remedy)
     if not low <= high:
-        rule, remedy = "must rise from first to second", f"pass between=({high}, {low})"
+        rule = "the first number must not be above the second"
+        remedy = f"pass between=({high}, {low})"
         raise BadValueError("between", between, rule, remedy)
     return low, high
 
 
 def _dates_within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
-    """Return the places of dates in a range, as an index of xarray finds them."""
+    """Return the positions of dates in a range, as an index of xarray finds them."""
     order = np.argsort(levels, kind="stable")[: np.count_nonzero(~pd.isna(levels))]
     index = (xr.CFTimeIndex if levels.dtype == object else pd.DatetimeIndex)(levels[order])
-    rule = f"must be two dates that the calendar of {dim!r} has"
-    remedy = f"pass between={(_said(index.values[0]), _said(index.values[-1]))}, for example"
+    rule = f"must be two dates in the calendar of {dim!r}"
+    remedy = f"pass, for example, between={(_said(index.values[0]), _said(index.values[-1]))}"
     if len(between) != 2 or not all(isinstance(each, str) for each in between):
         raise BadTypeError("between", between, rule, remedy)
     try:
         low, high = (_moment(each, index) for each in between)
         (begin, end), (other, last) = index.slice_locs(low, high), index.slice_locs(high, low)
-    except Exception as error:  # pandas and cftime raise any of five
+    except Exception as error:  # pandas and cftime raise five kinds
         raise BadValueError("between", between, rule, remedy) from error
     if begin >= end and other < last:
-        rule, remedy = "must rise from first to second", f"pass between={between[::-1]}"
+        rule = "the first date must not be after the second"
+        remedy = f"pass between={between[::-1]}"
         raise BadValueError("between", between, rule, remedy)
     return np.sort(order[begin:end])
 
 
 def _moment(text: str, index: pd.Index[Any]) -> Any:
-    """Return a date as its index takes it: fractions of seconds are a moment, no period."""
+    """Return a date as its index takes it; with fractions of seconds it is a moment, no period."""
     whole, point, _ = text.partition(".")
     if not point:
         return text

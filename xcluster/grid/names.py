@@ -1,7 +1,7 @@
-"""Names of ours beside the user's, who may call dims, coordinates and variables what they like.
+"""Names that the package adds to results, and names of the user, which can be any.
 
-Where both would meet, either ours gives way, or the user is told to rename theirs: neither ever
-takes the place of the other.
+If both are the same, either the package takes another name, or an error asks the user to rename
+theirs. One array never replaces the other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xcluster.base.errors import BadValueError
 
 
 def free(name: str, taken: Collection[Hashable]) -> str:
-    """Return ``name``, with as many underscores behind it as it takes to be no other's."""
+    """Return ``name``, with underscores appended until it is not one of the names ``taken``."""
     while name in taken:
         name += "_"
     return name
@@ -26,9 +26,9 @@ def names_in(obj: xr.DataArray | xr.Dataset) -> set[Hashable]:
 
 
 def check_free(obj: xr.DataArray | xr.Dataset, names: Iterable[Hashable]) -> None:
-    """Refuse names of the user's that an array or a dim of the result has."""
+    """Refuse names of the user that arrays or dims of the result have."""
     taken = [name for name in names if name in names_in(obj)]
     if taken:
-        rule = "is the name of an array of the result"
+        rule = "has the name of an array of the result"
         remedy = f"rename yours before the fit: ds.rename({taken[0]}='own_{taken[0]}')"
         raise BadValueError("coords", taken[0], rule, remedy)

@@ -1,4 +1,4 @@
-"""Which samples are neighbours on the grid."""
+"""Which samples are neighbours on the grid, and which grid points have rows."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ FULL_CIRCLE = 360.0
 
 
 def check_neighbours(layout: Layout) -> None:
-    """Refuse samples that lie on no grid: a single dim without coordinates."""
+    """Refuse samples without neighbours: several scenes, or a single dim without coordinates."""
     if len(layout.scenes) > 1:
-        rule = "pooled scenes lie on several grids, and neighbours on one"
-        raise BadValueError("contiguous", True, rule, "leave contiguous out")
+        rule = "needs neighbours on one grid, but pooled scenes lie on several grids"
+        raise BadValueError("contiguous", True, rule, "leave contiguous= out")
     if len(layout.sample_dims) == 1 and layout.sample_dims[0] not in layout.coords:
         rule = f"samples along {layout.sample_dims[0]!r} without coordinates have no neighbours"
-        raise BadValueError("contiguous", True, rule, "leave contiguous out")
+        raise BadValueError("contiguous", True, rule, "leave contiguous= out")
 
 
 def connect(layout: Layout, key: Array, neighbours: int) -> Any:
-    """Return the sparse matrix of neighbours among rows at the canonical positions ``key``."""
+    """Return which rows are neighbours, as a sparse matrix; ``key`` are canonical positions."""
     place = _places(layout, key)
     present = np.zeros(layout.shape, bool)
     present.flat[place] = True
     wrap = tuple(axis for axis, dim in enumerate(layout.sample_dims) if wraps(layout, dim))
     cells = grid_connectivity(layout.shape, present, neighbours=neighbours, wrap=wrap)
-    # Cells stand in the order of their places, rows in that of the data.
+    # Cells are in the order of their positions, rows in the order of the fit.
     rank = np.argsort(np.argsort(place))
     return cells[rank][:, rank]
 
 
 def _places(layout: Layout, key: Array) -> Array:
-    """Return where rows stand in the user's own array, flattened.
+    """Return the positions of rows in the user's own array, flattened.
 
-    Canonical positions are not neighbours' business: they start anew at the prime meridian.
+    Canonical positions cannot be used for neighbours: they start anew at the prime meridian.
     """
     position = sum(canonical_positions(layout))
     assert isinstance(position, xr.DataArray)
@@ -56,7 +56,7 @@ def _places(layout: Layout, key: Array) -> Array:
 
 
 def wraps(layout: Layout, dim: Hashable) -> bool:
-    """Whether ``dim`` is a longitude that goes all around, so that its ends meet."""
+    """Whether ``dim`` is a longitude around the whole globe, so that its ends are neighbours."""
     longitude = find_axis(layout.coords, "longitude")
     if longitude is None or longitude.dims != (dim,) or longitude.size < 3:
         return False

@@ -1,4 +1,4 @@
-"""Positions on an image, as a user gives them and as pixels."""
+"""Positions on an image, as the user gives them and as pixels."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ POINT = "point"
 """Name of the dim of positions."""
 
 EVIDENT = 0.9
-"""Share of positions off the image from which on they are in other units, or of another image."""
+"""If a larger share of the positions is off the image, they must have other units."""
 
-REMEDY = "give them in the units of the image's coordinates"
+REMEDY = "pass positions in the units of the image's coordinates"
 
 
 def positions_of(at: Any, dims: Sequence[Hashable], image: xr.Dataset) -> Positions:
@@ -29,11 +29,11 @@ def positions_of(at: Any, dims: Sequence[Hashable], image: xr.Dataset) -> Positi
     Parameters
     ----------
     at : Dataset, DataFrame, mapping, or array of shape (n, len(dims))
-        By name along each dim, or with columns in the order of ``dims``.
+        Numbers by the names of the dims, or columns in the order of ``dims``.
     dims
-        Of the image.
+        The dims of the image.
     image
-        Whose units must be those of the positions, where both are known.
+        The image. Its units must be those of the positions, if both are known.
     """
     columns = _columns(at, dims)
     for dim, column in columns.items():
@@ -45,10 +45,10 @@ def positions_of(at: Any, dims: Sequence[Hashable], image: xr.Dataset) -> Positi
         raise BadTypeError("at", type(at).__name__, rule, REMEDY) from None
     sizes = {dim: len(each) for dim, each in values.items()}
     if len(set(sizes.values())) > 1:
-        rule = f"must have as many numbers along each dim, and has {sizes}"
-        raise BadValueError("at", type(at).__name__, rule, "give one pair a position")
+        rule = f"must have the same number of values along each dim, but has {sizes}"
+        raise BadValueError("at", type(at).__name__, rule, "pass one value per dim and position")
     if not next(iter(values.values())).size:
-        raise BadValueError("at", [], "holds no position", "leave it out for a lattice")
+        raise BadValueError("at", [], "holds no position", "leave it out to get a lattice")
     return tuple((dim, tuple(map(float, each))) for dim, each in values.items())
 
 
@@ -57,15 +57,15 @@ def _columns(at: Any, dims: Sequence[Hashable]) -> dict[Hashable, Any]:
     if isinstance(at, Mapping) or hasattr(at, "columns"):
         lacking = [dim for dim in dims if dim not in names]
         if lacking:
-            rule = f"has no column {lacking[0]!r}, and the image lies over {list(dims)}"
-            raise BadValueError("at", list(map(str, names)), rule, "name columns as dims")
+            rule = f"has no column {lacking[0]!r}, but the image lies over {list(dims)}"
+            raise BadValueError("at", list(map(str, names)), rule, "name the columns like the dims")
         return {dim: at[dim] for dim in dims}
     try:
         shape = np.shape(at)
     except ValueError:  # lists of different lengths
         raise BadTypeError("at", at, "must be pairs of numbers", REMEDY) from None
     if len(shape) != 2 or shape[1] != len(dims):
-        rule = f"must have shape (n, {len(dims)}), a column each for {', '.join(map(repr, dims))}"
+        rule = f"must have shape (n, {len(dims)}), one column per dim {', '.join(map(repr, dims))}"
         raise BadValueError("at", f"array of shape {shape}", rule, "transpose it, or name columns")
     if isinstance(at, xr.DataArray):
         at = _in_order(at, dims)
@@ -73,7 +73,7 @@ def _columns(at: Any, dims: Sequence[Hashable]) -> dict[Hashable, Any]:
 
 
 def _in_order(at: xr.DataArray, dims: Sequence[Hashable]) -> xr.DataArray:
-    """Return the columns in the order of ``dims``, where they are named."""
+    """Return the columns in the order of ``dims``, if they have names."""
     column = at.dims[1]
     named = column in at.coords and set(at[column].values.tolist()) == set(dims)
     return at.sel({column: list(dims)}) if named else at
@@ -83,31 +83,31 @@ def _check_units(dim: Hashable, column: Any, image: xr.Dataset) -> None:
     theirs = getattr(column, "attrs", {}).get("units")
     ours = image[dim].attrs.get("units") if dim in image.coords else None
     if None not in (theirs, ours) and str(theirs).strip() != str(ours).strip():
-        rule = f"is in {theirs!r} along {dim!r}, and the image in {ours!r}"
+        rule = f"is in {theirs!r}, but the image is in {ours!r}"
         raise BadValueError("at", dim, rule, "convert the positions")
 
 
 def nearest_pixels(at: Mapping[Hashable, Array], image: xr.Dataset) -> Array:
-    """Return the pixel of each position, shape (n_dims, n); -1 or the size beyond the edges.
+    """Return the pixel of each position, shape (n_dims, n); off the image it is -1 or the size.
 
-    The image's coordinates rise. Positions that are evidently of other units raise.
+    The image's coordinates must rise. Positions that clearly have other units are refused.
     """
     pixels = np.array([_along(at[dim], image[dim]) for dim in at])
     sizes = np.array([[image.sizes[dim]] for dim in at])
     on_image = ((pixels >= 0) & (pixels < sizes)).all(axis=0)
     if on_image.mean() < 1 - EVIDENT:
         places = "; ".join(_extents(dim, at[dim], image[dim]) for dim in at)
-        rule = f"{(~on_image).sum():,} of {on_image.size:,} positions lie off the image ({places})"
+        rule = f"{(~on_image).sum():,} of {on_image.size:,} are not on the image ({places})"
         raise BadValueError("at", "positions", rule, REMEDY)
     n_distinct = np.unique(pixels[:, on_image], axis=1).shape[1]
     if on_image.sum() >= 10 and 2 * n_distinct < on_image.sum():
-        rule = f"{on_image.sum():,} positions fall on {n_distinct:,} pixels"
+        rule = f"{on_image.sum():,} positions fall on only {n_distinct:,} different pixels"
         raise BadValueError("at", "positions", rule, REMEDY)
     return pixels
 
 
 def _along(values: Array, coord: xr.DataArray) -> Array:
-    """Return the place of the nearest coordinate; beyond half a pixel of the edge is off."""
+    """Return the nearest pixel; positions more than half a pixel outside are off the image."""
     centres = coord.values.astype(np.float64)
     edges = np.concatenate([centres, centres]) if len(centres) == 1 else centres
     first, last = (edges[1] - edges[0]) / 2, (edges[-1] - edges[-2]) / 2
@@ -121,4 +121,5 @@ def _along(values: Array, coord: xr.DataArray) -> Array:
 def _extents(dim: Hashable, values: Array, coord: xr.DataArray) -> str:
     known = values[np.isfinite(values)]
     theirs = f"{known.min():g} to {known.max():g}" if len(known) else "NaN"
-    return f"{dim!r} runs {float(coord[0]):g} to {float(coord[-1]):g}, positions {theirs}"
+    ours = f"{float(coord[0]):g} to {float(coord[-1]):g}"
+    return f"{dim!r} runs from {ours}, positions from {theirs}"

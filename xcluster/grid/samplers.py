@@ -1,4 +1,4 @@
-"""What is a sample and what are its features: each sampler arranges an object as a `Layout`."""
+"""Samplers say what one sample is and what its features are: each makes a `Layout` of an object."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ Step = float | str | dt.timedelta | np.timedelta64
 
 
 class Sampler(Protocol):
-    """A choice of samples and features, independent of any object."""
+    """A choice of samples and features, which can be applied to any object."""
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
-        """Return the layout of ``data``; ``like`` holds the features of an earlier one."""
+        """Return the layout of ``data``; ``like`` has the features of an earlier fit."""
         ...
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """One sample a grid point; features are the variables, or the entries of ``dim``."""
+    """One sample per grid point; features are the variables, or the entries of ``dim``."""
 
     vars: Names = None
     dim: Hashable | None = None
@@ -64,7 +64,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Profiles:
-    """One sample a column; features are the values along ``dim``."""
+    """One sample per column; features are the values along ``dim``."""
 
     dim: Hashable
     vars: Names = None
@@ -74,7 +74,7 @@ class Profiles:
     missing: Literal["drop", "interpolate"] | float = "drop"
 
     def __post_init__(self) -> None:
-        """Take values of any type as numbers and text, which files hold."""
+        """Turn values of any type into numbers or text, which files can hold."""
         object.__setattr__(self, "step", plain(self.step))
         if self.between is not None:
             rule, remedy = "must be two numbers, or two dates", "pass between=(lowest, highest)"
@@ -82,11 +82,11 @@ class Profiles:
             object.__setattr__(self, "between", tuple(plain(each) for each in ends))
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
-        """Return the layout of ``data``, on the levels of ``like`` where the chain says step."""
+        """Return the layout of ``data``; with ``step`` it has the levels of ``like``."""
         dim = known_dim(data, self.dim)
         names, left_out = choose_variables(data, self.vars, (dim,))
         if not any(dim in data[name].dims for name in names):
-            rule = f"none of the chosen variables has it: {', '.join(map(repr, names))}"
+            rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
             raise BadValueError("dim", dim, rule, "name a variable with that dim in vars")
         data = data[names]
         if self.between is not None:
@@ -117,19 +117,19 @@ class Profiles:
         source = self._source(data)
         source = source[::-1] if is_descending(data, self.dim) else source
         if (np.diff(positions(source, source[0])) < 0).any():
-            rule = f"needs sorted levels, and {self.dim!r} is neither rising nor falling"
+            rule = "its levels must be sorted, but they neither rise nor fall"
             raise BadValueError("dim", self.dim, rule, f"use ds.sortby({self.dim!r})")
         if self.step is None:
             return Levels(source, source, coverage)
         if like is None:
             return Levels(source, regular_levels(source, self.step), coverage)
         target = np.sort(levels_of(like, self.dim, "step", self.step))
-        # Dates of another calendar, or no dates, are refused later on, as other features.
+        # Dates of another calendar, or numbers instead of dates, are refused later.
         kinds = [getattr(each[0], "calendar", each.dtype.kind) for each in (source, target)]
         return Levels(source, target if kinds[0] == kinds[1] else source, coverage)
 
     def _source(self, data: xr.Dataset) -> NDArray[Any]:
-        """Return the levels of the data; without coordinates gaps are filled by position."""
+        """Return the levels of the data; positions if there are no coordinates to fill gaps by."""
         if self.step is not None:
             return levels_of(data, self.dim, "step", self.step)
         if self.dim not in data.coords:
@@ -139,7 +139,7 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """One sample per step along ``dim``; features are the whole field, where it ever has data."""
+    """One sample per step along ``dim``; features are the cells of the field that have data."""
 
     dim: Hashable = "time"
     vars: Names = None
@@ -150,7 +150,7 @@ class Snapshots:
         names, left_out = choose_variables(data, self.vars, (dim,))
         lacking = [name for name in names if dim not in data[name].dims]
         if lacking:
-            rule = f"must be a dim of each variable, and {lacking[0]!r} lacks it"
+            rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
             raise BadValueError("dim", dim, rule, "leave that variable out of vars")
         feature_dims = tuple(name for name in data[names].dims if name != dim)
         layout = lay_out(data, names, feature_dims, left_out)
@@ -164,12 +164,12 @@ class Snapshots:
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
-    """Return which cells of a field are features: those of ``like``, where it has the grid."""
+    """Return which cells of a field are features: those of ``like`` if it has the same grid."""
     dims = variable.feature_dims
     if like is None or {dim: like[name].sizes.get(dim) for dim in dims} != {
         dim: variable.array.sizes[dim] for dim in dims
     }:
-        return Cells()  # another grid is refused later on
+        return Cells()  # another grid is refused later
     return Cells(partial(flat_cells, like[name].notnull(), dims))
 
 
@@ -179,7 +179,7 @@ def lay_out(
     feature_dims: Sequence[Hashable],
     left_out: Mapping[Hashable, str],
 ) -> Layout:
-    """Return the layout of the variables ``names``, whose other dims are the samples'."""
+    """Return the layout of the variables ``names``; all other dims are sample dims."""
     chosen = data[list(names)]
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
@@ -204,7 +204,7 @@ def _variable(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> Variable
 def _ordered_sample_dims(
     data: xr.Dataset, names: Sequence[Hashable], feature_dims: Sequence[Hashable]
 ) -> tuple[Hashable, ...]:
-    """Dims of the variable with the most of them first, so that labels look like the data."""
+    """Return the sample dims; those of the variable with most dims first, as in the data."""
     fullest = sorted(names, key=lambda name: -data[name].ndim)
     dims = dict.fromkeys(dim for name in fullest for dim in data[name].dims)
     return tuple(dim for dim in dims if dim not in feature_dims)
@@ -213,10 +213,10 @@ def _ordered_sample_dims(
 def choose_variables(
     data: xr.Dataset, names: Names, feature_dims: Sequence[Hashable]
 ) -> tuple[list[Hashable], dict[Hashable, str]]:
-    """Return the variables to use, and why each other one is left out.
+    """Return the variables to use, and for each other variable why it is left out.
 
-    Where none are named: the numeric variables that have the feature dims and, of those, the
-    dims that most of them share.
+    If ``names`` is None, these are the numeric variables with the feature dims. If they have
+    different dims, those with the most common dims are taken.
     """
     if names is not None:
         wanted = _listed(names)
@@ -232,7 +232,7 @@ def choose_variables(
         rule = "finds no variable of real numbers"
         rule += f" with the dims {list(feature_dims)}" if feature_dims else ""
         reasons = [f"{name!r} {reason}" for name, reason in list(left_out.items())[:6]]
-        rule += f": {'; '.join(reasons) or 'the data hold none'}"
+        rule += f": {'; '.join(reasons) or 'the data have no variable'}"
         raise BadValueError("vars", None, rule, "name the variables to use, as numbers")
     counts = Counter(dims.values())
     grid = max(counts, key=lambda each: (counts[each], len(each)))
@@ -246,7 +246,7 @@ def choose_variables(
 
 def _listed(names: Names) -> list[Hashable]:
     single = isinstance(names, str) or not isinstance(names, Iterable)
-    rule, remedy = "must be one name or several", "pass names, as text"
+    rule, remedy = "must be one name or several", "pass names as text"
     wanted = [names] if single else several("vars", names, rule, remedy)
     check_hashable("vars", wanted)
     repeated = [name for name, count in Counter(wanted).items() if count > 1]
@@ -258,7 +258,7 @@ def _listed(names: Names) -> list[Hashable]:
 
 def _check_variable(data: xr.Dataset, name: Hashable) -> None:
     if name not in data.data_vars:
-        rule = "is a coordinate" if name in data.coords else "is no variable of the Dataset"
+        rule = "is a coordinate" if name in data.coords else "is not a variable of the Dataset"
         remedy = (
             "turn it into a variable with ds.reset_coords()"
             if name in data.coords
@@ -267,28 +267,28 @@ def _check_variable(data: xr.Dataset, name: Hashable) -> None:
         raise BadValueError("vars", name, rule, remedy)
     kind = data[name].dtype.kind
     if kind not in "fiub":
-        rule = f"has dtype {data[name].dtype}, and only real numbers can be clustered"
+        rule = f"has dtype {data[name].dtype}, but only real numbers can be clustered"
         remedies = {
-            "c": "use abs() or real and imag as two variables",
-            "M": "use a number derived from it",
-            "m": "use a number derived from it",
+            "c": "use abs(), or real and imag as two variables",
+            "M": "use a number that is computed from it",
+            "m": "use a number that is computed from it",
         }
         raise BadTypeError("vars", name, rule, remedies.get(kind, "encode it as numbers"))
 
 
 def _auxiliary(data: xr.Dataset) -> dict[Hashable, str]:
-    """Variables that describe others: bounds, grid mappings and flags."""
+    """Return the variables that describe others (bounds, grid mappings, flags), and why."""
     found: dict[Hashable, str] = {}
     for variable in data.variables.values():
         for key in ("bounds", "climatology", "grid_mapping"):
             named = variable.attrs.get(key, variable.encoding.get(key))
             if named in data.data_vars:
-                found[named] = f"is a {key.replace('_', ' ')}"
+                found[named] = f"holds the {key.replace('_', ' ')} of another variable"
     for name, array in data.data_vars.items():
         if "flag_meanings" in array.attrs or "flag_masks" in array.attrs:
             found[name] = "holds flags"
         elif str(name).endswith(("_bnds", "_bounds")):
-            found[name] = "is a bounds"
+            found[name] = "holds bounds"
     return found
 
 
@@ -302,25 +302,25 @@ def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
 
 
 def known_dim(data: xr.Dataset, dim: Hashable) -> Hashable:
-    """Return ``dim`` where ``data`` has it; the error names the nearest."""
+    """Return ``dim`` if ``data`` has it; otherwise the error suggests a similar name."""
     if is_one_of(dim, data.dims):
         return dim
-    raise BadValueError("dim", dim, "is no dim of the data", did_you_mean(dim, data.dims))
+    raise BadValueError("dim", dim, "is not a dim of the data", did_you_mean(dim, data.dims))
 
 
 def check_dims(
     data: xr.Dataset, sample_dims: Sequence[Hashable], feature_dims: Sequence[Hashable]
 ) -> None:
-    """Refuse a dim named label, empty dims, dask arrays of unknown chunks and no samples."""
+    """Refuse a dim named label, empty dims, unknown chunk sizes, and data without sample dims."""
     if LABEL in (*sample_dims, *feature_dims, *data.variables):
-        rule = "is the name of the dim that results are given on"
+        rule = "is the name of a dim of results"
         raise BadValueError("dim", LABEL, rule, "rename yours: ds.rename(label='class')")
     for dim in (*sample_dims, *feature_dims):
         if data.sizes[dim] == 0:
-            raise BadValueError(str(dim), 0, "the dim is empty", "select at least one")
+            raise BadValueError(str(dim), 0, "the dim is empty", "select at least one entry")
     for name, array in data.data_vars.items():
         if array.chunks is not None and any(np.isnan(sizes).any() for sizes in array.chunks):
-            rule = "is a dask array of unknown chunk sizes"
+            rule = "is a dask array with unknown chunk sizes"
             raise BadValueError("vars", name, rule, "call compute_chunk_sizes() on it")
     if not sample_dims:
         rule = "leaves no dim for the samples"
@@ -328,7 +328,7 @@ def check_dims(
 
 
 def _coverage(missing: Any) -> float | None:
-    """Return the share of levels from which on gaps are filled; None fills nothing."""
+    """Return the minimum share of levels with data for filling gaps; None: no gaps are filled."""
     if isinstance(missing, str):
         if missing in ("drop", "interpolate"):
             return None if missing == "drop" else 0.0
@@ -343,6 +343,6 @@ def _strides(every: Any, dims: Sequence[Hashable]) -> dict[Hashable, slice]:
     for dim, step in steps.items():
         check_integer("every", step, minimum=1)
         if dim not in dims:
-            rule = "names no sample dim"
+            rule = "is not a sample dim"
             raise BadValueError("every", dim, rule, did_you_mean(dim, dims))
     return {dim: slice(None, None, step) for dim, step in steps.items()}

@@ -1,4 +1,4 @@
-"""Windows of an image: which there are, and their labels painted back on the image."""
+"""Windows of an image: where they lie, and how their labels are painted back on the image."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Size = int | Mapping[Hashable, int]
 
 @dataclass(frozen=True)
 class Patches:
-    """One sample a window of an image; features are its pixels.
+    """One sample per window of an image; features are its pixels.
 
-    The start of a window is counted along rising coordinates, so that an image and its mirror
-    image have the same windows.
+    The start of a window is counted along rising coordinates, so that the direction of an axis
+    does not change the windows.
     """
 
     size: Size
@@ -35,7 +35,7 @@ class Patches:
     at: Positions | None = None
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
-        """Return the layout of ``data``: views of the image, nothing is copied."""
+        """Return the layout of ``data``; windows are views of the image, not copies."""
         dims = image_dims(data, self.vars, self.dims)
         names, left_out = choose_variables(data, self.vars, dims)
         image = with_coordinates(data[names], dims)
@@ -63,7 +63,7 @@ class Patches:
         lasts = np.array([[windows.sizes[dim] - 1] for dim in sizes])
         full = ((starts >= 0) & (starts <= lasts)).all(axis=0)
         if not full.any():
-            rule = "leaves no position with a full window on the image"
+            rule = "none of them has a full window on the image"
             raise BadValueError("at", f"{len(full)} positions", rule, "choose a smaller size")
         chosen = windows.isel(
             {dim: (POINT, where[full]) for dim, where in zip(sizes, starts, strict=True)}
@@ -83,7 +83,7 @@ class Patches:
 def image_dims(
     data: xr.Dataset, names: Names, dims: Sequence[Hashable] | Hashable | None
 ) -> tuple[Hashable, ...]:
-    """Return the dims that windows extend along."""
+    """Return the dims of the image in which windows extend."""
     if dims is not None:
         given = [dims] if isinstance(dims, str) or not isinstance(dims, Sequence) else list(dims)
         return tuple(known_dim(data, dim) for dim in given)
@@ -92,7 +92,7 @@ def image_dims(
     if len(found) == 2:
         return found
     rule = f"the image has {len(found)} dims: {', '.join(map(repr, found))}"
-    raise BadValueError("dims", None, rule, "name those of a window, dims=('y', 'x')")
+    raise BadValueError("dims", None, rule, "name the dims of a window: dims=('y', 'x')")
 
 
 def per_dim(parameter: str, value: Any, dims: Sequence[Hashable]) -> dict[Hashable, int]:
@@ -100,8 +100,8 @@ def per_dim(parameter: str, value: Any, dims: Sequence[Hashable]) -> dict[Hashab
     if not isinstance(value, Mapping):
         value = dict.fromkeys(dims, value)
     if set(value) != set(dims):
-        rule = f"must be a number, or name the dims {', '.join(map(repr, dims))}"
-        raise BadValueError(parameter, dict(value), rule, f"pass {parameter}=8, say")
+        rule = f"must be a number, or a mapping with the dims {', '.join(map(repr, dims))}"
+        raise BadValueError(parameter, dict(value), rule, f"pass, for example, {parameter}=8")
     return {dim: check_integer(parameter, value[dim], minimum=1) for dim in dims}
 
 
@@ -113,7 +113,7 @@ def _check_sizes(size: Size, sizes: Mapping[Hashable, int], image: xr.Dataset) -
 
 
 def with_coordinates(image: xr.Dataset, dims: Sequence[Hashable]) -> xr.Dataset:
-    """Give the pixels numbers along dims without coordinates, lest centres lose their place."""
+    """Give dims without coordinates the numbers of their pixels, which centres of windows need."""
     lacking = [dim for dim in dims if dim not in image.coords]
     return image.assign_coords({dim: np.arange(image.sizes[dim]) for dim in lacking})
 
@@ -131,7 +131,7 @@ def _windows(image: xr.DataArray, sizes: Mapping[Hashable, int]) -> xr.DataArray
     else:
         from dask.array.lib.stride_tricks import sliding_window_view  # type: ignore[attr-defined]
 
-        # Blocks are views as well: they need not be cut to hold all their windows at once.
+        # Blocks are views too, so blocks need not be smaller to hold all their windows.
         view = sliding_window_view(image.data, shape, axes, automatic_rechunk=False)
     others = {
         name: coord.variable
@@ -143,7 +143,7 @@ def _windows(image: xr.DataArray, sizes: Mapping[Hashable, int]) -> xr.DataArray
 
 
 def _centres(image: xr.Dataset, sizes: Mapping[Hashable, int]) -> dict[Hashable, xr.Variable]:
-    """Return the coordinates of the windows' centres, and of their pixels about the centre."""
+    """Return the coordinates of the centres of windows, and of pixels relative to a centre."""
     inner = {
         dim: slice(size // 2, size // 2 + image.sizes[dim] - size + 1)
         for dim, size in sizes.items()
@@ -162,7 +162,7 @@ def _centres(image: xr.Dataset, sizes: Mapping[Hashable, int]) -> dict[Hashable,
 
 
 def spacing(coord: xr.DataArray) -> float:
-    """Return the distance between pixels where it is the same everywhere, else 1 (a pixel)."""
+    """Return the distance between pixels if it is the same everywhere, otherwise 1 (a pixel)."""
     if coord.dtype.kind not in "fiu" or coord.size < 2:
         return 1
     step = float(coord[-1] - coord[0]) / (coord.size - 1)
@@ -197,7 +197,7 @@ def _nearest(pixels: xr.DataArray, centres: xr.DataArray, size: int) -> tuple[Ar
         index, flip = len(pixels) - 1 - index, True
     else:
         flip = False
-    # Windows of even size extend half a pixel less beyond their centre than before it.
+    # Windows of even size have one pixel more before their centre than after it.
     middle = np.sort(index) - size // 2 + (size - 1) / 2
     places = np.arange(len(pixels))
     where = np.searchsorted((middle[1:] + middle[:-1]) / 2, places, side="left")
@@ -216,7 +216,7 @@ def _paint_points(
     size = np.array(list(sizes.values()))
     middle = nearest_pixels(at, rising).T - size // 2 + (size - 1) / 2
     pixels = np.indices([image.sizes[dim] for dim in sizes]).reshape(len(sizes), -1).T
-    # In units of half a window and by the larger distance, every pixel of a window is within 1.
+    # In units of half a window, the larger distance is below 1 for every pixel of a window.
     half = size / 2
     distance, where = cKDTree(middle / half).query(pixels / half, p=np.inf)
     shape = [image.sizes[dim] for dim in sizes]

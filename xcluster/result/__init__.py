@@ -1,1 +1,1 @@
-"""What a fit tells: labels, centres and the rest, on the user's own coordinates."""
+"""What can be asked about a result: one module per subject."""

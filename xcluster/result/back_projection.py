@@ -1,4 +1,4 @@
-"""Mean and standard error of the original data of each label."""
+"""Mean and standard error of the original data per label."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
     """Return mean and standard error over ``label`` and the feature dims."""
     u = check_floor(u)
     if check_flag("weighted", weighted) and not fitted.is_soft:
-        rule = f"{fitted.method} gives no memberships to weigh by"
-        raise BadValueError("weighted", weighted, rule, "gmm and fuzzy have them")
+        rule = f"needs a method that gives memberships, and {fitted.method} gives none"
+        raise BadValueError("weighted", weighted, rule, "cluster by gmm or fuzzy")
     shift = np.nan_to_num(fitted.raw_centers)
-    shift = shift.sum(axis=0) / max(len(shift), 1)  # noise alone has no centre
+    shift = shift.sum(axis=0) / max(len(shift), 1)  # there are no centres if all is noise
     floor = None if weighted else u
     mean, error = _means_and_errors(fitted, floor, shift)
     return over_features(fitted, mean, error)
@@ -36,17 +36,17 @@ def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
 
 @dataclass(frozen=True, eq=False)
 class ProjectionSums:
-    """Weighted sums of the features and their squares, of one block.
+    """Weighted sums of the features and their squares in one block.
 
     Parameters
     ----------
     assign
         Gives labels and memberships.
     floor : float or None
-        Samples count for their label where the membership exceeds it; None weighs every sample
-        by its membership in each label.
+        A sample counts for its label if its membership is above this. None: every sample counts
+        for each label, weighted by its membership.
     shift : array of shape (n_features,)
-        Near the mean, so that squares keep their digits.
+        A value near the mean that is subtracted first, so that squares keep their digits.
     """
 
     assign: Labeller
@@ -86,7 +86,7 @@ class ProjectionSums:
 def _means_and_errors(fitted: Fitted, floor: float | None, shift: Array) -> tuple[Array, Array]:
     """Return means and standard errors of the original data, one row per label.
 
-    Sums are taken about ``shift`` of shape (n_features,).
+    ``shift`` of shape (n_features,) is subtracted before sums are taken.
     """
     layout = samples_of(fitted, "back_projection").layout
     labels = None if fitted.source.rows is None else fitted.labels
@@ -100,6 +100,6 @@ def _means_and_errors(fitted: Fitted, floor: float | None, shift: Array) -> tupl
     mean = sums["features"] / share
     variance = np.maximum(sums["squares"] / share - mean**2, 0)
     effective = share[:, 0] ** 2 / np.where(sums["share"] > 0, sums["square_share"], np.nan)
-    # One sample has no spread to tell its error from.
+    # One sample has no spread, so its error is not known.
     freedom = np.where(effective > 1, effective - 1, np.nan)[:, None]
     return mean + shift, np.sqrt(variance / freedom)

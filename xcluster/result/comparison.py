@@ -1,4 +1,4 @@
-"""Two label maps side by side: how far they agree, where they differ, and which fits better."""
+"""Compare two label maps: how far they agree, where they differ, and which fits better."""
 
 from __future__ import annotations
 
@@ -21,37 +21,41 @@ BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "hi
 
 
 def compare(a: Fitted | xr.DataArray, b: Fitted | xr.DataArray) -> xr.Dataset:
-    """Return how far two clusterings of one grid agree.
+    """Return how far two clusterings of the same grid agree.
 
     Parameters
     ----------
     a, b : Clustering or DataArray of labels
-        On one grid, dims in any order. Labels from elsewhere are whole numbers; NaN and negative
-        ones count as no label. Samples that lack a label in either are left out.
+        On the same grid, dims in any order. Labels in a DataArray are whole numbers; NaN and
+        negative numbers count as no label. Samples without a label in ``a`` or ``b`` are left
+        out.
 
     Returns
     -------
     Dataset of
 
     ``adjusted_rand``, ``adjusted_mutual_info``, ``v_measure``
-        1 where both agree but for the numbering;
+        1 if both agree, apart from the numbers of the labels;
     ``contingency`` over ``label_a`` and ``label_b``
-        samples of each pair of labels;
+        number of samples of each pair of labels;
     ``matched`` over the sample dims
-        ``b`` with the numbers of ``a`` where the two overlap most, as `Clustering.match`;
+        ``b`` renumbered: each label takes the most similar label of ``a``, as in
+        `Clustering.match`;
     ``difference`` over the sample dims
-        1 where ``matched`` differs from ``a``, else 0; NaN without a label in either;
+        1 where ``matched`` differs from ``a``, 0 where it does not; NaN where ``a`` or ``b`` has
+        no label;
     ``silhouette``, ``silhouette_low``, ``silhouette_high`` over ``space`` and ``labelling``
-        of both labellings, in the space that each Clustering was made in, with the bounds of a
-        95 % confidence interval; left out where neither is a Clustering with data.
+        the silhouette of both labellings, measured in the space of each Clustering, and the
+        bounds of a 95 % confidence interval. Missing if neither ``a`` nor ``b`` is a Clustering
+        with its data.
 
     Raises
     ------
     TypeError
-        If either is no Clustering and no DataArray of numbers.
+        If ``a`` or ``b`` is neither a Clustering nor a DataArray of numbers.
     ValueError
         If the grids differ (the error shows both), no sample has a label in both, or labels are
-        no whole numbers.
+        not whole numbers.
 
     References
     ----------
@@ -70,7 +74,7 @@ def compare(a: Fitted | xr.DataArray, b: Fitted | xr.DataArray) -> xr.Dataset:
     second = matching.aligned(first, second, "b")
     ours, theirs = matching.integers(first, "a"), matching.integers(second, "b")
     if not ((ours >= 0) & (theirs >= 0)).any():
-        rule = "shares no sample with a that has a label in both"
+        rule = "no sample has a label in both a and b"
         raise BadValueError("b", second.name, rule, "compare maps of the same samples")
     out = xr.Dataset(dict(agreement(theirs, ours)))
     out = out.assign({"contingency": _contingency(ours, theirs), **_maps(first, ours, theirs)})
@@ -82,7 +86,7 @@ def _label_map(given: Any, parameter: str) -> xr.DataArray:
     labels = given.labels if isinstance(given, Fitted) else given
     if not isinstance(labels, xr.DataArray):
         rule = f"must be a Clustering or a DataArray of labels, not {type(given).__name__}"
-        raise BadTypeError(parameter, type(given).__name__, rule, "pass its .labels")
+        raise BadTypeError(parameter, type(given).__name__, rule, "pass the .labels of a result")
     return labels
 
 
@@ -102,7 +106,7 @@ def _contingency(ours: Array, theirs: Array) -> xr.DataArray:
 
 
 def _maps(first: xr.DataArray, ours: Array, theirs: Array) -> dict[str, xr.DataArray]:
-    """Return the second map in the numbers of the first, and where they differ."""
+    """Return the second map with the numbers of the first, and where the two differ."""
     matched = scores.relabel(theirs, scores.match_labels(ours, theirs))
     differ = np.where((ours < 0) | (theirs < 0), np.nan, matched != ours)
     grid = xr.DataArray(np.empty(first.shape, np.float32), first.coords, first.dims)

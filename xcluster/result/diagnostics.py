@@ -1,4 +1,4 @@
-"""How good a result is: all scores that make sense for it."""
+"""How good a result is: all scores that can be computed for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OF_LABELS = (
 
 
 def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
-    """Return all scores of the labels, in the space that was clustered or between the data."""
+    """Return all scores of the labels, in the space that was clustered or in that of the data."""
     layout = samples_of(fitted, "scores").layout
     check_choice("space", space, ("features", "data"))
     maps = [fitted.labels]
@@ -61,13 +61,13 @@ def _truth(fitted: Fitted, truth: Any) -> xr.DataArray:
     known: xr.DataArray = matching.aligned(fitted.labels, given, "truth")
     numbers = matching.integers(known, "truth")
     if not (numbers >= 0).any():
-        rule = "holds no label of at least 0"
+        rule = "has no label: all its values are NaN or negative"
         raise BadValueError("truth", known.name, rule, "number its classes from 0")
     return known.copy(data=numbers.reshape(known.shape).astype(np.float64))
 
 
 def _of_labels(found: LabelledSamples) -> dict[str, float]:
-    """Return the scores of the labels alone: in any space, of any method."""
+    """Return the scores that need only the labels: in any space, for any method."""
     data = labelled_rows(found.Z, found.labels[0], found.weight)
     fit = FittedRows(data.X, data.weight, None, data.cluster, data.means)
     values = measure(OF_LABELS, fit)
@@ -79,7 +79,7 @@ def _of_labels(found: LabelledSamples) -> dict[str, float]:
 
 
 def _of_model(fitted: Fitted, found: LabelledSamples) -> dict[str, float]:
-    """Return the scores that only some clusterers have: likelihoods and memberships."""
+    """Return the scores of likelihoods and memberships, which only some clusterers have."""
     clusterer = fitted.assign.clusterer
     names = [
         name

@@ -1,4 +1,4 @@
-"""Refits of a clustering on other rows, and what its memberships tell, as maps."""
+"""Maps of uncertainty, from refits to other rows and from memberships."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ OF_MEMBERSHIPS = (
 def uncertainty(
     fitted: Fitted, n_refits: int, resampling: str, fraction: float, random_state: int | None
 ) -> xr.Dataset:
-    """Return how well labels come back under other rows; see `Clustering.uncertainty`."""
+    """Return how similar labels are in refits to other rows; see `Clustering.uncertainty`."""
     layout = samples_of(fitted, "uncertainty").layout
     own = random_state is None
     seed = fitted.record.random_state if own else check_seed("random_state", random_state)
     if fitted.source.rows is not None:
-        rule = "is hac() of neighbours on the grid, and resampled rows have none"
-        raise BadValueError("contiguous", True, rule, "leave contiguous out")
+        rule = "needs neighbours on the grid, which resampled rows do not have"
+        raise BadValueError("contiguous", True, rule, "cluster without contiguous=")
     found = labelled.read(layout, [fitted.labels], fitted.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(fitted.assign.clusterer))
     with unheard_warnings():
@@ -74,13 +74,13 @@ def uncertainty(
 
 
 def _unfitted(clusterer: Any) -> Any:
-    """Return the clusterer to fit anew, from few starts."""
+    """Return the clusterer unfitted, with few starts."""
     fresh = clone(clusterer)
     return fresh.set_params(n_init=STARTS_OF_REFITS) if "n_init" in fresh.get_params() else fresh
 
 
 def _maps(fitted: Fitted, refits: Sequence[scores.Refit]) -> dict[str, xr.DataArray]:
-    """Return the maps of doubt, from one pass over the data."""
+    """Return the maps of uncertainty, from one pass over the data."""
     layout = samples_of(fitted, "uncertainty").layout
     quantities = (AGREEMENT, *OF_MEMBERSHIPS) if fitted.is_soft else (AGREEMENT,)
     of_rows = _DoubtOfRows(fitted.assign, tuple(refits))
@@ -108,21 +108,21 @@ def _flagged(classes: xr.DataArray) -> xr.DataArray:
 
 @dataclass(frozen=True, eq=False)
 class _DoubtOfRows:
-    """What is known of the doubt about each row; travels to blocks.
+    """Gives the uncertainty of rows; it is sent to blocks.
 
     Parameters
     ----------
     assign
-        The result.
+        Gives labels and memberships of the result.
     refits
-        With labels matched to those of the result.
+        The refits, with labels matched to those of the result.
     """
 
     assign: Labeller
     refits: tuple[scores.Refit, ...]
 
     def __call__(self, X: Array) -> Array:
-        """Return one row a sample: agreement, and four columns of memberships if there are any."""
+        """Return one row per sample: agreement, and four columns from memberships if any."""
         labels = self.assign.labels(X)
         columns = [self._agreement(X, labels)]
         if self.assign.is_soft:

@@ -1,4 +1,4 @@
-"""Samples and results as text and HTML; nothing is computed to write them."""
+"""Samples and results as text and HTML; nothing is computed for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_LABELS = 20
 
 
 class Share(NamedTuple):
-    """A label, and its part of all fitted samples, as written; empty where it is not known."""
+    """A label and its share of the fitted samples, as text; empty if the share is not known."""
 
     label: int
     name: str
@@ -29,18 +29,18 @@ class Share(NamedTuple):
 
 
 def samples_text(samples: Question) -> str:
-    """Return what is asked, one line per choice."""
+    """Return samples as text, one line per choice of the user."""
     return "\n".join(["<xcluster.Samples>", *_aligned(_asked_lines(samples))])
 
 
 def text(fitted: Fitted) -> str:
-    """Return what was found, one line per choice, and the labels' shares."""
+    """Return a result as text: one line per choice of the user, then the shares of the labels."""
     lines, shares = _clustering_lines(fitted), _shares(fitted, _counts_hold(fitted))
     return _found(f"<xcluster.Clustering> {_title(fitted)}", lines, shares)
 
 
 def scenes_text(whole: Fitted, scenes: Sequence[str]) -> str:
-    """Return what was found in several scenes, one line per choice."""
+    """Return the result of several scenes as text, in the same form."""
     lines, shares = _scenes_lines(whole, scenes), _shares(whole, _counts_told(whole))
     return _found(f"<xcluster.PooledClustering> {_title(whole)}", lines, shares)
 
@@ -59,13 +59,13 @@ def _found(head: str, lines: Sequence[Line], shares: Sequence[Share]) -> str:
 
 
 def html(fitted: Fitted) -> str:
-    """Return the same as a table, with the labels' colours."""
+    """Return a result as an HTML table, with the colours of the labels."""
     rows = _share_rows(_shares(fitted, _counts_hold(fitted)))
     return _table(f"xcluster.Clustering: {_title(fitted)}", _clustering_lines(fitted), rows)
 
 
 def scenes_html(whole: Fitted, scenes: Sequence[str]) -> str:
-    """Return what was found in several scenes as a table."""
+    """Return the result of several scenes as an HTML table."""
     rows = _share_rows(_shares(whole, _counts_told(whole)))
     title = f"xcluster.PooledClustering: {_title(whole)}"
     return _table(title, _scenes_lines(whole, scenes), rows)
@@ -81,12 +81,12 @@ def _share_rows(shares: Sequence[Share]) -> str:
 
 
 def samples_html(samples: Question) -> str:
-    """Return the choices as a table."""
+    """Return samples as an HTML table."""
     return _table("xcluster.Samples", _asked_lines(samples))
 
 
 def _table(title: str, lines: Sequence[Line], more: str = "") -> str:
-    """Return lines as the rows of a table under a title, with ``more`` rows behind them."""
+    """Return lines as the rows of an HTML table with a title, followed by ``more`` rows."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th>"
         f"<td style='text-align:left'>{escape(value)}</td></tr>"
@@ -110,7 +110,7 @@ def _samples_lines(samples: Question) -> list[Line]:
         ("features", _features({name: each.extent for name, each in layout.variables.items()})),
         ("steps", _steps(resolve(samples.steps, layout))),
     ]
-    if len(layout.scenes) > 1:  # sizes, mask and weights are each scene's own
+    if len(layout.scenes) > 1:  # each scene has its own sizes, mask and weights
         pooled = f"{len(layout.scenes)} scenes, {layout.n_pooled:,} grid points"
         return [("samples", pooled), *lines[1:]]
     if samples.climatology is not None:
@@ -126,7 +126,7 @@ def _samples_lines(samples: Question) -> list[Line]:
 
 
 def _saved_lines(fitted: Fitted) -> list[Line]:
-    """Return what a result that was opened without its data still knows of its samples."""
+    """Return what is known about the samples of a result that was opened without its data."""
     template = fitted.template
     lines = [
         ("samples", _samples(fitted.sampler, fitted.source.sizes)),
@@ -189,7 +189,7 @@ def _fit_lines(fitted: Fitted) -> list[Line]:
 
 
 def _shares(fitted: Fitted, known: bool) -> list[Share]:
-    """Return the share of each label, and of what has none where there may be such."""
+    """Return the share of each label, and of unclassified samples if there can be any."""
     partition, record = fitted.partition, fitted.record
     weights = [0.0] * partition.n_labels
     for label, count in zip(partition.codes, record.counts, strict=False):
@@ -205,14 +205,14 @@ def _shares(fitted: Fitted, known: bool) -> list[Share]:
 
 
 def _counts_hold(fitted: Fitted) -> bool:
-    """Whether the counts of the fit are those of the labels; else only reading the data tells."""
-    # What was fitted together with other scenes has counts of all of them.
+    """Whether the counts of the fit are those of these labels; else the data must be read."""
+    # If several scenes were fitted together, the counts are those of all scenes.
     return _counts_told(fitted) and fitted.source.n_points == fitted.record.points
 
 
 def _counts_told(fitted: Fitted) -> bool:
-    """Whether a fit counted the rows of each label."""
-    # A streamed mixture knows how large its components are, not how many rows each label has.
+    """Whether the fit counted the rows of each label."""
+    # A streamed mixture knows the sizes of its components, not how many rows each label has.
     streamed = fitted.record.passes and not hasattr(fitted.assign.clusterer, "counts_")
     return fitted.partition.floor is None and not streamed
 

@@ -1,4 +1,4 @@
-"""Label maps side by side: the same grid, and which labels go together."""
+"""Which labels of two maps correspond, and whether the maps lie on the same grid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 
 def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:
-    """Return the number that each of our ``k`` labels takes to agree most with theirs.
+    """Return a new number for each of our ``k`` labels, so that most samples agree with theirs.
 
     Labels without a partner are numbered after all others.
     """
@@ -24,7 +24,7 @@ def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:
 
 
 def numbers(mine: Array, other: Array, k: int) -> Array:
-    """Return the same of label maps as integers, -1 without a label."""
+    """Return the new numbers, from label maps as integers; -1 means no label."""
     found = scores.match_labels(other, mine)
     free = 1 + max([*found.values(), int(other.max(initial=-1)), -1])
     unseen = (label for label in range(k) if label not in found)
@@ -33,20 +33,20 @@ def numbers(mine: Array, other: Array, k: int) -> Array:
 
 
 def paired(ours: xr.DataArray, theirs: Any, parameter: str = "other") -> tuple[Array, Array]:
-    """Return two label maps as integers in one order; -1 without data or label."""
+    """Return two label maps as integers in the same order; -1 means no data or no label."""
     theirs = aligned(ours, theirs, parameter)
     return integers(ours, parameter), integers(theirs, parameter)
 
 
 def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
-    """Return a label map in the order of ours; refuse another grid, and show both."""
+    """Return a label map in the order of ours; refuse another grid, and show both grids."""
     if not isinstance(theirs, xr.DataArray):
         kind = type(theirs).__name__
         rule = f"must be a Clustering or a DataArray of labels, not {kind}"
-        raise BadTypeError(parameter, kind, rule, "pass its .labels")
+        raise BadTypeError(parameter, kind, rule, "pass the .labels of a result")
     if set(ours.dims) != set(theirs.dims):
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}"
-        raise BadValueError(parameter, theirs.name, rule, "bring both to one grid")
+        raise BadValueError(parameter, theirs.name, rule, "pass labels on the same grid")
     try:
         found = xr.align(ours, _upright_as(ours, theirs), join="exact", copy=False)[1]
     except ValueError:
@@ -57,7 +57,7 @@ def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
 
 
 def _upright_as(ours: xr.DataArray, theirs: xr.DataArray) -> xr.DataArray:
-    """Turn the axes of ``theirs`` that run the other way."""
+    """Return ``theirs`` with the direction of each axis as in ``ours``."""
     turned = {
         dim: slice(None, None, -1)
         for dim in ours.dims
@@ -70,7 +70,7 @@ def _upright_as(ours: xr.DataArray, theirs: xr.DataArray) -> xr.DataArray:
 
 
 def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> None:
-    """Refuse samples that do not lie where stored labels lie."""
+    """Refuse samples that lie on another grid than the stored labels."""
     sizes = {str(dim): size for dim, size in layout.sizes.items()}
     same = sizes == {str(dim): size for dim, size in labels.sizes.items()} and all(
         layout.coords[dim].variable.equals(labels.coords[dim].variable)
@@ -84,15 +84,16 @@ def check_same_grid(parameter: str, layout: Layout, labels: xr.DataArray) -> Non
 
 
 def integers(labels: xr.DataArray, parameter: str) -> Array:
-    """Return a label map as flat integers, -1 without data; refuse what is no label."""
+    """Return a label map as flat integers, -1 without data; refuse fractions and text."""
     if labels.dtype.kind not in "fiub":
-        rule = f"holds {labels.dtype}, and labels are whole numbers"
-        raise BadTypeError(parameter, labels.name, rule, "number them: np.unique(...)")
+        rule = f"holds {labels.dtype}, but labels are whole numbers"
+        remedy = "number them: np.unique(..., return_inverse=True)"
+        raise BadTypeError(parameter, labels.name, rule, remedy)
     values = np.asarray(labels.values, dtype=float).ravel()
     values = np.where(np.isfinite(values), values, -1)
     if (values != np.trunc(values)).any():
-        rule = "holds fractions, and labels are whole numbers"
-        raise BadValueError(parameter, labels.name, rule, "round it, or pass labels")
+        rule = "holds fractions, but labels are whole numbers"
+        raise BadValueError(parameter, labels.name, rule, "round them, or pass labels")
     return values.astype(np.int64)
 
 

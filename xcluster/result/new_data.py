@@ -1,4 +1,4 @@
-"""Labels of other data than the fitted ones."""
+"""Labels of data that were not fitted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Dataset:
-    """Return the labels of other data, and memberships on request; lazy where they are."""
+    """Return the labels of other data, and memberships on request; lazy if the data are lazy."""
     if check_flag("memberships", memberships):
         need_soft(fitted, "memberships")
     layout = new_layout(fitted, new)
@@ -31,7 +31,7 @@ def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Da
 
 
 def new_layout(fitted: Fitted, new: Any) -> Layout:
-    """Return the layout of other data, less the fitted climatology."""
+    """Return the layout of other data, minus the fitted climatology."""
     layout = _layout_in_order(new, fitted)
     if fitted.climatology is None:
         return layout
@@ -40,7 +40,7 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
 
 
 def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
-    """Return the layout of other data, whatever the order of its features."""
+    """Return the layout of other data, with its features in the fitted order."""
     layout = arranged(data, fitted.sampler, fitted.template)
     variables = {
         name: _in_order(variable, fitted.template[name])
@@ -52,18 +52,18 @@ def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
 
 
 def _in_order(variable: Variable, fitted: xr.DataArray) -> Variable:
-    """Return a variable with its features in the fitted order; lazy where it is."""
-    if variable.levels is not None:  # which are sorted, or were refused
+    """Return a variable with its features in the fitted order; lazy if it is lazy."""
+    if variable.levels is not None:  # levels are sorted; others have been refused
         return variable
     array = variable.array
     found = places(array, fitted.coords, fitted.dims)
-    # Falling coordinates are turned round where rows are put together.
+    # Falling coordinates are reversed later, when rows are made.
     moved = {dim: each for dim, each in found.items() if not is_same_order(array[dim], fitted[dim])}
     return replace(variable, array=array.isel(moved)) if moved else variable
 
 
 def _anomalies(data: xr.Dataset, climatology: Climatology, template: xr.Dataset) -> xr.Dataset:
-    """Return data less a climatology, which is on the fitted grid and has to be met on it."""
+    """Return data minus a climatology; both must have the order of the fitted grid for it."""
     grid: dict[Hashable, xr.DataArray] = dict(template.coords)
     for dim, values in (climatology.coords or {}).items():
         grid[dim] = xr.DataArray(values, dims=dim)
@@ -74,6 +74,6 @@ def _anomalies(data: xr.Dataset, climatology: Climatology, template: xr.Dataset)
 
 
 def _slice_or_array(places: Array) -> slice | Array:
-    """Return a slice for all places backwards: one step for dask, and a view in memory."""
+    """Return places as a slice if they only reverse an axis: cheap for dask, a view in memory."""
     backwards = np.array_equal(places, np.arange(len(places))[::-1])
     return slice(None, None, -1) if backwards else places

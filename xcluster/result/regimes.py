@@ -1,4 +1,4 @@
-"""Regimes: how often the labels of a series occur, how long they last and what follows them."""
+"""Regimes: how often each label of a series occurs, how long it lasts and what follows it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def regimes(
     min_similarity: float | None,
     composites: xr.Dataset | xr.DataArray | None,
 ) -> xr.Dataset:
-    """Return the statistics of regimes; see `Clustering.regimes`."""
+    """Return statistics of the regimes; see `Clustering.regimes`."""
     min_duration = check_integer("min_duration", min_duration, minimum=1)
     if min_similarity is not None:
         min_similarity = check_number("min_similarity", min_similarity, minimum=-1, maximum=1)
     layout = samples_of(fitted, "regimes").layout if new is None else new_layout(fitted, new)
     dim = _time(layout)
     if not fitted.k:
-        rule = "gave no labels: every sample is noise"
+        rule = "the result has no labels: every sample is noise"
         remedy = "cluster with other parameters"
         raise BadValueError("method", fitted.method, rule, remedy)
     found = matrix.apply(layout, _project(fitted), width=1 + fitted.k).compute()
@@ -62,14 +62,14 @@ def regimes(
 
 def _time(layout: Layout) -> Hashable:
     if len(layout.sample_dims) != 1:
-        rule = f"lie over {list(layout.sample_dims)}, and regimes are a series of one dim"
+        rule = f"lie over {list(layout.sample_dims)}, but regimes need a series with one dim"
         raise BadValueError("samples", layout.shape, rule, "use snapshots('time')")
     return layout.sample_dims[0]
 
 
 @dataclass(frozen=True, eq=False)
 class _Projection:
-    """Label and similarity to each label of rows; travels to blocks."""
+    """Gives the label of rows and their similarity to each label; it is sent to blocks."""
 
     assign: Labeller
     origin: Array
@@ -97,7 +97,7 @@ def _unit(rows: Array) -> Array:
 
 
 def _series(layout: Layout, dim: Hashable) -> tuple[Array, Array]:
-    """Return the order of time, and whether each step but the first directly follows another."""
+    """Return the order in time, and for each step but the first whether it follows directly."""
     order, follows = np.arange(layout.n_points), np.ones(max(layout.n_points - 1, 0), bool)
     coord = layout.coords.get(dim)
     if coord is None or not _is_time(coord) or coord.size < 2:
@@ -113,14 +113,14 @@ def _series(layout: Layout, dim: Hashable) -> tuple[Array, Array]:
 
 
 def _is_time(coord: xr.DataArray) -> bool:
-    """Whether values have a distance; dates of other calendars than the usual are objects."""
+    """Whether values are numbers or dates; cftime dates are objects."""
     return coord.dtype.kind in "fiuMm" or isinstance(coord.to_index(), xr.CFTimeIndex)
 
 
 def _filtered(
     labels: Array, similarity: Array, follows: Array, floor: float | None, shortest: int
 ) -> Array:
-    """Return labels, -1 where a step resembles its regime too little or the episode is short."""
+    """Return labels, with -1 where the similarity is too low or the episode too short."""
     kept = labels.copy()
     if floor is not None:
         classified = kept >= 0
@@ -133,7 +133,7 @@ def _filtered(
 
 
 def _episodes(labels: Array, follows: Array) -> list[tuple[int, int]]:
-    """Return start and end of each run of one label; gaps in time end it."""
+    """Return start and end of each run of one label; a gap in time ends a run."""
     if not len(labels):
         return []
     breaks = np.flatnonzero((labels[1:] != labels[:-1]) | ~follows) + 1
@@ -172,7 +172,7 @@ def _attrs(long_name: str, units: str | None = None) -> dict[str, str]:
 
 
 def _transitions(labels: Array, follows: Array, k: int) -> Array:
-    """Return the probability of the next label, rows that sum to 1; NaN where none is known."""
+    """Return the probability of each next label; rows sum to 1, or are NaN without a next step."""
     both = follows & (labels[:-1] >= 0) & (labels[1:] >= 0)
     counts = np.zeros((k, k))
     np.add.at(counts, (labels[:-1][both].astype(int), labels[1:][both].astype(int)), 1)
@@ -184,24 +184,24 @@ def _transitions(labels: Array, follows: Array, k: int) -> Array:
 def _with_composites(
     out: xr.Dataset, composites: Any, labels: xr.DataArray, dim: Hashable
 ) -> xr.Dataset:
-    """Add the mean of each variable over the steps of each label."""
+    """Return the statistics with the mean of each variable over the steps of each label."""
     if composites is None:
         return out
     data = as_dataset(composites, "composites")
     for name, array in data.data_vars.items():
         if dim not in array.dims:
             rule = f"has no dim {dim!r}"
-            raise BadValueError("composites", name, rule, "leave it out")
+            raise BadValueError("composites", name, rule, "leave this variable out")
         if name in out:
-            rule = "is the name of a result"
+            rule = "has the name of a variable that regimes() returns"
             raise BadValueError("composites", name, rule, f"rename(z_{name}=...)")
     if dim not in data.dims:
         rule = f"has no dim {dim!r}"
-        raise BadValueError("composites", list(data), rule, "pass variables along it")
+        raise BadValueError("composites", list(data), rule, "pass variables that have it")
     try:
         data, labels = xr.align(data, labels, join="exact")
     except ValueError:
-        rule = f"lies at other values of {dim!r} than the regimes"
+        rule = f"has other values of {dim!r} than the regimes"
         raise BadValueError(
             "composites", list(data), rule, f"select: ds.sel({dim}=labels.{dim})"
         ) from None

@@ -1,4 +1,4 @@
-"""The same result under other labels: thresholds, names, merged, matched and cut numbers."""
+"""A result with other labels: thresholds, names, and merged, matched or cut labels."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.chain.pooling import of_each
 from xcluster.fit import fitting
 from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, number_of, samples_of
 from xcluster.fit.labels import Partition, canonical_order, check_floor
@@ -21,7 +22,7 @@ Array = NDArray[Any]
 
 
 def threshold(fitted: AnyFitted, u: float) -> AnyFitted:
-    """Return the result whose labels are -1 where no membership exceeds ``u``."""
+    """Return the result with label -1 where no membership is above ``u``."""
     need_soft(fitted, "threshold")
     return with_partition(fitted, replace(fitted.partition, floor=check_floor(u)))
 
@@ -31,19 +32,19 @@ def relabel(
     names: Sequence[str] | Mapping[int, str] | None,
     colors: Sequence[Any] | Mapping[int, Any] | None,
 ) -> AnyFitted:
-    """Return the result with other names or colours; numbers stay."""
+    """Return the result with other names or colours; the numbers stay."""
     return with_partition(fitted, fitted.partition.relabelled(names, colors))
 
 
 def merge(fitted: AnyFitted, groups: Iterable[Sequence[int | str]]) -> AnyFitted:
-    """Return the result with labels joined; the others keep their order."""
+    """Return the result with some labels joined; the others keep their order."""
     return recoded(fitted, merging(fitted, groups))
 
 
 def merging(fitted: Fitted, groups: Iterable[Sequence[int | str]]) -> Array:
-    """Return the number of each label once those of a group are one."""
+    """Return the new number of each label after the labels of each group are joined."""
     rule = "must be sequences of labels"
-    listed = several("groups", groups, rule, "pass [[0, 1]], for example")
+    listed = several("groups", groups, rule, "pass, for example, [[0, 1]]")
     if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
         raise BadTypeError("groups", listed, rule, f"pass {[listed]!r}")
     numbers = [[number_of(fitted, each) for each in group] for group in listed]
@@ -51,29 +52,34 @@ def merging(fitted: Fitted, groups: Iterable[Sequence[int | str]]) -> Array:
 
 
 def match(fitted: AnyFitted, other: Fitted | xr.DataArray) -> AnyFitted:
-    """Return the result with the numbers of ``other`` where the two overlap most."""
+    """Return the result renumbered: each label takes the most similar label of ``other``."""
     theirs = other.labels if isinstance(other, Fitted) else other
     matched = recoded(fitted, matching.mapping(fitted.labels, theirs, fitted.k))
     return lent(matched, other.partition) if isinstance(other, Fitted) else matched
 
 
 def matching_scenes(ours: Mapping[str, Fitted], theirs: Any) -> Array:
-    """Return the number that each of our labels takes to agree most with theirs, in all scenes."""
-    if not isinstance(theirs, Mapping) or not all(
-        isinstance(each, Fitted) for each in theirs.values()
-    ):
-        kind = type(theirs).__name__
-        raise BadTypeError("other", kind, "must be a PooledClustering", "match scene by scene")
-    if set(ours) != set(theirs):
-        rule = f"has the scenes {sorted(theirs)}, and not {sorted(ours)}"
-        raise BadValueError("other", sorted(theirs), rule, "match results of the same scenes")
-    pairs = [matching.paired(ours[name].labels, theirs[name].labels) for name in ours]
+    """Return a new number for each of our labels, so that most samples of all scenes agree."""
+    others = results_of_scenes(ours, theirs)
+    pairs = [matching.paired(ours[name].labels, others[name].labels) for name in ours]
     mine, other = (np.concatenate(each) for each in zip(*pairs, strict=True))
     return matching.numbers(mine, other, next(iter(ours.values())).k)
 
 
+def results_of_scenes(ours: Iterable[str], theirs: Any) -> Mapping[str, Fitted]:
+    """Return the results of a second PooledClustering; refuse one of other scenes."""
+    if not isinstance(theirs, Mapping) or not all(
+        isinstance(each, Fitted) for each in theirs.values()
+    ):
+        kind = type(theirs).__name__
+        raise BadTypeError(
+            "other", kind, "must be a PooledClustering", "match each scene by itself"
+        )
+    return of_each("other", theirs, ours)
+
+
 def lent(matched: AnyFitted, other: Partition) -> AnyFitted:
-    """Return a matched result with the names and colours of the other one."""
+    """Return a matched result with the names and colours of the other result."""
     ours, plain = matched.partition, Partition(np.arange(matched.k))
     names, colors = other.names, other.label_colors()
     return relabel(
@@ -89,7 +95,7 @@ def tree(fitted: Fitted) -> Array:
 
 
 def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
-    """Return the result with its tree cut elsewhere, labels numbered by size."""
+    """Return the result with its tree cut elsewhere and its labels numbered by size."""
     clusterer = clusterer_with(fitted, "linkage_matrix_", "cut", "hac")
     samples_of(fitted, "cut")
     estimator = clusterer.recut(k, height=height)
@@ -97,7 +103,7 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
     centers = estimator.cluster_centers_
     fitting.forget_rows(estimator)
     partition = Partition(canonical_order(counts, centers))
-    # Why a sweep chose its k says nothing of a tree cut elsewhere.
+    # The note about the choice of k does not hold for another cut.
     kept = tuple(note for note in fitted.record.notes if note.kind != "knee")
     record = replace(fitted.record, counts=tuple(float(each) for each in counts), notes=kept)
     assign = replace(fitted.assign, clusterer=estimator, partition=partition, centers=centers)
@@ -106,40 +112,40 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
 
 
 def merge_nodes(fitted: AnyFitted, k: int) -> AnyFitted:
-    """Return the result with the nodes of its map merged into ``k`` classes."""
+    """Return the result with its nodes merged into ``k`` classes."""
     return recoded(fitted, classes_of_nodes(fitted, k))
 
 
 def classes_of_nodes(fitted: Fitted, k: int) -> Array:
-    """Return the class of each node of a map, of ``k``."""
+    """Return the class of each node of a self-organising map, out of ``k`` classes."""
     clusterer = clusterer_with(fitted, "grid_", "merge_nodes", "som")
     return np.asarray(clusterer.merge_nodes(k))
 
 
 def with_partition(fitted: AnyFitted, partition: Partition) -> AnyFitted:
-    """Return the result whose labels mean something else."""
+    """Return the result with another partition of the clusterer's numbers into labels."""
     return replace(fitted, assign=replace(fitted.assign, partition=partition))
 
 
 def recoded(fitted: AnyFitted, mapping: Array) -> AnyFitted:
-    """Return the result with each label ``mapping[label]``."""
+    """Return the result with each label replaced by ``mapping[label]``."""
     moved = replace(fitted, source=fitted.source.recoded(mapping))
     return with_partition(moved, fitted.partition.recoded(mapping))
 
 
 def _lent(theirs: Sequence[str], own: Sequence[str], default: Sequence[str]) -> list[str]:
-    """Return texts of another result; labels beyond it have their own, or the default if taken."""
+    """Return the texts of another result; further labels keep theirs, or the default if taken."""
     beyond = zip(own[len(theirs) :], default[len(theirs) :], strict=True)
     return [*theirs[: len(own)], *(text if mine in theirs else mine for mine, text in beyond)]
 
 
 def _merged(k: int, groups: Sequence[Sequence[int]]) -> Array:
-    """Return the number of each of ``k`` labels once those of a group are one."""
+    """Return the new number of each of ``k`` labels after those of each group are joined."""
     together = np.arange(k)
     listed = [label for group in groups for label in group]
     if len(listed) != len(set(listed)):
-        rule = "holds a label twice"
-        raise BadValueError("groups", groups, rule, "put each label in one group")
+        rule = "contains a label twice"
+        raise BadValueError("groups", groups, rule, "put each label in only one group")
     for group in groups:
         together[list(group)] = min(group)
     return np.unique(together, return_inverse=True)[1]

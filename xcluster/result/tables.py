@@ -42,7 +42,7 @@ def report(fitted: Fitted) -> pd.DataFrame:
 
 
 def _repeats(layout: Layout, area: xr.DataArray | None) -> int:
-    """Return how often each cell is counted: once per step of time, say."""
+    """Return how often each cell is counted, for example once per time step."""
     dims = () if area is None else area.dims
     return int(np.prod([size for dim, size in layout.sizes.items() if dim not in dims]))
 
@@ -50,7 +50,7 @@ def _repeats(layout: Layout, area: xr.DataArray | None) -> int:
 def samples_table(fitted: Fitted) -> pd.DataFrame:
     """Return one row per complete sample; see `Clustering.to_dataframe`.
 
-    A column of ours whose name a coordinate or a variable of the user's has gets an underscore.
+    A column that would have the name of a coordinate of the user gets an underscore.
     """
     labels = fitted.labels
     arrays: dict[str, xr.DataArray] = {}
@@ -62,7 +62,7 @@ def samples_table(fitted: Fitted) -> pd.DataFrame:
 
 
 def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
-    """Yield the name and the array of each column that is ours."""
+    """Yield the name and the array of each column that is not a coordinate."""
     yield LABEL, fitted.labels
     chain, layout = fitted.assign.chain, samples_of(fitted, "to_dataframe").layout
     components = columns_of(layout, chain)
@@ -76,14 +76,14 @@ def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
 
 
 def members(fitted: Fitted, label: int | str) -> xr.Dataset:
-    """Return the data of one label: the variables, NaN at samples of other labels."""
+    """Return the variables at the samples of one label, and NaN at all other samples."""
     layout = samples_of(fitted, "members").layout
     data = xr.Dataset({name: each.array for name, each in layout.variables.items()})
     return data.where(fitted.labels == number_of(fitted, label))
 
 
 def to_dataset(fitted: Fitted) -> xr.Dataset:
-    """Return labels, and memberships of a soft method, as one Dataset."""
+    """Return the labels and, for a soft method, the memberships as one Dataset."""
     arrays = {"labels": fitted.labels}
     if fitted.is_soft:
         arrays["memberships"] = fitted.memberships

@@ -12,12 +12,12 @@ from xcluster.grid import windows
 
 
 def upsample(fitted: Fitted, beyond: bool) -> xr.DataArray:
-    """Return each pixel as the window whose centre is nearest has it."""
+    """Return the pixels of the image, each with the label of the nearest window."""
     sampler = fitted.sampler
     check_flag("beyond", beyond)
     if not isinstance(sampler, windows.Patches):
         name = type(sampler).__name__.lower()
-        rule = "has labels on its own grid already; only those of patches() are coarser"
+        rule = "already has labels on its own grid; only labels of patches() can be painted back"
         raise BadValueError("samples", name, rule, "use .labels")
     labels, data = fitted.labels, samples_of(fitted, "upsample").data
     painted = windows.upsample(labels, sampler, data, beyond)
