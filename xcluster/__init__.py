@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xcluster.api.accessor import ClusterAccessor
 from xcluster.api.clustering import Clustering
-from xcluster.api.pooled import PooledClustering
+from xcluster.api.pooled import PooledClustering, PooledSweep
 from xcluster.api.samples import Samples
 from xcluster.api.scenes import PooledSamples, pool
 from xcluster.api.sweep import Sweep
@@ -27,6 +27,7 @@ __all__ = [
     "Clustering",
     "PooledClustering",
     "PooledSamples",
+    "PooledSweep",
     "Samples",
     "Sweep",
     "compare",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeVar, Unpack
 
 from xcluster.api.keywords import (
     CriterionName,
@@ -26,16 +26,14 @@ from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.methods import Method
 
-if TYPE_CHECKING:
-    from xcluster.api.sweep import Sweep
-
 K = int | Iterable[int] | None
 
 Answer = TypeVar("Answer")
-"""What a fit returns: a `Clustering`, or a `PooledClustering` for several objects."""
+Swept = TypeVar("Swept")
+"""What a fit and a sweep return: a `Clustering` and a `Sweep`, or those of several objects."""
 
 
-class Clusterers(Question, Generic[Answer], ABC):
+class Clusterers(Question, Generic[Answer, Swept], ABC):
     """Each method fits a clusterer to the samples and returns the result."""
 
     @spelled_out
@@ -446,7 +444,7 @@ class Clusterers(Question, Generic[Answer], ABC):
         method: MethodName = "kmeans",
         criteria: CriterionName | Sequence[CriterionName] | None = None,
         **keywords: Unpack[SweepKeywords],
-    ) -> Sweep:
+    ) -> Swept:
         """Fit several k and compare them by criteria.
 
         Parameters
@@ -488,5 +486,5 @@ class Clusterers(Question, Generic[Answer], ABC):
         """Return what the user gets from a fit."""
 
     @abstractmethod
-    def _swept(self, candidates: Candidates) -> Sweep:
+    def _swept(self, candidates: Candidates) -> Swept:
         """Return what the user gets from fits of several k."""

@@ -12,10 +12,10 @@ import xarray as xr
 from xcluster.api.clustering import Clustering
 from xcluster.api.pooled import PooledClustering
 from xcluster.api.samples import Samples
+from xcluster.api.scenes import PooledSamples
 from xcluster.api.sweep import clustering_of
-from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.chain.pooling import scenes_of
-from xcluster.chain.question import PooledQuestion
+from xcluster.base.errors import BadTypeError
+from xcluster.chain.pooling import of_each, scenes_of
 from xcluster.files import io
 from xcluster.files.io import Saved
 from xcluster.fit.sources import Live
@@ -84,11 +84,8 @@ def _of_scenes(saved: Saved, data: Any) -> PooledClustering:
     if isinstance(data, xr.Dataset | xr.DataArray):
         rule = f"is one object, and the file holds the scenes {list(saved.scenes)}"
         raise BadTypeError("data", type(data).__name__, rule, "pass a mapping of these names")
-    scenes = scenes_of(data)
-    if set(scenes) != set(saved.scenes):
-        rule = f"has other scenes than the file, which holds {list(saved.scenes)}"
-        raise BadValueError("data", list(scenes), rule, "pass a mapping of these names")
+    scenes = of_each("data", scenes_of(data, "data"), saved.scenes)
     sources = {name: saved.live(name, scenes[name], Samples) for name in saved.scenes}
     questions = {name: each.question for name, each in sources.items()}
-    pooled = Live(PooledQuestion.of(questions), means=whole.source.means)
+    pooled = Live(PooledSamples.of(questions), means=whole.source.means)
     return PooledClustering(replace(whole, source=pooled), sources)

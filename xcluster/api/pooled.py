@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from os import PathLike
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import pandas as pd
 import xarray as xr
@@ -14,34 +15,45 @@ from sklearn.pipeline import Pipeline
 
 from xcluster.api.clustering import Clustering
 from xcluster.api.completion import Completed
-from xcluster.api.sweep import Sweep
-from xcluster.chain.question import Question
+from xcluster.api.latent import LatentSpace
+from xcluster.api.sweep import AnySweep, Sweep, clustering_of
+from xcluster.base.errors import UnknownNameError
+from xcluster.chain import reduction
+from xcluster.chain.pooling import Objects, of_each, scenes_of, tree_of
+from xcluster.chain.question import PooledQuestion
+from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore_scenes
 from xcluster.files import io
+from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import Partition
 from xcluster.fit.record import Note, Record
+from xcluster.fit.selection import fitted_of
 from xcluster.fit.sources import Live, Stored
 from xcluster.plot.scenes import ScenesPlot
 from xcluster.result import (
     back_projection,
-    diagnostics,
-    doubt,
     formatting,
     new_data,
     nodes,
     regimes,
     relabelling,
+    scenes,
     tables,
+    upsampling,
 )
+
+if TYPE_CHECKING:
+    from xcluster.api.scenes import PooledSamples
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledClustering(Completed, Mapping[str, Clustering]):
+class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
     """One fitted model over several scenes; a mapping from scene to its `Clustering`.
 
-    What does not lie on a grid is of all scenes together; what does is given scene by scene.
+    What does not lie on a grid is of all scenes together; what does is given scene by scene, as a
+    DataTree of one node per scene. Names of scenes with a slash are paths in these trees.
 
     Parameters
     ----------
@@ -64,21 +76,37 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
     whole: Clustering
     scenes: Mapping[str, Live | Stored]
 
-    _for_us: ClassVar = frozenset(("of",))
+    _for_us: ClassVar = frozenset(("of", "whole", "scenes"))
 
     @classmethod
-    def of(cls, whole: Clustering, questions: Mapping[str, Question]) -> Self:
-        """Return the result of a fit to these scenes."""
-        return cls(whole, {name: Live(question) for name, question in questions.items()})
+    def of(cls, fitted: Fitted) -> Self:
+        """Return the result of a fit to several scenes."""
+        question = fitted.source.asked("scenes")
+        assert isinstance(question, PooledQuestion)
+        scenes = {name: Live(each) for name, each in question.scenes.items()}
+        return cls(clustering_of(fitted), scenes)
 
     def __getitem__(self, scene: str) -> Clustering:
-        source, record = self.scenes[scene], self.whole.record
-        if not self.whole.assign.inverts:
-            source = replace(source, means=self.whole.raw_centers)
+        if scene not in self.scenes:
+            rule = f"is no scene; they are {list(self.scenes)}"
+            raise UnknownNameError("scene", scene, rule, "choose one of these")
+        return self._results[scene]
+
+    @cached_property
+    def _results(self) -> dict[str, Clustering]:
+        """The result of each scene, which keeps its labels once they are computed."""
+        return {name: self._result(name) for name in self.scenes}
+
+    def _result(self, scene: str) -> Clustering:
+        source, record, sweep = self.scenes[scene], self.whole.record, self.whole.sweep
+        if isinstance(source, Live) and not self.whole.assign.inverts:
+            # Of all scenes together, and not before they are asked for.
+            source = replace(source, means=partial(getattr, self.whole, "raw_centers"))
         if len(self) > 1:
             text = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
             record = replace(record, notes=(*record.notes, Note("scenes", text)))
-        return replace(self.whole, source=source, record=record)
+        sweep = None if sweep is None else replace(_SceneSweep.of(sweep), scene=scene)
+        return replace(self.whole, source=source, record=record, sweep=sweep)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.scenes)
@@ -179,7 +207,7 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         return self.whole.record
 
     @property
-    def sweep(self) -> Sweep | None:
+    def sweep(self) -> PooledSweep | None:
         """The fits among which k was chosen; None where k was given.
 
         Examples
@@ -188,10 +216,26 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
         >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
-        >>> pooled.kmeans([2, 3]).sweep.table.k.values.tolist()
+        >>> pooled.gmm([2, 3]).sweep.table.k.values.tolist()
         [2, 3]
         """
-        return self.whole.sweep
+        sweep = self.whole.sweep
+        return None if sweep is None else PooledSweep.of(sweep)
+
+    @property
+    def samples(self) -> PooledSamples | None:
+        """The samples of all scenes; None where a result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).samples.gmm(4).k
+        4
+        """
+        return cast("PooledSamples | None", self.whole.samples)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
@@ -379,10 +423,12 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
     def silhouette(self) -> xr.DataTree:
         """One node per scene, each with ``silhouette``, among the samples of that scene.
 
+        NaN where a scene has fewer than two of the labels.
+
         Raises
         ------
         ValueError
-            If there is one label only, or the result was opened without its data.
+            If there is one label in all, or the result was opened without its data.
 
         Examples
         --------
@@ -393,7 +439,7 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).silhouette["north"]["silhouette"].dims
         ('latitude', 'longitude')
         """
-        return self._tree(lambda scene: scene.silhouette.to_dataset())
+        return self._tree(lambda scene: scenes.silhouette(scene).to_dataset())
 
     def members(self, label: int | str) -> xr.DataTree:
         """Return the data of one label, one node per scene; see `Clustering.members`.
@@ -414,13 +460,27 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         """
         return self._tree(lambda scene: scene.members(label))
 
-    def scores(self, space: str = "features") -> xr.Dataset:
+    def scores(
+        self, space: Literal["features", "data"] = "features", *, truth: Any = None
+    ) -> xr.Dataset:
         """Return the scores of each scene, over ``scene``; see `Clustering.scores`.
 
         Parameters
         ----------
         space : {"features", "data"}, default "features"
             Where distances are taken: in the space that was clustered, or between the data.
+        truth : PooledClustering, or mapping of str to DataArray or Clustering, optional
+            Labels of each scene to compare with.
+
+        Returns
+        -------
+        Dataset over ``scene``; NaN where a scene has no label, or one without a value.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data, or the truth has other scenes or lies on
+            another grid.
 
         Examples
         --------
@@ -431,9 +491,8 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).scores().silhouette.dims
         ('scene',)
         """
-        found = [diagnostics.all_scores(scene, space, None) for scene in self.values()]
-        scenes = xr.DataArray(list(self), dims="scene", name="scene")
-        return xr.concat(found, scenes, combine_attrs="drop_conflicts")
+        truths = dict.fromkeys(self) if truth is None else of_each("truth", truth, self)
+        return scenes.scores(self, space, truths)
 
     def uncertainty(
         self,
@@ -450,6 +509,10 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         n_refits, resampling, fraction, random_state
             As of `Clustering.uncertainty`; refits see the samples of one scene.
 
+        Returns
+        -------
+        DataTree of one node per scene, which is empty where a scene has no label.
+
         Examples
         --------
         >>> import xcluster
@@ -459,17 +522,31 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         >>> sorted(pooled.kmeans(3).uncertainty(n_refits=2)["north"].data_vars)
         ['agreement', 'jaccard', 'mean_agreement']
         """
-        return self._tree(
-            lambda scene: doubt.uncertainty(scene, n_refits, resampling, fraction, random_state)
-        )
+        options = n_refits, resampling, fraction, random_state
+        return self._tree(lambda scene: scenes.doubt(scene, *options))
 
-    def regimes(self, *, min_duration: int = 1, min_similarity: float | None = None) -> xr.DataTree:
+    def regimes(
+        self,
+        *,
+        min_duration: int = 1,
+        min_similarity: float | None = None,
+        composites: Objects | None = None,
+    ) -> xr.DataTree:
         """Return the regimes of each scene, one node per scene; see `Clustering.regimes`.
 
         Parameters
         ----------
         min_duration, min_similarity
             As of `Clustering.regimes`.
+        composites : DataTree or mapping of str to Dataset or DataArray, optional
+            Any variables over the times of each scene, of which the mean of each regime is
+            returned.
+
+        Raises
+        ------
+        ValueError
+            If the samples have more than one dim, a parameter is out of range, or the
+            composites have other scenes or times.
 
         Examples
         --------
@@ -480,9 +557,14 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         >>> fit.regimes()["1"].duration.values
         array([4., 4.])
         """
-        return self._tree(
-            lambda scene: regimes.regimes(scene, None, min_duration, min_similarity, None)
-        )
+        further: Mapping[str, xr.Dataset | None] = dict.fromkeys(self)
+        if composites is not None:
+            further = of_each("composites", scenes_of(composites, "composites"), self)
+        found = {
+            name: regimes.regimes(scene, None, min_duration, min_similarity, further[name])
+            for name, scene in self.items()
+        }
+        return tree_of(found)
 
     def report(self) -> pd.DataFrame:
         """Return one row per scene and label; see `Clustering.report`.
@@ -666,6 +748,29 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         """
         return self._recoded(relabelling.classes_of_nodes(self.whole, k))
 
+    def upsample(self, beyond: bool = False) -> xr.DataTree:
+        """Return the labels of `patches` painted on the pixels of each image, one node per scene.
+
+        Parameters
+        ----------
+        beyond : bool, default False
+            Also paint pixels that lie in no window, as the nearest centre has it; else NaN.
+
+        Raises
+        ------
+        ValueError
+            If the samples are no patches, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> image = xr.DataArray(np.random.default_rng(0).normal(size=(20, 30)), dims=("y", "x"))
+        >>> pooled = xcluster.pool([image, image.T], lambda ds: ds.cluster.patches(5, every=5))
+        >>> pooled.kmeans(3).upsample()["1"]["labels"].sizes == image.T.sizes
+        True
+        """
+        return self._tree(lambda scene: upsampling.upsample(scene, beyond).to_dataset())
+
     # -------------------------------------------------------------------------------- out of xarray
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -690,13 +795,27 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         """
         io.save_scenes(self.whole, self, path)
 
-    def explore(self, *, sel: Mapping[Hashable, Any] | None = None) -> Page:
+    def explore(
+        self, other: PooledClustering | None = None, *, sel: Mapping[Hashable, Any] | None = None
+    ) -> Page:
         """Return one HTML page with a tab per scene (needs bokeh); see `Clustering.explore`.
 
         Parameters
         ----------
+        other : PooledClustering, optional
+            A second result of the same scenes, shown beside the first in each tab.
         sel : mapping, optional
             Which entry of further dims to show.
+
+        Raises
+        ------
+        ImportError
+            If bokeh is not installed.
+        ValueError
+            If a result was opened without its data, ``other`` has other scenes or grids, or
+            ``sel`` names an entry that there is not.
+        TypeError
+            If ``other`` is no PooledClustering.
 
         Examples
         --------
@@ -706,7 +825,7 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
         >>> pooled.kmeans(3).explore().save("page.html")  # doctest: +SKIP
         """
-        return explore_scenes(self, sel=sel)
+        return explore_scenes(self, other, sel=sel)
 
     @property
     def plot(self) -> ScenesPlot:
@@ -729,8 +848,76 @@ class PooledClustering(Completed, Mapping[str, Clustering]):
         return formatting.scenes_html(self.whole, list(self))
 
     def _tree(self, function: Callable[[Clustering], xr.Dataset]) -> xr.DataTree:
-        return xr.DataTree.from_dict({name: function(scene) for name, scene in self.items()})
+        return tree_of({name: function(scene) for name, scene in self.items()})
+
+    def _latent_parts(self) -> tuple[Chain, xr.Dataset]:
+        return self.whole.assign.chain, self.whole.template
+
+    def _latent(self) -> xr.DataArray:
+        return reduction.as_rows([scene.features for scene in self.values()])
 
     def _recoded(self, mapping: Array) -> Self:
-        scenes = {name: source.recoded(mapping) for name, source in self.scenes.items()}
-        return replace(self, whole=relabelling.recoded(self.whole, mapping), scenes=scenes)
+        moved = {name: source.recoded(mapping) for name, source in self.scenes.items()}
+        partition = self.whole.partition.recoded(mapping)
+        whole = relabelling.with_partition(self.whole, partition)
+        return replace(self, whole=whole, scenes=moved)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PooledSweep(AnySweep):
+    """Fits of several scenes over a range of k; see `Sweep`.
+
+    Parameters
+    ----------
+    table : Dataset
+        Criteria over ``k``, of all scenes together.
+    method, options
+        What was fitted, and how k is chosen.
+    fits : optional
+        The models; a file keeps the table alone.
+
+    Examples
+    --------
+    >>> import xcluster
+    >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+    >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+    >>> sweep = xcluster.pool(scenes, lambda each: each.cluster.pixels()).sweep([2, 3, 4])
+    >>> sweep.table.k.values.tolist()
+    [2, 3, 4]
+    """
+
+    _shown: ClassVar = "PooledSweep"
+
+    def clustering(self, k: int) -> PooledClustering:
+        """Return the result for one k of the table, without a refit.
+
+        Parameters
+        ----------
+        k : int
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is not among those fitted.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> sweep = xcluster.pool(scenes, lambda each: each.cluster.pixels()).sweep([2, 3, 4])
+        >>> list(sweep.clustering(3))
+        ['globe', 'north']
+        """
+        return PooledClustering.of(fitted_of(self, k))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _SceneSweep(Sweep):
+    """The fits of several scenes as one of these sees them."""
+
+    scene: str = ""
+
+    def clustering(self, k: int) -> Clustering:
+        """Return the clustering of the scene for one k; see `Sweep.clustering`."""
+        return PooledSweep.of(self).clustering(k)[self.scene]

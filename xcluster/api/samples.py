@@ -33,7 +33,7 @@ from xcluster.result import formatting
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Samples(Completed, Clusterers[Clustering], LatentSpace, Reducible):
+class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
     """Samples of an object, and the steps that their features go through.
 
     Made by ``ds.cluster.pixels()``, ``.profiles()``, ``.patches()`` or ``.snapshots()``. Methods

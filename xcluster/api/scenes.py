@@ -10,9 +10,8 @@ import xarray as xr
 
 from xcluster.api.clusterers import Clusterers
 from xcluster.api.completion import Completed
-from xcluster.api.pooled import PooledClustering
+from xcluster.api.pooled import PooledClustering, PooledSweep
 from xcluster.api.samples import Samples
-from xcluster.api.sweep import Sweep, clustering_of
 from xcluster.chain.pooling import Objects, ask_each
 from xcluster.chain.question import PooledQuestion
 from xcluster.fit.candidates import Candidates
@@ -59,11 +58,13 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledSamples(Completed, Clusterers["PooledClustering"], PooledQuestion):
+class PooledSamples(Completed, Clusterers[PooledClustering, PooledSweep], PooledQuestion):
     """The samples of several scenes, fitted together; made by `pool`.
 
     Parameters
     ----------
+    data, sampler, steps, mask, weighting, random_state, climatology
+        Of the first scene; all others ask the same but for their own data, mask and weights.
     scenes : mapping of str to Samples
 
     Examples
@@ -81,10 +82,10 @@ class PooledSamples(Completed, Clusterers["PooledClustering"], PooledQuestion):
     )
 
     def _answer(self, fitted: Fitted) -> PooledClustering:
-        return PooledClustering.of(clustering_of(fitted), self.scenes)
+        return PooledClustering.of(fitted)
 
-    def _swept(self, candidates: Candidates) -> Sweep:
-        return Sweep.of(candidates)
+    def _swept(self, candidates: Candidates) -> PooledSweep:
+        return PooledSweep.of(candidates)
 
     def __repr__(self) -> str:
         points = f"{self.layout.n_pooled:,} grid points"

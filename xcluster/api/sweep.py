@@ -14,7 +14,37 @@ from xcluster.plot.sweep import SweepPlot
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep(Completed, Candidates):
+class AnySweep(Completed, Candidates):
+    """What fits of several k tell, of one object or of several scenes."""
+
+    _shown: ClassVar = "Sweep"
+    _for_us: ClassVar = frozenset(("of", "choose", "choosing", "fits", "method", "options"))
+
+    @classmethod
+    def of(cls, candidates: Candidates) -> Self:
+        """Return these candidates as the public class."""
+        return cls(**{each.name: getattr(candidates, each.name) for each in fields(Candidates)})
+
+    @property
+    def plot(self) -> SweepPlot:
+        """Figures: ``plot()`` draws one panel per criterion and marks the chosen k.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ds.cluster.pixels().sweep(range(2, 6)).plot()  # doctest: +SKIP
+        """
+        return SweepPlot(self)
+
+    def __repr__(self) -> str:
+        ks = self.table["k"].values
+        names = ", ".join(map(str, self.table))
+        return f"<xcluster.{self._shown}> {self.method.name}, k = {ks[0]} to {ks[-1]}: {names}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(AnySweep):
     """Fits of several k. The models are kept, their label maps are not.
 
     Parameters
@@ -34,13 +64,6 @@ class Sweep(Completed, Candidates):
     >>> sweep.table.k.values.tolist()
     [2, 3, 4, 5]
     """
-
-    _for_us: ClassVar = frozenset(("of", "choose", "choosing", "fits", "method", "options"))
-
-    @classmethod
-    def of(cls, candidates: Candidates) -> Self:
-        """Return these candidates as the public class."""
-        return cls(**{each.name: getattr(candidates, each.name) for each in fields(Candidates)})
 
     def clustering(self, k: int) -> Clustering:
         """Return the result for one k of the table; nothing is fitted again.
@@ -64,23 +87,6 @@ class Sweep(Completed, Candidates):
         3
         """
         return clustering_of(fitted_of(self, k))
-
-    @property
-    def plot(self) -> SweepPlot:
-        """Figures: ``plot()`` draws one panel per criterion and marks the chosen k.
-
-        Examples
-        --------
-        >>> import xcluster
-        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
-        >>> ds.cluster.pixels().sweep(range(2, 6)).plot()  # doctest: +SKIP
-        """
-        return SweepPlot(self)
-
-    def __repr__(self) -> str:
-        ks = self.table["k"].values
-        names = ", ".join(map(str, self.table))
-        return f"<xcluster.Sweep> {self.method.name}, k = {ks[0]} to {ks[-1]}: {names}"
 
 
 def clustering_of(fitted: Fitted) -> Clustering:

@@ -73,6 +73,16 @@ class BadValueError(BadParameterError, ValueError):
     """A value that breaks a rule."""
 
 
+class TooFewError(BadValueError):
+    """Samples, or labels among them, that are fewer than what was asked needs."""
+
+
+class UnknownNameError(BadValueError, KeyError):
+    """A name that a mapping does not have."""
+
+    __str__ = Exception.__str__  # a KeyError would show its message in quotes
+
+
 class BadTypeError(BadParameterError, TypeError):
     """A value of a type that cannot be used."""
 

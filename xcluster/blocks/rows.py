@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
 from xcluster.grid.hashing import canonical_positions, coordinate_keys, mix
@@ -223,7 +223,7 @@ def checked(rows: Rows, layout: Layout) -> Rows:
         rule = f"leaves out all {tally.points:,} points"
         name = "weights" if layout.mask is None else "where"
         value = "all 0" if layout.mask is None else "mask"
-        raise BadValueError(name, value, rule, "check the mask and the weights")
+        raise TooFewError(name, value, rule, "check the mask and the weights")
     if not tally.complete:
         raise _nothing_complete(tally, names)
     _check_range(rows.X, names)
@@ -237,11 +237,11 @@ def _check_range(X: Array, names: Sequence[Hashable]) -> None:
         raise BadValueError("vars", list(names), rule, "divide the variables by a constant first")
 
 
-def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> BadValueError:
+def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> TooFewError:
     worst = int(tally.missing.argmax())
     rule = (
         f"all {tally.incomplete:,} samples are incomplete; {names[worst]!r} lacks values in "
         f"{tally.missing[worst]:,} of them"
     )
     remedy = "leave it out, choose a smaller range between=, or pass missing='interpolate'"
-    return BadValueError("vars", list(names), rule, remedy)
+    return TooFewError("vars", list(names), rule, remedy)

@@ -1,9 +1,10 @@
-"""Several scenes as one question: each scene has its own, and all must ask for the same fit."""
+"""Several scenes: as one question, which must be the same of each, and as trees of results."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -114,20 +115,60 @@ def _is_same_weight(ours: xr.DataArray | None, theirs: xr.DataArray | None) -> b
     return mine.shape == other.shape and np.allclose(mine, other, equal_nan=True)
 
 
-def scenes_of(objects: Objects) -> dict[str, xr.Dataset]:
+def scenes_of(objects: Objects, parameter: str = "objects") -> dict[str, xr.Dataset]:
     """Return the scenes by name."""
+    pairs = [(str(name), scene) for name, scene in _named(objects, parameter)]
+    twice = [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
+    if twice:
+        rule = f"has two scenes of the name {twice[0]!r}"
+        names = [name for name, _ in pairs]
+        raise BadValueError(parameter, names, rule, "give each a name of its own")
+    return {name: as_dataset(scene, f"scene {name!r}") for name, scene in pairs}
+
+
+def _named(objects: Objects, parameter: str) -> Iterable[tuple[Hashable, Any]]:
     if isinstance(objects, xr.DataTree):
-        nodes = {node.path: node for node in objects.subtree if node.data_vars}
-        return {path.strip("/") or "root": node.to_dataset() for path, node in nodes.items()}
+        nodes = [node for node in objects.subtree if node.data_vars]
+        return [(node.path.strip("/") or "root", node.to_dataset()) for node in nodes]
     if isinstance(objects, xr.Dataset | xr.DataArray):
-        return {"0": as_dataset(objects)}
+        return [("0", objects)]
+    if isinstance(objects, Mapping):
+        return objects.items()
     rule, remedy = "must be several Datasets", "pass a mapping of names to Datasets"
-    pairs = (
-        objects.items()
-        if isinstance(objects, Mapping)
-        else enumerate(several("objects", objects, rule, remedy))
-    )
-    return {str(name): as_dataset(scene, f"scene {str(name)!r}") for name, scene in pairs}
+    return enumerate(several(parameter, objects, rule, remedy))
+
+
+def of_each(parameter: str, given: Any, scenes: Iterable[str]) -> Mapping[str, Any]:
+    """Return what is ``given`` for each of the scenes, by name; refuse others."""
+    names = list(scenes)
+    if not isinstance(given, Mapping):
+        rule = f"must be a mapping of the scenes {names}"
+        raise BadTypeError(parameter, type(given).__name__, rule, "name what belongs to each")
+    if set(given) != set(names):
+        rule = f"has other scenes than the result, which has {names}"
+        raise BadValueError(parameter, list(given), rule, "pass a mapping of these names")
+    return given
+
+
+def tree_of(scenes: Mapping[str, xr.Dataset]) -> xr.DataTree:
+    """Return one node per scene, where `scenes_of` finds it again.
+
+    Names with a slash are paths. A node below another takes its coordinates from there, so that
+    both have to lie on one grid; a name that is no path of a node is refused.
+    """
+    for name in scenes:
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            rule = "is the name of a scene, and no path of a node of a DataTree"
+            raise BadValueError("scene", name, rule, _BY_SCENE)
+    try:
+        return xr.DataTree.from_dict(dict(scenes))
+    except (ValueError, KeyError) as error:
+        reason = str(error).strip("'\"").splitlines()[0].rstrip(":")
+        rule = f"do not make a DataTree ({reason})"
+        raise BadValueError("scenes", list(scenes), rule, _BY_SCENE) from error
+
+
+_BY_SCENE = "ask scene by scene, as in fit[scene].labels, or name scenes without slashes"
 
 
 def _asked(

@@ -136,6 +136,15 @@ def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArra
     return reduced.rename("features").assign_attrs(long_name="features")
 
 
+def as_rows(spaces: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Return the samples of several reduced spaces behind each other, over one dim."""
+    stacked = [
+        each.variable.stack({COLUMN: [dim for dim in each.dims if dim != "component"]})
+        for each in spaces
+    ]
+    return xr.DataArray(xr.Variable.concat(stacked, COLUMN))
+
+
 def _feature_attrs(chain: Chain, features: xr.Dataset) -> dict[str, str]:
     """Return the label of an axis of features: scaled, or with their common units."""
     if chain.steps:

@@ -9,6 +9,7 @@ from xcluster.base.errors import BadTypeError
 from xcluster.explore import gather
 from xcluster.explore.page import Page
 from xcluster.fit.fitted import Fitted
+from xcluster.result.relabelling import results_of_scenes
 
 __all__ = ["Page", "explore", "explore_scenes"]
 
@@ -25,10 +26,15 @@ def explore(
 
 
 def explore_scenes(
-    scenes: Mapping[str, Fitted], *, sel: Mapping[Hashable, Any] | None = None
+    scenes: Mapping[str, Fitted],
+    others: Mapping[str, Fitted] | None = None,
+    *,
+    sel: Mapping[Hashable, Any] | None = None,
 ) -> Page:
     """Return a page with a tab per scene; see `PooledClustering.explore`."""
-    return _page({name: [scene] for name, scene in scenes.items()}, sel)
+    beside = () if others is None else (results_of_scenes(scenes, others),)
+    tabs = {name: [scene, *(each[name] for each in beside)] for name, scene in scenes.items()}
+    return _page(tabs, sel)
 
 
 def _page(tabs: Mapping[str, list[Fitted]], sel: Mapping[Hashable, Any] | None) -> Page:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xcluster.base.checks import check_path
 from xcluster.base.errors import BadValueError, MissingFileError
 from xcluster.blocks.failures import named_failures
-from xcluster.chain.question import AnyQuestion
+from xcluster.chain.question import AnyQuestion, Question
 from xcluster.files import manifest as manifests
 from xcluster.files import storage, validity
 from xcluster.files.integrity import (
@@ -51,7 +51,7 @@ ROLES = ("mask", "weights", "likeliest", "row")
 def save(fitted: Fitted, path: StrPath) -> None:
     """Write a result; see `Clustering.save`."""
     root, own = _over_samples(fitted)
-    _write(path, fitted, fitted, {"/": root}, {"own": own})
+    _write(path, fitted, fitted.samples, {"/": root}, {"own": own})
 
 
 def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> None:
@@ -65,19 +65,22 @@ def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> N
     }
     said = {"scenes": list(scenes), "own": [own for _, own in parts]}
     root = xr.Dataset(attrs=dict(whole.attrs))
-    _write(path, whole, next(iter(scenes.values())), {"/": root, **groups}, said)
+    questions = [scene.samples for scene in scenes.values()]
+    # Of weights, only those that are no array are told by a question.
+    told = [each for each in questions if each and isinstance(each.weighting, str)]
+    _write(path, whole, [*told, *questions][0], {"/": root, **groups}, said)
 
 
 def _write(
     path: StrPath,
     whole: Fitted,
-    first: Fitted,
+    asked: Question | None,
     roots: Mapping[str, xr.Dataset],
     said: Mapping[str, Any],
 ) -> None:
-    """Write a model and the arrays over samples; ``first`` is a result whose samples are known."""
+    """Write a model, what was asked, and what lies over samples."""
     arrays: dict[str, Array] = {}
-    manifest = {**manifests.entries(whole, first.samples, arrays), **said}
+    manifest = {**manifests.entries(whole, asked, arrays), **said}
     ours = {"/scores": _scores(whole), "/model": _model_arrays(arrays)}
     if _meet(roots["/"], ours.values()):
         roots, manifest["apart"] = _apart(roots["/"]), True
@@ -259,4 +262,5 @@ def _stored(root: xr.Dataset, own: Mapping[str, xr.DataArray], fitted: Fitted) -
     kept = ["memberships"] if fitted.is_soft else []
     arrays = root[kept].assign(labels=labels).drop_attrs(deep=False)
     rows = own["row"].rename("row").compute() if "row" in own else None
-    return Stored(arrays, rows, fitted.source.means)
+    assert isinstance(fitted.source, Stored)
+    return replace(fitted.source, arrays=arrays, rows=rows)

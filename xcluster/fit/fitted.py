@@ -292,8 +292,9 @@ class Fitted:
     @cached_property
     def raw_centers(self) -> Array:
         """Centres of the clusterer's own numbers in data units, shape (n_raw, n_features)."""
-        if self.source.means is not None:
-            return self.source.means
+        means = self.source.means
+        if means is not None:
+            return means() if callable(means) else means
         inverse = self.assign.chain.inverse(self.assign.centers)
         if inverse is not None:
             return np.asarray(inverse)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,13 +28,14 @@ class Live:
     rows : DataArray of int, optional
         The number of the fitted row at each grid point (-1: none), if labels do not follow from
         the features alone.
-    means : array of shape (n_raw, n_features), optional
-        Centres of the clusterer's own numbers in data units, if they are known already.
+    means : array of shape (n_raw, n_features) or callable, optional
+        Centres of the clusterer's own numbers in data units, if they are known already; or what
+        finds them when they are wanted.
     """
 
     question: Question
     rows: xr.DataArray | None = None
-    means: Array | None = None
+    means: Array | Callable[[], Array] | None = None
 
     def asked(self, what: str) -> Question:
         """Return the question: ``what`` needs the original values, which are here."""
@@ -74,7 +75,7 @@ class Stored:
     arrays : Dataset
         ``labels``, before any floor on memberships, and ``memberships`` of soft methods.
     rows, means
-        As in `Live`.
+        As in `Live`; means are known.
     """
 
     arrays: xr.Dataset

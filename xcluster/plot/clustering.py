@@ -11,7 +11,7 @@ import xarray as xr
 from xarray.plot import FacetGrid
 
 from xcluster.base.checks import check_choice, check_flag, check_integer, check_text
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.signatures import spelled_out
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import feature_names
@@ -297,7 +297,7 @@ class ClusteringPlot:
         table = confusion.confusion_table(self.clustering.labels, theirs, titles)
         if not table.size:
             rule = "one of the two results holds no label"
-            raise BadValueError("other", titles[1], rule, "compare results with labels")
+            raise TooFewError("other", titles[1], rule, "compare results with labels")
         return drawn(matrices.confusion, table, **keywords)
 
     # --------------------------------------------------------------------------- of soft methods
@@ -352,7 +352,8 @@ class ClusteringPlot:
         """
         clusterer = clusterer_with(self.clustering, "linkage_matrix_", "tree", "hac")
         merges = clusterer.linkage_matrix_
-        flags = flags_of(self.clustering.labels).classified
+        named = xr.DataArray(range(self.clustering.k), attrs=self.clustering.partition.attrs)
+        flags = flags_of(named)
         colors = np.array([*self.clustering.partition.label_colors(), dendrogram.ABOVE])
         labels = self.clustering.partition(clusterer.leaf_labels_).astype(int)
         own = {

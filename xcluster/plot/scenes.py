@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
+from xcluster.base.errors import TooFewError
+from xcluster.base.signatures import spelled_out
+from xcluster.chain.pooling import of_each
 from xcluster.fit.fitted import Fitted
 from xcluster.plot.clustering import ClusteringPlot
+from xcluster.plot.keywords import TableKeywords
 
 P = ParamSpec("P")
 Figure = TypeVar("Figure")
@@ -22,6 +27,7 @@ def _of_model(method: Drawn[P, Figure]) -> Callable[Concatenate[ScenesPlot, P], 
     def draw(self: ScenesPlot, /, *args: P.args, **keywords: P.kwargs) -> Figure:
         return method(ClusteringPlot(self.whole), *args, **keywords)
 
+    draw.__doc__ = f"Draw one figure, of all scenes together. {method.__doc__}"
     return draw
 
 
@@ -30,10 +36,7 @@ def _each(method: Drawn[P, Figure]) -> Callable[Concatenate[ScenesPlot, P], dict
 
     @wraps(method)
     def draw(self: ScenesPlot, /, *args: P.args, **keywords: P.kwargs) -> dict[str, Figure]:
-        return {
-            name: method(ClusteringPlot(scene), *args, **keywords)
-            for name, scene in self.scenes.items()
-        }
+        return _figures(self.scenes, method, lambda _: args, keywords)
 
     draw.__doc__ = f"Draw one figure per scene, returned by scene. {method.__doc__}"
     return draw
@@ -44,7 +47,8 @@ class ScenesPlot:
     """Figures of a `PooledClustering`; the methods and keywords are those of one result.
 
     Figures of the model return what one result's do. Figures of what lies on a grid are drawn
-    scene by scene, and come as a dict by scene.
+    scene by scene, and come as a dict by scene; scenes without a label that such a figure needs
+    are left out. Their keyword ``ax`` takes a mapping of scene to axes.
 
     Parameters
     ----------
@@ -58,6 +62,7 @@ class ScenesPlot:
 
     centers = _of_model(ClusteringPlot.centers)
     dendrogram = _of_model(ClusteringPlot.dendrogram)
+    nodes = _of_model(ClusteringPlot.nodes)
     u_matrix = _of_model(ClusteringPlot.u_matrix)
     scree = _of_model(ClusteringPlot.scree)
     training = _of_model(ClusteringPlot.training)
@@ -71,6 +76,89 @@ class ScenesPlot:
     silhouette = _each(ClusteringPlot.silhouette)
     memberships = _each(ClusteringPlot.memberships)
     phases = _each(ClusteringPlot.phases)
-    nodes = _each(ClusteringPlot.nodes)
     latent = _each(ClusteringPlot.latent)
     transitions = _each(ClusteringPlot.transitions)
+
+    @spelled_out
+    def confusion(
+        self, other: Mapping[str, Any], **keywords: Unpack[TableKeywords]
+    ) -> dict[str, Any]:
+        """Draw one figure per scene, returned by scene: which labels of two results go together.
+
+        ``other`` is a PooledClustering of the same scenes, or a mapping of scene to result or
+        label map; all other keywords go to `xcluster.plot.matrices.confusion`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> list(pooled.kmeans(3).plot.confusion(pooled.kmeans(4)))
+        ['globe', 'north']
+        """
+        others = of_each("other", other, self.scenes)
+        method = ClusteringPlot.confusion
+        return _figures(self.scenes, method, lambda name: (others[name],), dict(keywords))
+
+
+def _figures(
+    scenes: Mapping[str, Fitted],
+    method: Callable[..., Figure],
+    args: Callable[[str], tuple[Any, ...]],
+    keywords: Mapping[str, Any],
+) -> dict[str, Figure]:
+    """Return the figure of each scene that has one, its name above; all of them, or none."""
+    axes, figures = _axes_of_each(keywords.get("ax"), scenes), {}
+    try:
+        for name, scene in scenes.items():
+            with suppress(TooFewError):
+                plot, given = ClusteringPlot(scene), {**keywords, **axes.get(name, {})}
+                figures[name] = _titled(method(plot, *args(name), **given), name, scenes, axes)
+    except Exception:
+        _close([] if axes else figures.values())
+        raise
+    return figures
+
+
+def _axes_of_each(ax: Any, scenes: Mapping[str, Fitted]) -> dict[str, dict[str, Any]]:
+    """Return the keyword ``ax`` of each scene, where the user gives any."""
+    if ax is None:
+        return {}
+    if isinstance(ax, Mapping) or len(scenes) > 1:
+        return {name: {"ax": each} for name, each in of_each("ax", ax, scenes).items()}
+    return {name: {"ax": ax} for name in scenes}
+
+
+def _titled(figure: Figure, scene: str, scenes: Sized, given: Sized) -> Figure:
+    """Write the name of a scene above its figure, and before any title that it has."""
+    axes = _axes_of(figure)
+    if len(scenes) < 2 or not axes:
+        return figure
+    name = scene.replace("$", r"\$")
+    if len(axes) == 1 and not hasattr(figure, "axs"):
+        axes[0].set_title(_before(name, axes[0].get_title()))
+    elif not given:
+        whole = axes[0].figure
+        whole.suptitle(_before(name, whole.get_suptitle()), fontsize="medium")
+    return figure
+
+
+def _before(name: str, title: str) -> str:
+    return f"{name}: {title}" if title else name
+
+
+def _axes_of(figure: Any) -> list[Any]:
+    """Return the axes that a figure method has drawn on, each once."""
+    drawn = figure.axs.flat if hasattr(figure, "axs") else figure
+    parts = list(drawn) if isinstance(drawn, Iterable) else [drawn]
+    return list(dict.fromkeys(each.axes for each in parts))
+
+
+def _close(figures: Iterable[Any]) -> None:
+    """Close figures, so that one that fails leaves none behind."""
+    import matplotlib.pyplot as plt
+
+    for figure in figures:
+        for axes in _axes_of(figure):
+            plt.close(axes.figure)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.chain.pooling import of_each
 from xcluster.fit import fitting
 from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, number_of, samples_of
 from xcluster.fit.labels import Partition, canonical_order, check_floor
@@ -59,6 +60,14 @@ def match(fitted: AnyFitted, other: Fitted | xr.DataArray) -> AnyFitted:
 
 def matching_scenes(ours: Mapping[str, Fitted], theirs: Any) -> Array:
     """Return a new number for each of our labels, so that most samples of all scenes agree."""
+    others = results_of_scenes(ours, theirs)
+    pairs = [matching.paired(ours[name].labels, others[name].labels) for name in ours]
+    mine, other = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return matching.numbers(mine, other, next(iter(ours.values())).k)
+
+
+def results_of_scenes(ours: Iterable[str], theirs: Any) -> Mapping[str, Fitted]:
+    """Return the results of a second PooledClustering; refuse one of other scenes."""
     if not isinstance(theirs, Mapping) or not all(
         isinstance(each, Fitted) for each in theirs.values()
     ):
@@ -66,12 +75,7 @@ def matching_scenes(ours: Mapping[str, Fitted], theirs: Any) -> Array:
         raise BadTypeError(
             "other", kind, "must be a PooledClustering", "match each scene by itself"
         )
-    if set(ours) != set(theirs):
-        rule = f"has the scenes {sorted(theirs)}, but must have {sorted(ours)}"
-        raise BadValueError("other", sorted(theirs), rule, "match results of the same scenes")
-    pairs = [matching.paired(ours[name].labels, theirs[name].labels) for name in ours]
-    mine, other = (np.concatenate(each) for each in zip(*pairs, strict=True))
-    return matching.numbers(mine, other, next(iter(ours.values())).k)
+    return of_each("other", theirs, ours)
 
 
 def lent(matched: AnyFitted, other: Partition) -> AnyFitted:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xcluster.algorithms.parts.groups import group_means
-from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.errors import BadTypeError, BadValueError, TooFewError
 
 Array = NDArray[Any]
 
@@ -84,7 +84,7 @@ def labelled_rows(
     names, cluster = np.unique(labels[kept], return_inverse=True)
     if len(names) < minimum:
         rule = f"this score needs {minimum} or more labels among the rows that count"
-        raise BadValueError("labels", names.tolist(), rule, "cluster into more labels")
+        raise TooFewError("labels", names.tolist(), rule, "cluster into more labels")
     X = X[kept]
     if not np.isfinite(X).all():
         remedy = "give such rows a negative label, or drop them"

@@ -1,0 +1,54 @@
+"""What can be told of several scenes, of which some may have no label at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from xcluster.base.errors import TooFewError
+from xcluster.fit.fitted import Fitted
+from xcluster.result.diagnostics import all_scores
+from xcluster.result.doubt import uncertainty
+
+P = ParamSpec("P")
+Found = TypeVar("Found")
+
+
+def scores(scenes: Mapping[str, Fitted], space: str, truths: Mapping[str, Any]) -> xr.Dataset:
+    """Return all scores of each scene, over ``scene``; NaN where one has no labels."""
+    found = {
+        name: _if_any(all_scores, scene, space, truths[name]) for name, scene in scenes.items()
+    }
+    known = {name: each for name, each in found.items() if each is not None}
+    if not known:
+        rule = "have no label, so there is nothing to score"
+        raise TooFewError("scenes", list(scenes), rule, "cluster with other parameters")
+    along = xr.DataArray(list(known), dims="scene", name="scene")
+    joined = xr.concat(list(known.values()), along, combine_attrs="drop_conflicts")
+    return joined.reindex(scene=list(scenes))
+
+
+def silhouette(scene: Fitted) -> xr.DataArray:
+    """Return the silhouette of each sample; NaN where these have fewer than two labels."""
+    found: xr.DataArray | None = _if_any(getattr, scene, "silhouette")
+    if found is not None:
+        return found
+    nothing = xr.full_like(scene.labels, np.nan).rename("silhouette")
+    return nothing.drop_attrs(deep=False).assign_attrs(long_name="silhouette")
+
+
+def doubt(scene: Fitted, *options: Any) -> xr.Dataset:
+    """Return how well labels come back; nothing where a scene has none."""
+    found = _if_any(uncertainty, scene, *options)
+    return xr.Dataset() if found is None else found
+
+
+def _if_any(function: Callable[P, Found], *args: P.args, **keywords: P.kwargs) -> Found | None:
+    """Return what a function finds; None where there are too few samples or labels for it."""
+    try:
+        return function(*args, **keywords)
+    except TooFewError:
+        return None
