@@ -287,7 +287,7 @@ def test_a_weight_that_is_no_weight_is_named_unless_masked(image, wrong):
         block_of(samples)
     assert str(caught.value) == (
         f"weights={wrong!r}: must be finite numbers of at least 0 wherever the mask is True. "
-        "Fill them (weights.fillna(0)) or leave those samples out with .where()."
+        "Fill the gaps (weights.fillna(0)) or leave those samples out with .where()."
     )
     made = block_of(samples.where(image.y != 2))
     assert made.inside.tolist() == [True] * 6 + [False] * 3 + [True] * 3

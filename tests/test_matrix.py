@@ -15,6 +15,7 @@ import xarray as xr
 import xcluster
 from xcluster.blocks import block as blocks
 from xcluster.blocks import matrix, rows
+from xcluster.grid.layout import COLUMN
 
 CHUNKS = {"y": (4, 1, 2), "x": (2, 3)}
 
@@ -73,7 +74,7 @@ def test_a_function_of_the_rows_lies_on_the_grid_and_nan_elsewhere(image, arrang
 @pytest.mark.parametrize("arrange", [lambda ds: ds, chunked], ids=["memory", "chunks"])
 def test_a_width_adds_one_further_dim(image, arrange):
     share = matrix.apply(layout_of(arrange(image)), lambda X: X[:, :2] * [1, 2], width=2)
-    assert share.dims == ("y", "x", "_column")
+    assert share.dims == ("y", "x", COLUMN)
     assert share.shape == (7, 5, 2)
     whole = np.isfinite(stacked(image)).all(axis=1).reshape(7, 5)
     np.testing.assert_allclose(
@@ -142,7 +143,7 @@ def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
     found = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     rising = columns.sortby("depth").transpose("y", "x", "depth")
     expected = np.concatenate([rising.t.values, rising.s.values], axis=2)
-    found = found.transpose("y", "x", "_column").values
+    found = found.transpose("y", "x", COLUMN).values
     whole = np.isfinite(expected).all(axis=2)
     np.testing.assert_array_equal(found[whole], expected[whole])
     assert (~whole).sum() == 1
@@ -334,7 +335,7 @@ def test_rows_unpacked_are_the_samples_they_were_made_of(columns, order):
     ds = columns.transpose(*order).fillna(0)
     layout = ds.cluster.profiles("depth").layout
     X = matrix.apply(layout, lambda X: X, width=12, dtype=float)
-    points = X.stack(point=("y", "x")).transpose("point", "_column").values
+    points = X.stack(point=("y", "x")).transpose("point", COLUMN).values
     found = matrix.unpack(layout.features, points, "point", np.arange(12) + 5)
     expected = ds.stack(point=("y", "x")).transpose("point", "depth")
     for name in ds:

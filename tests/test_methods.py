@@ -94,7 +94,7 @@ class TestHac:
         values = np.arange(63.0).reshape(3, 21)
         values[:, 5::5] = np.nan
         grid = xr.DataArray(values, dims=("y", "x"), name="z")
-        with pytest.warns(UserWarning, match="below the 4 parts"):
+        with pytest.warns(UserWarning, match="below 4, the number of separate regions"):
             sweep = grid.cluster.pixels().hac(contiguous=True).sweep
         assert sweep.table.k.min() == 4
         with pytest.raises(ValueError, match=r"ks=\[2, 3\]: are all fewer than the 4 parts"):
@@ -270,7 +270,7 @@ class TestWarped:
 
     def test_warping_needs_variables_of_one_length(self, columns):
         model = columns.data.assign(top=columns.data["vs"].isel(depth=0, drop=True))
-        with pytest.raises(ValueError, match="one length"):
+        with pytest.raises(ValueError, match="the same length"):
             model.cluster.profiles("depth", ["vs", "top"]).kmeans(2, metric="dtw")
 
     def test_a_window_below_zero_is_refused(self, columns):

@@ -171,40 +171,40 @@ def test_all_or_some_names_and_colours_are_given():
             ["x", "y"],
             None,
             "names=['x', 'y']: must give one text for each of the 3 labels. "
-            "Or a mapping of some labels.",
+            "To change only some, pass a mapping.",
         ),
         (
             "xyz",
             None,
             "names='xyz': must give one text for each of the 3 labels. "
-            "Or a mapping of some labels.",
+            "To change only some, pass a mapping.",
         ),
         (
             3,
             None,
-            "names=3: must give one text for each of the 3 labels. Or a mapping of some labels.",
+            "names=3: must give one text for each of the 3 labels. "
+            "To change only some, pass a mapping.",
         ),
         (
             {3: "x", -1: "y"},
             None,
-            "names={3: 'x', -1: 'y'}: names label 3, and labels run 0 to 2. "
-            "Use the labels as keys.",
+            "names={3: 'x', -1: 'y'}: has the key 3, but labels are 0 to 2. Use labels as keys.",
         ),
         (
             None,
             {"red": 1},
-            "colors={'red': 1}: names label 'red', and labels run 0 to 2. Use the labels as keys.",
+            "colors={'red': 1}: has the key 'red', but labels are 0 to 2. Use labels as keys.",
         ),
         (
             ["x", " \t", "z"],
             None,
-            "names=' \\t': is blank, and a legend would show nothing. Leave the label out to keep "
-            "its name.",
+            "names=' \\t': is blank, so that a legend would show nothing. Pass a mapping "
+            "without this label.",
         ),
         (
             None,
             ["red", "no colour", "blue"],
-            "colors='no colour': is no colour that matplotlib knows. Use a name or '#rrggbb'.",
+            "colors='no colour': is not a colour that matplotlib knows. Use a name or '#rrggbb'.",
         ),
     ],
 )
@@ -236,7 +236,7 @@ def test_a_floor_is_a_membership(u):
 
 @pytest.mark.parametrize("u", [1, 1.5])
 def test_a_floor_that_no_membership_exceeds_is_refused(u):
-    message = f"u={u}: must be below 1, as no membership exceeds that. Pass u=0.5, for example."
+    message = f"u={u}: must be below 1: no membership is above 1. Pass, for example, u=0.5."
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         check_floor(u)
     assert str(caught.value) == message

@@ -174,7 +174,7 @@ def test_bad_questions_are_refused(fit, scene):
         fit.scores(truth=scene.group.isel(x=slice(9)))
     with pytest.raises(TypeError, match="truth='list': must be a Clustering or a DataArray"):
         fit.scores(truth=[0, 1])
-    with pytest.raises(ValueError, match="truth='group': holds no label"):
+    with pytest.raises(ValueError, match="truth='group': has no label"):
         fit.scores(truth=scene.group * 0 - 1)
     with pytest.raises(ValueError, match="fractions"):
         fit.scores(truth=scene.group + 0.5)

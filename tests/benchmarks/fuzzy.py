@@ -59,7 +59,7 @@ def main() -> None:
         print(f"| objective | {j:.1f} | {j_peer:.1f} | {j / j_peer:.6f} | <= 1.001 |")
         print(f"| passes | {n} | {n_peer} | {n_peer / n:.1f} | |")
     t, t_peer = map(statistics.median, zip(*(equal_starts(X, seed) for seed in SEEDS), strict=True))
-    print(f"| milliseconds a pass | {1e3 * t:.1f} | {1e3 * t_peer:.1f} | {t_peer / t:.1f} | |")
+    print(f"| milliseconds per pass | {1e3 * t:.1f} | {1e3 * t_peer:.1f} | {t_peer / t:.1f} | |")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def main() -> None:
         (ours, peer), difference = an_iteration(X, covariance_type)
         what = f"{covariance_type} mixture, {COMPONENTS} components, {ROWS:,} x {FEATURES} float32"
         print(
-            f"| {what}: an iteration | {ours:.3f} s | {peer:.3f} s (scikit-learn) "
+            f"| {what}: one iteration | {ours:.3f} s | {peer:.3f} s (scikit-learn) "
             f"| {peer / ours:.1f} times faster | {target} |"
         )
         print(f"| {what}: log-likelihood, relative difference | | | {difference:.1e} | <= 1e-6 |")

@@ -93,8 +93,8 @@ def speed(ds: xr.Dataset, target: Path) -> None:
         for method, k in (("kmeans", 8), ("gmm", 6)):
             passes[method].append(one_pass(ds, method, k))
     line("default fit and labels to Zarr", least(labels), least(reads), "<= 3")
-    line("kmeans(8, fit_on='all'), a pass", least(passes["kmeans"]), least(reads), "<= 2")
-    line("gmm(6, fit_on='all'), a pass", least(passes["gmm"]), least(reads), "<= 4")
+    line("kmeans(8, fit_on='all'), one pass", least(passes["kmeans"]), least(reads), "<= 2")
+    line("gmm(6, fit_on='all'), one pass", least(passes["gmm"]), least(reads), "<= 4")
 
 
 def one_pass(ds: xr.Dataset, method: str, k: int) -> Seconds:
@@ -140,7 +140,7 @@ def quality(ds: xr.Dataset) -> None:
     free = PeerMixture(6, random_state=0).fit(some)
     near = PeerMixture(6, means_init=model.means_).fit(some)
     for start, peer in (("its own start", free), ("our means", near)):
-        what = f"log-likelihood a row, gmm(6, fit_on='all'), peer from {start}"
+        what = f"log-likelihood per row, gmm(6, fit_on='all'), peer from {start}"
         compared(what, model.score(some), peer.score(some), "within 0.1 %, or above")
 
 

@@ -139,7 +139,7 @@ def _named(objects: Objects, parameter: str) -> Iterable[tuple[Hashable, Any]]:
 
 
 def of_each(parameter: str, given: Any, scenes: Iterable[str]) -> Mapping[str, Any]:
-    """Return what is ``given`` for each of the scenes, by name; refuse others."""
+    """Return what is ``given`` for each scene, by name; refuse names of other scenes."""
     names = list(scenes)
     if not isinstance(given, Mapping):
         rule = f"must be a mapping of the scenes {names}"
@@ -151,10 +151,10 @@ def of_each(parameter: str, given: Any, scenes: Iterable[str]) -> Mapping[str, A
 
 
 def tree_of(scenes: Mapping[str, xr.Dataset]) -> xr.DataTree:
-    """Return one node per scene, where `scenes_of` finds it again.
+    """Return a DataTree with one node per scene, from which `scenes_of` gives the same scenes.
 
-    Names with a slash are paths. A node below another takes its coordinates from there, so that
-    both have to lie on one grid; a name that is no path of a node is refused.
+    Names with a slash are paths. A node below another one inherits its coordinates, so both must
+    lie on the same grid. A name that cannot be a path is refused.
     """
     for name in scenes:
         if any(part in ("", ".", "..") for part in name.split("/")):

@@ -66,7 +66,7 @@ def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> N
     said = {"scenes": list(scenes), "own": [own for _, own in parts]}
     root = xr.Dataset(attrs=dict(whole.attrs))
     questions = [scene.samples for scene in scenes.values()]
-    # Of weights, only those that are no array are told by a question.
+    # The manifest takes the weighting from a question, if it is not an array.
     told = [each for each in questions if each and isinstance(each.weighting, str)]
     _write(path, whole, [*told, *questions][0], {"/": root, **groups}, said)
 
@@ -78,7 +78,7 @@ def _write(
     roots: Mapping[str, xr.Dataset],
     said: Mapping[str, Any],
 ) -> None:
-    """Write a model, what was asked, and what lies over samples."""
+    """Write a model, what was asked, and the arrays over the samples."""
     arrays: dict[str, Array] = {}
     manifest = {**manifests.entries(whole, asked, arrays), **said}
     ours = {"/scores": _scores(whole), "/model": _model_arrays(arrays)}

@@ -1,4 +1,4 @@
-"""What can be told of several scenes, of which some may have no label at all."""
+"""Scores and uncertainty of several scenes, even if some scenes have no labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Found = TypeVar("Found")
 
 
 def scores(scenes: Mapping[str, Fitted], space: str, truths: Mapping[str, Any]) -> xr.Dataset:
-    """Return all scores of each scene, over ``scene``; NaN where one has no labels."""
+    """Return all scores of each scene, over ``scene``; NaN for scenes without labels."""
     found = {
         name: _if_any(all_scores, scene, space, truths[name]) for name, scene in scenes.items()
     }
@@ -32,7 +32,7 @@ def scores(scenes: Mapping[str, Fitted], space: str, truths: Mapping[str, Any]) 
 
 
 def silhouette(scene: Fitted) -> xr.DataArray:
-    """Return the silhouette of each sample; NaN where these have fewer than two labels."""
+    """Return the silhouette of each sample; NaN if the scene has fewer than two labels."""
     found: xr.DataArray | None = _if_any(getattr, scene, "silhouette")
     if found is not None:
         return found
@@ -41,13 +41,13 @@ def silhouette(scene: Fitted) -> xr.DataArray:
 
 
 def doubt(scene: Fitted, *options: Any) -> xr.Dataset:
-    """Return how well labels come back; nothing where a scene has none."""
+    """Return how similar labels are in refits; an empty Dataset if the scene has no labels."""
     found = _if_any(uncertainty, scene, *options)
     return xr.Dataset() if found is None else found
 
 
 def _if_any(function: Callable[P, Found], *args: P.args, **keywords: P.kwargs) -> Found | None:
-    """Return what a function finds; None where there are too few samples or labels for it."""
+    """Return the result of a function; None if there are too few samples or labels for it."""
     try:
         return function(*args, **keywords)
     except TooFewError:
