@@ -86,6 +86,12 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     return xr.Dataset(arrays, attrs=dict(fitted.attrs))
 
 
+def alone(array: xr.DataArray) -> xr.Dataset:
+    """Return an array of a result as a Dataset."""
+    check_free(array, [str(array.name)])
+    return array.to_dataset()
+
+
 def check_free(labels: xr.DataArray, names: Iterable[str]) -> None:
     """Refuse coordinates and dims of the user's that an array of the result is called."""
     taken = [name for name in names if name in labels.coords or name in labels.dims]
