@@ -72,8 +72,18 @@ def open(path: Path, data: Any = None, trusted: Collection[str] = ()) -> Any:
     saved = io.read(path, trusted)
     if saved.scenes:
         return _of_scenes(saved, data)
+    return _of_one(saved, data)
+
+
+def _of_one(saved: Saved, data: Any) -> Clustering:
+    """Return a saved result of one object; over its data where these are given."""
     clustering = clustering_of(saved.fitted)
-    return clustering if data is None else replace(clustering, source=saved.live("", data, Samples))
+    if data is None:
+        return clustering
+    if not isinstance(data, xr.Dataset | xr.DataArray):
+        rule = "is no Dataset or DataArray, and the file holds the result of one"
+        raise BadTypeError("data", type(data).__name__, rule, "pass the object that was clustered")
+    return replace(clustering, source=saved.live("", data, Samples))
 
 
 def _of_scenes(saved: Saved, data: Any) -> PooledClustering:
@@ -81,7 +91,7 @@ def _of_scenes(saved: Saved, data: Any) -> PooledClustering:
     whole = clustering_of(saved.fitted)
     if data is None:
         return PooledClustering(whole, saved.scenes)
-    if isinstance(data, xr.Dataset | xr.DataArray):
+    if isinstance(data, xr.Dataset | xr.DataArray) and len(saved.scenes) > 1:
         rule = f"is one object, and the file holds the scenes {list(saved.scenes)}"
         raise BadTypeError("data", type(data).__name__, rule, "pass a mapping of these names")
     scenes = of_each("data", scenes_of(data, "data"), saved.scenes)

@@ -357,7 +357,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).labels["north"]["labels"].dims
         ('latitude', 'longitude')
         """
-        return self._tree(lambda scene: scene.labels.to_dataset())
+        return self._tree(lambda scene: tables.alone(scene.labels))
 
     @property
     def memberships(self) -> xr.DataTree:
@@ -377,7 +377,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> pooled.gmm(3).memberships["north"]["memberships"].dims
         ('label', 'latitude', 'longitude')
         """
-        return self._tree(lambda scene: scene.memberships.to_dataset())
+        return self._tree(lambda scene: tables.alone(scene.memberships))
 
     @property
     def distances(self) -> xr.DataTree:
@@ -397,7 +397,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).distances["north"]["distances"].dims
         ('label', 'latitude', 'longitude')
         """
-        return self._tree(lambda scene: scene.distances.to_dataset())
+        return self._tree(lambda scene: tables.alone(scene.distances))
 
     @property
     def features(self) -> xr.DataTree:
@@ -417,7 +417,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).features["north"]["features"].dims
         ('component', 'latitude', 'longitude')
         """
-        return self._tree(lambda scene: scene.features.to_dataset())
+        return self._tree(lambda scene: tables.alone(scene.features))
 
     @property
     def silhouette(self) -> xr.DataTree:
@@ -439,7 +439,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).silhouette["north"]["silhouette"].dims
         ('latitude', 'longitude')
         """
-        return self._tree(lambda scene: scenes.silhouette(scene).to_dataset())
+        return self._tree(lambda scene: tables.alone(scenes.silhouette(scene)))
 
     def members(self, label: int | str) -> xr.DataTree:
         """Return the data of one label, one node per scene; see `Clustering.members`.
@@ -769,7 +769,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> pooled.kmeans(3).upsample()["1"]["labels"].sizes == image.T.sizes
         True
         """
-        return self._tree(lambda scene: upsampling.upsample(scene, beyond).to_dataset())
+        return self._tree(lambda scene: tables.alone(upsampling.upsample(scene, beyond)))
 
     # -------------------------------------------------------------------------------- out of xarray
 

@@ -89,3 +89,9 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
         arrays["memberships"] = fitted.memberships
     check_free(fitted.labels, arrays)
     return xr.Dataset(arrays, attrs=dict(fitted.attrs))
+
+
+def alone(array: xr.DataArray) -> xr.Dataset:
+    """Return an array of a result as a Dataset."""
+    check_free(array, [str(array.name)])
+    return array.to_dataset()
