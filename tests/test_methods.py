@@ -97,7 +97,8 @@ class TestHac:
         with pytest.warns(UserWarning, match="below 4, the number of separate regions"):
             sweep = grid.cluster.pixels().hac(contiguous=True).sweep
         assert sweep.table.k.min() == 4
-        with pytest.raises(ValueError, match=r"ks=\[2, 3\]: are all below 4, the number of separate regions"):
+        below = r"ks=\[2, 3\]: are all below 4, the number of separate regions"
+        with pytest.raises(ValueError, match=below):
             grid.cluster.pixels().hac([2, 3], contiguous=True)
 
     def test_contiguous_labels_keep_chunks_and_survive_a_file(self, tmp_path):
