@@ -24,7 +24,8 @@ def document(contents: Mapping[str, Content]) -> str:
     if len(layouts) == 1:
         (whole,) = layouts.values()
     else:
-        panels = [TabPanel(child=each, title=name) for name, each in layouts.items()]
+        titles = {name: name if name.strip() else repr(name) for name in layouts}
+        panels = [TabPanel(child=each, title=titles[name]) for name, each in layouts.items()]
         whole = Tabs(tabs=panels, sizing_mode="stretch_width")
     return str(file_html(whole, INLINE, title=TITLE))
 

@@ -147,8 +147,13 @@ def _samples(sampler: Sampler, sizes: Mapping[Hashable, int]) -> str:
 
 def _features(extents: Mapping[Hashable, int]) -> str:
     names = [str(name) if n == 1 else f"{name} ({n})" for name, n in extents.items()]
+    return f"{sum(extents.values())}: {_first_of(names)}"
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """Return names as a line; of very many, the first ones."""
     shown = names if len(names) <= 12 else [*names[:10], f"... {len(names) - 10} more"]
-    return f"{sum(extents.values())}: {', '.join(shown)}"
+    return ", ".join(shown)
 
 
 def _steps(steps: Sequence[Step]) -> str:
@@ -171,7 +176,7 @@ def _clustering_lines(fitted: Fitted) -> list[Line]:
 
 def _scenes_lines(whole: Fitted, scenes: Sequence[str]) -> list[Line]:
     lines = [
-        ("scenes", ", ".join(scenes)),
+        ("scenes", _first_of([name if name.strip() else repr(name) for name in scenes])),
         ("features", _features({name: each.size for name, each in whole.template.items()})),
         ("steps", _steps(unfitted_steps(whole.assign.chain.steps, len(whole.template)))),
     ]
