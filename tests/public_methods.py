@@ -125,6 +125,12 @@ SUBJECTS = {
     "pool": lambda: xcluster.pool(scenes(), lambda each: each.cluster.pixels()),
     "pooled": lambda: get("pool").kmeans(2),
     "pooled soft": lambda: get("pool").gmm(2, covariance_type="diag"),
+    "pooled vae": lambda: xcluster.pool(
+        [image(), image()], lambda each: each.cluster.profiles("band").vae(2, epochs=2, hidden=4)
+    ).kmeans(3),
+    "pooled windows": lambda: xcluster.pool(
+        [picture()], lambda each: each.cluster.patches(3, every=3)
+    ).kmeans(2),
     "pooled tree": lambda: get("pool").hac(3),
     "pooled nodes": lambda: get("pool").som((2, 2)),
     "pooled regimes": lambda: xcluster.pool(
@@ -248,6 +254,10 @@ def _entries():
                 "uncertainty",
             )
         },
+        "PooledClustering.decode": Entry("pooled vae"),
+        "PooledClustering.latent_gradient": Entry("pooled vae"),
+        "PooledClustering.latent_distances": Entry("pooled vae"),
+        "PooledClustering.upsample": Entry("pooled windows"),
         "PooledClustering.back_projection": Entry("pooled soft"),
         "PooledClustering.threshold": Entry("pooled soft"),
         "PooledClustering.cut": Entry("pooled tree"),
