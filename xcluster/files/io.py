@@ -201,7 +201,7 @@ def read(path: StrPath, trusted: Collection[str]) -> Saved:
         aside = kept_aside(source)
         remedy = f"rename {str(aside)!r}, the old file" if aside else "check the path"
         raise MissingFileError("path", str(path), "there is no such file", remedy)
-    with storage.ONE_AT_A_TIME:
+    with storage.ONE_AT_A_TIME, storage.held(source):
         manifest = checked_manifest(source, raw, manifests.FORMAT)
         return _fitting_together(manifest, source, trusted)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,11 @@ def write(
         with failures:
             write_tree(tree, unfinished)
         names = groups_of(manifest)
-        checksums = {
-            "headers": header_checksums(read, unfinished, names),
-            "values": value_checksums(read, unfinished, names),
-        }
+        with held(unfinished):
+            checksums = {
+                "headers": header_checksums(read, unfinished, names),
+                "values": value_checksums(read, unfinished, names),
+            }
         _write_manifest(xr.Dataset(attrs=sealed({**manifest, **checksums})), unfinished)
         _hold(path)
 
@@ -182,12 +183,43 @@ AS_ZARR: dict[str, Any] = {"engine": "zarr", "consolidated": False, "zarr_format
 """Format 2 is never read: its filters may run code."""
 
 
+_held: dict[Path, Any] = {}
+"""Files that stay open while their groups are read, under the lock above; None before the first
+read."""
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Open a netCDF file once for all reads within; opening takes longer the more groups it has."""
+    _held[path] = None
+    try:
+        yield
+    finally:
+        file = _held.pop(path)
+        if file is not None:
+            file.close()
+
+
+def _group(path: Path, group: str) -> dict[str, Any]:
+    """Return what `xr.open_dataset` needs for one group of a netCDF file."""
+    if path not in _held:
+        return {"filename_or_obj": path, "group": group, "engine": "netcdf4"}
+    import netCDF4
+    from xarray.backends import DummyFileManager, NetCDF4DataStore
+
+    if _held[path] is None:
+        _held[path] = netCDF4.Dataset(path)
+    manager = DummyFileManager(_held[path], close=lambda: None)
+    return {"filename_or_obj": NetCDF4DataStore(manager, None if group == "/" else group)}
+
+
 def _read_raw(path: Path, group: str, engine: str) -> xr.Dataset:
     """Open one group as it is stored, without decoding."""
-    keywords = AS_ZARR if engine == "zarr" else {"engine": engine}
-    return xr.open_dataset(
-        path, group=group, decode_cf=False, create_default_indexes=False, **keywords
-    )
+    if engine == "zarr":
+        keywords = {"filename_or_obj": path, "group": group, **AS_ZARR}
+    else:
+        keywords = _group(path, group)
+    return xr.open_dataset(decode_cf=False, create_default_indexes=False, **keywords)
 
 
 def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -227,7 +259,7 @@ def decoded(path: Path, group: str, cftime: Collection[str] = ()) -> xr.Dataset:
     coder = xr.coders.CFDatetimeCoder(use_cftime=True)
     keywords: dict[str, Any] = {"decode_times": dict.fromkeys(cftime, coder)} if cftime else {}
     if not path.is_dir():
-        with xr.open_dataset(path, group=group, engine="netcdf4", **keywords) as dataset:
+        with xr.open_dataset(**_group(path, group), **keywords) as dataset:
             return dataset.load()
     keywords |= {"chunks": None, "cache": False, **AS_ZARR}
     dataset = xr.open_dataset(path, group=group, **keywords)
