@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from xcluster.blocks import matrix
 from xcluster.grid.geography import find_axis
-from xcluster.plot.text import dim_text, free_name, is_depth, is_vertical, name_of, with_units
+from xcluster.grid.names import free, names_in
+from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
 
 Array = NDArray[Any]
 
@@ -91,7 +92,7 @@ def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]
         One sample without values.
     rows : array of shape (n, n_features)
     """
-    sample = free_name("sample", {*features.dims, *features.variables})
+    sample = free("sample", names_in(features))
     data = matrix.unpack(features, rows, sample, np.arange(len(rows)))
     plans = _plan(features)
     panels = [_panel(kind, names, picked, data, sample) for kind, names, picked in plans]

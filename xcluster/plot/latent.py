@@ -13,7 +13,7 @@ from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import Chain
-from xcluster.plot.text import free_name
+from xcluster.grid.names import free, names_in
 
 Array = NDArray[Any]
 
@@ -110,7 +110,7 @@ def on_panels(
         wanted = [var]
     else:
         wanted = curves[:1] or single
-    node = free_name("node", {*template.dims, *template.variables})
+    node = free("node", names_in(template))
     unpacked = matrix.unpack(template, rows, node, np.arange(len(rows)))
     placed = {name: _placed(unpacked[name], node, shape, coords or {}) for name in wanted}
     return placed[wanted[0]] if wanted[0] in curves else placed
@@ -121,7 +121,7 @@ def _placed(
 ) -> xr.DataArray:
     """Spread nodes over ``row`` and ``col``; a dim of the user's of these names gets another."""
     array = array.transpose(node, ...)
-    dims = [free_name(dim, ("row", "col")) for dim in array.dims[1:]]
+    dims = [free(str(dim), ("row", "col")) for dim in array.dims[1:]]
     levels = {}
     for dim, own in zip(array.dims[1:], dims, strict=True):
         if dim in array.coords or own != dim:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,10 +74,3 @@ def _place_text(da: xr.DataArray, dim: Hashable, value: Any) -> str:
 def labels_text(n: int) -> str:
     """Say how many labels there are."""
     return "1 label" if n == 1 else f"{n} labels"
-
-
-def free_name(name: Hashable, taken: Collection[Hashable]) -> Hashable:
-    """Return ``name``, or one like it where the user's own names include it."""
-    while name in taken:
-        name = f"{name}_"
-    return name
