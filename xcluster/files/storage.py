@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.backends import DummyFileManager, NetCDF4DataStore
 
 from xcluster.base.errors import BadValueError, ExistingFileError, FolderError
 from xcluster.files.integrity import (
@@ -200,17 +201,23 @@ def held(path: Path) -> Iterator[None]:
             file.close()
 
 
+class _Borrowed(DummyFileManager):  # type: ignore[type-arg]  # plain in old releases
+    """A file that one group does not close, as others read it too."""
+
+    def close(self, needs_lock: bool = True) -> None:
+        pass
+
+
 def _group(path: Path, group: str) -> dict[str, Any]:
     """Return what `xr.open_dataset` needs for one group of a netCDF file."""
     if path not in _held:
         return {"filename_or_obj": path, "group": group, "engine": "netcdf4"}
     import netCDF4
-    from xarray.backends import DummyFileManager, NetCDF4DataStore
 
     if _held[path] is None:
         _held[path] = netCDF4.Dataset(path)
-    manager = DummyFileManager(_held[path], close=lambda: None)
-    return {"filename_or_obj": NetCDF4DataStore(manager, None if group == "/" else group)}
+    store = NetCDF4DataStore(_Borrowed(_held[path]), None if group == "/" else group)
+    return {"filename_or_obj": store}
 
 
 def _read_raw(path: Path, group: str, engine: str) -> xr.Dataset:
