@@ -1,4 +1,4 @@
-"""Scaling of columns, each alone or in groups that share a centre and a scale."""
+"""Scaling of columns (standard, robust, ...), each alone or in groups with one centre and scale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The methods of `Samples` that end a chain; each calls one clusterer."""
+"""The methods that end a chain, one per clusterer: `kmeans`, `gmm`, `hac`, ..."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validators that return the normalised value, and the one form that every error takes."""
+"""Checks of values: each returns the value in its normal form, or raises an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are written under another name, and renamed when they are complete."""
+"""A file is written under another name, and renamed when it is complete: none is half done."""
 
 from __future__ import annotations
 

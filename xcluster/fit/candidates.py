@@ -1,4 +1,4 @@
-"""Fits of several k, the criteria of each, and the choice among them."""
+"""Fits of several k, the criteria of each, and which of them decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The criteria of a sweep: what each measures, and how it chooses k."""
+"""The criteria of a sweep: what each measures, and the rule by which it chooses k."""
 
 from __future__ import annotations
 

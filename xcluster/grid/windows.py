@@ -1,4 +1,4 @@
-"""Windows of an image: where they lie, and how their labels are painted back on the image."""
+"""Windows of an image (`patches`): where they lie, and how their labels are painted back on it."""
 
 from __future__ import annotations
 

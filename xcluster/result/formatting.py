@@ -1,4 +1,4 @@
-"""Samples and results as text and HTML; nothing is computed for it."""
+"""The repr of samples and results, as text and HTML; nothing is computed for it."""
 
 from __future__ import annotations
 
