@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.ordering import value_order
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
@@ -89,8 +90,8 @@ class Rows:
         The rows.
     weight : array of shape (n,), optional
         Their weights.
-    key : array of shape (n,), uint32
-        The canonical position of each row; of sampled rows the first bits of its hash.
+    key : array of shape (n,), unsigned integers
+        The canonical position of each row (32 bits); of sampled rows its hash (64 bits).
     tally
         Counts of all grid points.
     """
@@ -105,6 +106,11 @@ class Rows:
         weight = None if self.weight is None else self.weight[order]
         return Rows(np.take(self.X, order, axis=0), weight, self.key[order], self.tally)
 
+    def exact_order(self) -> Array:
+        """Return the order of the rows by value, then weight, then key."""
+        weight = [] if self.weight is None else [self.weight]
+        return value_order([*self.X.T, *weight, self.key])
+
 
 def gather(layout: Layout) -> Rows:
     """Return all complete rows, in the order of the user's array or of its chunks."""
@@ -112,7 +118,8 @@ def gather(layout: Layout) -> Rows:
     rows = matrix.reduce(
         layout, read, partial(_merge, n=None), keys=canonical_positions, whole=True
     )
-    return checked(_short_keys(rows, 0), layout)
+    # 32 bits are enough for any number of rows that fits into memory.
+    return checked(replace(rows, key=rows.key.astype(np.uint32)), layout)
 
 
 def sample(layout: Layout, n: int) -> Rows:
@@ -129,7 +136,7 @@ def sample(layout: Layout, n: int) -> Rows:
         rows = matrix.reduce(layout, read, partial(_merge, n=n), keys=coordinate_keys)
         complete = rows.tally.complete
         if share >= 1 or len(rows.key) >= min(n, complete):
-            return checked(_short_keys(rows, 32), layout)
+            return checked(rows, layout)
         share = spare * max(share, n / complete)
 
 
@@ -144,37 +151,46 @@ def distinct(layout: Layout) -> Rows:
     For clusterers that take weights this is the same as all rows. It is meant for data with few
     different rows, as they all must fit into memory.
     """
-    read = partial(_read_distinct, starts=_starts(layout))
-    return checked(matrix.reduce(layout, read, _merge_distinct), layout)
+    counts = matrix.reduce(layout, partial(_Counts.of_block, starts=_starts(layout)), _Counts.merge)
+    pairs = counts.pairs
+    X, first = np.unique(pairs[:, :-1].astype(layout.dtype), axis=0, return_index=True)
+    weight = np.add.reduceat(pairs[:, -1] * counts.number, first) if len(first) else pairs[:, -1]
+    key = np.arange(len(X), dtype=np.uint32)
+    return checked(Rows(X, weight, key, counts.tally), layout)
 
 
-def _read_distinct(block: Block, *, starts: Array) -> Rows:
-    complete = block.complete
-    X = block.rows(complete)
-    weight = np.ones(len(X)) if block.weight is None else block.weight[complete]
-    return _once_each(X, weight, Tally.of(block, complete, starts))
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """How often each row occurs with each weight.
 
+    These are whole numbers, so the weights of a row have the same sum in any order of the blocks.
+    Pairs are a row and its weight, in ascending order.
+    """
 
-def _once_each(X: Array, weight: Array, tally: Tally) -> Rows:
-    rows, which = np.unique(X, axis=0, return_inverse=True)
-    total = np.bincount(which.ravel(), weight, minlength=len(rows))
-    return Rows(rows, total, np.arange(len(rows), dtype=np.uint32), tally)
+    pairs: Array
+    number: Array
+    tally: Tally
 
+    @classmethod
+    def of_block(cls, block: Block, *, starts: Array) -> _Counts:
+        complete = block.complete
+        X = block.rows(complete)
+        weight = np.ones(len(X)) if block.weight is None else block.weight[complete]
+        pairs, number = np.unique(np.column_stack([X, weight]), axis=0, return_counts=True)
+        return cls(pairs, number, Tally.of(block, complete, starts))
 
-def _merge_distinct(parts: Sequence[Rows]) -> Rows:
-    rows, weights = [part.X for part in parts], [part.weight for part in parts]
-    weight = np.concatenate([each for each in weights if each is not None])
-    return _once_each(np.concatenate(rows), weight, Tally.merge([part.tally for part in parts]))
+    @classmethod
+    def merge(cls, parts: Sequence[_Counts]) -> _Counts:
+        pairs = np.concatenate([part.pairs for part in parts])
+        pairs, which = np.unique(pairs, axis=0, return_inverse=True)
+        number = np.zeros(len(pairs), np.int64)
+        np.add.at(number, which.ravel(), np.concatenate([part.number for part in parts]))
+        return cls(pairs, number, Tally.merge([part.tally for part in parts]))
 
 
 def has_distinct(X: Array, k: int) -> bool:
     """Whether there are at least ``k`` different rows; the first few rows are tried first."""
     return any(len(np.unique(some, axis=0)) >= k for some in (X[: 4 * k], X))
-
-
-def _short_keys(rows: Rows, shift: int) -> Rows:
-    """Return the rows with keys of 32 bits: a whole position, or the first bits of a hash."""
-    return replace(rows, key=(rows.key >> shift).astype(np.uint32))
 
 
 def _starts(layout: Layout) -> Array:
@@ -191,10 +207,10 @@ def _read(block: Block, *, n: int | None, limit: np.uint64 | None, starts: Array
         return Rows(block.rows(complete), weight, key[complete], tally)
     key = mix(key)
     chosen = np.flatnonzero(complete & (key <= limit))
-    if len(chosen) > n:
-        chosen = chosen[np.argpartition(key[chosen], n - 1)[:n]]
+    if len(chosen) > n:  # the rows of others are never made
+        chosen = chosen[key[chosen] <= np.partition(key[chosen], n - 1)[n - 1]]
     weight = None if block.weight is None else block.weight[chosen]
-    return Rows(block.rows(chosen), weight, key[chosen], tally)
+    return _smallest(Rows(block.rows(chosen), weight, key[chosen], tally), n)
 
 
 def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
@@ -207,9 +223,18 @@ def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
         np.concatenate([part.key for part in parts]),
         Tally.merge([part.tally for part in parts]),
     )
-    if n is None or len(merged.key) <= n:
-        return merged
-    return merged.take(np.argpartition(merged.key, n - 1)[:n])
+    return merged if n is None else _smallest(merged, n)
+
+
+def _smallest(rows: Rows, n: int) -> Rows:
+    """Return the ``n`` rows with the smallest keys; of rows with equal keys the first by value."""
+    if len(rows.key) <= n:
+        return rows
+    limit = np.partition(rows.key, n - 1)[n - 1]
+    below, at_limit = np.flatnonzero(rows.key < limit), np.flatnonzero(rows.key == limit)
+    if len(below) + len(at_limit) > n:
+        at_limit = at_limit[rows.take(at_limit).exact_order()[: n - len(below)]]
+    return rows.take(np.concatenate([below, at_limit]))
 
 
 def checked(rows: Rows, layout: Layout) -> Rows:

@@ -137,20 +137,25 @@ def draw(layout: Layout, wanted: int | None) -> rows.Rows:
 def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
     """Return rows in an order that follows from their values, and their mean weight.
 
+    The exact order by value comes before any sum, so that both are the same bits however the rows
+    were arranged.
+
     The weights are divided by this mean, so that the unit of the weights does not matter. ``n`` is
     the number of samples that the rows stand for.
     """
-    order = data_order(found.X, found.key)
+    order = data_order(found.X, found.exact_order())
     # In place: there are two copies of the rows now, the peak of memory of a fit.
     found.key[:] = found.key[order]
     X = np.take(found.X, order, axis=0)
+    X += 0  # -0.0 becomes 0.0: they are equal, so either might stand here
     if found.weight is None:
         return replace(found, X=X), 1.0
-    unit = float(found.weight.sum()) / n
+    weight = found.weight[order]
+    unit = float(weight.sum()) / n
     if not unit > 0:
         rule = "add up to 0 over the complete samples"
         raise BadValueError("weights", unit, rule, "give some samples a weight above 0")
-    return replace(found, X=X, weight=found.weight[order] / unit), unit
+    return replace(found, X=X, weight=weight / unit), unit
 
 
 def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:

@@ -1,4 +1,4 @@
-"""What each clustering method builds: an estimator, the name of its k, and how k is chosen."""
+"""What each clustering method builds: an estimator, the name of its k, and its own criterion."""
 
 from __future__ import annotations
 

@@ -21,9 +21,11 @@ def coordinate_keys(layout: Layout) -> tuple[xr.DataArray, ...]:
     longitude = find_axis(layout.coords, "longitude")
     keys = []
     for dim in layout.sample_dims:
-        values = _canonical_values(layout, dim, longitude)
+        values = _hash(_canonical_values(layout, dim, longitude))
         name = f"{dim}{layout.scene}"  # so that scenes on the same grid give different samples
-        keys.append(xr.DataArray(mix(_hash(values) + _hash([name])[0]), dims=[dim]))
+        # Equal coordinates are told apart by how often they came before.
+        repeats = pd.Series(values).groupby(values).cumcount().to_numpy(np.uint64)
+        keys.append(xr.DataArray(mix(values + mix(repeats) + _hash([name])[0]), dims=[dim]))
     return tuple(keys)
 
 

@@ -1,4 +1,4 @@
-"""Which labels of two results meet."""
+"""How many samples have each label of two results: the table that `matrices.py` draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Square and rectangular tables as coloured cells with numbers."""
+"""Tables as coloured cells with numbers: confusion, correlation, transitions, features."""
 
 from __future__ import annotations
 

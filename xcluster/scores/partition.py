@@ -1,4 +1,4 @@
-"""Scores of a hard partition in the space of its features."""
+"""Scores of a hard partition in the space of its features: inertia, Calinski-Harabasz, ..."""
 
 from __future__ import annotations
 
