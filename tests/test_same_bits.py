@@ -1,6 +1,6 @@
 """Same data, same labels, at sizes where rounding shows: the bits that reach a clusterer are equal.
 
-Some labels of 30,000 rows change if two rows change places in a sum, labels of 300 rows hardly ever.
+Some labels of 30,000 rows change if rows change places in a sum, labels of 300 rows hardly ever.
 """
 
 import hashlib

@@ -116,7 +116,8 @@ def data_order(X: Array, order: Array) -> Array:
 def _along_axis(X: Array, order: Array) -> Array:
     """Return the place of each row on the axis, in single precision."""
     pivot = X[order[:FIRST_ROWS]].mean(axis=0, dtype=np.float64).astype(X.dtype)
-    axis = _direction(X, order, pivot).astype(np.float32).astype(X.dtype)
+    largest = np.finfo(X.dtype).max  # columns of denormal numbers would have infinite loads
+    axis = np.clip(_direction(X, order, pivot), -largest, largest).astype(X.dtype)
     # einsum sums each row by itself; a matrix product may not, and ties would depend on position.
     places = map_threads(lambda block: np.einsum("ij,j->i", X[block] - pivot, axis), _blocks(X))
     return np.concatenate(places, dtype=np.float32, casting="same_kind")
