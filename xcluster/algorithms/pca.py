@@ -112,13 +112,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Array:
         """Return the components of each row, of shape (n_samples, `n_components_`)."""
         X = new_rows(self, X)
-        axes = self.components_.T.astype(np.float64)
+        from xcluster.algorithms.kernels.products import rows_product
+
+        axes = self.components_.astype(np.float64)
         scores = np.empty((len(X), self.n_components_), X.dtype)
 
         def project(rows: slice) -> None:
-            # In double precision, as the last bit of a single-precision product depends on how
-            # many rows there are, and labels must not.
-            scores[rows] = (X[rows] - self.mean_) @ axes
+            scores[rows] = rows_product(X[rows], self.mean_, axes)
 
         map_threads(project, pieces(X))
         return scores

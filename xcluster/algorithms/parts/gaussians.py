@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -158,7 +158,9 @@ class Expanded:
 
     def log_densities(self, features: Array) -> Array:
         """Return the weighted log density of each component, of shape (k, n)."""
-        return np.asarray(self.coefficients @ features)
+        from xcluster.algorithms.kernels.products import lanes_product
+
+        return lanes_product(self.coefficients, features)
 
     def no_sums(self) -> Array:
         """Return the sums of no rows."""
@@ -202,11 +204,13 @@ class Factored:
 
     def log_densities(self, features: Array) -> Array:
         """Return the weighted log density of each component, of shape (k, n)."""
+        from xcluster.algorithms.kernels.products import lanes_product
+
         log_densities = np.empty((len(self.components.means), features.shape[1]))
         for k, factor in enumerate(self.components.factors):
             y = features - self.components.offsets[k][:, None]
-            scaled = factor.T @ y if factor.ndim == 2 else factor[:, None] * y
-            log_densities[k] = -0.5 * np.square(scaled, out=scaled).sum(axis=0)
+            scaled = lanes_product(factor.T, y) if factor.ndim == 2 else factor[:, None] * y
+            log_densities[k] = -0.5 * _added(np.square(scaled, out=scaled))
         log_densities += self.components.log_heights[:, None]
         return log_densities
 
@@ -305,9 +309,18 @@ def to_responsibilities(log_densities: Array) -> Array:
     top = log_densities.max(axis=0)
     log_densities -= top
     np.exp(log_densities, out=log_densities)
-    total = log_densities.sum(axis=0)
+    total = _added(log_densities)
     log_densities /= total
     return np.asarray(top + np.log(total))
+
+
+def _added(terms: Array) -> Array:
+    """Return the sum over the first axis, term by term.
+
+    `sum` adds the terms of a single row in another order than those of several.
+    """
+    total: Array = reduce(np.add, terms)
+    return total
 
 
 def to_assignments(log_densities: Array) -> Array:

@@ -30,7 +30,8 @@ def value_order(columns: Iterable[Array]) -> Array:
     Parameters
     ----------
     columns : arrays of shape (n_samples,)
-        Numbers without NaN; -0.0 is equal to 0.0. There are fewer than 2**32 rows.
+        Floats without NaN, of which -0.0 is equal to 0.0, or integers of at least 0. There are
+        fewer than 2**32 rows.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def value_order(columns: Iterable[Array]) -> Array:
         if not len(tied):
             break
         # Rows of one group tie so far. The group is the upper half of what is compared.
-        compared = group << HALF | word(column[order[tied]])
+        compared = group.astype(np.uint64) << HALF | word(column[order[tied]])
         sorting = np.argsort(compared)
         order[tied] = order[tied[sorting]]
         still, group = _ties(compared[sorting])
@@ -64,16 +65,18 @@ def _argsort(words: Array) -> Array:
 
     To sort them together with their positions is several times faster than to sort positions.
     """
-    packed = words << HALF | np.arange(len(words), dtype=np.uint64)
+    packed = words.astype(np.uint64) << HALF
+    packed |= np.arange(len(words), dtype=np.uint64)
     packed.sort()
-    return (packed & LOWER).astype(np.int64)
+    packed &= LOWER
+    return packed.view(np.int64)
 
 
 def _ties(ordered: Array) -> tuple[Array, Array]:
     """Return the positions of values that occur more than once, and a rising number for each."""
     first = np.append(True, ordered[1:] != ordered[:-1])
     shared = np.flatnonzero(~(first & np.append(first[1:], True)))
-    return shared, np.cumsum(first, dtype=np.uint64)[shared]
+    return shared, np.cumsum(first, dtype=np.uint32)[shared]
 
 
 def _words(dtype: np.dtype[Any]) -> Iterator[Callable[[Array], Array]]:
@@ -81,8 +84,8 @@ def _words(dtype: np.dtype[Any]) -> Iterator[Callable[[Array], Array]]:
     if dtype.itemsize <= 4:
         yield _sortable
     else:
-        yield lambda values: _sortable(values) >> HALF
-        yield lambda values: _sortable(values) & LOWER
+        yield lambda values: (_sortable(values) >> HALF).astype(np.uint32)
+        yield lambda values: _sortable(values).astype(np.uint32)  # the lower half
 
 
 def data_order(X: Array, order: Array) -> Array:
@@ -110,7 +113,7 @@ def data_order(X: Array, order: Array) -> Array:
     >>> data_order(X, value_order(X.T))
     array([1, 2, 0])
     """
-    return order[_argsort(_sortable(_along_axis(X, order)[order]))]
+    return np.asarray(order[_argsort(_sortable(_along_axis(X, order)[order]))])
 
 
 def _along_axis(X: Array, order: Array) -> Array:
@@ -177,11 +180,12 @@ def _blocks(X: Array) -> list[slice]:
 
 
 def _sortable(values: Array) -> Array:
-    """Return unsigned integers of 64 bits in the order of numbers; those of 32 bits stay small."""
+    """Return unsigned integers in the order of numbers; integers must not be negative."""
+    unsigned = f"u{values.dtype.itemsize}"
     if values.dtype.kind != "f":
-        return values.astype(np.uint64)
+        return values.astype(unsigned)
     bits = (values + values.dtype.type(0)).view(f"i{values.dtype.itemsize}")  # -0.0 ties with 0.0
     last = 8 * values.dtype.itemsize - 1
     # Of negative numbers all bits are turned, of others only the sign.
     bits ^= (bits >> last) | (-1 << last)
-    return np.asarray(bits.view(f"u{values.dtype.itemsize}"), np.uint64)
+    return np.asarray(bits.view(unsigned))

@@ -1,0 +1,72 @@
+"""What an estimator says of a row does not depend on the rows beside it, to the last bit."""
+
+import numpy as np
+import pytest
+
+from xcluster.algorithms.density import DBSCAN, HDBSCAN
+from xcluster.algorithms.feature_weights import FeatureWeights
+from xcluster.algorithms.fuzzy import FuzzyCMeans
+from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.kernels.products import lanes_product, rows_product
+from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.nmf import NMF
+from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.scaling import Scaler
+from xcluster.algorithms.som import SOM
+from xcluster.algorithms.warping import WarpingKMeans
+
+ESTIMATORS = {
+    "standard": Scaler("standard"),
+    "robust": Scaler("robust"),
+    "weights": FeatureWeights([0, 1] * 6),
+    "pca": PCA(3),
+    "nmf": NMF(3),
+    "kmeans": KMeans(9, n_init=1),
+    "full": GaussianMixture(3, n_init=1, max_iter=5),
+    "full of many": GaussianMixture(12, n_init=1, max_iter=5),
+    "tied": GaussianMixture(3, covariance_type="tied", n_init=1, max_iter=5),
+    "diag": GaussianMixture(9, covariance_type="diag", n_init=1, max_iter=5),
+    "spherical": GaussianMixture(3, covariance_type="spherical", n_init=1, max_iter=5),
+    "fuzzy": FuzzyCMeans(9),
+    "gustafson-kessel": FuzzyCMeans(3, shape="gustafson-kessel"),
+    "som": SOM((4, 4)),
+    "hac": Hierarchical(9),
+    "dbscan": DBSCAN(3.0),
+    "hdbscan": HDBSCAN(20),
+    "dtw": WarpingKMeans(4, metric="dtw", n_init=1),
+}
+ANSWERS = ("predict", "predict_proba", "transform")
+
+
+def rows(n, p=12):
+    rng = np.random.default_rng(0)
+    X = np.abs(rng.normal(size=(n, p)) + 4 * rng.integers(0, 3, (n, 1))) * np.arange(1, p + 1)
+    return X.astype(np.float32)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_row_alone_and_in_any_block_has_the_same_answers(name, dtype):
+    X = rows(3000).astype(dtype)
+    fitted = ESTIMATORS[name].fit(X[::2])
+    for answer in ANSWERS:
+        ask = getattr(fitted, answer, None)
+        if ask is None:
+            continue
+        whole = ask(X)
+        for size in (1, 7, 64, 1000):
+            blocks = [ask(X[i : i + size]) for i in range(0, min(len(X), 40 * size), size)]
+            parts = np.concatenate(blocks)
+            np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=f"{answer}, {size}")
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (65, 7, 3), (300, 130, 9), (64, 64, 64), (7, 1600, 2)])
+def test_products_are_those_of_numpy(shape):
+    n, p, k = shape
+    rng = np.random.default_rng(1)
+    X, origin, coefficients = rng.normal(size=(n, p)), rng.normal(size=p), rng.normal(size=(k, p))
+    expected = (X - origin) @ coefficients.T
+    np.testing.assert_allclose(rows_product(X, origin, coefficients), expected, atol=1e-11)
+    np.testing.assert_allclose(lanes_product(coefficients, (X - origin).T), expected.T, atol=1e-11)

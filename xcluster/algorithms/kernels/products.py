@@ -1,0 +1,112 @@
+"""Compiled matrix products that give a row the same result alone and anywhere in any block.
+
+Products of BLAS do not: at the edge of a block they take other loops, which add in another order.
+Here rows are the vector lanes, and each sum runs over the features in their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LANES, FEATURES = 64, 64  # a tile of 32 KiB stays in the first-level cache
+
+
+def lanes_product(coefficients: Array, lanes: Array) -> Array:
+    """Return ``coefficients @ lanes``, where each row lies along a lane.
+
+    Parameters
+    ----------
+    coefficients : array of shape (k, p), float64
+    lanes : array of shape (p, n), float64
+        Rows as columns.
+
+    Returns
+    -------
+    array of shape (k, n)
+    """
+    out = np.zeros((len(coefficients), lanes.shape[1]))
+    _lanes_product(np.ascontiguousarray(coefficients), np.ascontiguousarray(lanes), out)
+    return out
+
+
+def rows_product(X: Array, origin: Array, coefficients: Array) -> Array:
+    """Return ``(X - origin) @ coefficients.T``, computed in double precision.
+
+    Parameters
+    ----------
+    X : array of shape (n, p), float32 or float64
+    origin : array of shape (p,), float64
+    coefficients : array of shape (k, p), float64
+
+    Returns
+    -------
+    array of shape (n, k), in the dtype of ``X``
+    """
+    view = np.ascontiguousarray(X).view()
+    view.flags.writeable = False  # so that the kernel is compiled only once
+    out = np.empty((len(X), len(coefficients)), X.dtype)
+    _rows_product(view, np.asarray(origin, np.float64), np.ascontiguousarray(coefficients), out)
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _lanes_product(coefficients: Array, lanes: Array, out: Array) -> None:
+    p, n = lanes.shape
+    tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
+    for start in range(0, n, LANES):
+        rows = min(LANES, n - start)
+        sums[:] = 0
+        for first in range(0, p, FEATURES):
+            last = min(first + FEATURES, p)
+            for f in range(first, last):
+                for r in range(rows):
+                    tile[f - first, r] = lanes[f, start + r]
+            _add_products(coefficients, first, last, tile, sums)
+        for c in range(len(coefficients)):
+            for r in range(rows):
+                out[c, start + r] = sums[c, r]
+
+
+@njit(nogil=True, cache=True)
+def _rows_product(X: Array, origin: Array, coefficients: Array, out: Array) -> None:
+    n, p = X.shape
+    tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
+    for start in range(0, n, LANES):
+        rows = min(LANES, n - start)
+        sums[:] = 0
+        for first in range(0, p, FEATURES):
+            last = min(first + FEATURES, p)
+            for r in range(rows):
+                for f in range(first, last):
+                    tile[f - first, r] = np.float64(X[start + r, f]) - origin[f]
+            _add_products(coefficients, first, last, tile, sums)
+        for r in range(rows):
+            for c in range(len(coefficients)):
+                out[start + r, c] = sums[c, r]
+
+
+@njit(nogil=True, cache=True)
+def _add_products(coefficients: Array, first: int, last: int, tile: Array, sums: Array) -> None:
+    """Add the products of some features, in their order, to the sums of all lanes of a tile.
+
+    Four features are added at a time, so that a sum is loaded and stored once for the four.
+    """
+    whole = first + (last - first) // 4 * 4
+    for c in range(len(coefficients)):
+        for f in range(first, whole, 4):
+            a, b = coefficients[c, f], coefficients[c, f + 1]
+            d, e = coefficients[c, f + 2], coefficients[c, f + 3]
+            i = f - first
+            for r in range(LANES):
+                total = (sums[c, r] + a * tile[i, r]) + b * tile[i + 1, r]
+                sums[c, r] = (total + d * tile[i + 2, r]) + e * tile[i + 3, r]
+        for f in range(whole, last):
+            a, i = coefficients[c, f], f - first
+            for r in range(LANES):
+                sums[c, r] += a * tile[i, r]
