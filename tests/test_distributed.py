@@ -13,6 +13,8 @@ import xarray as xr
 from xcluster.base.parallel import single_threaded_blas
 from xcluster.fit import fitting
 
+pytestmark = pytest.mark.large
+
 distributed = pytest.importorskip("distributed")
 
 SHAPE = (120, 100)

@@ -17,7 +17,10 @@ from xcluster.base.checks import blamed
 from xcluster.base.errors import BadFileError, complaint
 from xcluster.files import replacing
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+pytestmark = [
+    pytest.mark.large,
+    pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX"),
+]
 
 SUFFIXES = (".nc", ".zarr")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="limits and signals are POSIX's")

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 import xcluster
 from xcluster.base.errors import BadValueError
 
+pytestmark = pytest.mark.large
+
 PACKAGE = Path(xcluster.__file__).parent
 
 

@@ -26,7 +26,10 @@ from sklearn.base import BaseEstimator
 import xcluster
 from xcluster.files import integrity, io, manifest, storage
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
+pytestmark = [
+    pytest.mark.large,
+    pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX"),
+]
 
 SUFFIXES = (".nc", ".zarr")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="pipes and links are POSIX's")

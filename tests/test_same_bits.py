@@ -15,6 +15,8 @@ from xcluster.base import parallel
 from xcluster.fit import fitting
 from xcluster.fit.methods import Options
 
+pytestmark = pytest.mark.large
+
 SHAPE = {"y": 160, "x": 190}
 
 

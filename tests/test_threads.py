@@ -11,6 +11,8 @@ import xarray as xr
 
 import xcluster
 
+pytestmark = pytest.mark.large
+
 QUESTIONS = """
 import hashlib
 from concurrent.futures import ThreadPoolExecutor

@@ -35,7 +35,7 @@ def lanes_product(coefficients: Array, lanes: Array) -> Array:
     return out
 
 
-def rows_product(X: Array, origin: Array, coefficients: Array) -> Array:
+def rows_product(X: Array, origin: Array, coefficients: Array, dtype: Any = None) -> Array:
     """Return ``(X - origin) @ coefficients.T``, computed in double precision.
 
     Parameters
@@ -43,14 +43,16 @@ def rows_product(X: Array, origin: Array, coefficients: Array) -> Array:
     X : array of shape (n, p), float32 or float64
     origin : array of shape (p,), float64
     coefficients : array of shape (k, p), float64
+    dtype : optional
+        Of the result; that of ``X`` if it is not given.
 
     Returns
     -------
-    array of shape (n, k), in the dtype of ``X``
+    array of shape (n, k)
     """
     view = np.ascontiguousarray(X).view()
     view.flags.writeable = False  # so that the kernel is compiled only once
-    out = np.empty((len(X), len(coefficients)), X.dtype)
+    out = np.empty((len(X), len(coefficients)), dtype or X.dtype)
     _rows_product(view, np.asarray(origin, np.float64), np.ascontiguousarray(coefficients), out)
     return out
 
