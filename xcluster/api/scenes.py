@@ -78,7 +78,10 @@ class PooledSamples(Completed, Clusterers[PooledClustering, PooledSweep], Pooled
     """
 
     _for_us: ClassVar = frozenset(
-        ("of", "ready", "data", "mask", "sampler", "weighting", "climatology")
+        (
+            *("of", "ready", "data", "mask", "sampler", "weighting", "climatology"),
+            *("columns", "ordering", "ordered"),
+        )
     )
 
     def _answer(self, fitted: Fitted) -> PooledClustering:
