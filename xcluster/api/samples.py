@@ -272,6 +272,12 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
             With ``fit`` and ``transform``. It is cloned and never changed. Variables are not
             scaled by default before it.
 
+        Notes
+        -----
+        A chain with such a step gets variables and features in the order of the data, as the
+        transformer may read it. Only falling coordinates are reversed. All other chains sort
+        variables by name and features by their coordinates, so that their order does not matter.
+
         Raises
         ------
         TypeError

@@ -17,9 +17,8 @@ from xcluster.grid.layout import (
     COLUMN,
     Layout,
     Places,
-    flat_features,
     shown_columns,
-    upright,
+    shown_features,
 )
 from xcluster.grid.names import check_free, names_in
 
@@ -181,7 +180,7 @@ def feature_names(features: xr.Dataset) -> list[str]:
     """
     names: list[str] = []
     for name, template in features.data_vars.items():
-        kept = ~np.isnan(flat_features(template, template.dims))
+        kept = ~np.isnan(shown_features(template))
         names += [
             f"{name}{place}" for place, used in zip(_places(template), kept, strict=True) if used
         ]
@@ -193,6 +192,6 @@ def _places(template: xr.DataArray) -> Sequence[str]:
         return [""]
     places = [""]
     for dim in sorted(template.dims, key=str):
-        values = upright(template, (dim,))[dim].values
+        values = template[dim].values
         places = [f"{place} {value}" for place in places for value in values]
     return places

@@ -26,7 +26,7 @@ from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Note, Record
 from xcluster.fit.sources import Stored
 from xcluster.grid.columns import with_columns
-from xcluster.grid.layout import LABEL, shown_columns
+from xcluster.grid.layout import LABEL, cell_columns
 from xcluster.grid.samplers import Pixels, Profiles, Sampler, Snapshots
 from xcluster.grid.windows import Patches
 
@@ -53,7 +53,7 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     if chain.inverse(fitted.assign.centers) is None:
         arrays["means"] = fitted.raw_centers
     arrays["centers"] = fitted.assign.centers
-    columns = shown_columns(fitted.template)
+    columns = cell_columns(fitted.template)
     moved = not np.array_equal(columns, np.arange(len(columns)))
     if moved:
         arrays["columns"] = columns

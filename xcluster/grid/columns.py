@@ -105,8 +105,8 @@ def with_columns(known: xr.Dataset, columns: Places | None) -> xr.Dataset:
     known
         One sample, True at each feature.
     columns
-        The column of each feature, as `shown_columns` returns them. By default features are
-        columns in the order in which users see them.
+        The column of each feature, as `cell_columns` returns them. By default features are
+        columns in the order of their cells.
 
     Raises
     ------

@@ -328,8 +328,12 @@ def upright(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
 
 def flat_features(array: xr.DataArray, dims: tuple[Hashable, ...]) -> NDArray[Any]:
     """Return an array over feature dims in the order of cells, shape (n_cells,)."""
-    dims = canonical_dims(dims)
-    return np.asarray(upright(array, dims).transpose(*dims).values).ravel()
+    return shown_features(upright(array, dims))
+
+
+def shown_features(array: xr.DataArray) -> NDArray[Any]:
+    """Return an array over feature dims in the order in which users see features, flattened."""
+    return np.asarray(array.transpose(*canonical_dims(array.dims)).values).ravel()
 
 
 def unflat_features(cells: NDArray[Any], like: xr.DataArray) -> NDArray[Any]:
@@ -345,6 +349,15 @@ def shown_columns(features: xr.Dataset) -> Places:
 
     ``features`` is one sample, such as `Layout.features`.
     """
-    cells = [flat_features(each, each.dims) for each in features.data_vars.values()]
-    columns: NDArray[np.float64] = np.concatenate(cells)
-    return columns[~np.isnan(columns)].astype(np.intp)
+    return _known([shown_features(each) for each in features.data_vars.values()])
+
+
+def cell_columns(features: xr.Dataset) -> Places:
+    """Return the column of each feature, in the order of variables and their cells."""
+    return _known([flat_features(each, each.dims) for each in features.data_vars.values()])
+
+
+def _known(columns: Sequence[NDArray[np.float64]]) -> Places:
+    found = np.concatenate(columns)
+    places: Places = found[~np.isnan(found)].astype(np.intp)
+    return places
