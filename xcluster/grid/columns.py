@@ -150,8 +150,10 @@ def _rising(variable: Variable) -> Places | None:
         return None
     dims = canonical_dims(variable.feature_dims)
     along = [_places(variable.array, dim) for dim in dims]
+    if all(_unless_rising(each) is None for each in along):
+        return None
     cells = np.arange(variable.extent).reshape([len(each) for each in along])
-    return _unless_rising(cells[np.ix_(*along)].ravel())
+    return cells[np.ix_(*along)].ravel()
 
 
 def _places(array: xr.DataArray, dim: Hashable) -> Places:

@@ -235,7 +235,7 @@ class Layout:
         templates = {name: self.variables[name].template for name in self.shown}
         return xr.Dataset(
             {
-                name: template.copy(data=template + first[name])
+                name: template.copy(data=template.values + first[name])
                 for name, template in templates.items()
             }
         )
