@@ -48,17 +48,17 @@ def by_band(da, ask):
 CHAINS = {
     "kmeans": lambda s: s.kmeans(8, n_init=2),
     "mixture": lambda s: s.gmm(4, n_init=1, max_iter=20),
-    "mixture of diagonals": lambda s: s.gmm(4, "diag", n_init=1, max_iter=20),
-    "ward": lambda s: s.hac(6, fit_on=2_000),
+    "mixture of diagonals": lambda s: s.gmm(4, covariance_type="diag", n_init=1, max_iter=20),
+    "ward": lambda s: s.hac(6, fit_on=1_000),
     "fuzzy": lambda s: s.fuzzy(5, n_init=1, max_iter=20),
     "gustafson-kessel": lambda s: s.fuzzy(3, shape="gustafson-kessel", n_init=1, max_iter=10),
     "som": lambda s: s.som((3, 4)),
-    "online som": lambda s: s.som((3, 3), training="online"),
+    "online som": lambda s: s.som((3, 3), training="online", n_iter=9_000),
     "density": lambda s: s.hdbscan(20, fit_on=2_000),
     "scale, pca": lambda s: s.scale("robust").pca(3).kmeans(6, n_init=2),
     "one scale": lambda s: s.scale("standard", over="all").pca(2).gmm(3, n_init=1, max_iter=20),
     "parts": lambda s: s.nmf(2).kmeans(5, n_init=2),
-    "latent": lambda s: s.vae(2, epochs=1, device="cpu").kmeans(4, n_init=2),
+    "latent": lambda s: s.vae(2, epochs=1, device="cpu").kmeans(4, n_init=2, fit_on=5_000),
     "closed": lambda s: s.scale("clr").kmeans(5, n_init=2),
 }
 
@@ -71,7 +71,8 @@ def test_labels_do_not_depend_on_the_order_of_variables_or_bands(chain, chunks):
         first, *others = ask_each(data if chunks is None else data.chunk(chunks), CHAINS[chain])
         for other in others:
             np.testing.assert_array_equal(other.labels, first.labels)
-            xr.testing.assert_equal(other.centers.sel(first.centers.coords), first.centers)
+            found = other.centers.sel({"band": BANDS} if "band" in first.centers.dims else {})
+            xr.testing.assert_equal(found, first.centers)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -181,7 +182,7 @@ def test_precisions_are_given_in_the_users_order(kind):
     def fit(da, means, precisions):
         samples = da.cluster.pixels(dim="band").scale(None)
         given = {"means_init": means, "precisions_init": precisions, "max_iter": 3}
-        return samples.gmm(3, kind, **given)
+        return samples.gmm(3, covariance_type=kind, **given)
 
     ours = fit(bands(), means, precisions_of(kind))
     theirs = fit(bands().isel(band=order), means[:, order], precisions_of(kind, order))
@@ -192,7 +193,7 @@ def test_a_wrong_start_is_refused_as_before():
     samples = bands().isel(y=slice(5)).cluster.pixels(dim="band")
     with pytest.raises(ValueError, match=r"init=.*centres of shape \(2, 5\)"):
         samples.kmeans(2, init=np.ones((2, 4)))
-    with pytest.raises(ValueError, match="init"):
+    with pytest.raises(TypeError, match="init=.*must be finite numbers"):
         samples.kmeans(2, init=[[1, 2, 3, 4, 5], [1, 2]])
 
 
@@ -228,7 +229,7 @@ def test_reconstructions_are_of_the_variables_that_they_name():
     r2 = [
         ds.cluster.pixels(vars=names).pca(2).reconstruction().r2 for names in (NAMES, NAMES[::-1])
     ]
-    assert r2[1].variable.values.tolist() == NAMES[::-1]
+    assert r2[1]["variable"].values.tolist() == NAMES[::-1]
     xr.testing.assert_equal(r2[1].sel(variable=NAMES), r2[0])
 
 
@@ -268,17 +269,14 @@ def test_cells_without_data_are_left_out_wherever_a_field_begins():
     da = xr.DataArray(values, coords, ("time", "y", "x"), name="z")
     moved = da.roll(x=2, y=1, roll_coords=True).transpose("x", "time", "y")
     ours, theirs = (each.cluster.snapshots("time") for each in (da, moved))
-    np.testing.assert_array_equal(
-        rows.gather(ours.layout).X,
-        da.values[:, ::-1].reshape(400, -1)[:, ~np.isnan(values[0, ::-1]).ravel()],
-    )
-    np.testing.assert_array_equal(rows.gather(theirs.layout).X, rows.gather(ours.layout).X)
+    cells = da.sortby("y").transpose("time", "x", "y").values.reshape(400, -1)
+    cells = cells[:, ~np.isnan(cells[0])]
+    np.testing.assert_array_equal(rows.gather(ours.layout).X, cells)
+    np.testing.assert_array_equal(rows.gather(theirs.layout).X, cells)
     fit = theirs.pca(2).kmeans(3)
     assert fit.centers.z.dims == ("label", "x", "y")
-    xr.testing.assert_equal(
-        fit.centers.z.sel(da.coords.to_dataset()[["x", "y"]].coords).transpose("label", "y", "x"),
-        ours.pca(2).kmeans(3).centers.z,
-    )
+    expected = ours.pca(2).kmeans(3).centers.z
+    xr.testing.assert_equal(fit.centers.z.transpose(*expected.dims).sel(x=da.x, y=da.y), expected)
     np.testing.assert_array_equal(fit.predict(da), fit.labels)
 
 
@@ -400,7 +398,8 @@ def test_a_file_keeps_the_order_of_its_columns(tmp_path, chain, suffix):
             np.testing.assert_array_equal(again.predict(new), fit.labels)
     xr.testing.assert_equal(again.features, fit.features)
     xr.testing.assert_equal(again.back_projection(), fit.back_projection())
-    xr.testing.assert_equal(CHAINS[chain](again.samples).labels, fit.labels)
+    ours, theirs = (each.samples.kmeans(3, n_init=1).labels for each in (again, fit))
+    xr.testing.assert_equal(ours, theirs)
 
 
 def test_only_a_file_with_moved_columns_has_the_newer_format(tmp_path):
