@@ -193,7 +193,7 @@ def test_a_wrong_start_is_refused_as_before():
     samples = bands().isel(y=slice(5)).cluster.pixels(dim="band")
     with pytest.raises(ValueError, match=r"init=.*centres of shape \(2, 5\)"):
         samples.kmeans(2, init=np.ones((2, 4)))
-    with pytest.raises(TypeError, match="init=.*must be finite numbers"):
+    with pytest.raises(TypeError, match=r"init=.*must be finite numbers"):
         samples.kmeans(2, init=[[1, 2, 3, 4, 5], [1, 2]])
 
 

@@ -63,7 +63,7 @@ class PooledSamples(Completed, Clusterers[PooledClustering, PooledSweep], Pooled
 
     Parameters
     ----------
-    data, sampler, steps, mask, weighting, random_state, climatology
+    data, sampler, steps, mask, weighting, random_state, climatology, columns
         Of the first scene; all others ask the same but for their own data, mask and weights.
     scenes : mapping of str to Samples
 

@@ -33,13 +33,9 @@ from xcluster.grid.windows import Patches
 Array = NDArray[Any]
 Entry = Mapping[str, Any]
 
-FORMAT = 1
-"""Version of the file format; it changes only if older versions of the package cannot read it."""
-
-FORMAT_OF_COLUMNS = 2
-"""Version of files whose columns have another order than their features."""
-
-FORMATS = (FORMAT, FORMAT_OF_COLUMNS)
+FORMATS = (1, 2)
+"""Versions of the file format; a new one is used only if older versions of the package cannot read
+the file: 2 if columns have another order than the cells of the variables."""
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
@@ -58,7 +54,7 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     if moved:
         arrays["columns"] = columns
     return {
-        "format": FORMAT_OF_COLUMNS if moved else FORMAT,
+        "format": FORMATS[moved],
         "versions": _versions(),
         "method": fitted.method,
         "sampler": _sampler_entry(fitted.sampler),
