@@ -118,7 +118,7 @@ class Fitted:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().kmeans(4)
         >>> [name for name, _ in fit.model.steps]
-        ['scale', 'kmeans']
+        ['columns', 'scale', 'kmeans']
         """
         steps = [(step.name, step.transformer) for step in self.assign.chain.steps]
         order = np.argsort(shown_columns(self.template))
