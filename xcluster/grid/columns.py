@@ -107,17 +107,10 @@ def with_columns(known: xr.Dataset, columns: Places | None) -> xr.Dataset:
     columns
         The column of each feature, as `cell_columns` returns them. By default features are
         columns in the order of their cells.
-
-    Raises
-    ------
-    ValueError
-        If there is not one column for each feature.
     """
     cells = {name: flat_features(each, each.dims) for name, each in known.data_vars.items()}
     n_features = sum(int(each.sum()) for each in cells.values())
     following = np.arange(n_features) if columns is None else columns
-    if not np.array_equal(np.sort(following), np.arange(n_features)):
-        raise ValueError("columns")
     templates = {}
     for name, each in cells.items():
         column = np.full(len(each), np.nan)
