@@ -11,6 +11,7 @@ import xcluster
 from xcluster.algorithms.warping import WarpingKMeans
 from xcluster.blocks import rows
 from xcluster.files import integrity, manifest, storage
+from xcluster.fit import fitting
 
 NAMES = ["sst", "chl", "wind", "par", "ice"]
 BANDS = [665, 443, 865, 560, 490]
@@ -63,6 +64,7 @@ CHAINS = {
 }
 
 
+@pytest.mark.large
 @pytest.mark.filterwarnings("ignore::UserWarning")  # fits are stopped early
 @pytest.mark.parametrize("chunks", [None, CHUNKS], ids=["in memory", "chunked"])
 @pytest.mark.parametrize("chain", CHAINS)
@@ -73,6 +75,27 @@ def test_labels_do_not_depend_on_the_order_of_variables_or_bands(chain, chunks):
             np.testing.assert_array_equal(other.labels, first.labels)
             found = other.centers.sel({"band": BANDS} if "band" in first.centers.dims else {})
             xr.testing.assert_equal(found, first.centers)
+
+
+STREAMED = {
+    "kmeans": lambda s: s.kmeans(8, n_init=2, fit_on="all"),
+    "mixture": lambda s: s.gmm(4, n_init=1, max_iter=20, fit_on="all"),
+    "fuzzy": lambda s: s.fuzzy(5, n_init=1, max_iter=20, fit_on="all"),
+    "pca": lambda s: s.scale("standard").pca(3).kmeans(6, n_init=2, fit_on="all"),
+}
+
+
+@pytest.mark.large
+@pytest.mark.filterwarnings("ignore::UserWarning")  # fits are stopped early
+@pytest.mark.parametrize("chain", STREAMED)
+def test_streamed_fits_do_not_depend_on_the_order_either(monkeypatch, chain):
+    monkeypatch.setattr(fitting, "ALL_POINTS", 30_000)
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 10_000)
+    for data, ask_each in ((variables(), by_name), (bands(), by_band)):
+        first, *others = ask_each(data.chunk(CHUNKS), STREAMED[chain])
+        assert first.record.fit_on == "all rows, streamed"
+        for other in others:
+            np.testing.assert_array_equal(other.labels, first.labels)
 
 
 @pytest.mark.parametrize("chunked", [False, True])
