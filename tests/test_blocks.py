@@ -207,7 +207,7 @@ def all_rows(made):
 def profiles(ds, order=("y", "x")):
     """Rows (n_points, 2 * n_depths) by xarray alone."""
     rising = ds.sortby("depth").broadcast_like(ds.t.isel(depth=0, drop=True))
-    parts = [rising[name].transpose(*order, "depth").values for name in ("t", "n")]
+    parts = [rising[name].transpose(*order, "depth").values for name in ("n", "t")]
     return np.concatenate(parts, axis=2).reshape(-1, 2 * ds.sizes["depth"])
 
 
@@ -228,7 +228,7 @@ def test_levels_are_resampled_in_double_precision_where_data_are_integers(image)
     made = block_of(image.cluster.profiles("depth", BOTH, step=5))
     expected = image.astype(float).interp(depth=[10.0, 15.0, 20.0, 25.0, 30.0])
     np.testing.assert_allclose(all_rows(made), profiles(expected), rtol=1e-6)
-    assert [piece.dtype for piece in made.pieces] == [np.float32, np.float64]
+    assert [piece.dtype for piece in made.pieces] == [np.float64, np.float32]
 
 
 def test_only_cells_with_data_are_columns():

@@ -72,7 +72,7 @@ def test_distances_lie_between_samples_and_centers(fit):
 
 def test_the_model_is_a_fitted_pipeline(soft):
     assert isinstance(soft.model, Pipeline)
-    assert [name for name, _ in soft.model.steps] == ["scale", "pca", "gmm"]
+    assert [name for name, _ in soft.model.steps] == ["columns", "scale", "pca", "gmm"]
 
 
 # ------------------------------------------------------------------------------------- report

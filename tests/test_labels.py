@@ -10,11 +10,12 @@ from sklearn.preprocessing import StandardScaler
 
 import xcluster
 from xcluster.blocks import rows
+from xcluster.grid.layout import shown_columns
 
 
 def matrix_of(samples):
-    """The complete rows in canonical order, no step applied."""
-    return rows.gather(samples.layout).X
+    """The complete rows with features in the user's order, no step applied."""
+    return rows.gather(samples.layout).X[:, shown_columns(samples.layout.features)]
 
 
 def label_rows(labels):

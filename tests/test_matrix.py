@@ -142,7 +142,7 @@ def test_features_come_in_one_order_whatever_the_order_of_dims(columns, chunks):
     layout = (columns if chunks is None else columns.chunk(chunks)).cluster.profiles("depth").layout
     found = matrix.apply(layout, lambda X: X, width=12, dtype=float)
     rising = columns.sortby("depth").transpose("y", "x", "depth")
-    expected = np.concatenate([rising.t.values, rising.s.values], axis=2)
+    expected = np.concatenate([rising.s.values, rising.t.values], axis=2)
     found = found.transpose("y", "x", COLUMN).values
     whole = np.isfinite(expected).all(axis=2)
     np.testing.assert_array_equal(found[whole], expected[whole])

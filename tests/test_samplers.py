@@ -25,14 +25,15 @@ def grid_of(samples):
 
 def test_pixels_have_one_feature_a_variable_and_drop_what_is_incomplete(ocean):
     found = grid_of(ocean.cluster.pixels())
-    expected = np.stack([ocean[name].values for name in ocean.data_vars], -1).astype(float)
+    expected = np.stack([ocean[name].values for name in sorted(ocean.data_vars)], -1).astype(float)
     expected[np.isnan(expected).any(-1)] = np.nan
     np.testing.assert_array_equal(found, expected)
 
 
-def test_pixels_take_only_the_variables_that_are_named_in_that_order(ocean):
+def test_pixels_take_only_the_variables_that_are_named_and_show_them_in_that_order(ocean):
     samples = ocean.cluster.pixels(vars=["wind_speed", "sst"])
-    assert list(samples.layout.variables) == ["wind_speed", "sst"]
+    assert list(samples.layout.shown) == list(samples.layout.features) == ["wind_speed", "sst"]
+    assert list(samples.layout.variables) == ["sst", "wind_speed"]
     assert "not named" in repr(samples)
 
 
@@ -50,7 +51,7 @@ def test_a_named_variable_without_the_dim_joins_as_a_single_feature(bands):
     ds = xr.Dataset({"image": bands, "height": height})
     samples = ds.cluster.pixels(vars=["image", "height"], dim="band")
     assert samples.layout.n_features == 7
-    np.testing.assert_array_equal(grid_of(samples)[..., 6], height.values)
+    np.testing.assert_array_equal(grid_of(samples)[..., 0], height.values)
 
 
 def test_an_unnamed_array_is_the_variable_data(bands):
@@ -125,7 +126,7 @@ def test_left_out_variables_are_named_with_the_reason(bands):
 
 def test_profiles_have_the_levels_of_each_variable_as_features(profiles):
     samples = profiles.cluster.profiles("depth")
-    both = [profiles[name].transpose(..., "depth").values for name in profiles]
+    both = [profiles[name].transpose(..., "depth").values for name in sorted(profiles)]
     expected = np.concatenate(both, -1).reshape(-1, 40)
     expected = expected[~np.isnan(expected).any(1)]
     np.testing.assert_array_equal(matrix_of(samples), expected)

@@ -62,7 +62,9 @@ def test_a_row_alone_and_in_any_block_has_the_same_answers(name, dtype):
             np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=f"{answer}, {size}")
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (65, 7, 3), (300, 130, 9), (64, 64, 64), (7, 1600, 2)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (65, 7, 3), (300, 130, 9), (64, 64, 64), (7, 1600, 2)]
+)
 def test_products_are_those_of_numpy(shape):
     n, p, k = shape
     rng = np.random.default_rng(1)

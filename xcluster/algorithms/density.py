@@ -33,6 +33,11 @@ BLOCK_QUERIES = 2048
 METRICS = "choose a metric that sklearn.neighbors.NearestNeighbors knows"
 
 
+def _read_by(metric: Any) -> tuple[str, ...]:
+    """Return what a metric reads from the order of features: haversine takes latitudes first."""
+    return ("variables", "features") if metric == "haversine" else ()
+
+
 class DBSCAN(ClusterMixin, BaseEstimator):
     """Density-based clusters; the rest is noise.
 
@@ -87,6 +92,11 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         self.eps = eps
         self.min_samples = min_samples
         self.metric = metric
+
+    @property
+    def reads_order_of(self) -> tuple[str, ...]:
+        """What tells features apart by their place: nothing, unless the metric does."""
+        return _read_by(self.metric)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the core samples and the clusters that they form.
@@ -215,6 +225,11 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         self.cluster_selection_method = cluster_selection_method
         self.allow_single_cluster = allow_single_cluster
         self.metric = metric
+
+    @property
+    def reads_order_of(self) -> tuple[str, ...]:
+        """What tells features apart by their place: nothing, unless the metric does."""
+        return _read_by(self.metric)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the clusters.

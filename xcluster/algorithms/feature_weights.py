@@ -50,6 +50,7 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     is_stateless = True
+    reads_order_of: tuple[str, ...] = ()
 
     def __init__(self, weight: Any = None, *, how: str = "given") -> None:
         self.weight = weight

@@ -137,6 +137,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     weight_sum_: float
     n_iter_: int
 
+    reads_order_of: tuple[str, ...] = ()
+
     def __init__(
         self,
         n_clusters: int = 8,

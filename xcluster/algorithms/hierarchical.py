@@ -115,6 +115,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     """
 
     sweeps_by = "cutting"
+    reads_order_of: tuple[str, ...] = ()
 
     def __init__(
         self,

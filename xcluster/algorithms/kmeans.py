@@ -111,6 +111,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     """
 
     sweeps_by = "growing"
+    reads_order_of: tuple[str, ...] = ()
 
     def __init__(
         self,

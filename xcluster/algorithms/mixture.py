@@ -158,6 +158,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     weight_sum_: float
     n_features_in_: int
 
+    reads_order_of: tuple[str, ...] = ()
+
     def __init__(
         self,
         n_components: int = 1,

@@ -56,6 +56,8 @@ class NMF(decomposition.NMF):
     (1, 2)
     """
 
+    reads_order_of: tuple[str, ...] = ()
+
     def __init__(
         self, n_components: int = 2, *, max_iter: int = 400, random_state: int | None = 0
     ) -> None:

@@ -76,6 +76,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
            [ 5.]])
     """
 
+    reads_order_of: tuple[str, ...] = ()
+
     def __init__(self, n_components: int | float | None = None, *, random_state: Any = 0) -> None:
         self.n_components = n_components
         self.random_state = random_state

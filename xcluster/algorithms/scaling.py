@@ -93,6 +93,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([30., 30.])
     """
 
+    reads_order_of: tuple[str, ...] = ()
+
     def __init__(self, how: str = "standard", *, groups: Any = None) -> None:
         self.how = how
         self.groups = groups

@@ -126,6 +126,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     cluster_centers_: Array
     n_iter_: int
 
+    reads_order_of: tuple[str, ...] = ()
+
     def __init__(
         self,
         grid: Grid | None = None,

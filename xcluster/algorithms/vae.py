@@ -99,6 +99,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     shows_progress = True
+    reads_order_of: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -116,6 +116,8 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     array([ True,  True,  True,  True])
     """
 
+    reads_order_of: tuple[str, ...] = ("features",)
+
     def __init__(
         self,
         n_clusters: int = 8,

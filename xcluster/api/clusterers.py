@@ -61,7 +61,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             A start ends when it changes by less than this (see
             `xcluster.algorithms.kmeans.KMeans` and `xcluster.algorithms.warping.WarpingKMeans`).
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
-            Where to start.
+            Where to start, with features in the order of the data.
         window : int, optional
             Sakoe-Chiba radius, for "dtw".
         gamma : float, default 1.0
@@ -129,7 +129,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         init_params : {"kmeans", "random_from_data"}, default "kmeans"
             How the first components are found.
         weights_init, means_init, precisions_init : array, optional
-            Start from these instead (see `xcluster.algorithms.mixture.GaussianMixture`).
+            Start from these instead (see `xcluster.algorithms.mixture.GaussianMixture`), with
+            features in the order of the data.
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -245,7 +246,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         tol : float, default 1e-5
             The fit ends when no membership changes by more than this.
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
-            Where to start.
+            Where to start, with features in the order of the data.
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -415,7 +416,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         clusterer
             An object with ``fit``, and with ``predict`` or ``fit_predict``. If ``predict`` is
             missing, a sample that was not fitted takes the label of the nearest fitted sample.
-            The object is cloned and never changed.
+            The object is cloned and never changed. It gets variables and features in the order
+            of the data (falling coordinates are reversed), also after steps of this package.
         **keywords
             Those of all clusterers (see `Samples`).
 

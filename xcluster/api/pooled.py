@@ -172,7 +172,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
         >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
         >>> [name for name, _ in pooled.kmeans(3).model.steps]
-        ['scale', 'kmeans']
+        ['columns', 'scale', 'kmeans']
         """
         return self.whole.model
 

@@ -55,6 +55,8 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         Seed of everything random that follows.
     climatology : Climatology, optional
         The mean cycle that is subtracted from the data.
+    columns : optional
+        In which order features become columns. By default the chain decides.
 
     Notes
     -----
@@ -85,7 +87,12 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
     4
     """
 
-    _for_us: ClassVar = frozenset(("ready", "reduction", "sampler", "weighting", "climatology"))
+    _for_us: ClassVar = frozenset(
+        (
+            *("ready", "reduction", "sampler", "weighting", "climatology"),
+            *("columns", "ordering", "ordered"),
+        )
+    )
 
     def where(self, mask: xr.DataArray) -> Self:
         """Keep the samples where ``mask`` is True.
@@ -264,6 +271,12 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         transformer
             With ``fit`` and ``transform``. It is cloned and never changed. Variables are not
             scaled by default before it.
+
+        Notes
+        -----
+        A chain with such a step gets variables and features in the order of the data, as the
+        transformer may read it. Only falling coordinates are reversed. All other chains sort
+        variables by name and features by their coordinates, so that their order does not matter.
 
         Raises
         ------

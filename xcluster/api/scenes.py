@@ -63,7 +63,7 @@ class PooledSamples(Completed, Clusterers[PooledClustering, PooledSweep], Pooled
 
     Parameters
     ----------
-    data, sampler, steps, mask, weighting, random_state, climatology
+    data, sampler, steps, mask, weighting, random_state, climatology, columns
         Of the first scene; all others ask the same but for their own data, mask and weights.
     scenes : mapping of str to Samples
 
@@ -78,7 +78,10 @@ class PooledSamples(Completed, Clusterers[PooledClustering, PooledSweep], Pooled
     """
 
     _for_us: ClassVar = frozenset(
-        ("of", "ready", "data", "mask", "sampler", "weighting", "climatology")
+        (
+            *("of", "ready", "data", "mask", "sampler", "weighting", "climatology"),
+            *("columns", "ordering", "ordered"),
+        )
     )
 
     def _answer(self, fitted: Fitted) -> PooledClustering:

@@ -55,6 +55,9 @@ class Block:
         Further arrays that broadcast to ``shape``. The package chooses their names, not the user.
     shape
         Shape of the grid points.
+    runs
+        For each piece the ranges of its features that are columns one after another; empty if
+        all pieces have the order of the columns.
     """
 
     pieces: tuple[Array, ...]
@@ -64,6 +67,7 @@ class Block:
     keys: tuple[Array, ...]
     extra: Mapping[str, Array]
     shape: tuple[int, ...]
+    runs: tuple[tuple[slice, ...], ...] = ()
 
     @cached_property
     def complete(self) -> Array:
@@ -94,6 +98,9 @@ class Block:
         everything = chosen.dtype == bool and bool(chosen.all())
         where = None if everything else np.unravel_index(_positions(chosen), self.shape)
         columns = [self._flat(piece, where) for piece in self.pieces]
+        if self.runs:
+            pairs = zip(columns, self.runs, strict=True)
+            columns = [each[:, run] for each, runs in pairs for run in runs]
         if len(columns) == 1 and self._is_ours(columns[0]):
             return columns[0]
         X = np.empty((len(columns[0]), sum(each.shape[1] for each in columns)), self.dtype)
@@ -142,7 +149,8 @@ class Block:
         inside = of(self.inside.reshape(self.shape))
         extra = {name: of(array) if array.ndim else array for name, array in self.extra.items()}
         keys, pieces = tuple(map(of, self.keys)), tuple(map(of, self.pieces))
-        return Block(pieces, self.dtype, inside.ravel(), weight, keys, extra, inside.shape)
+        of_points = (inside.ravel(), weight, keys, extra, inside.shape)
+        return Block(pieces, self.dtype, *of_points, self.runs)
 
 
 def _positions(chosen: Array) -> Array:
@@ -156,6 +164,7 @@ class _Part:
     axes: Axes
     levels: Levels | None
     kept: Array | None
+    runs: tuple[slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +232,8 @@ class Assembly:
         shape = np.broadcast_shapes(
             *(piece.shape[:n_axes] for piece in pieces), *(array.shape for array in spread)
         )
-        return _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape)
+        runs = tuple(part.runs for part in self.parts)
+        return _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
 
 
 def _unnested(array: Any) -> Array:
@@ -238,6 +248,7 @@ def _as_block(
     dtype: np.dtype[Any],
     beside: Beside[Array],
     shape: tuple[int, ...],
+    runs: tuple[tuple[slice, ...], ...],
 ) -> Block:
     mask, weight = (
         None if each is None else np.broadcast_to(each, shape).ravel()
@@ -250,7 +261,7 @@ def _as_block(
         if len(wrong):
             raise BadValueError("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY)
         inside = inside & (weight > 0)
-    return Block(pieces, dtype, inside, weight, beside.keys, beside.extra, shape)
+    return Block(pieces, dtype, inside, weight, beside.keys, beside.extra, shape, runs)
 
 
 WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
@@ -303,7 +314,8 @@ def inputs_of(
         feature_dims = canonical_dims(variable.feature_dims)
         array = upright(variable.array, feature_dims)
         arrays.append(_in_order(array, dims, feature_dims))
-        parts.append(_Part(_present(array, dims), variable.levels, variable.kept))
+        present = _present(array, dims)
+        parts.append(_Part(present, variable.levels, variable.kept, variable.runs))
     beside = Beside(layout.mask, layout.weight, keys, extra or {})
     arrays += [_in_order(array, dims) for array in beside.values()]
     axes = beside.like(_present(array, dims) for array in beside.values())

@@ -20,7 +20,7 @@ from xcluster.base.parallel import map_threads
 from xcluster.base.streaming import BLOCK_ROWS
 from xcluster.blocks.block import Block, Inputs, inputs_of
 from xcluster.blocks.failures import named_failures
-from xcluster.grid.layout import COLUMN, Layout, canonical_dims, flat_features, is_descending
+from xcluster.grid.layout import COLUMN, Layout
 from xcluster.grid.names import check_free
 
 Array = NDArray[Any]
@@ -257,7 +257,7 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
     Parameters
     ----------
     features
-        One sample without values, such as `Layout.features`.
+        One sample with the column of each feature, such as `Layout.features`.
     rows : array of shape (n, n_features)
         The rows.
     dim
@@ -266,28 +266,20 @@ def unpack(features: xr.Dataset, rows: Array, dim: Hashable, values: Array) -> x
         Coordinate of this dim.
     """
     check_free(features, [dim])
-    out, start = {}, 0
-    for name, template in features.data_vars.items():
-        kept = ~np.isnan(flat_features(template, template.dims))
-        columns = rows[:, start : start + int(kept.sum())]
-        out[name] = _unpack_variable(template, _spread_columns(columns, kept), dim)
-        start += columns.shape[1]
+    out = {
+        name: xr.DataArray(_unpacked(template.values, rows), dims=(dim, *template.dims))
+        for name, template in features.data_vars.items()
+    }
+    out = {name: each.assign_attrs(features[name].attrs) for name, each in out.items()}
     return xr.Dataset(out, {**features.coords, dim: (dim, values)})
 
 
-def _spread_columns(columns: Array, kept: Array) -> Array:
-    """Return columns at their places among all cells, with NaN at cells that are no features."""
-    if kept.all():
-        return columns
-    whole = np.full((len(columns), len(kept)), np.nan, np.result_type(columns, np.float32))
-    whole[:, kept] = columns
-    return whole
-
-
-def _unpack_variable(template: xr.DataArray, columns: Array, dim: Hashable) -> xr.DataArray:
-    dims = canonical_dims(template.dims)
-    shape = tuple(template.sizes[each] for each in dims)
-    array = xr.DataArray(columns.reshape(len(columns), *shape), dims=(dim, *dims))
-    fallen = [each for each in dims if is_descending(template, each)]
-    array = array.isel({each: slice(None, None, -1) for each in fallen})
-    return array.transpose(dim, *template.dims).assign_attrs(template.attrs)
+def _unpacked(columns: Array, rows: Array) -> Array:
+    """Return rows at the places of their columns, with NaN at cells that are no features."""
+    known = ~np.isnan(columns)
+    values = rows[:, np.where(known, columns, 0).astype(np.intp)]
+    if known.all():
+        return values
+    values = values.astype(np.result_type(values, np.float32), copy=False)
+    values[:, ~known] = np.nan
+    return values

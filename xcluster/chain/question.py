@@ -17,6 +17,7 @@ from xcluster.blocks.cells import with_cells
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.steps import Step, feature_weights
 from xcluster.grid import geography
+from xcluster.grid.columns import Columns, Like, Sorted
 from xcluster.grid.layout import Layout, Scenes, Variable
 from xcluster.grid.samplers import Sampler, Snapshots
 
@@ -41,6 +42,8 @@ class Question:
         Seed of everything random that follows.
     climatology : Climatology, optional
         The mean cycle that is subtracted from the data.
+    columns : Columns, optional
+        In which order features become columns. By default the steps decide.
     """
 
     data: xr.Dataset
@@ -50,6 +53,7 @@ class Question:
     weighting: Literal["area"] | xr.DataArray | None = None
     random_state: int = 0
     climatology: Climatology | None = None
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         check_seed("random_state", self.random_state)
@@ -60,9 +64,20 @@ class Question:
     def layout(self) -> Layout:
         """How samples and features lie in the data."""
         data = self.data if self.climatology is None else self.climatology(self.data)
-        layout = with_cells(self.sampler.arrange(data))
+        layout = self.ordering.of(with_cells(self.sampler.arrange(data)))
         mask = None if self.mask is None else on_grid("mask", self.mask, layout)
         return replace(layout, mask=mask, weight=self._weight(layout))
+
+    @property
+    def ordering(self) -> Columns:
+        """In which order features become columns."""
+        if self.columns is not None:
+            return self.columns
+        return Sorted.for_chain(step.transformer for step in self.steps)
+
+    def ordered(self, columns: Columns) -> Self:
+        """Return the question with columns in another order."""
+        return self if self.ordering == columns else replace(self, columns=columns)
 
     @cached_property
     def ready(self) -> Self:
@@ -101,8 +116,16 @@ class PooledQuestion(Question):
 
     @classmethod
     def of(cls, scenes: Mapping[str, Question]) -> Self:
-        """Return the questions of these scenes (at least one) as one question."""
+        """Return the questions of these scenes (at least one) as one question.
+
+        All scenes have the columns of the first one: some may lack its coordinates.
+        """
         first = next(iter(scenes.values()))
+        columns = Like.layout(first.layout)
+        scenes = {
+            name: each if columns.holds(each.layout) else each.ordered(columns)
+            for name, each in scenes.items()
+        }
         shared = {each.name: getattr(first, each.name) for each in fields(Question)}
         return cls(**shared, scenes=scenes)
 
@@ -110,6 +133,12 @@ class PooledQuestion(Question):
     def layout(self) -> Scenes:
         """The layouts of all scenes as one; its own fields are those of the first scene."""
         return Scenes.of([replace(each.layout, scene=name) for name, each in self.scenes.items()])
+
+    def ordered(self, columns: Columns) -> Self:
+        """Return the question with columns in another order, in each scene."""
+        if self.ordering == columns:
+            return self
+        return self.of({name: each.ordered(columns) for name, each in self.scenes.items()})
 
     @cached_property
     def ready(self) -> Self:

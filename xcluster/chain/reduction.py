@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.steps import FittedStep
-from xcluster.grid.layout import COLUMN, Layout, flat_features, upright
+from xcluster.grid.layout import (
+    COLUMN,
+    Layout,
+    Places,
+    shown_columns,
+    shown_features,
+)
 from xcluster.grid.names import check_free, names_in
 
 Array = NDArray[Any]
@@ -127,6 +133,7 @@ def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArra
     The coordinate ``feature`` is left out if the user has a dim or coordinate of that name.
     """
     columns = columns_of(layout, chain)
+    columns = columns.isel({COLUMN: shown_components(chain, features, columns.sizes[COLUMN])})
     check_free(columns, ["component"])
     reduced = columns.rename({COLUMN: "component"}).transpose("component", ...)
     reduced = reduced.assign_coords(component=np.arange(reduced.sizes["component"]))
@@ -134,6 +141,14 @@ def transform(layout: Layout, chain: Chain, features: xr.Dataset) -> xr.DataArra
         names = ("component", feature_names(features), _feature_attrs(chain, features))
         reduced = reduced.assign_coords(feature=names)
     return reduced.rename("features").assign_attrs(long_name="features")
+
+
+def shown_components(chain: Chain, features: xr.Dataset, n: int) -> Places:
+    """Return the ``n`` dimensions of the reduced space in the order in which users see them.
+
+    If they are features, this is the user's order.
+    """
+    return shown_columns(features) if chain.keeps_columns else np.arange(n)
 
 
 def as_rows(spaces: Sequence[xr.DataArray]) -> xr.DataArray:
@@ -159,10 +174,13 @@ def n_components(chain: Chain, n_features: int) -> int:
 
 
 def feature_names(features: xr.Dataset) -> list[str]:
-    """Return one name per column: of the variable, with the coordinate along each feature dim."""
+    """Return the name of each feature, in the order in which users see them.
+
+    It is that of the variable, with the coordinate along each feature dim.
+    """
     names: list[str] = []
     for name, template in features.data_vars.items():
-        kept = ~np.isnan(flat_features(template, template.dims))
+        kept = ~np.isnan(shown_features(template))
         names += [
             f"{name}{place}" for place, used in zip(_places(template), kept, strict=True) if used
         ]
@@ -174,6 +192,6 @@ def _places(template: xr.DataArray) -> Sequence[str]:
         return [""]
     places = [""]
     for dim in sorted(template.dims, key=str):
-        values = upright(template, (dim,))[dim].values
+        values = template[dim].values
         places = [f"{place} {value}" for place in places for value in values]
     return places

@@ -273,5 +273,6 @@ def _columns(weight: xr.DataArray, layout: Layout) -> Any:
             rule = f"does not lie on the grid of {name!r}"
             raise BadValueError("weights", weight.name, rule, "reindex it to that grid")
         flat = flat_features(over.assign_coords(template.coords), template.dims)
-        columns.append(flat if variable.kept is None else flat[variable.kept])
+        flat = flat if variable.kept is None else flat[variable.kept]
+        columns += [flat[run] for run in variable.runs]
     return np.concatenate(columns).astype(np.float64)

@@ -128,11 +128,12 @@ def _as_plain(value: Any) -> Any:
     return numbers.tolist()
 
 
-def checked_manifest(path: Path, read: Read, version: int) -> dict[str, Any]:
+def checked_manifest(path: Path, read: Read, versions: Sequence[int]) -> dict[str, Any]:
     """Return the manifest, after all checksums are compared."""
     manifest = _unsealed(path, read)
-    if manifest.get("format") != version:
-        rule = f"has format {manifest.get('format')!r}, but this version reads {version}"
+    if manifest.get("format") not in versions:
+        known = " and ".join(map(str, versions))
+        rule = f"has format {manifest.get('format')!r}, but this version reads {known}"
         raise BadValueError("path", str(path), rule, "update xarray-cluster")
     try:
         groups = groups_of(manifest)

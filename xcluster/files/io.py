@@ -30,6 +30,7 @@ from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.sources import Live, Stored
+from xcluster.grid.columns import Like
 from xcluster.grid.features import as_named, layout_like, replace_names
 from xcluster.grid.layout import LABEL
 from xcluster.grid.names import check_free, free, names_in
@@ -183,12 +184,13 @@ class Saved:
         check_same_grid("data", layout, stored.arrays["labels"])
         question = kind(
             as_named(data, list(template)),
-            replace_names(sampler, list(layout.variables)),
+            replace_names(sampler, list(layout.shown)),
             steps=manifests.asked_steps(self.fitted, self.asked),
             mask=own["mask"].astype(bool) if "mask" in own else None,
             weighting=own.get("weights", self.weighting),
             random_state=self.fitted.record.random_state,
             climatology=self.fitted.climatology,
+            columns=Like.fitted(template),
         )
         return Live(question, stored.rows, stored.means)
 
@@ -202,7 +204,7 @@ def read(path: StrPath, trusted: Collection[str]) -> Saved:
         remedy = f"rename {str(aside)!r}, the old file" if aside else "check the path"
         raise MissingFileError("path", str(path), "there is no such file", remedy)
     with storage.ONE_AT_A_TIME, storage.held(source):
-        manifest = checked_manifest(source, raw, manifests.FORMAT)
+        manifest = checked_manifest(source, raw, manifests.FORMATS)
         return _fitting_together(manifest, source, trusted)
 
 

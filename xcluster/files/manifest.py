@@ -25,15 +25,17 @@ from xcluster.fit.labels import Partition
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Note, Record
 from xcluster.fit.sources import Stored
-from xcluster.grid.layout import LABEL
+from xcluster.grid.columns import with_columns
+from xcluster.grid.layout import LABEL, cell_columns
 from xcluster.grid.samplers import Pixels, Profiles, Sampler, Snapshots
 from xcluster.grid.windows import Patches
 
 Array = NDArray[Any]
 Entry = Mapping[str, Any]
 
-FORMAT = 1
-"""Version of the file format; it changes only if older versions of the package cannot read it."""
+FORMATS = (1, 2)
+"""Versions of the file format; a new one is used only if older versions of the package cannot read
+the file: 2 if columns have another order than the cells of the variables."""
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
@@ -47,8 +49,12 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     if chain.inverse(fitted.assign.centers) is None:
         arrays["means"] = fitted.raw_centers
     arrays["centers"] = fitted.assign.centers
+    columns = cell_columns(fitted.template)
+    moved = not np.array_equal(columns, np.arange(len(columns)))
+    if moved:
+        arrays["columns"] = columns
     return {
-        "format": FORMAT,
+        "format": FORMATS[moved],
         "versions": _versions(),
         "method": fitted.method,
         "sampler": _sampler_entry(fitted.sampler),
@@ -121,7 +127,7 @@ def fitted(
     return Fitted(
         method=manifest["method"],
         sampler=_sampler(manifest["sampler"]),
-        template=_template(groups["centers"], manifest["features"]),
+        template=_template(groups["centers"], manifest["features"], arrays.get("columns")),
         assign=Labeller(
             Chain(tuple(_step(each, arrays, trusted) for each in manifest["steps"])),
             decode(manifest["clusterer"], arrays, trusted),
@@ -162,20 +168,20 @@ def _sampler(entry: Mapping[str, Any]) -> Sampler:
     return sampler
 
 
-def _template(centers: xr.Dataset, features: Sequence[tuple[str, list[str]]]) -> xr.Dataset:
+def _template(
+    centers: xr.Dataset, features: Sequence[tuple[str, list[str]]], columns: Array | None
+) -> xr.Dataset:
     names = [name for name, _ in features]
     # If all is noise, there are no centres, and every cell counts as a feature.
     has_data = centers.notnull().any(LABEL) if centers.sizes[LABEL] else centers.isnull().all(LABEL)
     # Coordinates along the labels are gone here, whatever their names.
     has_data = has_data[names].compute()
-    one = xr.zeros_like(has_data, np.float32).where(has_data)
     # Files may return variables in another order; the order of features must be restored.
-    return xr.Dataset(
-        {
-            name: one[name].transpose(*dims).assign_attrs(centers[name].attrs)
-            for name, dims in features
-        }
-    )
+    known = {
+        name: has_data[name].transpose(*dims).assign_attrs(centers[name].attrs)
+        for name, dims in features
+    }
+    return with_columns(xr.Dataset(known), columns)
 
 
 def _record(entry: Entry) -> Record:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.fit.assign import Labeller
@@ -20,7 +19,7 @@ from xcluster.fit.fitting import reduced_centers
 from xcluster.fit.labels import UNCLASSIFIED, Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Stored
-from xcluster.grid.layout import LABEL, flat_features
+from xcluster.grid.layout import LABEL, cell_columns
 
 Array = NDArray[Any]
 
@@ -33,7 +32,9 @@ def check(clustering: Fitted, n_labels: int) -> None:
     """
     _check_partition(clustering.partition, n_labels)
     _check_record(clustering.record, clustering.partition)
-    n_features = _n_features(clustering.template)
+    columns = np.sort(cell_columns(clustering.template))
+    n_features = len(columns)
+    _need(np.array_equal(columns, np.arange(n_features)), "columns")
     _check_model(clustering.assign, n_features)
     _need(
         clustering.source.means is None or _shape(clustering.source.means)[1:] == (n_features,),
@@ -53,13 +54,6 @@ def _shape(value: Any) -> tuple[int, ...]:
     _need(isinstance(value, np.ndarray) and value.dtype.kind in "iuf", "numbers")
     shape: tuple[int, ...] = value.shape
     return shape
-
-
-def _n_features(template: xr.Dataset) -> int:
-    return sum(
-        int((~np.isnan(flat_features(array, array.dims))).sum())
-        for array in template.data_vars.values()
-    )
 
 
 # ----------------------------------------------------------------------------- names and counts

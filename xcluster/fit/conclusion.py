@@ -111,7 +111,7 @@ def notes(estimator: Any) -> list[Note]:
 def check_options(layout: Layout, method: Method, options: Options) -> None:
     """Refuse wrong values that would otherwise raise an error only after the fit."""
     check_attrs(options.attrs)
-    order, names = options.order, layout.variables
+    order, names = options.order, layout.shown
     if order is None or is_text(order, "size"):
         return
     if not method.reorders:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from xcluster import scores
 from xcluster.base.checks import check_integer
@@ -26,7 +27,7 @@ from xcluster.fit.centers import by_label, group_means
 from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Live, Stored
-from xcluster.grid.layout import LABEL
+from xcluster.grid.layout import LABEL, shown_columns
 from xcluster.grid.names import free, names_in
 from xcluster.grid.samplers import Sampler
 from xcluster.scores.silhouette import EXACT_ROWS
@@ -107,7 +108,9 @@ class Fitted:
         """The fitted steps and clusterer as a scikit-learn Pipeline.
 
         Its ``predict`` gives the clusterer's own numbers. ``partition.codes`` has the label of
-        each number.
+        each number. Rows have their features in the order of the variables and, along each dim,
+        of the data. If steps and clusterer have them in another order, the first step is
+        "columns".
 
         Examples
         --------
@@ -115,9 +118,12 @@ class Fitted:
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> fit = ds.cluster.pixels().kmeans(4)
         >>> [name for name, _ in fit.model.steps]
-        ['scale', 'kmeans']
+        ['columns', 'scale', 'kmeans']
         """
         steps = [(step.name, step.transformer) for step in self.assign.chain.steps]
+        order = np.argsort(shown_columns(self.template))
+        if not np.array_equal(order, np.arange(len(order))):
+            steps.insert(0, ("columns", _taking(order)))
         return Pipeline([*steps, (self.method, self.assign.clusterer)])
 
     @property
@@ -300,6 +306,12 @@ class Fitted:
             return np.asarray(inverse)
         layout = samples_of(self, "centers").layout
         return group_means(layout, self.assign, self.source.rows)
+
+
+def _taking(order: Array) -> FunctionTransformer:
+    """Return a step that puts the columns of rows into this order."""
+    there, back = ({"indices": each, "axis": 1} for each in (order, np.argsort(order)))
+    return FunctionTransformer(np.take, np.take, kw_args=there, inv_kw_args=back)
 
 
 def samples_of(fitted: Fitted, what: str) -> Question:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import clone
 
 from xcluster.algorithms.density import DBSCAN, HDBSCAN
@@ -27,7 +28,8 @@ from xcluster.base.checks import (
     did_you_mean,
 )
 from xcluster.base.errors import BadTypeError, BadValueError
-from xcluster.grid.layout import Layout
+from xcluster.chain.question import Question
+from xcluster.grid.layout import Layout, Places, shown_columns
 from xcluster.grid.neighbours import check_neighbours
 from xcluster.scores.knee import INTERPOLATIONS
 
@@ -53,6 +55,9 @@ class Method:
     takes_keywords
         Whether parameters of the estimator are keywords of the method. An estimator of the
         user's own already has its parameters.
+    by_feature
+        Parameters of the estimator that may be arrays with a value per feature, and the axes
+        along which they have it.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Method:
     neighbours: int | None = None
     reorders: bool = True
     takes_keywords: bool = True
+    by_feature: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def sweeps_by(self) -> Literal["cutting", "growing"] | None:
@@ -79,6 +85,36 @@ class Method:
     def with_params(self, params: Mapping[str, Any]) -> Method:
         """Return the method with parameters of its estimator changed."""
         return replace(self, estimator=clone(self.estimator).set_params(**params))
+
+    def for_rows(self, question: Question) -> Method:
+        """Return the method with the user's arrays over features in the order of the columns."""
+        params = self.estimator.get_params(deep=False)
+        given = [name for name in self.by_feature if _is_array(params[name])]
+        if not given or not all(step.kind.keeps_columns for step in question.steps):
+            return self
+        place = np.argsort(shown_columns(question.layout.features))
+        if np.array_equal(place, np.arange(len(place))):
+            return self
+        return self.with_params(
+            {name: _taken(params[name], self.by_feature[name], place) for name in given}
+        )
+
+
+def _is_array(value: Any) -> bool:
+    return not (value is None or isinstance(value, str) or callable(value))
+
+
+def _taken(value: Any, axes: Sequence[int], place: Places) -> Any:
+    """Return an array in another order along some axes; a wrong one unchanged, as it is refused."""
+    try:
+        array = np.asanyarray(value)
+    except ValueError:  # rows of different lengths
+        return value
+    if any(array.ndim < -axis or array.shape[axis] != len(place) for axis in axes):
+        return value
+    for axis in axes:
+        array = array.take(place, axis)
+    return array
 
 
 @dataclass(frozen=True)
@@ -105,7 +141,7 @@ class Options:
 
 def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method, Options]:
     """Return the method with its own keywords set, and the options among ``keywords``."""
-    shared = {field.name for field in fields(Options)}
+    shared = {each.name for each in fields(Options)}
     own = set(method.estimator.get_params(deep=False)) - {method.parameter}
     own = own if method.takes_keywords else set()
     for name in keywords:
@@ -131,13 +167,23 @@ def _reusable(parameter: str, value: Any) -> Any:
     return value
 
 
+INIT = {"init": (-1,)}
+PRECISIONS: dict[str, tuple[int, ...]] = {
+    "full": (-2, -1),
+    "tied": (-2, -1),
+    "diag": (-1,),
+    "spherical": (),
+}
+"""Axes of precisions that have one entry per feature, by the type of covariance."""
+
+
 def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     """Return k-means under a metric."""
     check_choice("metric", metric, ("euclidean", "dtw", "softdtw"))
     if metric == "euclidean":
-        return Method("kmeans", KMeans(), "n_clusters", "distortion")
+        return Method("kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT)
     estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
-    return Method("kmeans", estimator, "n_clusters", "distortion")
+    return Method("kmeans", estimator, "n_clusters", "distortion", by_feature=INIT)
 
 
 def _channels(layout: Layout) -> int:
@@ -151,9 +197,10 @@ def _channels(layout: Layout) -> int:
 
 def gmm(layout: Layout, covariance_type: str = "full") -> Method:
     """Return a Gaussian mixture."""
-    check_choice("covariance_type", covariance_type, ("full", "tied", "diag", "spherical"))
+    check_choice("covariance_type", covariance_type, tuple(PRECISIONS))
     estimator = GaussianMixture(covariance_type=covariance_type, n_init=10)
-    return Method("gmm", estimator, "n_components", "bic")
+    by_feature = {"means_init": (-1,), "precisions_init": PRECISIONS[covariance_type]}
+    return Method("gmm", estimator, "n_components", "bic", by_feature=by_feature)
 
 
 def wrapped(estimator: Any) -> Method:
@@ -187,7 +234,8 @@ def fuzzy(
     check_number("m", m, above=1)
     check_choice("kind", kind, ("probabilistic", "possibilistic"))
     check_choice("shape", shape, ("spherical", "gustafson-kessel"))
-    return Method("fuzzy", FuzzyCMeans(m=m, kind=kind, shape=shape), "n_clusters", "distortion")
+    estimator = FuzzyCMeans(m=m, kind=kind, shape=shape)
+    return Method("fuzzy", estimator, "n_clusters", "distortion", by_feature=INIT)
 
 
 def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "batch") -> Method:

@@ -32,15 +32,17 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
     weight = np.ones(len(Z)) if found.weight is None else found.weight
     missed = weight @ (Z - given_back) ** 2
     spread = weight @ (Z - np.average(Z, axis=0, weights=weight)) ** 2
-    groups = reduction.layout.column_groups
+    layout = reduction.layout
+    groups, place = layout.column_groups, {name: i for i, name in enumerate(layout.variables)}
     by_variable = _r2(np.bincount(groups, missed), np.bincount(groups, spread))
+    shown = [place[name] for name in layout.shown]
     attrs = {"long_name": "R² of the reconstruction", "units": "1"}
     return xr.Dataset(
         {
             "total": ((), _r2(missed.sum(), spread.sum()), attrs),
-            "r2": ("variable", by_variable, attrs),
+            "r2": ("variable", by_variable[shown], attrs),
         },
-        {"variable": [str(name) for name in reduction.layout.variables]},
+        {"variable": [str(name) for name in layout.shown]},
     )
 
 

@@ -13,6 +13,7 @@ from xcluster.chain.question import Question
 from xcluster.chain.reduction import Reduction, feature_names
 from xcluster.fit import fitting
 from xcluster.fit.methods import Options
+from xcluster.grid.layout import shown_columns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +35,7 @@ def correlation(question: Question) -> xr.DataArray:
     covariance = np.atleast_2d(np.cov(prepared.X.T, aweights=prepared.weight))
     spread = np.sqrt(np.diag(covariance))
     values = covariance / np.where(spread > 0, np.outer(spread, spread), np.nan)
-    names = feature_names(question.layout.features)
+    features = prepared.reduction.layout.features
+    names, shown = feature_names(features), shown_columns(features)
     coords = {"feature": names, "other": names}
-    return xr.DataArray(values, coords, ("feature", "other"), "correlation")
+    return xr.DataArray(values[np.ix_(shown, shown)], coords, ("feature", "other"), "correlation")

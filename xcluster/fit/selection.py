@@ -18,6 +18,7 @@ from xcluster.fit.fitted import Fitted
 from xcluster.fit.fitting import Prepared
 from xcluster.fit.methods import Method, Options, split_keywords
 from xcluster.fit.record import Record
+from xcluster.grid.columns import Sorted
 
 DEFAULT_KS = range(2, 21)
 SPEAKS_OF_K = {"n_clusters": "k", "n_components": "k"}
@@ -26,6 +27,7 @@ SPEAKS_OF_K = {"n_clusters": "k", "n_components": "k"}
 def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, Any]) -> Fitted:
     """Fit ``k`` labels, or as many as the method's criterion chooses among candidates."""
     method, options = split_keywords(method, keywords)
+    question, method = _in_columns(question, method)
     if method.parameter is None:
         with as_typed({"sample_weight": "weights"}):
             return _single(question, method, None, options)
@@ -35,6 +37,13 @@ def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, A
         k = check_integer("k", k, minimum=1)
         check_k(k, question)
         return _single(question, method, k, options)
+
+
+def _in_columns(question: Question, method: Method) -> tuple[Question, Method]:
+    """Return both with features in the order that the steps and the clusterer need together."""
+    transformers = [step.transformer for step in question.steps]
+    question = question.ordered(Sorted.for_chain([*transformers, method.estimator]))
+    return question, method.for_rows(question)
 
 
 def check_k(k: int, question: Question) -> None:
@@ -102,6 +111,7 @@ def sweep(
     method, options = split_keywords(method, keywords)
     wanted = check_ks(DEFAULT_KS if ks is None else ks)
     names = check_criteria(criteria, method)
+    question, method = _in_columns(question, method)
     _check(question, method, options)
     prepared = replace(fitting.prepare(question, options), blocks=None)
     with as_typed(SPEAKS_OF_K):

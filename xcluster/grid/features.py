@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.columns import Like
 from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout, upright
 from xcluster.grid.samplers import Profiles, Sampler
 
@@ -45,7 +46,10 @@ def layout_like(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
 
 
 def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
-    """Return the layout of other data with the variables of ``template``; none may be missing."""
+    """Return the layout of other data with the variables and columns of ``template``.
+
+    No variable may be missing.
+    """
     names = list(template.data_vars)
     dataset = as_named(data, names)
     problems = [
@@ -55,7 +59,8 @@ def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     ]
     if problems:
         raise _unfit("new", type(data).__name__, problems)
-    return replace_names(sampler, names).arrange(dataset, like=template)
+    layout = replace_names(sampler, names).arrange(dataset, like=template)
+    return Like.fitted(template).of(layout)
 
 
 def check_new(data: Any, layout: Layout, sampler: Sampler, template: xr.Dataset) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from xcluster.grid.levels import Levels
 
 Kept = NDArray[np.bool_]
+Places = NDArray[np.intp]
 
 LABEL = "label"
 """Name of the dim of labels in results."""
@@ -60,18 +62,23 @@ class Variable:
     cells
         Which cells of the field are features, if this may not be all (land in a field of the
         sea).
+    order
+        For each column its cell, among flattened cells (and behind them those that are no
+        features). By default columns are in the order of the cells.
     """
 
     array: xr.DataArray
     feature_dims: tuple[Hashable, ...] = ()
     levels: Levels | None = None
     cells: Cells | None = None
+    order: Places | None = None
 
     @cached_property
     def template(self) -> xr.DataArray:
         """One sample without values: the feature dims with their coordinates and attributes.
 
-        It is 0 at features, and NaN at cells of the field that are not features.
+        Instead of values it holds the column of each feature, counted from the first one of the
+        variable, and NaN at cells of the field that are not features.
         """
         array = self.array
         if self.levels is not None:
@@ -84,16 +91,31 @@ class Variable:
         shape = tuple(array.sizes[dim] for dim in self.feature_dims)
         empty = np.broadcast_to(np.float32(0), shape)
         template = xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
-        if self.kept is None:
-            return template
-        dims = canonical_dims(self.feature_dims)
-        kept = xr.DataArray(self.kept.reshape([template.sizes[dim] for dim in dims]), dims=dims)
-        fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(template, dim)}
-        return template.where(kept.isel(fallen)).transpose(*self.feature_dims)
+        column = np.full(self.extent, np.nan)
+        column[self._cell_of_column] = np.arange(self.size)
+        return template.copy(data=unflat_features(column, template))
+
+    @property
+    def _cell_of_column(self) -> Places:
+        order = np.arange(self.extent) if self.order is None else self.order
+        return order if self.kept is None else order[self.kept[order]]
+
+    @property
+    def runs(self) -> tuple[slice, ...]:
+        """The columns, as ranges of the features in the order of their cells."""
+        if self.order is None:
+            return (slice(None),)
+        cells = self._cell_of_column
+        place = cells if self.kept is None else (np.cumsum(self.kept) - 1)[cells]
+        edges = [0, *(np.flatnonzero(np.diff(place) != 1) + 1), len(place)]
+        return tuple(
+            slice(int(place[start]), int(place[start]) + end - start)
+            for start, end in pairwise(edges)
+        )
 
     @property
     def kept(self) -> Kept | None:
-        """Which cells are features, flattened like columns; None if all are."""
+        """Which cells are features, flattened; None if all are."""
         return None if self.cells is None else self.cells.kept
 
     @property
@@ -117,7 +139,7 @@ class Cells:
     ----------
     find
         A function that is called when the cells are first needed. It returns an array of bool,
-        flattened like columns, or None if all cells are features. Without a function all cells
+        flattened, or None if all cells are features. Without a function all cells
         are features.
     """
 
@@ -125,12 +147,12 @@ class Cells:
 
     @cached_property
     def kept(self) -> Kept | None:
-        """Which cells are features, flattened like columns; None if all are."""
+        """Which cells are features, flattened; None if all are."""
         return None if self.find is None else self.find()
 
 
 def flat_cells(found: xr.DataArray, dims: tuple[Hashable, ...]) -> Kept | None:
-    """Return cells in the order of columns; None if all cells or no cells are features."""
+    """Return which cells are features, flattened; None if all cells or no cells are."""
     kept = flat_features(found, dims)
     return kept if kept.any() and not kept.all() else None
 
@@ -152,7 +174,9 @@ class Layout:
     Parameters
     ----------
     variables
-        The variables by name, in the order of their features.
+        The variables by name, in the order of their columns.
+    shown
+        The names of the variables in the user's order.
     sample_dims
         The dims of the labels, in the user's order.
     sizes
@@ -170,6 +194,7 @@ class Layout:
     """
 
     variables: Mapping[Hashable, Variable]
+    shown: tuple[Hashable, ...]
     sample_dims: tuple[Hashable, ...]
     sizes: Mapping[Hashable, int]
     coords: Mapping[Hashable, xr.DataArray]
@@ -201,8 +226,19 @@ class Layout:
 
     @cached_property
     def features(self) -> xr.Dataset:
-        """One sample without values; features of other data are compared with it."""
-        return xr.Dataset({name: variable.template for name, variable in self.variables.items()})
+        """One sample with the column of each feature instead of values, in the user's order.
+
+        Features of other data are compared with it.
+        """
+        sizes = [variable.size for variable in self.variables.values()]
+        first = dict(zip(self.variables, np.cumsum([0, *sizes]).tolist(), strict=False))
+        templates = {name: self.variables[name].template for name in self.shown}
+        return xr.Dataset(
+            {
+                name: template.copy(data=template.values + first[name])
+                for name, template in templates.items()
+            }
+        )
 
     @cached_property
     def n_features(self) -> int:
@@ -291,6 +327,37 @@ def upright(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
 
 
 def flat_features(array: xr.DataArray, dims: tuple[Hashable, ...]) -> NDArray[Any]:
-    """Return an array over feature dims in the order of columns, shape (n_features,)."""
-    dims = canonical_dims(dims)
-    return np.asarray(upright(array, dims).transpose(*dims).values).ravel()
+    """Return an array over feature dims in the order of cells, shape (n_cells,)."""
+    return shown_features(upright(array, dims))
+
+
+def shown_features(array: xr.DataArray) -> NDArray[Any]:
+    """Return an array over feature dims in the order in which users see features, flattened."""
+    return np.asarray(array.transpose(*canonical_dims(array.dims)).values).ravel()
+
+
+def unflat_features(cells: NDArray[Any], like: xr.DataArray) -> NDArray[Any]:
+    """Return values in the order of cells as an array over the dims of one sample."""
+    dims = canonical_dims(like.dims)
+    array = xr.DataArray(cells.reshape([like.sizes[dim] for dim in dims]), dims=dims)
+    fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(like, dim)}
+    return np.asarray(array.isel(fallen).transpose(*like.dims).values)
+
+
+def shown_columns(features: xr.Dataset) -> Places:
+    """Return the column of each feature, in the order in which users see features.
+
+    ``features`` is one sample, such as `Layout.features`.
+    """
+    return _known([shown_features(each) for each in features.data_vars.values()])
+
+
+def cell_columns(features: xr.Dataset) -> Places:
+    """Return the column of each feature, in the order of variables and their cells."""
+    return _known([flat_features(each, each.dims) for each in features.data_vars.values()])
+
+
+def _known(columns: Sequence[NDArray[np.float64]]) -> Places:
+    found = np.concatenate(columns)
+    places: Places = found[~np.isnan(found)].astype(np.intp)
+    return places

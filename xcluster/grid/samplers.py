@@ -186,6 +186,7 @@ def lay_out(
     check_dims(chosen, sample_dims, feature_dims)
     return Layout(
         variables=variables,
+        shown=tuple(names),
         sample_dims=sample_dims,
         sizes={dim: chosen.sizes[dim] for dim in sample_dims},
         coords={

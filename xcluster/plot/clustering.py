@@ -14,10 +14,10 @@ from xcluster.base.checks import check_choice, check_flag, check_integer, check_
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.signatures import spelled_out
 from xcluster.blocks import matrix
-from xcluster.chain.reduction import feature_names
+from xcluster.chain.reduction import feature_names, shown_components
 from xcluster.fit.centers import by_label
 from xcluster.fit.fitted import Fitted, clusterer_with, samples_of
-from xcluster.grid.layout import COLUMN, Layout
+from xcluster.grid.layout import COLUMN, Layout, shown_columns
 from xcluster.grid.windows import Patches
 from xcluster.plot import (
     centers,
@@ -112,7 +112,7 @@ class ClusteringPlot:
         if samples is None or "ax" in given:
             return {"x": x, "y": y}
         size = given.get("figsize")
-        channel = samples.data[next(iter(samples.layout.variables))]
+        channel = samples.data[samples.layout.shown[0]]
         image = drawn(maps.map, channel, cmap="gray", legend=False, x=x, y=y, figsize=size)
         return {"x": x, "y": y, "ax": image.axes}
 
@@ -208,6 +208,8 @@ class ClusteringPlot:
             np.asarray(self.clustering.record.counts),
             np.asarray(self.clustering.assign.centers, float),
         )
+        chain, template = self.clustering.assign.chain, self.clustering.template
+        rows = rows[:, shown_components(chain, template, rows.shape[1])]
         return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
 
     @spelled_out
@@ -526,4 +528,5 @@ def _title(other: object) -> str:
 def feature_values(layout: Layout) -> xr.DataArray:
     """Return the features of complete samples in data units, with their names."""
     values = matrix.apply(layout, np.asarray, width=layout.n_features, dtype=layout.dtype)
-    return values.compute().assign_coords({COLUMN: feature_names(layout.features)})
+    values = values.compute().isel({COLUMN: shown_columns(layout.features)})
+    return values.assign_coords({COLUMN: feature_names(layout.features)})

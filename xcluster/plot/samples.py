@@ -163,7 +163,7 @@ class SamplesPlot:
 
     def _variable(self, var: Hashable | None) -> xr.DataArray:
         variables = self.samples.layout.variables
-        name = next(iter(variables)) if var is None else var
+        name = self.samples.layout.shown[0] if var is None else var
         if not is_one_of(name, variables):
             rule = "is no variable of the samples"
             raise BadValueError("var", var, rule, did_you_mean(var, variables))

@@ -107,7 +107,7 @@ def _samples_lines(samples: Question) -> list[Line]:
     layout = samples.layout
     lines = [
         ("samples", _samples(samples.sampler, layout.sizes)),
-        ("features", _features({name: each.extent for name, each in layout.variables.items()})),
+        ("features", _features({name: layout.variables[name].extent for name in layout.shown})),
         ("steps", _steps(resolve(samples.steps, layout))),
     ]
     if len(layout.scenes) > 1:  # each scene has its own sizes, mask and weights

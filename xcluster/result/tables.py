@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xcluster.chain.reduction import columns_of, feature_names
+from xcluster.chain.reduction import columns_of, feature_names, shown_components
 from xcluster.fit.fitted import Fitted, number_of, samples_of
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.fit.summary import label_sums
@@ -66,7 +66,9 @@ def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
     yield LABEL, fitted.labels
     chain, layout = fitted.assign.chain, samples_of(fitted, "to_dataframe").layout
     components = columns_of(layout, chain)
-    numbered = [f"component_{number}" for number in range(components.sizes[COLUMN])]
+    n_components = components.sizes[COLUMN]
+    components = components.isel({COLUMN: shown_components(chain, fitted.template, n_components)})
+    numbered = [f"component_{number}" for number in range(n_components)]
     for number, name in enumerate(
         feature_names(fitted.template) if chain.keeps_columns else numbered
     ):
@@ -78,7 +80,7 @@ def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
 def members(fitted: Fitted, label: int | str) -> xr.Dataset:
     """Return the variables at the samples of one label, and NaN at all other samples."""
     layout = samples_of(fitted, "members").layout
-    data = xr.Dataset({name: each.array for name, each in layout.variables.items()})
+    data = xr.Dataset({name: layout.variables[name].array for name in layout.shown})
     return data.where(fitted.labels == number_of(fitted, label))
 
 
