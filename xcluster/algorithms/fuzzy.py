@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts import fuzzy_sums
+from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
     check_init,
@@ -180,7 +181,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For parameters out of range, such as m <= 1; fewer samples than clusters; weights
+            For parameters out of range, such as m <= 1; fewer distinct rows than clusters; weights
             that are negative or all zero.
 
         Warns
@@ -193,6 +194,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         X = validate_data(self, X, dtype=FLOATS, order="C")
         self._check_parameters(*X.shape)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
+        check_distinct("n_clusters", self.n_clusters, X, blocks.sample_weight)
         with single_threaded_blas():
             self._begin(*self._start(blocks))
             settled = self._run(blocks)

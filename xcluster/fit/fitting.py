@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
 from xcluster.base.checks import as_typed, blamed, check_integer
 from xcluster.base.errors import BadValueError
@@ -119,7 +120,7 @@ def prepare(question: Question, options: Options, k: int = 1) -> Prepared:
     wanted, streams = plan(layout, options.fit_on)
     found = draw(layout, wanted)
     n_fitted = len(found.X)
-    if n_fitted < found.tally.complete and not rows.has_distinct(found.X, k):
+    if n_fitted < found.tally.complete and n_distinct(found.X, k) < k:
         found, streams = rows.distinct(layout), False
         n_fitted = found.tally.complete
     fit_on = _fit_on_text(n_fitted, found.tally, streams)

@@ -54,6 +54,7 @@ def _check(question: Question, method: Method, options: Options) -> None:
 def _single(question: Question, method: Method, k: int | None, options: Options) -> Fitted:
     _check(question, method, options)
     weighs = has_fit_parameter(method.estimator, "sample_weight")
+    weighs = weighs and getattr(method.estimator, "takes_weights", True)
     prepared = fitting.prepare(question, options, k if k and weighs else 1)
     estimator = trials.built(method, prepared, k)
     estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
