@@ -435,7 +435,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels().fit(BisectingKMeans(4, random_state=0))
         """
-        return self._cluster(methods.wrapped(clusterer), None, keywords)
+        return self._cluster(methods.wrapped(self.layout, clusterer), None, keywords)
 
     @spelled_out
     def sweep(
