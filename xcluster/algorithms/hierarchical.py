@@ -158,6 +158,8 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         weights = self._check_weights(X, sample_weight)
         edges = self._check_connectivity(len(X))
+        if edges is None:
+            check_distinct("n_clusters", self.n_clusters, X, weights)
         self._set_leaves(X, weights)
         self._check_n_clusters(self.n_clusters)
         self.linkage_matrix_ = self._grow(edges)
@@ -296,7 +298,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
             rule = f"the connectivity has {parts} separate parts, and these never merge"
             raise BadValueError("n_clusters", n_clusters, rule, f"pass {parts} or more")
         # Files of earlier versions do not say whether it is connected.
-        if not getattr(self, "is_connected_", True):
+        if self.exact_ and not getattr(self, "is_connected_", True):
             check_distinct("n_clusters", n_clusters, self.samples_)
         if n_clusters > self.n_leaves_:
             what = "rows" if self.exact_ else "micro-clusters"
