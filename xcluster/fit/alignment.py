@@ -27,9 +27,11 @@ def aligned(method: Method, prepared: Prepared) -> tuple[Method, Prepared]:
     Rows are put into the order of the user's grid, incomplete ones left out, if parameters of the
     user's own clusterer may number them.
     """
+    if method.takes_keywords:
+        return method, prepared
     record, estimator = prepared.record, method.estimator
     numbering = [*method.indexed, *indexed.by_row(estimator, record.complete)]
-    if method.takes_keywords or not (numbering or indexed.has_functions(estimator)):
+    if not (numbering or indexed.has_functions(estimator)):
         return method, prepared
     scenes = prepared.reduction.layout.scenes
     if record.fitted < record.complete or len(scenes) > 1:

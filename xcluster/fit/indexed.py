@@ -67,9 +67,8 @@ def _parameters(estimator: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _are_row_numbers(value: Any) -> bool:
-    if length(value) is None or issparse(value):
-        return False
-    return np.ndim(value) == 1 and np.asarray(value).dtype.kind in "iu"
+    listed = isinstance(value, list | tuple | np.ndarray) and bool(length(value))
+    return listed and all(isinstance(each, int | np.integer) for each in value)
 
 
 def _is_function(value: Any) -> bool:
