@@ -159,9 +159,29 @@ def test_step_that_reaches_the_last_level_keeps_it(tomography):
 @pytest.mark.parametrize("every", [1, 2, 3, 5])
 def test_every_strides_all_sample_dims(tomography, every):
     labels = tomography.cluster.profiles("depth", every=every).kmeans(2).labels
-    expected = tomography.isel(latitude=slice(0, None, every), longitude=slice(0, None, every))
-    np.testing.assert_array_equal(labels.latitude, expected.latitude)
-    np.testing.assert_array_equal(labels.longitude, expected.longitude)
+    for dim in ("latitude", "longitude"):
+        expected = np.sort(tomography[dim])[::every]
+        np.testing.assert_array_equal(np.sort(labels[dim]), expected)
+
+
+@pytest.mark.parametrize("step", [2, 3, 5])
+def test_every_counts_from_the_lowest_coordinate_in_any_order_of_the_grid(tomography, step):
+    shuffled = np.random.default_rng(0).permutation(tomography.sizes["latitude"])
+    fallen = tomography.isel(latitude=slice(None, None, -1), longitude=slice(None, None, -1))
+    for model in (tomography, fallen, tomography.isel(latitude=shuffled)):
+        kept = model.cluster.profiles("depth", every=step).layout.coords
+        for dim in ("latitude", "longitude"):
+            found = kept[dim].values
+            np.testing.assert_array_equal(np.sort(found), np.sort(tomography[dim])[::step])
+            assert (np.diff(model.indexes[dim].get_indexer(found)) > 0).all()  # order as it was
+
+
+def test_labels_of_every_third_profile_do_not_depend_on_the_direction_of_an_axis(tomography):
+    fallen = tomography.isel(latitude=slice(None, None, -1))
+    ours, theirs = (
+        each.cluster.profiles("depth", every=3).kmeans(4).labels for each in (tomography, fallen)
+    )
+    np.testing.assert_array_equal(ours, theirs.sortby("latitude"))
 
 
 def test_every_as_a_mapping_strides_the_dims_that_it_names(tomography):
@@ -193,6 +213,46 @@ def test_interpolate_fills_gaps_linearly_and_ends_with_the_nearest_level():
         known = ~np.isnan(column)
         expected = np.interp(da.depth, da.depth[known], column[known])
         np.testing.assert_allclose(row, expected)
+
+
+def test_gaps_at_levels_that_step_does_not_use_drop_no_profile():
+    rng = np.random.default_rng(0)
+    values, depth = rng.normal(size=(400, 300, 41)), np.arange(41) * 2.5  # 120,000 profiles
+    used = np.isin(depth, np.arange(0, 101, 5))
+    values[..., ~used] = np.where(rng.random((400, 300, 20)) < 0.5, np.nan, values[..., ~used])
+    da = xr.DataArray(values, {"depth": depth}, ("y", "x", "depth"))
+    found = matrix_of(da.cluster.profiles("depth", step=5))
+    np.testing.assert_array_equal(found, values[..., used].reshape(-1, used.sum()))
+
+
+def test_a_gap_drops_a_profile_where_a_level_of_step_lies_beside_it():
+    depth, target = np.arange(9) * 2.5, np.arange(0, 20, 6)
+    lost = [np.any((target > d - 2.5) & (target < d + 2.5)) for d in depth]  # a level beside it
+    values = np.random.default_rng(0).normal(size=(9, 9))
+    gaps = np.where(np.eye(9, dtype=bool), np.nan, values)
+    da = xr.DataArray(gaps, {"depth": depth}, ("x", "depth"))
+    found = matrix_of(da.cluster.profiles("depth", step=6))
+    expected = [np.interp(target, depth, row) for row in values[~np.array(lost)]]
+    np.testing.assert_allclose(found, expected)
+    assert len(expected) == 2
+
+
+def test_a_level_that_rounding_puts_beside_its_own_needs_no_neighbour():
+    depth = np.round(np.arange(31) * 0.1, 1)  # 0.3, and 3 * 0.1 is a little more
+    values = np.random.default_rng(0).normal(size=(50, 31))
+    values[:, [4, 7, 8, 13]] = np.nan
+    da = xr.DataArray(values, {"depth": depth}, ("x", "depth"))
+    found = matrix_of(da.cluster.profiles("depth", step=0.3))
+    np.testing.assert_allclose(found, values[:, ::3], atol=1e-12)
+
+
+def test_infinite_values_count_at_the_levels_that_step_uses():
+    values = np.random.default_rng(0).normal(size=(50, 5))
+    values[7, 1] = np.inf
+    da = xr.DataArray(values, {"depth": np.arange(5.0)}, ("x", "depth"))
+    np.testing.assert_array_equal(matrix_of(da.cluster.profiles("depth", step=2)), values[:, ::2])
+    with pytest.raises(ValueError, match="holds infinite values at 1 of 50"):
+        matrix_of(da.cluster.profiles("depth", step=0.5))
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.2, 3), (0.4, 2), (0.41, 1), (1.0, 1)])

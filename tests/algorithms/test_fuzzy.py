@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 from xcluster.algorithms.fuzzy import FuzzyCMeans
+from xcluster.algorithms.pca import PCA
 from xcluster.base import parallel
 from xcluster.base.streaming import ArrayBlocks, iterate
 
@@ -203,6 +204,31 @@ def test_a_sample_refined_over_blocks_ends_where_the_whole_fit_ends(blobs, shape
     np.testing.assert_allclose(sample.cluster_centers_, whole.cluster_centers_[match], atol=1e-5)
     assert sample.objective_ == pytest.approx(whole.objective_)
     assert sample.xie_beni_ == pytest.approx(whole.xie_beni_)
+
+
+@pytest.mark.parametrize("keywords", KINDS)
+@pytest.mark.parametrize("scale", [2.0**-60, 1.0])
+def test_memberships_that_are_all_equal_are_reported_with_what_helps(keywords, scale):
+    random = np.random.default_rng(0)
+    centers = random.normal(size=(4, 50))
+    centers *= 6 / np.linalg.norm(centers, axis=1, keepdims=True)
+    truth = random.integers(4, size=4_000)
+    X = (centers[truth] + random.normal(size=(4_000, 50))) * scale
+    with pytest.warns(UserWarning, match=r"all 1/4.* 50 features.*pca.*m=1\.2") as caught:
+        FuzzyCMeans(4, **keywords).fit(X)
+    assert not any("coincide" in str(each.message) for each in caught)
+    for helped in (
+        FuzzyCMeans(4, m=1.2).fit(X),
+        FuzzyCMeans(4).fit(PCA(4).fit_transform(X)),
+    ):
+        assert adjusted_rand_score(truth, helped.labels_) > 0.99
+
+
+def test_memberships_of_overlapping_clusters_are_not_all_equal(recwarn):
+    X = np.random.default_rng(0).uniform(size=(3_000, 2))
+    fuzzy = FuzzyCMeans(4).fit(X)
+    assert 0.3 < fuzzy.partition_coefficient_ < 0.6
+    assert not recwarn
 
 
 def test_coincident_possibilistic_centres_are_reported():

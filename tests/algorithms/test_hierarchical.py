@@ -241,7 +241,7 @@ def test_the_tissue_of_nanosims_is_clustered_as_by_scipy():
         ({"linkage": "median"}, "linkage='median'"),
         ({"metric": "cosine"}, "euclidean distance only"),
         ({"n_clusters": 0}, "n_clusters=0"),
-        ({"n_clusters": 51}, "there are 50 rows"),
+        ({"n_clusters": 51}, "there are 50 distinct rows"),
         ({"max_exact": 20, "n_clusters": 30}, "raise max_exact|Raise max_exact"),
         ({"max_exact": 20, "linkage": "average"}, "max_exact=20.*50 rows"),
         ({"connectivity": np.ones((50, 50))}, "sparse matrix of shape"),
@@ -260,7 +260,7 @@ def test_bad_parameters_are_named(parameters, message):
         ({}, "takes one of the two"),
         ({"n_clusters": 3, "height": 1.0}, "takes one of the two"),
         ({"height": -1.0}, "height=-1.0"),
-        ({"n_clusters": 51}, "there are 50 rows"),
+        ({"n_clusters": 51}, "there are 50 distinct rows"),
     ],
 )
 def test_bad_cuts_are_named(arguments, message):

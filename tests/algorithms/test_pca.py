@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from sklearn import decomposition
 from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -99,6 +100,49 @@ def test_no_more_components_exist_than_rows():
     assert PCA().fit(digits).components_.shape == (20, 64)
     with pytest.raises(ValueError, match=r"n_components=21.*1 to 20"):
         PCA(21).fit(digits)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [2.0**-60, 1.0, 2.0**60])
+@pytest.mark.parametrize("offset", [0, 300])
+def test_components_beyond_the_rank_of_the_rows_are_left_out(dtype, unit, offset):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((28_000, 2)) @ rng.standard_normal((2, 10)) + offset
+    X = (X * unit).astype(dtype)
+    with pytest.warns(UserWarning, match="only 2 principal components.* other 8 of 10"):
+        pca = PCA(10).fit(X)
+    peer = decomposition.PCA(2, svd_solver="full").fit(X.astype(float))
+    np.testing.assert_allclose(pca.explained_variance_, peer.explained_variance_, rtol=1e-4)
+    assert pca.transform(X).shape == (28_000, 2)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_weak_component_above_rounding_is_kept_without_a_word(recwarn):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((5_000, 6)) * [1, 1, 1, 1, 1, 1e-5]
+    X = X @ np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    ours, peer = PCA(6).fit(X), decomposition.PCA(6, svd_solver="full").fit(X)
+    np.testing.assert_allclose(ours.explained_variance_, peer.explained_variance_, rtol=1e-4)
+    assert not recwarn
+
+
+def test_constant_rows_have_one_component_without_variance():
+    with pytest.warns(UserWarning, match="only 1 principal"):
+        assert PCA(3).fit(np.full((50, 4), 0.1)).explained_variance_.tolist() == [0]
+
+
+def test_a_component_beyond_the_rank_does_not_become_a_feature_after_scaling():
+    rng = np.random.default_rng(0)
+    groups = np.repeat([[0.0, 0], [9, 0], [0, 9]], 10_000, axis=0)
+    X = (groups + rng.standard_normal(groups.shape)) @ rng.standard_normal((2, 10))
+    samples = xr.DataArray(X, dims=("x", "f")).cluster.pixels(dim="f")
+    with pytest.warns(UserWarning, match="only 2 principal"):
+        labels = samples.pca(10).scale().kmeans(3).labels
+    found = [
+        np.bincount(part, minlength=3).max() for part in labels.values.astype(int).reshape(3, -1)
+    ]
+    assert min(found) > 9_900
 
 
 def test_streaming_over_blocks_equals_the_fit_in_memory(wine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -162,6 +163,42 @@ def test_constant_columns_become_zero_and_are_named_once(wine, how, dtype):
         scaled = Scaler(how).fit_transform(X)
     assert len(caught) == 1
     np.testing.assert_allclose(scaled[:, [2, 5]], 0, atol=1e-15)
+
+
+def sparse_counts(n=28_000):
+    """A dense column, one with 15 % that are not 0, one with 3 %, one with 0.1 %, a constant."""
+    rng = np.random.default_rng(0)
+    share = np.array([1.0, 0.15, 0.03, 0.001, 0.0])
+    return rng.poisson(8, (n, 5)) * (rng.random((n, 5)) < share) + np.array([0, 0, 0, 5, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_robust_scaling_of_sparse_counts_takes_a_wider_range_and_says_of_which(dtype):
+    X = sparse_counts().astype(dtype)
+    with (
+        pytest.warns(UserWarning, match=r"quartiles of 3 of 5 features \(columns 1, 2, 3\)"),
+        pytest.warns(UserWarning, match=r"no spread in 1 of 5 features \(columns 4\)"),
+    ):
+        scaled = Scaler("robust").fit_transform(X)
+    q = np.quantile(X, [0.01, 0.05, 0.25, 0.75, 0.95, 0.99], axis=0)
+    iqr = norm.ppf(0.75) - norm.ppf(0.25)
+    expected = [
+        q[3, 0] - q[2, 0],
+        (q[4, 1] - q[1, 1]) * iqr / (norm.ppf(0.95) - norm.ppf(0.05)),
+        (q[5, 2] - q[0, 2]) * iqr / (norm.ppf(0.99) - norm.ppf(0.01)),
+        np.ptp(X[:, 3]),
+        1,
+    ]
+    np.testing.assert_allclose(scaled, (X - np.median(X, axis=0)) / expected, rtol=1e-4)
+    assert (scaled[:, :4].std(axis=0) > 0.01).all()
+
+
+def test_robust_scaling_of_groups_widens_a_group_as_a_whole():
+    X = sparse_counts()[:, 1:3]
+    with pytest.warns(UserWarning, match=r"2 of 2 features \(columns 0, 1\)"):
+        scale = Scaler("robust", groups=[0, 0]).fit(X).scale_
+    assert scale[0] == scale[1]
+    np.testing.assert_allclose(scale[0], 0.41006 * np.ptp(np.quantile(X, [0.05, 0.95])))
 
 
 @pytest.mark.parametrize("how", ["log", "clr"])

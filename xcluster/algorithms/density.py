@@ -38,6 +38,14 @@ def _read_by(metric: Any) -> tuple[str, ...]:
     return ("variables", "features") if metric == "haversine" else ()
 
 
+def _check_metric(metric: Any) -> None:
+    """Refuse given distances, by which no new row could be labelled."""
+    if isinstance(metric, str) and metric == "precomputed":
+        rule = "needs distances to the fitted rows instead of features"
+        remedy = 'pass a clusterer of scikit-learn with metric="precomputed" to fit()'
+        raise BadValueError("metric", metric, rule, remedy)
+
+
 class DBSCAN(ClusterMixin, BaseEstimator):
     """Density-based clusters; the rest is noise.
 
@@ -108,6 +116,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         """
         check_number("eps", self.eps, above=0)
         check_integer("min_samples", self.min_samples, minimum=1)
+        _check_metric(self.metric)
         X = validate_data(self, X, dtype=np.float64)
         with blamed("metric", self.metric, METRICS):
             self.core_sample_indices_ = self._cores(X)
@@ -256,6 +265,7 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         methods = ("eom", "leaf")
         check_choice("cluster_selection_method", self.cluster_selection_method, methods)
         check_flag("allow_single_cluster", self.allow_single_cluster)
+        _check_metric(self.metric)
 
     def _check_size(self, n_samples: int) -> None:
         """Refuse a neighbourhood of more rows than there are."""

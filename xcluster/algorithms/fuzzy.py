@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts import fuzzy_sums
+from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
     check_init,
@@ -33,6 +34,8 @@ TILE_ROWS = 4096
 """Rows measured at once: their distances and memberships stay in cache."""
 COINCIDENT = 0.1
 """Centres nearer than this share of the smaller cluster's radius count as one."""
+EQUAL = 0.01
+"""Partition coefficient, 0 where all memberships are equal and 1 where crisp, of useless ones."""
 START_ROWS, START_PASSES, START_TOLERANCE = 8192, 50, 1e-3
 """Each start runs over at most so many rows, for so many passes, to this tolerance."""
 
@@ -182,29 +185,33 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For parameters out of range, such as m <= 1; fewer samples than clusters; weights
-            that are negative or all zero.
+            For parameters out of range, such as m <= 1; fewer distinct rows than clusters;
+            weights that are negative or all zero.
 
         Warns
         -----
         UserWarning
-            Where a covariance was regularised or centres coincide.
+            Where memberships are all equal, a covariance was regularised or centres coincide.
         ConvergenceWarning
             Where `max_iter` was reached.
         """
         X = validate_data(self, X, dtype=FLOATS, order="C")
         self._check_parameters(*X.shape)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
+        check_distinct("n_clusters", self.n_clusters, X, blocks.sample_weight)
         with single_threaded_blas():
             self._begin(*self._start(blocks))
             settled = self._run(blocks)
+            found = blocks.reduce(self.partial_statistics)
+            equal = _are_equal(found.sums, self.n_clusters)
             if self.kind == "possibilistic":
-                self.eta_ = _squared_radii(blocks.reduce(self.partial_statistics).sums)
+                self.eta_ = _squared_radii(found.sums)
                 self.objective_, self.objective_history_ = math.inf, []
                 settled = self._run(blocks)
-            self._measure(blocks.reduce(self.partial_statistics))
+                found = blocks.reduce(self.partial_statistics)
+            self._measure(found)
             self.labels_ = self._by_tile(X, lambda u: u.argmax(axis=0))
-        self._warn_of_outcome(settled)
+        self._warn_of_outcome(settled, equal)
         return self
 
     def _check_parameters(self, n_samples: int, n_features: int) -> None:
@@ -237,12 +244,18 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
                 best = short.objective_, short.cluster_centers_, short.covariances_
         return best[1:]
 
-    def _warn_of_outcome(self, settled: bool) -> None:
+    def _warn_of_outcome(self, settled: bool, equal: bool) -> None:
         """Warn of clusters that still move or coincide, and of singular covariances."""
         if not settled:
             message = complaint("max_iter", self.max_iter, "the clusters still move", "raise it")
             warn(message, ConvergenceWarning)
-        if len(self.coincident_):
+        if equal:
+            rule = f"memberships are all 1/{self.n_clusters} and labels mean nothing, as "
+            rule += f"all centres become one with {self.n_features_in_} features and this m"
+            m = f"{1 + (self.m - 1) / 5:.3g}"
+            remedy = f"reduce the features by pca first, or pass a smaller m, for example m={m}"
+            warn(complaint("m", self.m, rule, remedy))
+        elif len(self.coincident_):
             pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
             rule = f"the centres of {pairs} coincide"
             warn(complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters"))
@@ -393,6 +406,14 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
 def _squared_radii(sums: Mapping[str, Array]) -> Array:
     """Return the mean squared distance within each cluster, weighted by u^m."""
     return np.asarray(sums["spread"] / np.maximum(sums["weight"], fuzzy_sums.TINY))
+
+
+def _are_equal(sums: Mapping[str, Array], n_clusters: int) -> bool:
+    """Whether all memberships are nearly the same, from the mean of the sum of their squares."""
+    if n_clusters == 1:
+        return False
+    coefficient = float(sums["squared"] / sums["total"])
+    return (coefficient - 1 / n_clusters) / (1 - 1 / n_clusters) < EQUAL
 
 
 def _some_rows(blocks: ArrayBlocks, random: np.random.RandomState) -> ArrayBlocks:

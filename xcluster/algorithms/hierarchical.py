@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from xcluster.algorithms.parts.connectivity import grid_connectivity
+from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.groups import group_means
 from xcluster.algorithms.parts.inputs import new_rows
 from xcluster.algorithms.parts.linkages import (
@@ -78,12 +79,16 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         The leaf of each fitted row.
     leaf_weights_ : array of shape (`n_leaves_`,)
     leaf_labels_ : int array of shape (`n_leaves_`,)
+    is_connected_ : bool
+        Whether connectivity said which rows may merge.
     n_connected_components_ : int
         Parts that never merge; 1 without connectivity.
     cluster_centers_ : array of shape (n_clusters, n_features)
         Weighted means of the rows.
     counts_ : int array of shape (n_clusters,)
         Number of rows.
+    row_labels_ : int array of shape (n_samples,)
+        The labels of the fitted rows at the present cut.
     predicts_by_ : {"nearest fitted sample", "nearest micro-cluster"}
     n_features_in_ : int
     sweeps_by : str
@@ -146,18 +151,21 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         ------
         ValueError
             If a parameter is out of range, if weights are given to another linkage than Ward's,
-            if there are fewer rows than clusters or fewer clusters than connected parts, or if
-            a linkage other than Ward's would exceed ``max_exact``.
+            if there are fewer distinct rows than clusters (connectivity may tell equal rows
+            apart) or fewer clusters than connected parts, or if a linkage other than Ward's would
+            exceed ``max_exact``.
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         weights = self._check_weights(X, sample_weight)
         edges = self._check_connectivity(len(X))
+        if edges is None:
+            check_distinct("n_clusters", self.n_clusters, X, weights)
         self._set_leaves(X, weights)
         self._check_n_clusters(self.n_clusters)
         self.linkage_matrix_ = self._grow(edges)
         self.leaf_labels_ = self._number(cut_into(self.linkage_matrix_, self.n_clusters))
-        self.labels_ = self.leaf_labels_[self.leaf_]
+        self.labels_ = self.row_labels_
         self.cluster_centers_ = group_means(X, self.labels_, weights)
         self.counts_ = np.bincount(self.labels_)
         return self
@@ -180,7 +188,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         ------
         ValueError
             If both or neither are given, if ``n_clusters`` is less than the number of connected
-            parts or more than that of leaves, or if ``height`` is negative.
+            parts or more than that of leaves or distinct rows, or if ``height`` is negative.
         """
         check_is_fitted(self)
         if (n_clusters is None) == (height is None):
@@ -216,8 +224,8 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     def predict(self, X: Any) -> Array:
         """Return the label of the nearest leaf; fitted rows keep theirs.
 
-        (Where equal rows have different labels, which only connectivity or a cut into more
-        clusters than distinct rows can give, all get the first's.)
+        (Where equal rows have different labels, which only connectivity can give, all get the
+        first's.)
 
         Parameters
         ----------
@@ -229,6 +237,17 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         """
         X = new_rows(self, X, np.float64)
         return self.leaf_labels_[nearest(self.samples_, X, self.metric)[0]]
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether weights have a meaning: for Ward's linkage only."""
+        return self.linkage == "ward"
+
+    @property
+    def row_labels_(self) -> Array:
+        """Labels of the fitted rows at the present cut."""
+        labels: Array = self.leaf_labels_[self.leaf_]
+        return labels
 
     def _check_parameters(self) -> None:
         check_integer("n_clusters", self.n_clusters, minimum=1)
@@ -244,7 +263,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     def _check_weights(self, X: Array, sample_weight: Any) -> Array:
         if sample_weight is None:
             return np.ones(len(X))
-        if self.linkage != "ward":
+        if not self.takes_weights:
             rule = f"linkage={self.linkage!r} takes no weights"
             remedy = 'leave them out, or choose linkage="ward"'
             raise BadValueError("sample_weight", "given", rule, remedy)
@@ -259,6 +278,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     def _check_connectivity(self, n: int) -> Array | None:
         """Return each connected pair once, and note the number of parts."""
         self.n_connected_components_ = 1
+        self.is_connected_ = self.connectivity is not None
         if self.connectivity is None:
             return None
         matrix = self.connectivity
@@ -278,6 +298,9 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         if n_clusters < parts:
             rule = f"the connectivity has {parts} separate parts, and these never merge"
             raise BadValueError("n_clusters", n_clusters, rule, f"pass {parts} or more")
+        # Files of earlier versions do not say whether it is connected.
+        if self.exact_ and not getattr(self, "is_connected_", True):
+            check_distinct("n_clusters", n_clusters, self.samples_)
         if n_clusters > self.n_leaves_:
             what = "rows" if self.exact_ else "micro-clusters"
             rule = f"there are {self.n_leaves_} {what}"

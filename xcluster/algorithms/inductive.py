@@ -28,6 +28,9 @@ class Inductive(ClusterMixin, BaseEstimator):
         New rows get the label of the nearest fitted row, noise included, and rows of the fit
         their own; or the label of the nearest mean of a cluster: no rows are kept, and no new row
         is noise.
+    columns : int array, optional
+        Those of the rows that the clone gets, if not all in their order: of distances to other
+        samples, those to the fitted rows.
 
     Attributes
     ----------
@@ -39,6 +42,8 @@ class Inductive(ClusterMixin, BaseEstimator):
         What new rows are compared with: the fitted rows, or the means.
     sample_labels_ : int array of shape (n_kept,)
         Their labels.
+    row_labels_ : int array of shape (n_samples,)
+        The labels of the fitted rows, with ``by="sample"``.
     cluster_centers_ : array of shape (n_clusters, n_features)
         Mean of each cluster, weighted where the fit is; ascending by label, without noise.
     n_features_in_ : int
@@ -57,9 +62,10 @@ class Inductive(ClusterMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, estimator: Any, *, by: str = "sample") -> None:
+    def __init__(self, estimator: Any, *, by: str = "sample", columns: Any = None) -> None:
         self.estimator = estimator
         self.by = by
+        self.columns = columns
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit a clone of the estimator.
@@ -75,7 +81,8 @@ class Inductive(ClusterMixin, BaseEstimator):
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         self.estimator_ = clone(self.estimator)
         weights = self._passed_on(X, sample_weight)
-        self.labels_ = np.asarray(self.estimator_.fit_predict(X, **weights))
+        rows = X if self.columns is None else X[:, self.columns]
+        self.labels_ = np.asarray(self.estimator_.fit_predict(rows, **weights))
         found, centers = _centers(X, self.labels_, weights.get("sample_weight"))
         self.cluster_centers_ = centers
         by_sample = self.by == "sample"
@@ -85,6 +92,11 @@ class Inductive(ClusterMixin, BaseEstimator):
             rule = "every row is noise, so there is no centre"
             raise BadValueError("by", self.by, rule, 'pass by="sample"')
         return self
+
+    @property
+    def row_labels_(self) -> Array:
+        """Labels of the fitted rows, which are kept with ``by="sample"``."""
+        return self.sample_labels_
 
     def _passed_on(self, X: Array, sample_weight: Any) -> dict[str, Array]:
         """Return the keywords that carry the weights, none without weights."""

@@ -30,7 +30,7 @@ from xcluster.algorithms.parts.inputs import (
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
 from xcluster.base.checks import check_integer, check_number
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import TooFewError
 from xcluster.base.parallel import map_rows, map_threads, row_blocks, single_threaded_blas
 from xcluster.base.streaming import Statistics
 
@@ -331,9 +331,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         if self.n_clusters > n_samples:
             raise self._too_many(f"n_samples={n_samples} rows")
 
-    def _too_many(self, available: str) -> BadValueError:
+    def _too_many(self, available: str) -> TooFewError:
         rule = f"must be at most the number of distinct rows, and there are {available}"
-        return BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+        return TooFewError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
 
     @property
     def _n_features_out(self) -> int:

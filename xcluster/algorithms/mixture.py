@@ -21,6 +21,7 @@ from xcluster.algorithms.parts.covariances import (
     maximising,
     precision_factors,
 )
+from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.gaussians import (
     Components,
     Form,
@@ -207,7 +208,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For parameters out of range, fewer samples than components, weights that are
+            For parameters out of range, fewer distinct rows than components, weights that are
             negative or all zero, or a covariance without an inverse.
 
         Warns
@@ -222,6 +223,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X))
         self._check_size(len(X))
+        check_distinct("n_components", self.n_components, X, blocks.sample_weight)
         self._start_best(blocks)
         iterate(self, blocks, self.max_iter)
         self._warn_of_outcome()

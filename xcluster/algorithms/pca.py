@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
+from xcluster.base.checks import warn
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
 from xcluster.base.parallel import map_threads, row_blocks, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics
@@ -42,8 +43,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_components : int, float or None, default None
-        How many to keep; a fraction of the variance to explain; None keeps all that exist, the
-        smaller of rows and features.
+        How many to keep, at most the rank of the rows; a fraction of the variance to explain; None
+        keeps as many as the smaller of rows and features.
     random_state : int, RandomState or None, default 0
         Of the randomised decomposition.
 
@@ -56,6 +57,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         With ``n - 1`` in the denominator; with weights what `numpy.cov` does with ``aweights``.
     explained_variance_ratio_ : array of shape (`n_components_`,), float64
     n_components_ : int
+
+    Warns
+    -----
+    UserWarning
+        Where the rows have fewer components above their rounding than asked for. A component whose
+        variance is below that of rounding errors of the values, or of the decomposition, would be
+        noise, which a later scaling would make as large as any other.
 
     References
     ----------
@@ -144,7 +152,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         -------
         Statistics
             Sums ``count`` (of rows with weight), ``weight``, ``squared_weight``, ``rows`` and
-            ``products``, of the rows less `mean_` (that of a sample, or zero).
+            ``products``, of the rows less `mean_` (that of a sample, or zero); and ``rounding``,
+            the relative rounding error of the values.
         """
         center = getattr(self, "mean_", 0.0)
         weight = weight_or_ones(sample_weight, len(X))
@@ -155,7 +164,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             part *= root[:, None]
             rows += root @ part
             products += part.T @ part
-        return Statistics(_of_weight(weight) | {"rows": rows, "products": products})
+        sums = _of_weight(weight) | {"rows": rows, "products": products}
+        return Statistics(sums, maxima={"rounding": np.asarray(np.finfo(X.dtype).eps)})
 
     @available_if(_streams)
     def update(self, statistics: Statistics) -> bool:
@@ -168,7 +178,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         most = min(int(sums["count"]), len(offset))
         self.mean_ = getattr(self, "mean_", 0.0) + offset
         variance = np.maximum(values[::-1], 0)
-        self._set(vectors.T[::-1][:most], variance[:most], float(variance.sum()))
+        rounding = float(statistics.maxima["rounding"])
+        floor = self._floor(variance[0] * len(offset) * np.finfo(np.float64).eps, rounding)
+        self._set(vectors.T[::-1][:most], variance[:most], float(variance.sum()), floor)
         return True
 
     def _decompose_rows(self, X: Array, weight: Array | None) -> None:
@@ -176,13 +188,19 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         weight = weight_or_ones(weight, len(X))
         sums = _of_weight(weight)
         blocks = row_blocks(len(X), SOME_ROWS)
-        self.mean_ = sum(weight[block] @ X[block] for block in blocks) / sums["weight"]
+        near = near_mean(X)  # about which a large offset costs no digits
+        offset = sum(weight[block] @ (X[block] - near) for block in blocks) / sums["weight"]
+        self.mean_ = near + offset
         rows = X - self.mean_.astype(X.dtype)
         rows *= np.sqrt(weight / _denominator(sums)).astype(X.dtype)[:, None]
         with single_threaded_blas():
             values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
         total = sum(np.square(rows[block]).sum(dtype=np.float64) for block in blocks)
-        self._set(vectors, values**2, float(total))
+        rounding = float(np.finfo(X.dtype).eps)
+        # The mean is rounded too, which moves all rows together.
+        size = values[0] ** 2 + float(np.abs(self.mean_).max()) ** 2
+        floor = self._floor(size * X.shape[1] * rounding**2, rounding)
+        self._set(vectors, values**2, float(total), floor)
 
     def _singular(self, rows: Array, most: int) -> tuple[Array, Array]:
         n = self.n_components
@@ -192,10 +210,15 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             _, values, vectors = np.linalg.svd(rows, full_matrices=False)
         return values[:most].astype(np.float64), vectors[:most].astype(np.float64)
 
-    def _set(self, components: Array, variance: Array, total: float) -> None:
+    def _floor(self, arithmetic: float, rounding: float) -> float:
+        """Return the variance that errors of the arithmetic or of rounded values can have."""
+        return max(arithmetic, float(np.abs(self.mean_).max() * rounding / 2) ** 2)
+
+    def _set(self, components: Array, variance: Array, total: float, floor: float) -> None:
         """Keep the components asked for, with the sign of the largest loading positive."""
         ratio = variance / total if total > 0 else np.zeros_like(variance)
-        self.n_components_ = n = self._count(ratio)
+        n = self._within_rank(self._count(ratio), max(int((variance > floor).sum()), 1))
+        self.n_components_ = n
         largest = np.argmax(np.abs(components[:n]), axis=1)
         signs = np.sign(components[np.arange(n), largest])
         self.components_ = components[:n] * signs[:, None]
@@ -216,6 +239,16 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             explained = np.cumsum(ratio)
             return min(int(np.searchsorted(explained, number, side="right")) + 1, len(ratio))
         raise self._refusal(BadValueError, len(ratio))
+
+    def _within_rank(self, n: int, rank: int) -> int:
+        """Return how many components to keep; if numbered, no more than the rank."""
+        if n <= rank or self.n_components is None:
+            return n
+        warn(
+            f"The rows have only {rank} principal components above their rounding errors. The "
+            f"other {n - rank} of {n} would be noise and are left out. Ask for {rank} or fewer."
+        )
+        return rank
 
     def _refusal(self, kind: type[BadParameterError], most: int) -> BadParameterError:
         rule = f"must be an integer from 1 to {most}, a fraction between 0 and 1, or None"

@@ -27,6 +27,9 @@ INVERTIBLE = (*LINEAR, "log", "anscombe")
 LOWEST = {"log": 0.0, "clr": 0.0, "anscombe": -0.375}
 """Where each function of the values begins: at -3/8 a root is defined, at 0 a logarithm is not."""
 
+WIDER = {(5, 95): 0.41006, (1, 99): 0.28994, (0, 100): 1.0}
+"""Wider ranges than the quartiles', and what makes the first two those of normal values."""
+
 TILE_ROWS = 8_192
 """Rows scaled at a time, whose copies in double precision stay small compared with all rows."""
 
@@ -48,7 +51,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ``"standard"``
             less the (weighted) mean, by the (weighted) standard deviation;
         ``"robust"``
-            less the median, by the interquartile range; unweighted;
+            less the median, by the interquartile range; unweighted. Where that is 0 (half of the
+            values are equal) by the first wider range that is not: 5 to 95 % and 1 to 99 %, both
+            times what makes them the interquartile range of normal values, then the whole range;
         ``"minmax"``
             to 0..1;
         ``"max"``
@@ -73,7 +78,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Warns
     -----
     UserWarning
-        Where columns (or groups) are constant, so that they become 0.
+        Where columns (or groups) are constant, so that they become 0; and where ``"robust"``
+        needs a wider range than that of the quartiles.
 
     References
     ----------
@@ -239,18 +245,34 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         for columns in self._columns(X.shape[1]):
             quartiles = np.percentile(X[:, columns], (25, 50, 75))
             low[columns], middle[columns], high[columns] = quartiles
-        return middle, high - low
+        return middle, self._widened(X, high - low)
+
+    def _widened(self, X: Array, scale: Array) -> Array:
+        """Return interquartile ranges or, where they are 0, the first wider range that is not."""
+        narrow = scale == 0
+        for percentiles, share in WIDER.items():
+            for columns in self._columns(len(scale)):
+                if scale[columns[0]] == 0:
+                    low, high = np.percentile(X[:, columns], percentiles)
+                    scale[columns] = (high - low) * share
+        wider = np.flatnonzero(narrow & (scale > 0))
+        if len(wider):
+            warn(
+                "scale('robust') finds no spread between the quartiles of "
+                f"{_named(wider, len(scale))}, of which half of the values or more are equal. "
+                "They are scaled by the first wider range that is not 0: 5 to 95 %, 1 to 99 % or "
+                "all. Choose another scaling if they should not be."
+            )
+        return scale
 
     def _set(self, center: Array, scale: Array) -> None:
         """Take centre and scale; where there is no spread the scale is one."""
         flat = np.flatnonzero(scale == 0)
         if len(flat):
-            message = (
-                f"scale({self.how!r}) finds no spread in {len(flat)} of {len(scale)} features "
-                f"(columns {', '.join(map(str, flat[:10]))}{', ...' if len(flat) > 10 else ''}); "
-                "constant ones are kept as 0. Leave them out if they should not count."
+            warn(
+                f"scale({self.how!r}) finds no spread in {_named(flat, len(scale))}; constant ones "
+                "are kept as 0. Leave them out if they should not count."
             )
-            warn(message)
         self.center_ = center
         self.scale_ = np.where(scale == 0, 1.0, scale)
 
@@ -310,6 +332,13 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if is_root:
             remedy = "mask these values"
         raise BadValueError("how", self.how, rule, remedy)
+
+
+def _named(columns: Array, n_columns: int) -> str:
+    """Say how many columns, and which the first ones are."""
+    first = ", ".join(map(str, columns[:10]))
+    more = ", ..." if len(columns) > 10 else ""
+    return f"{len(columns)} of {n_columns} features (columns {first}{more})"
 
 
 def _moments(X: Array, weight: Array | None, center: Any) -> dict[str, Array]:

@@ -26,7 +26,7 @@ from xcluster.algorithms.parts.warping_metrics import (
     dtw,
 )
 from xcluster.base.checks import check_choice, check_integer, check_number
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import single_threaded_blas
 
 __all__ = ["WarpingKMeans", "dtw"]
@@ -282,9 +282,9 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
             rule = "limits paths under metric='dtw' only"
             raise BadValueError("window", self.window, rule, "leave it out")
 
-    def _too_many(self, available: str) -> BadValueError:
+    def _too_many(self, available: str) -> TooFewError:
         rule = f"must be at most the number of rows that DTW tells apart, and there are {available}"
-        return BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+        return TooFewError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
 
     @property
     def _n_features_out(self) -> int:

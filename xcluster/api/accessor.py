@@ -99,7 +99,8 @@ class ClusterAccessor:
             and do not go beyond the last one. Where the levels are dates: text such as "5D", or a
             timedelta.
         every : int or mapping, default 1
-            Keep each n-th grid point along the sample dims.
+            Keep each n-th grid point along the sample dims, from the lowest coordinate on (along
+            a dim without numbers or dates, from its beginning).
         missing : {"drop", "interpolate"} or float, default "drop"
             What happens to profiles with gaps. "drop" leaves them out. "interpolate" fills the
             gaps: linearly between levels, and with the nearest level at the ends. A fraction does

@@ -141,7 +141,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         Raises
         ------
         ValueError
-            If ``covariance_type`` is unknown, or there are fewer samples than ``k``.
+            If ``covariance_type`` is unknown, or there are fewer distinct samples than ``k``.
 
         References
         ----------
@@ -192,14 +192,23 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         Raises
         ------
         ValueError
-            If ``contiguous`` is set and ``k`` is below the number of separate regions, or the
-            samples have no neighbours.
+            If there are fewer distinct samples than ``k``. If ``contiguous`` is set and ``k`` is
+            below the number of separate regions, the samples have no neighbours, or ``fit_on`` is
+            a number.
+
+        Warns
+        -----
+        UserWarning
+            If ``contiguous`` is set and there are more samples than ``fit_on="auto"`` would fit:
+            how much memory all of them need.
 
         Notes
         -----
         If there are more than ``max_exact`` rows, Ward's tree starts from micro-clusters instead
         of single rows, and the report says so. A sample that was not fitted takes the label of
-        the nearest fitted sample.
+        the nearest fitted sample. With ``contiguous`` all samples are fitted, whatever ``fit_on``
+        says, and labels follow from their places: equal samples may have different ones. So
+        `Clustering.predict` is refused; the labels are in ``fit.labels``.
 
         References
         ----------
@@ -257,7 +266,12 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         Raises
         ------
         ValueError
-            If an option is unknown or out of range, or there are fewer samples than ``k``.
+            If an option is unknown or out of range, or there are fewer distinct samples than ``k``.
+
+        Warns
+        -----
+        UserWarning
+            If all memberships are 1/k, as for many features and a large ``m``.
 
         References
         ----------
@@ -429,6 +443,20 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ------
         TypeError
             If it is not a clusterer.
+        ValueError
+            If a graph or distances do not belong to the samples, or ``fit_on`` is a number although
+            a parameter belongs to all samples.
+
+        Notes
+        -----
+        Some parameters belong to samples: the graph ``connectivity``, distances
+        (``metric="precomputed"``, with one variable over the samples and a second dim that has as
+        many entries), row numbers in ``init``, arrays with an entry per sample, and functions that
+        keep such arrays. Then all samples are fitted, in the order of
+        ``fit.labels.values.ravel()`` with incomplete ones left out. A graph may also connect all
+        grid points. Labels of a graph or of distances belong to the places of the samples, so
+        `Clustering.predict` is refused. Other functions get rows in the same order if all are
+        fitted; a function that keeps rows in another way cannot be told from others.
 
         Examples
         --------
@@ -437,7 +465,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         >>> ds = xcluster.datasets.ocean()
         >>> fit = ds.cluster.pixels().fit(BisectingKMeans(4, random_state=0))
         """
-        return self._cluster(methods.wrapped(clusterer), None, keywords)
+        return self._cluster(methods.wrapped(self.layout, clusterer), None, keywords)
 
     @spelled_out
     def sweep(
@@ -469,6 +497,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ------
         ValueError
             If the method or a criterion is unknown, or a k is out of range.
+
+        Warns
+        -----
+        UserWarning
+            If there are fewer distinct samples than some k, which are left out.
 
         Examples
         --------

@@ -142,7 +142,9 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If the data do not have the fitted features; the error lists every difference.
+            If the data do not have the fitted features; the error lists every difference. If labels
+            follow from the places of the fitted samples (``contiguous=``, a graph or given
+            distances); then only ``labels`` has them.
 
         Examples
         --------
@@ -364,8 +366,8 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If labels depend on neighbours on the grid, a parameter is out of range, or the result
-            was opened without its data.
+            If labels follow from the places of the samples, a parameter is out of range, or the
+            result was opened without its data.
 
         References
         ----------

@@ -152,7 +152,8 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         Parameters
         ----------
         how : str, transformer or None, default "standard"
-            "standard" (zero mean, unit deviation), "robust" (median and quartiles), "minmax"
+            "standard" (zero mean, unit deviation), "robust" (median and quartiles; a wider range
+            for features of which half of the values or more are equal), "minmax"
             (0 to 1), "max" (divided by the largest absolute value), "norm" (each sample to unit
             length), "log" (natural logarithm), "clr" (centred log-ratio), "anscombe"
             (2 sqrt(x + 3/8), for counts), any scikit-learn transformer, or None. None means no
@@ -184,8 +185,14 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         Raises
         ------
         ValueError
-            If ``n`` is out of range. Later, when the steps are fitted: if the data have fewer
-            than ``n`` components.
+            If ``n`` is out of range. Later, when the steps are fitted: if there are fewer features
+            or samples than ``n``.
+
+        Warns
+        -----
+        UserWarning
+            Later, when the steps are fitted: if fewer than ``n`` components have more variance
+            than rounding errors. The others are left out.
 
         Examples
         --------

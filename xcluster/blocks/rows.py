@@ -188,11 +188,6 @@ class _Counts:
         return cls(pairs, number, Tally.merge([part.tally for part in parts]))
 
 
-def has_distinct(X: Array, k: int) -> bool:
-    """Whether there are at least ``k`` different rows; the first few rows are tried first."""
-    return any(len(np.unique(some, axis=0)) >= k for some in (X[: 4 * k], X))
-
-
 def _starts(layout: Layout) -> Array:
     sizes = [variable.size for variable in layout.variables.values()]
     return np.cumsum([0, *sizes[:-1]])

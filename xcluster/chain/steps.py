@@ -242,7 +242,17 @@ def foreign(transformer: Any) -> Step:
         rule = "must be an object with fit and transform"
         remedy = "pass an instance, for example then(QuantileTransformer())"
         raise BadTypeError("transformer", transformer, rule, remedy)
+    params = transformer.get_params() if hasattr(transformer, "get_params") else {}
+    for name, value in params.items():
+        if is_precomputed(value):
+            rule = "needs distances to the fitted samples, which blocks of rows do not have"
+            raise BadValueError(name, value, rule, "let it compute them from the features")
     return Step(THEN, transformer)
+
+
+def is_precomputed(value: Any) -> bool:
+    """Whether a parameter of scikit-learn says that rows are distances instead of features."""
+    return isinstance(value, str) and value in ("precomputed", "precomputed_nearest_neighbors")
 
 
 def feature_weights(weights: Any, layout: Layout) -> Step:

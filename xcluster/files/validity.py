@@ -124,6 +124,6 @@ def _check_stored(clustering: Fitted) -> None:
         sizes = {LABEL: stored.sizes.get(LABEL), **labels.sizes}
         _need(dict(memberships.sizes) == sizes, "memberships")
     if rows is not None:
-        leaves = len(clustering.assign.clusterer.leaf_)
+        n_rows = len(clustering.assign.clusterer.row_labels_)
         _need(rows.sizes == labels.sizes and rows.dtype.kind == "i", "rows")
-        _need(bool(((rows >= -1) & (rows < leaves)).all()), "rows")
+        _need(bool(((rows >= -1) & (rows < n_rows)).all()), "rows")

@@ -16,7 +16,7 @@ from xcluster.blocks import matrix
 from xcluster.chain.latent import latent_dims
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Reduction
-from xcluster.fit import fitting
+from xcluster.fit import fitting, indexed
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
@@ -74,10 +74,10 @@ def _key(prepared: Prepared | None, sweep: Candidates | None) -> Array | None:
 def _fitted_rows(
     layout: Layout, method: Method, estimator: Any, key: Array | None
 ) -> xr.DataArray | None:
-    """Return the number of the fitted row at each grid point, if labels depend on neighbours."""
-    if method.neighbours is None or key is None:
+    """Return the number of the fitted row at each grid point, if labels depend on places."""
+    if not method.placed or key is None:
         return None
-    estimator.set_params(connectivity=None)  # it belongs to the fitted rows, which are not kept
+    indexed.forget_graphs(estimator)
     return rows_on_grid(layout, key)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
-from xcluster.base.checks import as_typed, blamed, check_integer
+from xcluster.base.checks import as_typed, blamed, check_integer, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate
@@ -31,6 +32,8 @@ ALL_POINTS = 1_000_000
 ALL_VALUES = 150_000_000
 SAMPLE_ROWS = 100_000
 SAMPLE_VALUES = 25_000_000
+BYTES_PER_VALUE, BYTES_PER_ROW = 20, 600
+"""Measured at the peak of a contiguous fit of 1,040,400 rows of 1 to 12 values, beside the data."""
 
 OBJECTIVES = {"inertia_": 1, "objective_": 1, "quantization_error_": 1, "lower_bound_": -1}
 """Attributes of estimators that hold what a fit minimises (1) or maximises (-1)."""
@@ -110,16 +113,19 @@ def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
 # ------------------------------------------------------------------------------ rows and steps
 
 
-def prepare(question: Question, options: Options, k: int = 1) -> Prepared:
+def prepare(
+    question: Question, options: Options, k: int = 1, needs_all: str | None = None
+) -> Prepared:
     """Read the rows, and fit the steps to them.
 
-    If a sample has fewer than ``k`` different rows, all different rows are used instead.
+    If a sample has fewer than ``k`` different rows, all different rows are used instead. With
+    ``needs_all``, which `plan` explains, there is no sample.
     """
     layout = question.layout
-    wanted, streams = plan(layout, options.fit_on)
+    wanted, streams = plan(layout, options.fit_on, needs_all)
     found = draw(layout, wanted)
     n_fitted = len(found.X)
-    if n_fitted < found.tally.complete and not rows.has_distinct(found.X, k):
+    if n_fitted < found.tally.complete and n_distinct(found.X, k) < k:
         found, streams = rows.distinct(layout), False
         n_fitted = found.tally.complete
     fit_on = _fit_on_text(n_fitted, found.tally, streams)
@@ -158,10 +164,11 @@ def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
     return replace(found, X=X, weight=weight / unit), unit
 
 
-def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
+def plan(layout: Layout, fit_on: Any, needs_all: str | None = None) -> tuple[int | None, bool]:
     """Return how many rows to sample (None: all), and whether to stream.
 
-    Only the shape of the data decides.
+    Only the shape of the data decides; or ``needs_all``, the name of a parameter that says which
+    samples are neighbours, for example: there are none in a sample.
     """
     n = layout.n_pooled
     small = n <= ALL_POINTS and n * layout.n_features <= ALL_VALUES
@@ -170,8 +177,14 @@ def plan(layout: Layout, fit_on: Any) -> tuple[int | None, bool]:
         if fit_on not in ("auto", "all"):
             rule = "must be 'auto', 'all' or a number of rows"
             raise BadValueError("fit_on", fit_on, rule, "pass fit_on='auto'")
+        if needs_all:
+            return None, False
         return (None if small else enough), fit_on == "all" and not small
     wanted = check_integer("fit_on", fit_on, minimum=1)
+    if needs_all:
+        rule = f"{needs_all}= needs all samples, not some of them"
+        remedy = "leave fit_on out, or select a part of the data"
+        raise BadValueError("fit_on", fit_on, rule, remedy)
     return (None if wanted >= n else wanted), False
 
 
@@ -340,7 +353,9 @@ def forget_rows(estimator: Any) -> None:
 
 def check_fits(layout: Layout, method: Method, options: Options) -> None:
     """Refuse a fit that is not possible, before anything is read."""
-    _, streams = plan(layout, options.fit_on)
+    _, streams = plan(layout, options.fit_on, method.needs_all)
+    if method.needs_all:
+        _say_memory(layout, method.needs_all)
     if streams and not streams_blocks(method.estimator):
         rule = f"cannot stream {method.name}() over {layout.n_pooled:,} grid points"
         remedy = "pass fit_on=200_000, or use kmeans, gmm, som or fuzzy, which can stream"
@@ -350,3 +365,15 @@ def check_fits(layout: Layout, method: Method, options: Options) -> None:
         rule = f"{method.name}() cannot take weights"
         remedy = "use kmeans, gmm, som, hac (Ward) or fuzzy, or leave weights() out"
         raise BadValueError("weights", "given", rule, remedy)
+
+
+def _say_memory(layout: Layout, needs_all: str) -> None:
+    """Warn how much memory a fit of all samples takes, if others would be fitted to a sample."""
+    wanted, _ = plan(layout, "auto")
+    if wanted is not None:
+        n = layout.n_pooled
+        size = n * (layout.n_features * BYTES_PER_VALUE + BYTES_PER_ROW) / 1e9
+        warn(
+            f"{needs_all}= needs all samples in memory: about {size:.1f} GB if all "
+            f"{n:,} grid points have data. Select a part of the data if this is too much."
+        )

@@ -29,6 +29,7 @@ from xcluster.base.checks import (
 )
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.question import Question
+from xcluster.fit import indexed
 from xcluster.grid.layout import Layout, Places, shown_columns
 from xcluster.grid.neighbours import check_neighbours
 from xcluster.scores.knee import INTERPOLATIONS
@@ -50,6 +51,11 @@ class Method:
         What chooses k among candidates.
     neighbours
         4 or 8, if only neighbours on the grid may share a label.
+    placed
+        Whether labels follow from the places of the samples, not from their features alone.
+    indexed
+        Parameters of an estimator of the user's own that number the samples, or have an entry for
+        each.
     reorders
         Whether labels are renumbered; the nodes of a self-organising map are not.
     takes_keywords
@@ -65,9 +71,18 @@ class Method:
     parameter: str | None = None
     criterion: str | None = None
     neighbours: int | None = None
+    placed: bool = False
+    indexed: tuple[str, ...] = ()
     reorders: bool = True
     takes_keywords: bool = True
     by_feature: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def needs_all(self) -> str | None:
+        """The parameter for which all samples must be fitted, if there is one."""
+        if self.neighbours:
+            return "contiguous"
+        return self.indexed[0].rpartition("__")[2] if self.indexed else None
 
     @property
     def sweeps_by(self) -> Literal["cutting", "growing"] | None:
@@ -139,15 +154,23 @@ class Options:
         return self
 
 
+INTERNAL = ("connectivity", "n_channels")
+"""Parameters of our estimators that follow from the samples."""
+
+
 def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method, Options]:
     """Return the method with its own keywords set, and the options among ``keywords``."""
     shared = {each.name for each in fields(Options)}
-    own = set(method.estimator.get_params(deep=False)) - {method.parameter}
+    own = set(method.estimator.get_params(deep=False)) - {method.parameter, *INTERNAL}
     own = own if method.takes_keywords else set()
     for name in keywords:
         if name in ("n_clusters", "n_components"):
             rule = "the number of labels is called k here"
             raise BadTypeError(name, keywords[name], rule, f"pass k={keywords[name]!r}")
+        if name == "connectivity" and method.name == "hac":
+            rule = "hac() finds the neighbours of each sample on the grid itself"
+            remedy = "pass contiguous=True, or fit(AgglomerativeClustering(connectivity=...))"
+            raise BadTypeError(name, type(keywords[name]).__name__, rule, remedy)
         if name not in shared | own:
             rule = f"is not a keyword of {method.name}()"
             remedy = did_you_mean(name, sorted(shared | own))
@@ -203,7 +226,7 @@ def gmm(layout: Layout, covariance_type: str = "full") -> Method:
     return Method("gmm", estimator, "n_components", "bic", by_feature=by_feature)
 
 
-def wrapped(estimator: Any) -> Method:
+def wrapped(layout: Layout, estimator: Any) -> Method:
     """Return the method for the user's own estimator."""
     takes_fit = callable(getattr(estimator, "fit", None))
     labels = any(callable(getattr(estimator, name, None)) for name in ("predict", "fit_predict"))
@@ -211,9 +234,12 @@ def wrapped(estimator: Any) -> Method:
         rule = "must be an object with fit, and predict or fit_predict"
         remedy = "pass an instance, for example fit(SpectralClustering(4))"
         raise BadTypeError("clusterer", estimator, rule, remedy)
-    if not callable(getattr(estimator, "predict", None)):
+    placed = bool(indexed.by_place(estimator))
+    keeps_labels = hasattr(type(estimator), "row_labels_")
+    if not callable(getattr(estimator, "predict", None)) or (placed and not keeps_labels):
         estimator = Inductive(estimator)
-    return Method("fit", estimator, takes_keywords=False)
+    known = (*indexed.by_place(estimator), *indexed.by_row(estimator, layout.n_pooled))
+    return Method("fit", estimator, placed=placed, indexed=known, takes_keywords=False)
 
 
 def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -> Method:
@@ -224,7 +250,8 @@ def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -
     if neighbours is not None:
         check_neighbours(layout)
     estimator = Hierarchical(linkage=linkage)
-    return Method("hac", estimator, "n_clusters", "distortion", neighbours)
+    placed = neighbours is not None
+    return Method("hac", estimator, "n_clusters", "distortion", neighbours, placed)
 
 
 def fuzzy(

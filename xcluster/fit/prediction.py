@@ -24,8 +24,7 @@ def labels(layout: Layout, assign: Labeller) -> xr.DataArray:
 
 def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Labeller) -> xr.DataArray:
     """Return the labels that the fitted rows got in the fit, with the chunks of the layout."""
-    clusterer = assign.clusterer
-    of_row = assign.partition(clusterer.leaf_labels_[clusterer.leaf_])
+    of_row = assign.partition(assign.clusterer.row_labels_)
     values = np.where(rows.values < 0, np.float32(np.nan), of_row[rows.values])
     placed = as_labels(rows.copy(data=values), assign.partition)
     return placed.chunk(layout.chunks) if layout.is_lazy else placed

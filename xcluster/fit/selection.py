@@ -12,6 +12,7 @@ from xcluster.base.checks import as_typed, check_choice, check_integer, several
 from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
 from xcluster.fit import conclusion, fitting, trials
+from xcluster.fit.alignment import aligned
 from xcluster.fit.candidates import FALLBACK, Candidates, Fits
 from xcluster.fit.criteria import CRITERIA, available
 from xcluster.fit.fitted import Fitted
@@ -63,7 +64,9 @@ def _check(question: Question, method: Method, options: Options) -> None:
 def _single(question: Question, method: Method, k: int | None, options: Options) -> Fitted:
     _check(question, method, options)
     weighs = has_fit_parameter(method.estimator, "sample_weight")
-    prepared = fitting.prepare(question, options, k if k and weighs else 1)
+    weighs = weighs and getattr(method.estimator, "takes_weights", True)
+    prepared = fitting.prepare(question, options, k if k and weighs else 1, method.needs_all)
+    method, prepared = aligned(method, prepared)
     estimator = trials.built(method, prepared, k)
     estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
     return conclusion.conclude(
@@ -73,7 +76,7 @@ def _single(question: Question, method: Method, k: int | None, options: Options)
 
 def _chosen(question: Question, method: Method, ks: Iterable[int], options: Options) -> Fitted:
     _check(question, method, options)
-    prepared = fitting.prepare(question, options)
+    prepared = fitting.prepare(question, options, needs_all=method.needs_all)
     swept = run(question, prepared, method, check_ks(ks), None, options, unfinished=False)
     k, note = swept.choose(None)
     estimator, record = _best_start(prepared, swept, method, k, options)
@@ -113,7 +116,8 @@ def sweep(
     names = check_criteria(criteria, method)
     question, method = _in_columns(question, method)
     _check(question, method, options)
-    prepared = replace(fitting.prepare(question, options), blocks=None)
+    found = fitting.prepare(question, options, needs_all=method.needs_all)
+    prepared = replace(found, blocks=None)
     with as_typed(SPEAKS_OF_K):
         return run(question, prepared, method, wanted, names, options)
 

@@ -41,9 +41,10 @@ class LabelSums:
         complete = block.complete
         n_labels = self.assign.partition.n_labels
         X = block.rows(complete)
-        labels, memberships = self._assigned(X)
-        if (known := block.further("labels")) is not None:
-            labels = known[complete]
+        if (known := block.further("labels")) is None:
+            labels, memberships = self._assigned(X)
+        else:  # such labels follow from places, and are not soft
+            labels, memberships = known[complete], None
         kept = np.isfinite(labels)
         where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
         sums = {"samples": np.bincount(where, minlength=n_labels + 1)}

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from xcluster import scores
 from xcluster.algorithms.parts.seeding import grow
 from xcluster.base.checks import warn
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import each_in_threads, map_threads
 from xcluster.base.progress import bar
 from xcluster.fit import fitting
@@ -286,7 +286,10 @@ def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
 
 
 def _stabilities(prepared: Prepared, method: Method, done: Mapping[int, Candidate]) -> Array:
-    """Return the share of rows with the same label in refits to halves; NaN for one label."""
+    """Return the share of rows with the same label in refits to halves.
+
+    NaN for one label, and where halves have too few distinct rows.
+    """
     seed, X, weight = prepared.record.random_state, prepared.X, prepared.weight
     some = np.sort(np.random.default_rng(seed).permutation(len(X))[:STABILITY_ROWS])
 
@@ -295,15 +298,18 @@ def _stabilities(prepared: Prepared, method: Method, done: Mapping[int, Candidat
         if (labels == labels[0]).all():
             return float("nan")
         unfitted = method.build(k, random_state=seed, n_init=STARTS_OF_REFITS)
-        found = scores.stability(
-            X[some],
-            labels,
-            partial(fitting.refit, unfitted),
-            sample_weight=None if weight is None else weight[some],
-            n_refits=STABILITY_REFITS,
-            resampling="subsample",
-            random_state=seed,
-        )
+        try:
+            found = scores.stability(
+                X[some],
+                labels,
+                partial(fitting.refit, unfitted),
+                sample_weight=None if weight is None else weight[some],
+                n_refits=STABILITY_REFITS,
+                resampling="subsample",
+                random_state=seed,
+            )
+        except TooFewError:  # some of the rows have fewer distinct ones than labels
+            return float("nan")
         return found.mean_agreement
 
     return np.array(list(each_in_threads(of_k, done)))

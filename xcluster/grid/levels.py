@@ -19,6 +19,9 @@ from xcluster.base.errors import BadTypeError, BadValueError
 
 Array = NDArray[Any]
 
+UNUSED = 1e-9
+"""Share of a level in a target up to which it is rounding: the target lies on another level."""
+
 
 @dataclass(frozen=True, eq=False)
 class Levels:
@@ -46,10 +49,14 @@ class Levels:
             filled = fill_gaps(values, positions(self.source, self.source[0]), self.coverage)
         if self._matrix is None:
             return filled
-        with np.errstate(invalid="ignore"):
-            out = np.asarray(filled @ self._matrix.astype(filled.dtype))
-        # Infinity times zero is NaN, which would hide an infinite value as a gap.
-        out[np.isinf(filled).any(axis=1)] = np.inf
+        finite = np.isfinite(filled)
+        out = np.asarray(np.where(finite, filled, 0) @ self._matrix.astype(filled.dtype))
+        # Zero times NaN is NaN: a gap at a level that a target does not use would spread to it.
+        used = ~(np.abs(self._matrix) <= UNUSED)
+        rows = np.flatnonzero(~finite.all(axis=1))
+        for found, value in ((np.isnan, np.nan), (np.isinf, np.inf)):
+            touched = found(filled[rows]).astype(np.float32) @ used.astype(np.float32)
+            out[rows] = np.where(touched > 0, value, out[rows])
         return out
 
     @cached_property

@@ -32,7 +32,7 @@ def check_neighbours(layout: Layout) -> None:
 
 def connect(layout: Layout, key: Array, neighbours: int) -> Any:
     """Return which rows are neighbours, as a sparse matrix; ``key`` are canonical positions."""
-    place = _places(layout, key)
+    place = places(layout, key)
     present = np.zeros(layout.shape, bool)
     present.flat[place] = True
     wrap = tuple(axis for axis, dim in enumerate(layout.sample_dims) if wraps(layout, dim))
@@ -42,7 +42,7 @@ def connect(layout: Layout, key: Array, neighbours: int) -> Any:
     return cells[rank][:, rank]
 
 
-def _places(layout: Layout, key: Array) -> Array:
+def places(layout: Layout, key: Array) -> Array:
     """Return the positions of rows in the user's own array, flattened.
 
     Canonical positions cannot be used for neighbours: they start anew at the prime meridian.
@@ -68,6 +68,6 @@ def wraps(layout: Layout, dim: Hashable) -> bool:
 def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
     """Return the number of the row at each grid point; -1 where there is none."""
     rows = np.full(layout.n_points, -1, np.int32)
-    rows[_places(layout, key)] = np.arange(len(key))
+    rows[places(layout, key)] = np.arange(len(key))
     grid = rows.reshape(layout.shape)
     return xr.DataArray(grid, dict(layout.coords), layout.sample_dims, "row")

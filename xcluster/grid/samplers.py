@@ -91,7 +91,7 @@ class Profiles:
         data = data[names]
         if self.between is not None:
             data = self._between(data)
-        data = data.isel(_strides(self.every, [name for name in data.dims if name != dim]))
+        data = data.isel(_strides(self.every, data, [name for name in data.dims if name != dim]))
         layout = lay_out(data, names, (dim,), left_out)
         levels = self._levels(data, like)
         return (
@@ -339,11 +339,23 @@ def _coverage(missing: Any) -> float | None:
     raise BadValueError("missing", missing, rule, "pass missing='drop'")
 
 
-def _strides(every: Any, dims: Sequence[Hashable]) -> dict[Hashable, slice]:
+def _strides(
+    every: Any, data: xr.Dataset, dims: Sequence[Hashable]
+) -> dict[Hashable, slice | NDArray[np.intp]]:
     steps = every if isinstance(every, Mapping) else dict.fromkeys(dims, every)
     for dim, step in steps.items():
         check_integer("every", step, minimum=1)
         if dim not in dims:
             rule = "is not a sample dim"
             raise BadValueError("every", dim, rule, did_you_mean(dim, dims))
-    return {dim: slice(None, None, step) for dim, step in steps.items()}
+    return {dim: _each(data, dim, step) for dim, step in steps.items()}
+
+
+def _each(data: xr.Dataset, dim: Hashable, step: int) -> slice | NDArray[np.intp]:
+    """Return every ``step``-th place from the lowest coordinate on, whatever the direction."""
+    if is_descending(data, dim):
+        return slice((data.sizes[dim] - 1) % step, None, step)
+    values = data[dim].values
+    if values.dtype.kind not in "fiuM" or (values[1:] >= values[:-1]).all():
+        return slice(None, None, step)
+    return np.sort(np.argsort(values, kind="stable")[::step])

@@ -46,8 +46,9 @@ def uncertainty(
     own = random_state is None
     seed = fitted.record.random_state if own else check_seed("random_state", random_state)
     if fitted.source.rows is not None:
-        rule = "needs neighbours on the grid, which resampled rows do not have"
-        raise BadValueError("contiguous", True, rule, "cluster without contiguous=")
+        rule = "labels follow from the places of the samples, which resampled rows do not have"
+        remedy = "cluster without contiguous=, a graph or given distances"
+        raise BadValueError("method", fitted.method, rule, remedy)
     found = labelled.read(layout, [fitted.labels], fitted.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(fitted.assign.clusterer))
     with unheard_warnings():

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.checks import check_flag
+from xcluster.base.errors import BadValueError
 from xcluster.chain.anomaly import Climatology
 from xcluster.fit import prediction
 from xcluster.fit.fitted import Fitted, labelled_dim, need_soft
@@ -32,6 +33,10 @@ def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Da
 
 def new_layout(fitted: Fitted, new: Any) -> Layout:
     """Return the layout of other data, minus the fitted climatology."""
+    if fitted.source.rows is not None:
+        rule = "labels follow from the places of the fitted samples, which other data do not have"
+        remedy = "use fit.labels, or cluster without contiguous=, a graph or given distances"
+        raise BadValueError("method", fitted.method, rule, remedy)
     layout = _layout_in_order(new, fitted)
     if fitted.climatology is None:
         return layout

@@ -46,6 +46,8 @@ def regimes(
     found = matrix.apply(layout, _project(fitted), width=1 + fitted.k).compute()
     similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
     placed = found.isel({COLUMN: 0}).copy()
+    if fitted.source.rows is not None:  # labels do not follow from the features alone
+        placed = placed.copy(data=fitted.labels.values)
     order, follows = _series(layout, dim)
     labels = placed.values[order]
     kept = _filtered(labels, similarity.values[:, order], follows, min_similarity, min_duration)
