@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts import fuzzy_sums
+from xcluster.algorithms.parts.distances import middle
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
     check_init,
@@ -225,11 +226,13 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         sample = _some_rows(blocks, random)
         short = clone(self).set_params(max_iter=START_PASSES, tol=START_TOLERANCE)
         best: tuple[float, Array, Array | None] = math.inf, np.empty(0), None
+        # In float64 about a row in the middle: it expands squares, which must not lose digits.
+        placed = sample.X - middle(sample.X)
         for _ in range(self.n_init):
-            centers, _ = kmeans_plusplus(
-                sample.X, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
+            _, rows = kmeans_plusplus(
+                placed, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
             )
-            short._begin(np.asarray(centers, np.float64), None)
+            short._begin(np.asarray(sample.X[rows], np.float64), None)
             short._run(sample)
             if short.objective_ < best[0]:
                 best = short.objective_, short.cluster_centers_, short.covariances_
@@ -321,7 +324,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         radii = _squared_radii(sums)[pairs].min(axis=1)
         self.coincident_ = pairs[squares <= COINCIDENT**2 * radii]
         spread = float(sums["spread"].sum()) / self.weight_sum_
-        self.xie_beni_ = spread / float(squares.min()) if len(squares) else math.nan
+        least = float(squares.min(initial=math.inf))
+        self.xie_beni_ = math.nan if math.isinf(least) else spread / least if least else math.inf
 
     def _move(self, sums: Mapping[str, Array], gain: float) -> bool:
         """Move centres and norms, unless they have settled; return whether they have."""
