@@ -13,6 +13,7 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
@@ -176,11 +177,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         blocks = row_blocks(len(X), SOME_ROWS)
         self.mean_ = sum(weight[block] @ X[block] for block in blocks) / sums["weight"]
         rows = X - self.mean_.astype(X.dtype)
-        rows *= np.sqrt(weight / _denominator(sums)).astype(X.dtype)[:, None]
+        # In the unit of a frame, as LAPACK brings large and small numbers into its own range.
+        unit = Frame.of(X, weight).unit
+        rows *= (np.sqrt(weight / _denominator(sums)) / unit).astype(X.dtype)[:, None]
         with single_threaded_blas():
             values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
         total = sum(np.square(rows[block]).sum(dtype=np.float64) for block in blocks)
-        self._set(vectors, values**2, float(total))
+        self._set(vectors, (values * unit) ** 2, float(total) * unit**2)
 
     def _singular(self, rows: Array, most: int) -> tuple[Array, Array]:
         n = self.n_components
