@@ -34,6 +34,8 @@ TILE_ROWS = 4096
 """Rows measured at once: their distances and memberships stay in cache."""
 COINCIDENT = 0.1
 """Centres nearer than this share of the smaller cluster's radius count as one."""
+ROUNDING = 1e-9
+"""Share of the objective by which a start must end lower: those that end alike are one."""
 START_ROWS, START_PASSES, START_TOLERANCE = 8192, 50, 1e-3
 """Each start runs over at most so many rows, for so many passes, to this tolerance."""
 
@@ -234,7 +236,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             )
             short._begin(np.asarray(sample.X[rows], np.float64), None)
             short._run(sample)
-            if short.objective_ < best[0]:
+            if short.objective_ < best[0] * (1 - ROUNDING):
                 best = short.objective_, short.cluster_centers_, short.covariances_
         return best[1:]
 

@@ -62,6 +62,8 @@ LEARNED = (
 )
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
+ROUNDING = 1e-9
+"""Gain in the mean log-likelihood below which starts end alike, and the first is taken."""
 
 INIT_PARAMS = ("kmeans", "random_from_data")
 SIMPLER = (
@@ -294,7 +296,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             # Each runs to its end: the likeliest after a few passes is often not so at the end.
             self._start(some, seed)
             iterate(self, some, self.max_iter)
-            if not best or self._bound > best["_bound"]:
+            if not best or self._bound > best["_bound"] + ROUNDING:
                 best = {name: getattr(self, name) for name in LEARNED}
         for name, value in best.items():
             setattr(self, name, value)
