@@ -252,8 +252,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             runs = self._runs(rows, self._starts(X, weight, rows))
             best, passes = max(runs, key=lambda run: run[0].between())
         except TooFewError as error:
-            if len(np.unique(X, axis=0)) < self.n_clusters:
-                raise
+            n_distinct = len(np.unique(X, axis=0))  # float32 may have told fewer apart
+            if n_distinct < self.n_clusters:
+                raise self._too_many(f"{n_distinct} distinct rows") from error
             raise self._too_far(X) from error
         return self._means(best, X), passes
 

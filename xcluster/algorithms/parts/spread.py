@@ -17,6 +17,8 @@ FEWEST = 3
 """Rows that must differ from the median to tell a variance: one or two may be outliers."""
 ROUNDING = 2.0**-50
 """Share of the widest deviation below which the values of a feature are rounding alone."""
+NEARLY = 1 - 2.0**-32
+"""Share of a weight that its rows add up to, whatever the rounding of their sum."""
 
 
 def robust_variances(X: Array, sample_weight: Array | None = None) -> Array:
@@ -55,6 +57,6 @@ def _quantiles(values: Array, weight: Array, shares: tuple[float, ...]) -> Array
     """Return the least values at or below which these shares of the weight lie."""
     order = np.argsort(values)
     below = np.cumsum(weight[order])
-    places = np.searchsorted(below, np.multiply(shares, below[-1]))
+    places = np.searchsorted(below, np.multiply(shares, NEARLY * below[-1]))
     quantiles: Array = values[order[places]]
     return quantiles
