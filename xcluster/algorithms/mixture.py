@@ -392,7 +392,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     @property
     def _log_volume(self) -> float:
         """The logarithm of what densities per `unit_` are divided by to be per unit of the data."""
-        return self.means_.shape[1] * math.log(self.unit_)
+        return math.log(self.unit_) * int(self.means_.shape[1])
 
     def _by_row(
         self, X: Any, width: tuple[int, ...], dtype: Any, measure: Callable[[Piece], Array]

@@ -105,4 +105,4 @@ class NMF(decomposition.NMF):
                 random_state=self.random_state,
             )
         out[negative] = np.nan
-        return out
+        return np.asarray(out)
