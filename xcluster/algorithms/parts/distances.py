@@ -21,9 +21,11 @@ def middle(points: Array) -> Array:
 
 def squared_distances(X: Array, points: Array) -> Array:
     """Return squared distances in float64, of shape (n_points, n_rows)."""
+    from xcluster.algorithms.kernels.products import lanes_product
+
     origin = middle(points)
     rows, offsets = X - origin, points - origin
-    squares: Array = (-2 * offsets) @ rows.T
+    squares = lanes_product(-2 * offsets, rows.T)
     terms = np.einsum("ij,ij->i", rows, rows) + np.einsum("ij,ij->i", offsets, offsets)[:, None]
     squares += terms
     terms *= CANCELS

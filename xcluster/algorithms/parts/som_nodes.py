@@ -67,8 +67,13 @@ def ranks_of_nodes(X: Array, nodes: Array) -> Array:
     Without that norm the order is the same. Distances are measured about the middle of the nodes,
     so that an offset of the data costs no digits.
     """
+    from xcluster.algorithms.kernels.products import rows_product
+
     origin = middle(nodes)
-    return _ranks(X - origin, nodes - origin)
+    offsets = nodes - origin
+    ranks = rows_product(X.astype(np.float64), origin, -2 * offsets)
+    ranks += np.einsum("ij,ij->i", offsets, offsets)
+    return ranks
 
 
 def nearest_nodes(X: Array, nodes: Array) -> Array:
@@ -77,25 +82,18 @@ def nearest_nodes(X: Array, nodes: Array) -> Array:
     float32 finds it in half the time; where its digits cancel, float64 does.
     """
     origin = middle(nodes)
-    offsets = nodes - origin
-    unit = power_of_two(np.abs(offsets).max())
-    rows = ((X - origin) / unit).astype(np.float32)
+    unit = power_of_two(np.abs(nodes - origin).max())
+    rows, offsets = (((each - origin) / unit).astype(np.float32) for each in (X, nodes))
+    # A last column of ones lets the matrix product add the nodes' squared norms.
+    table = np.vstack([-2 * offsets.T, np.einsum("ij,ij->i", offsets, offsets)])
     with np.errstate(over="ignore", invalid="ignore"):
-        ranks = _ranks(rows, (offsets / unit).astype(np.float32))
+        ranks = np.column_stack([rows, np.ones(len(rows), np.float32)]) @ table
         found = ranks.argmin(axis=1)
         norms = np.einsum("ij,ij->i", rows, rows)
         distances = norms + np.take_along_axis(ranks, found[:, None], axis=1)[:, 0]
         unsure = np.flatnonzero(~(norms < LOST * distances))
     found[unsure] = ranks_of_nodes(X[unsure], nodes).argmin(axis=1)
     return np.asarray(found)
-
-
-def _ranks(rows: Array, nodes: Array) -> Array:
-    """Return the ranks in the type of the rows."""
-    # A last column of ones lets the matrix product add the nodes' squared norms.
-    rows = np.column_stack([rows, np.ones(len(rows), rows.dtype)])
-    table = np.vstack([-2 * nodes.T, np.einsum("ij,ij->i", nodes, nodes)])
-    return np.asarray(rows @ table)
 
 
 def sums_by_node(X: Array, weight: Array, nodes: Array, n_nodes: int) -> dict[str, Array]:
