@@ -50,6 +50,7 @@ def start(X, covariance_type):
         "weights_init": np.array([0.2, 0.3, 0.5]),
         "means_init": X[:: len(X) // 3][:3].astype(float),
         "precisions_init": precisions,
+        "reg_covar": 1e-6,  # scikit-learn's default; ours follows the features
         "max_iter": 200,
     }
 

@@ -37,6 +37,7 @@ def start(X: np.ndarray, covariance_type: str) -> dict:
         "weights_init": np.full(k, 1 / k),
         "means_init": X[:k].astype(float) + 0.5,
         "precisions_init": precisions[covariance_type],
+        "reg_covar": 1e-6,
         "tol": 0,
     }
 

@@ -118,6 +118,7 @@ def test_a_mixture_from_their_start_has_their_likelihood_parameters_and_membersh
         "weights_init": np.full(k, 1 / k),
         "means_init": X[np.linspace(0, len(X) - 1, k).astype(int)],
         "precisions_init": np.tile(np.eye(4) / X.var(), (k, 1, 1)),
+        "reg_covar": 1e-6,
     }
     peer = mixture(X, k, tol=1e-7, max_iter=1_000, **start)
     fit = reduced.gmm(k, tol=1e-7, max_iter=1_000, **start)

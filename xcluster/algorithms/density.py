@@ -10,11 +10,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn import cluster
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.inputs import new_rows
-from xcluster.algorithms.parts.nearest import NOISE, nearest
+from xcluster.algorithms.parts.nearest import NOISE, Search, nearest
 from xcluster.base.checks import (
     blamed,
     check_choice,
@@ -59,7 +58,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
     Parameters
     ----------
     eps : float, default=0.5
-        Radius of a neighbourhood.
+        Radius of a neighbourhood, in units of the data.
     min_samples : int, default=5
         A row with that many rows within ``eps``, itself included, is a core sample.
     metric : str, default="euclidean"
@@ -133,20 +132,20 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             return labels
         search = self._search(cores)
         for block in row_blocks(len(cores), BLOCK_QUERIES):
-            near = _near(search, cores[block])
+            near = search.within(cores[block])
             sources = np.repeat(labels[block], [len(rows) for rows in near])
             edges = sources, labels[np.concatenate(near)]
             graph = coo_array((np.ones(len(sources), bool), edges), shape=(len(cores),) * 2)
             labels = connected_components(graph, directed=False)[1][labels].astype(np.intp)
         return labels
 
-    def _search(self, samples: Array) -> NearestNeighbors:
-        return NearestNeighbors(radius=self.eps, metric=self.metric).fit(samples)
+    def _search(self, samples: Array) -> Search:
+        return Search.of(samples, self.metric, self.eps)
 
     def _cores(self, X: Array) -> Array:
         search = self._search(X)
         counts = map_rows(
-            lambda rows: [len(near) for near in _near(search, rows)], X, BLOCK_QUERIES
+            lambda rows: [len(near) for near in search.within(rows)], X, BLOCK_QUERIES
         )
         return np.flatnonzero(np.concatenate(counts) >= self.min_samples)
 
@@ -168,11 +167,6 @@ class DBSCAN(ClusterMixin, BaseEstimator):
             return np.full(len(X), NOISE)
         index, distance = nearest(self.components_, X, self.metric)
         return np.where(distance <= self.eps, self.component_labels_[index], NOISE)
-
-
-def _near(search: NearestNeighbors, rows: Array) -> Array:
-    """Return the neighbours of each row, an object array of int arrays."""
-    return search.radius_neighbors(rows, return_distance=False)  # type: ignore[no-any-return]
 
 
 class HDBSCAN(ClusterMixin, BaseEstimator):

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts import fuzzy_sums
+from xcluster.algorithms.parts.distances import middle
 from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
@@ -36,6 +37,8 @@ COINCIDENT = 0.1
 """Centres nearer than this share of the smaller cluster's radius count as one."""
 EQUAL = 0.01
 """Partition coefficient, 0 where all memberships are equal and 1 where crisp, of useless ones."""
+ROUNDING = 1e-9
+"""Share of the objective by which a start must end lower: those that end alike are one."""
 START_ROWS, START_PASSES, START_TOLERANCE = 8192, 50, 1e-3
 """Each start runs over at most so many rows, for so many passes, to this tolerance."""
 
@@ -234,13 +237,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         sample = _some_rows(blocks, random)
         short = clone(self).set_params(max_iter=START_PASSES, tol=START_TOLERANCE)
         best: tuple[float, Array, Array | None] = math.inf, np.empty(0), None
+        # In float64 about a row in the middle: it expands squares, which must not lose digits.
+        placed = sample.X - middle(sample.X)
         for _ in range(self.n_init):
-            centers, _ = kmeans_plusplus(
-                sample.X, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
+            _, rows = kmeans_plusplus(
+                placed, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
             )
-            short._begin(np.asarray(centers, np.float64), None)
+            short._begin(np.asarray(sample.X[rows], np.float64), None)
             short._run(sample)
-            if short.objective_ < best[0]:
+            if short.objective_ < best[0] * (1 - ROUNDING):
                 best = short.objective_, short.cluster_centers_, short.covariances_
         return best[1:]
 
@@ -336,7 +341,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         radii = _squared_radii(sums)[pairs].min(axis=1)
         self.coincident_ = pairs[squares <= COINCIDENT**2 * radii]
         spread = float(sums["spread"].sum()) / self.weight_sum_
-        self.xie_beni_ = spread / float(squares.min()) if len(squares) else math.nan
+        least = float(squares.min(initial=math.inf))
+        self.xie_beni_ = math.nan if math.isinf(least) else spread / least if least else math.inf
 
     def _move(self, sums: Mapping[str, Array], gain: float) -> bool:
         """Move centres and norms, unless they have settled; return whether they have."""

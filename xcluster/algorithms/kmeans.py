@@ -14,11 +14,11 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
-from sklearn.metrics import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
+from xcluster.algorithms.parts.distances import distances
 from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
@@ -30,15 +30,15 @@ from xcluster.algorithms.parts.inputs import (
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
 from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
 from xcluster.base.checks import check_integer, check_number
-from xcluster.base.errors import TooFewError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import map_rows, map_threads, row_blocks, single_threaded_blas
 from xcluster.base.streaming import Statistics
 
 __all__ = ["KMeans", "grow"]
 
 Array = NDArray[Any]
-NO_SPREAD = 1e-12
-"""Share of the total sum of squares below which rows are one point to float32 distances."""
+NO_SPREAD = 2.0**-44
+"""Share of the squared distance from the origin below which float32 takes rows for one point."""
 
 
 class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -168,8 +168,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def transform(self, X: Any) -> Array:
         """Return the distances to the centres, of shape (n_samples, n_clusters)."""
         X = new_rows(self, X, order="C")
-        distances: Array = euclidean_distances(X, self.cluster_centers_.astype(X.dtype))
-        return distances
+        return distances(X, self.cluster_centers_)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return minus the weighted sum of squared distances to the nearest centre."""
@@ -224,20 +223,21 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         within = np.maximum(spread - counts * _squares(centers - before), 0)
         mean = np.average(centers, axis=0, weights=counts)
         total = within.sum() + counts @ _squares(centers - mean)
-        self._split(centers, counts, within, NO_SPREAD * total)
+        self._split(centers, counts, within)
         self.cluster_centers_, self.counts_ = centers, counts
         self.inertia_ = float(within.sum())
         limit = self.tol * total / (counts.sum() * centers.shape[1])
         return bool(filled.all() and _squares(centers - before).sum() <= limit)
 
-    def _split(self, centers: Array, counts: Array, within: Array, least: float) -> None:
+    def _split(self, centers: Array, counts: Array, within: Array) -> None:
         """Let each empty cluster take half of the one with the largest sum of squares."""
-        squares, sizes = within.copy(), counts.copy()
+        rounding = NO_SPREAD * counts * _squares(centers - self.origin_)
+        squares, sizes = np.where(within > rounding, within, 0.0), counts.copy()
         direction = np.random.default_rng(0).standard_normal(centers[0].shape)
         direction /= np.linalg.norm(direction)
         for empty in np.flatnonzero(counts == 0):
             widest = int(np.argmax(squares))
-            if squares[widest] <= least:
+            if squares[widest] == 0:
                 raise self._too_many(f"{np.sum(counts > 0)} distinct rows")
             step = 0.5 * np.sqrt(squares[widest] / sizes[widest]) * direction
             centers[empty] = centers[widest] + step
@@ -249,8 +249,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _best(self, X: Array, weight: Array | None, frame: Frame) -> tuple[Array, int]:
         """Return the centres and the number of passes of the best run."""
         rows = PlacedRows.of(X, weight, frame)
-        runs = self._runs(rows, self._starts(X, weight, rows))
-        best, passes = max(runs, key=lambda run: run[0].between())
+        try:
+            runs = self._runs(rows, self._starts(X, weight, rows))
+            best, passes = max(runs, key=lambda run: run[0].between())
+        except TooFewError as error:
+            n_distinct = len(np.unique(X, axis=0))  # float32 may have told fewer apart
+            if n_distinct < self.n_clusters:
+                raise self._too_many(f"{n_distinct} distinct rows") from error
+            raise self._too_far(X) from error
         return self._means(best, X), passes
 
     def _starts(self, X: Array, weight: Array | None, rows: PlacedRows) -> list[Array]:
@@ -334,6 +340,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _too_many(self, available: str) -> TooFewError:
         rule = f"must be at most the number of distinct rows, and there are {available}"
         return TooFewError("n_clusters", self.n_clusters, rule, "ask for fewer clusters")
+
+    def _too_far(self, X: Array) -> BadValueError:
+        """Return the error for rows that differ, but not in the seven digits of float32."""
+        away = np.abs(X - self.origin_)
+        n_far = np.count_nonzero(away > away.max() / 2)
+        values = "one value lies" if n_far == 1 else f"{n_far:,} values lie"
+        rule = (
+            f"cannot be told apart: {values} {away.max():.0e} away, and beside that all else is 0"
+        )
+        remedy = "mask what lies so far out, or bring it nearer by scale('robust') and clipping"
+        return BadValueError("n_clusters", self.n_clusters, rule, remedy)
 
     @property
     def _n_features_out(self) -> int:

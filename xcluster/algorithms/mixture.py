@@ -22,6 +22,7 @@ from xcluster.algorithms.parts.covariances import (
     precision_factors,
 )
 from xcluster.algorithms.parts.distinct import check_distinct
+from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.gaussians import (
     Components,
     Form,
@@ -40,6 +41,7 @@ from xcluster.algorithms.parts.mixture_start import (
     evenly_spaced,
     nearest_of,
     random_rows,
+    regularisation,
 )
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
@@ -54,12 +56,15 @@ LEARNED = (
     "covariances_",
     "precisions_cholesky_",
     "lower_bound_",
+    "_bound",
     "n_iter_",
     "converged_",
     "weight_sum_",
 )
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
+ROUNDING = 1e-9
+"""Gain in the mean log-likelihood below which starts end alike, and the first is taken."""
 
 INIT_PARAMS = ("kmeans", "random_from_data")
 SIMPLER = (
@@ -80,8 +85,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         each.
     tol : float, default 1e-3
         The fit is done when the mean log-likelihood changes by less.
-    reg_covar : float, default 1e-6
-        Added to every variance, in squared units of the data, so that none vanishes.
+    reg_covar : float, optional
+        Added to every variance, so that none vanishes, in squared units of the data. By default
+        1e-6 times the variance of each feature, so that the answer does not depend on units (see
+        Notes); scikit-learn's default is 1e-6, in whatever unit the data have.
     max_iter : int, default 100
         Most iterations of one start.
     n_init : int, default 1
@@ -119,11 +126,24 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         Mean log-likelihood of the samples as the last iteration found it.
     weight_sum_ : float
         Sum of the sample weights of the last iteration (rows, where unweighted).
+    reg_covar_ : array of shape (n_features,)
+        What is added to the variance of each feature, in squared units of the data.
+    unit_ : float
+        A power of two near the spread of the rows given to `fit`.
     n_features_in_ : int
         Number of features seen by `fit`.
 
     Notes
     -----
+    The variance behind the default of `reg_covar` is the squared interquartile range divided by
+    1.349, of the rows from which the fit starts (at most 20,000), so that a value far out does not
+    count. A feature with equal quartiles has that of the rows which differ from its median, times
+    their share; a constant feature takes the mean of the others. For "spherical" it is the mean of
+    all features. Where a fit is refined on more data it stays.
+
+    Log densities are computed in `unit_`, so that data multiplied by a power of two get the same
+    labels to the last bit.
+
     Maximum likelihood by the EM algorithm [1]_, as in `sklearn.mixture.GaussianMixture`, which
     it equals from equal starts. Each iteration is one pass of `partial_statistics` over blocks
     of rows and one `update`; so a mixture fitted on a sample can be refined on data of any size
@@ -156,7 +176,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     converged_: bool
     n_iter_: int
     lower_bound_: float
+    reg_covar_: Array
+    unit_: float = 1.0  # as files of 0.1.0 have it
     weight_sum_: float
+    _bound: float  # the same as lower_bound_, per unit_
     n_features_in_: int
 
     reads_order_of: tuple[str, ...] = ()
@@ -167,7 +190,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         *,
         covariance_type: str = "full",
         tol: float = 1e-3,
-        reg_covar: float = 1e-6,
+        reg_covar: float | None = None,
         max_iter: int = 100,
         n_init: int = 1,
         init_params: str = "kmeans",
@@ -224,6 +247,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         blocks = ArrayBlocks(X, check_weight(sample_weight, X))
         self._check_size(len(X))
         check_distinct("n_components", self.n_components, X, blocks.sample_weight)
+        self.reg_covar_ = regularisation(blocks, self.reg_covar, self.covariance_type)
+        self.unit_ = Frame.of(X, blocks.sample_weight).unit
         self._start_best(blocks)
         iterate(self, blocks, self.max_iter)
         self._warn_of_outcome()
@@ -233,7 +258,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         check_integer("n_components", self.n_components, minimum=1)
         check_choice("covariance_type", self.covariance_type, COVARIANCE_TYPES)
         check_number("tol", self.tol, minimum=0)
-        check_number("reg_covar", self.reg_covar, minimum=0)
+        if self.reg_covar is not None:
+            check_number("reg_covar", self.reg_covar, minimum=0)
         check_integer("max_iter", self.max_iter, minimum=1)
         check_integer("n_init", self.n_init, minimum=1)
         check_choice("init_params", self.init_params, INIT_PARAMS)
@@ -274,7 +300,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             # Each runs to its end: the likeliest after a few passes is often not so at the end.
             self._start(some, seed)
             iterate(self, some, self.max_iter)
-            if not best or self.lower_bound_ > best["lower_bound_"]:
+            if not best or self._bound > best["_bound"] + ROUNDING:
                 best = {name: getattr(self, name) for name in LEARNED}
         for name, value in best.items():
             setattr(self, name, value)
@@ -299,9 +325,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
 
     def score_samples(self, X: Any) -> Array:
         """Return the log density at each row, of shape (n_samples,)."""
-        return self._by_row(
+        per_unit = self._by_row(
             X, (), np.float64, lambda piece: to_responsibilities(piece.log_densities)
         )
+        return per_unit - self._log_volume
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the (weighted) mean log density of the rows."""
@@ -319,7 +346,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         Returns
         -------
         Statistics
-            Sums ``log_likelihood`` and ``total`` (of the weights), and the `Moments`
+            Sums ``log_likelihood`` (per `unit_`) and ``total`` (of the weights), and the `Moments`
             ``weight``, ``first`` and ``second`` about the present means, all in float64.
         """
         return statistics(self._form(), to_responsibilities, X, sample_weight)
@@ -334,8 +361,9 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         total = float(sums["total"])
         mean = float(sums["log_likelihood"]) / total
         same_data = math.isclose(total, self.weight_sum_)
-        self.converged_ = same_data and abs(mean - self.lower_bound_) < self.tol
-        self.lower_bound_, self.weight_sum_ = mean, total
+        self.converged_ = same_data and abs(mean - self._bound) < self.tol
+        self._bound, self.lower_bound_ = mean, mean - self._log_volume
+        self.weight_sum_ = total
         self.n_iter_ += 1
         self._maximise(merged)
         return self.converged_
@@ -348,7 +376,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.weights_ = shares / shares.sum()
         self.means_ = self.means_ + first / shares[:, None]
         moments = Moments(np.where(weight > floor, weight, 0.0), first, second)
-        self._take_covariances(maximising(self.covariance_type, moments, self.reg_covar))
+        self._take_covariances(maximising(self.covariance_type, moments, self.reg_covar_))
 
     def _take_covariances(self, covariances: Array) -> None:
         self.covariances_ = covariances
@@ -363,7 +391,12 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     def _form(self) -> Form:
         k, p = self.means_.shape
         factors = factor_of_each(self.covariance_type, self.precisions_cholesky_, k, p)
-        return Components(self.weights_, self.means_, factors).form()
+        return Components(self.weights_, self.means_, factors, self.unit_).form()
+
+    @property
+    def _log_volume(self) -> float:
+        """The logarithm of what densities per `unit_` are divided by to be per unit of the data."""
+        return math.log(self.unit_) * int(self.means_.shape[1])
 
     def _by_row(
         self, X: Any, width: tuple[int, ...], dtype: Any, measure: Callable[[Piece], Array]
@@ -374,7 +407,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
 
     def _start(self, blocks: ArrayBlocks, seed: int) -> None:
         """Set the parameters that the first pass measures."""
-        self.lower_bound_, self.weight_sum_, self.n_iter_, self.converged_ = -np.inf, 0.0, 0, False
+        self._bound = self.lower_bound_ = -np.inf
+        self.weight_sum_, self.n_iter_, self.converged_ = 0.0, 0, False
         given = self._given(blocks.X.shape[1])
         self.means_ = given["means"] if "means" in given else self._centers(blocks, seed)
         if len(given) < 3:

@@ -39,6 +39,9 @@ class NMF(decomposition.NMF):
     Attributes
     ----------
     components_ : array of shape (n_components, n_features)
+        In units of the data; the components of a row have none.
+    unit_ : float
+        Mean of the values, in which they are factorised: scikit-learn's start has constants in it.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class NMF(decomposition.NMF):
     """
 
     reads_order_of: tuple[str, ...] = ()
+    unit_: float = 1.0  # as files of 0.1.0 have it
 
     def __init__(
         self, n_components: int = 2, *, max_iter: int = 400, random_state: int | None = 0
@@ -78,15 +82,28 @@ class NMF(decomposition.NMF):
         if not X.any():
             rule = "are zero everywhere, and nothing is left to factorise"
             raise BadValueError("vars", "data", rule, "leave nmf() out")
+        self.unit_ = float(X.mean(dtype=np.float64))
         with _without_warning():
-            return np.asarray(super().fit_transform(X, W=W, H=H))
+            scores = np.asarray(super().fit_transform(X / X.dtype.type(self.unit_), W=W, H=H))
+        self.components_ *= self.unit_
+        self.reconstruction_err_ *= self.unit_
+        return scores
 
     def transform(self, X: Array) -> Array:
         """Return the components of each row; NaN where a row holds a negative value."""
         check_is_fitted(self)
         X = new_rows(self, X, self.components_.dtype)
         negative = np.asarray((X < 0).any(axis=1))
+        unit = X.dtype.type(self.unit_)
         with _without_warning():
-            out = np.asarray(super().transform(np.where(negative[:, None], 0, X)))
+            out, _, _ = decomposition.non_negative_factorization(
+                np.where(negative[:, None], 0, X / unit),
+                H=self.components_ / unit,
+                n_components=self.n_components,
+                update_H=False,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                random_state=self.random_state,
+            )
         out[negative] = np.nan
-        return out
+        return np.asarray(out)

@@ -13,6 +13,7 @@ from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.base.checks import warn
@@ -192,10 +193,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         offset = sum(weight[block] @ (X[block] - near) for block in blocks) / sums["weight"]
         self.mean_ = near + offset
         rows = X - self.mean_.astype(X.dtype)
-        rows *= np.sqrt(weight / _denominator(sums)).astype(X.dtype)[:, None]
+        # In the unit of a frame, as LAPACK brings large and small numbers into its own range.
+        unit = Frame.of(X, weight).unit
+        rows *= (np.sqrt(weight / _denominator(sums)) / unit).astype(X.dtype)[:, None]
         with single_threaded_blas():
             values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
         total = sum(np.square(rows[block]).sum(dtype=np.float64) for block in blocks)
+        values, total = values * unit, total * unit**2
         rounding = float(np.finfo(X.dtype).eps)
         # The mean is rounded too, which moves all rows together.
         size = values[0] ** 2 + float(np.abs(self.mean_).max()) ** 2

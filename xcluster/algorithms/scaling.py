@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.base.checks import check_choice, warn
@@ -291,8 +292,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return np.asarray(2 * np.sqrt(X + X.dtype.type(0.375)))
         if self.how == "norm":
             return self._by_row(X, _unit_length)
-        logarithm = np.where(X > 0, np.log(X), np.nan)
-        return logarithm if self.how == "log" else self._by_row(logarithm, _less_mean)
+        if self.how == "clr":
+            return self._by_row(X, _log_ratios)
+        return _logarithm(X)
 
     def _by_row(self, X: Array, function: Callable[[Array], Array]) -> Array:
         """Apply the function to each row's part in each group."""
@@ -354,9 +356,17 @@ def _moments(X: Array, weight: Array | None, center: Any) -> dict[str, Array]:
 
 
 def _unit_length(X: Array) -> Array:
-    length = np.linalg.norm(X, axis=1, keepdims=True)
+    # Summed in float64, as squares of float32 overflow from 1e19 on and vanish below 1e-19.
+    length = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))[:, None].astype(X.dtype)
     return np.asarray(X / np.where(length == 0, 1, length))
 
 
-def _less_mean(X: Array) -> Array:
-    return np.asarray(X - X.mean(axis=1, keepdims=True))
+def _log_ratios(X: Array) -> Array:
+    # Ratios have no unit: without one, their logarithms are not rounded by it.
+    largest = X.max(axis=1, keepdims=True)
+    logarithm = _logarithm(X / power_of_two(largest).astype(X.dtype))
+    return np.asarray(logarithm - logarithm.mean(axis=1, keepdims=True))
+
+
+def _logarithm(X: Array) -> Array:
+    return np.where(X > 0, np.log(X), np.nan)

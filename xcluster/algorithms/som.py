@@ -13,9 +13,9 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.distances import distances
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.som_grid import (
     Grid,
@@ -25,7 +25,13 @@ from xcluster.algorithms.parts.som_grid import (
     mean_distance_to_neighbours,
     squared_distances,
 )
-from xcluster.algorithms.parts.som_nodes import merged_by_ward, plane, ranks_of_nodes, sums_by_node
+from xcluster.algorithms.parts.som_nodes import (
+    merged_by_ward,
+    nearest_nodes,
+    plane,
+    ranks_of_nodes,
+    sums_by_node,
+)
 from xcluster.algorithms.parts.som_schedule import STEPS, first_sigma, online_nodes, radius
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError, complaint
@@ -96,8 +102,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     ``xcluster.base.streaming.iterate(som, blocks, max_passes)``. Refinement stays at the last
     radius and is done when a pass over the same data lowers the quantisation error by less
     than 0.1 %.
-    While the radius shrinks, distances are measured in float32 about the centre of the map;
-    errors and labels in float64.
+    While the radius shrinks, distances are measured in float32 about the middle of the map, and
+    in float64 where that leaves too few digits; errors and labels always in float64.
 
     Online training is MiniSom's [2]_. SeisGo's maps of depth profiles are
     ``SOM(training="online", sigma=0.3, learning_rate=0.1, n_iter=50_000)``; at that radius a
@@ -217,7 +223,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         """Return each row's distance to every node, of shape (n_samples, n_nodes)."""
         X = new_rows(self, X)
         with single_threaded_blas():
-            return np.asarray(euclidean_distances(X, self.cluster_centers_))
+            return distances(X, self.cluster_centers_)
 
     def u_matrix(self) -> Array:
         """Return each node's mean distance to its neighbours in the grid.
@@ -329,11 +335,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_iter_ += 1
 
     def _sums(self, X: Array, weight: Array) -> dict[str, Array]:
-        nodes = ranks_of_nodes(X, self.cluster_centers_, np.float32).argmin(axis=1)
+        nodes = nearest_nodes(X, self.cluster_centers_)
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_))
 
     def _sums_and_errors(self, X: Array, weight: Array) -> dict[str, Array]:
-        ranks = ranks_of_nodes(X, self.cluster_centers_, np.float64)
+        ranks = ranks_of_nodes(X, self.cluster_centers_)
         nodes = ranks.argmin(axis=1)
         distance = np.linalg.norm(X - self.cluster_centers_[nodes], axis=1)
         np.put_along_axis(ranks, nodes[:, None], np.inf, axis=1)
@@ -367,7 +373,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
 
     def _nearest(self, X: Array) -> Array:
         def of_tile(tile: Array) -> Array:
-            ranks = ranks_of_nodes(tile, self.cluster_centers_, np.float64)
+            ranks = ranks_of_nodes(tile, self.cluster_centers_)
             return np.asarray(ranks.argmin(axis=1))
 
         return np.concatenate(map_rows(of_tile, X, TILE_ROWS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Training needs torch (``pip install "xarray-cluster[vae]"``); a fitted model does not: its
     weights are numpy arrays, and so is all that it does with them. Training runs on one processor
     thread, so that a seed gives the same weights for any number of them; on a GPU it may not.
+
+    The network sees each feature less its mean, and all in one unit, in which their mean variance
+    is 1; so neither an offset nor a unit of the data matters, and `x` in the loss is in this unit.
     Features of very different scales should be scaled first.
 
     Parameters
@@ -69,6 +73,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     weights_ : dict of str to array
         The weight (n_out, n_in) and bias (n_out,) of each layer.
+    mean_ : array of shape (n_features,), float64
+    unit_ : float
+        What the network sees are the features less `mean_`, divided by `unit_`.
     history_ : dict of str to array
         At the end of each epoch, over all rows: ``loss`` and its parts ``reconstruction`` and
         ``kl`` (before alpha), with one draw of noise for all epochs; ``r2``, without noise;
@@ -100,6 +107,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     shows_progress = True
     reads_order_of: tuple[str, ...] = ()
+    mean_: Any = 0.0  # as files of 0.1.0 have it
+    unit_: float = 1.0
 
     def __init__(
         self,
@@ -149,18 +158,22 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.check_parameters()
         X = validate_data(self, X, dtype=FLOATS)
         settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
-        self.weights_, self.history_, self.best_epoch_ = train(settings, X)
+        self.mean_ = X.mean(axis=0, dtype=np.float64)
+        self.unit_ = math.sqrt(variance(X)) or 1.0
+        self.weights_, self.history_, self.best_epoch_ = train(settings, self._placed(X))
         self.n_iter_ = len(self.history_["loss"])
         return self
 
     def transform(self, X: Any) -> Array:
         """Return the mean of the latent distribution of each row, shape (n_samples, L)."""
         X = new_rows(self, X)
-        return _by_blocks(lambda rows: self._run("mean", self._run("encoder", rows)), X)
+        return _by_blocks(
+            lambda rows: self._run("mean", self._run("encoder", self._placed(rows))), X
+        )
 
     def inverse_transform(self, Z: Any) -> Array:
         """Return the decoded features of latent points (n, L), shape (n, n_features)."""
-        return _by_blocks(lambda rows: self._run("decoder", rows), self._latent(Z))
+        return _by_blocks(lambda rows: self._in_data(self._run("decoder", rows)), self._latent(Z))
 
     def score(self, X: Any, y: object = None) -> float:
         """Return R2 of the reconstruction: the share of the variance of all features kept."""
@@ -236,6 +249,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise BadValueError("Z.shape", points.shape, rule, "pass points of shape (n, L)")
         return points
 
+    def _placed(self, X: Array) -> Array:
+        """Return rows as the network sees them."""
+        return np.asarray((X - self.mean_) / self.unit_)
+
+    def _in_data(self, decoded: Array) -> Array:
+        return np.asarray(decoded * self.unit_ + self.mean_)
+
     def _run(self, part: str, rows: Array) -> Array:
         result: Array = forward(part, self.weights_, rows, _linear, _leaky)
         return result
@@ -248,9 +268,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             derivatives.append(np.where(values > 0, 1.0, slope))
             return _leaky(values, slope)
 
-        decoded = forward("decoder", self.weights_, Z, _linear, leaky)
+        decoded = self._in_data(forward("decoder", self.weights_, Z, _linear, leaky))
         length = _norm(decoded)[:, np.newaxis]
         gradient = np.divide(decoded, length, out=np.zeros_like(decoded), where=length > 0)
+        gradient *= self.unit_
         for layer in reversed(range(len(derivatives))):
             gradient = (gradient * derivatives[layer]) @ self.weights_[f"decoder_{layer}_weight"]
         return _norm(gradient)

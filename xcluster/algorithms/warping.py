@@ -90,6 +90,10 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         Sum of the sample weights of each cluster.
     n_iter_ : int
         Iterations of the best start.
+    origin_ : array of shape (n_features,)
+    unit_ : float
+        "softdtw" only: median of each channel and spread of the rows given to `fit`, in which
+        series are compared; `gamma` and `inertia_` are in units of the data.
 
     Notes
     -----
@@ -117,6 +121,8 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     """
 
     reads_order_of: tuple[str, ...] = ("features",)
+    origin_: Any = 0.0  # as files of 0.1.0 have it
+    unit_: float = 1.0
 
     def __init__(
         self,
@@ -170,6 +176,9 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         X = validate_data(self, X, dtype=np.float64, order="C")
         weight = check_weight(sample_weight, X)
         self._check_parameters(*X.shape)
+        if self.metric == "softdtw":
+            metric = SoftDynamicTimeWarping.of(X, self.gamma, self.n_channels)
+            self.origin_, self.unit_ = metric.origin, metric.unit
         with single_threaded_blas():
             self._fit(X, weight_or_ones(weight, len(X)))
         return self
@@ -195,7 +204,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
 
     def _metric(self) -> Metric:
         if self.metric == "softdtw":
-            return SoftDynamicTimeWarping(self.gamma, self.n_channels)
+            return SoftDynamicTimeWarping(self.gamma, self.n_channels, self.origin_, self.unit_)
         return DynamicTimeWarping(self.n_channels, self.window, self.tol)
 
     def _starts(self, X: Array, weight: Array) -> list[Array]:

@@ -124,8 +124,9 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             Maximum number of iterations of one start.
         tol : float, default 1e-3
             The fit ends when the mean log-likelihood changes by less than this.
-        reg_covar : float, default 1e-6
-            Added to every variance, in squared units of the features.
+        reg_covar : float, optional
+            Added to every variance, in squared units of the features. By default 1e-6 times the
+            variance of each feature, of which values far out are no part.
         init_params : {"kmeans", "random_from_data"}, default "kmeans"
             How the first components are found.
         weights_init, means_init, precisions_init : array, optional

@@ -74,7 +74,7 @@ class GMMKeywords(OrderedKeywords, total=False):
     n_init: Annotated[int, 10]
     max_iter: Annotated[int, 100]
     tol: Annotated[float, 1e-3]
-    reg_covar: Annotated[float, 1e-6]
+    reg_covar: Annotated[float | None, None]
     init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]
     weights_init: Annotated[Numbers | None, None]
     means_init: Annotated[Rows | None, None]
@@ -126,7 +126,7 @@ class SweepKeywords(KMeansKeywords, total=False):
 
     metric: Annotated[Literal["euclidean", "dtw", "softdtw", "cityblock", "cosine"], "euclidean"]
     covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
-    reg_covar: Annotated[float, 1e-6]
+    reg_covar: Annotated[float | None, None]
     init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]
     weights_init: Annotated[Numbers | None, None]
     means_init: Annotated[Rows | None, None]

@@ -21,6 +21,7 @@ TILE_VALUES = 8_192  # 32 KiB of float32: a tile stays in the first-level cache
 PRODUCT_FEATURES = 64  # from here on a matrix product is faster (measured with AVX-512) ...
 PRODUCT_WORK = 4_000  # ... and from this many features times centres
 PRODUCT_ROWS = 1_024
+LOST = 2.0**10  # of squared norm to squared distance: above it a product keeps too few digits
 
 
 def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array, Array]:
@@ -47,8 +48,11 @@ def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
-        labels = _nearest_by_product(*rows, centers)
+        labels, norms = _nearest_by_product(*rows, centers)
         squared = _squared_to_own(*rows, centers, labels)
+        unsure = np.flatnonzero(~(norms < LOST * squared))
+        found = _nearest_in_lanes(_read_only(X[unsure]), *rows[1:], centers)
+        labels[unsure], squared[unsure] = found
     return labels, squared
 
 
@@ -69,14 +73,18 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def _nearest_by_product(X: Array, origin: Array, factor: Any, centers: Array) -> Array:
-    labels = np.empty(len(X), np.int32)
+def _nearest_by_product(
+    X: Array, origin: Array, factor: Any, centers: Array
+) -> tuple[Array, Array]:
+    """Return each row's nearest centre, and its squared distance from the origin."""
+    labels, norms = np.empty(len(X), np.int32), np.empty(len(X), np.float32)
     half_squared = 0.5 * np.einsum("kp,kp->k", centers, centers)
     for start in range(0, len(X), PRODUCT_ROWS):
         rows = slice(start, start + PRODUCT_ROWS)
         placed = ((X[rows] - origin) * factor).astype(np.float32, copy=False)
         labels[rows] = np.argmax(placed @ centers.T - half_squared, axis=1)
-    return labels
+        norms[rows] = np.einsum("rp,rp->r", placed, placed)
+    return labels, norms
 
 
 @njit(nogil=True, cache=True)

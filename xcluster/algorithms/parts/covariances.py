@@ -37,21 +37,22 @@ def n_free(kind: str, k: int, p: int) -> int:
     return {"full": k * matrix, "tied": matrix, "diag": k * p, "spherical": k}[kind]
 
 
-def maximising(kind: str, moments: Moments, reg_covar: float) -> Array:
+def maximising(kind: str, moments: Moments, reg_covar: Array) -> Array:
     """Return the covariances under which rows of these moments are the likeliest.
 
-    Components without weight get the mean covariance of the others.
+    To the variance of each feature its ``reg_covar`` is added. Components without weight get the
+    mean covariance of the others.
     """
-    weight, p = moments.weight, moments.first.shape[1]
+    weight = moments.weight
     occupied = weight > 0
     inverse = np.divide(1.0, weight, where=occupied, out=np.zeros_like(weight))
     step = moments.first * inverse[:, None]
     if kind == "tied":
         scatter = moments.second.sum(axis=0) - step.T @ moments.first
-        return np.asarray(scatter / weight.sum() + reg_covar * np.eye(p))
+        return np.asarray(scatter / weight.sum() + np.diag(reg_covar))
     if kind == "full":
-        square, ridge = step[:, :, None] * step[:, None, :], reg_covar * np.eye(p)
-        covariances = moments.second * inverse[:, None, None] - square + ridge
+        square = step[:, :, None] * step[:, None, :]
+        covariances = moments.second * inverse[:, None, None] - square + np.diag(reg_covar)
     else:
         covariances = moments.second * inverse[:, None] - step**2 + reg_covar
     if kind == "spherical":

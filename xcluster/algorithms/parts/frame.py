@@ -1,4 +1,4 @@
-"""The coordinates in which float32 is accurate enough for distances."""
+"""An origin and a unit in which the numbers of a fit are neither large nor small."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ LOOKED_AT = 4_096
 """Rows from which a frame is taken, or a little more."""
 
 
+def power_of_two(values: Any) -> Any:
+    """Return the least power of two above each value, 1 for zero.
+
+    Dividing by it rounds nothing. It doubles with the values, so that the quotients do not depend
+    on the unit of the data where that is changed by powers of two.
+    """
+    return np.ldexp(1.0, np.frexp(values)[1])
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """An origin near the mean of the rows and a unit near their spread.
+    """An origin among the rows and a unit near their spread.
 
     A large offset would leave float32 no digits for what tells rows apart, and squares of very
     large or small numbers would overflow or vanish.
@@ -23,6 +32,7 @@ class Frame:
     Parameters
     ----------
     origin : array of shape (n_features,), float64
+        The median: a mean would follow a single row that lies far out.
     unit : float
         A power of two, so that dividing by it rounds nothing.
     """
@@ -35,9 +45,8 @@ class Frame:
         """Return the frame of the rows, from some thousand of them at even steps."""
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         some = X[rows[:: max(len(rows) // LOOKED_AT, 1)]].astype(np.float64)
-        origin = some.mean(axis=0)
-        largest = float(np.abs(some - origin).max())
-        return cls(origin, float(2.0 ** np.frexp(largest)[1]) if largest > 0 else 1.0)
+        origin = np.median(some, axis=0)
+        return cls(origin, float(power_of_two(np.abs(some - origin).max())))
 
     def place(self, points: Array) -> Array:
         """Return the points in this frame, as float32."""

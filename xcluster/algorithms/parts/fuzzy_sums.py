@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts import distances
+from xcluster.algorithms.parts.frame import power_of_two
+
 Array = NDArray[Any]
 
 TINY = 1e-300
-"""Least squared distance: a sample on a centre belongs to it alone, and nothing is divided by 0."""
+"""Least weight and membership, so that nothing is divided by 0 and 0 has a logarithm."""
 WORST_CONDITION = 1e10
 """Largest ratio of a covariance's eigenvalues; beyond it distances would be rounding error."""
 
@@ -26,24 +29,11 @@ def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
         L of the norm (x - c)' L L' (x - c) of each cluster; euclidean without.
     """
     if factors is None:
-        return _euclidean(X, centers)
+        return distances.squared_distances(X, centers)
     squares = np.empty((len(centers), len(X)))
     for center, factor, row in zip(centers, factors, squares, strict=True):
         residuals = (X - center) @ factor
         np.einsum("ij,ij->i", residuals, residuals, out=row)
-    np.maximum(squares, TINY, out=squares)
-    return squares
-
-
-def _euclidean(X: Array, centers: Array) -> Array:
-    # About the middle of the centres, so that an offset of the data costs no digits.
-    origin = centers.mean(axis=0)
-    rows = X - origin
-    centers = centers - origin
-    squares: Array = (-2 * centers) @ rows.T
-    squares += np.einsum("ij,ij->i", rows, rows)
-    squares += np.einsum("ij,ij->i", centers, centers)[:, None]
-    np.maximum(squares, TINY, out=squares)
     return squares
 
 
@@ -51,8 +41,9 @@ def shares(squares: Array, m: float) -> Array:
     """Return probabilistic memberships, (n_clusters, n_rows); those of a row sum to 1.
 
     Relative to the row's nearest centre, so that no power overflows however close `m` is to 1.
+    A row on a centre belongs to it alone.
     """
-    u = squares.min(axis=0) / squares
+    u = np.divide(squares.min(axis=0), squares, out=np.ones_like(squares), where=squares > 0)
     if m != 2:
         u **= 1 / (m - 1)
     u /= u.sum(axis=0)
@@ -61,9 +52,9 @@ def shares(squares: Array, m: float) -> Array:
 
 def typicalities(squares: Array, m: float, eta: Array) -> Array:
     """Return possibilistic memberships, of shape (n_clusters, n_rows): 1/2 at distance^2 eta."""
-    ratio = squares / np.maximum(eta, TINY)[:, None]
-    if m != 2:
-        with np.errstate(over="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = np.divide(squares, eta[:, None], out=np.zeros_like(squares), where=squares > 0)
+        if m != 2:
             ratio **= 1 / (m - 1)
     ratio += 1
     return np.asarray(np.reciprocal(ratio, out=ratio))
@@ -131,6 +122,6 @@ def regularized(covariances: Array) -> tuple[Array, Array]:
 def norm_factors(covariances: Array) -> Array:
     """Return L with L L' = det(F)^(1/p) F^-1 of each covariance F: a norm of unit volume."""
     values, vectors = np.linalg.eigh(covariances)
-    logs = np.log(np.maximum(values, TINY))
+    logs = np.log(np.maximum(values / power_of_two(values[:, -1:]), TINY))
     scales = np.exp((logs.mean(axis=1, keepdims=True) - logs) / 2)
     return np.asarray(vectors * scales[:, None, :])

@@ -59,11 +59,15 @@ class Components:
     means : array of shape (k, p)
     factors : array of shape (k, p, p) or (k, p)
         Upper triangular U with precision U U', or roots of diagonal precisions.
+    unit : float, default 1
+        A power of two near the spread of the rows. Densities are per unit, so that their bits
+        stay the same if rows and components are multiplied by a power of two.
     """
 
     weights: Array
     means: Array
     factors: Array
+    unit: float = 1.0
 
     @cached_property
     def origin(self) -> Array:
@@ -81,7 +85,8 @@ class Components:
         roots = self.factors
         if roots.ndim == 3:
             roots = np.diagonal(roots, axis1=1, axis2=2)
-        normalisation = np.log(roots).sum(axis=1) - 0.5 * roots.shape[1] * np.log(2 * np.pi)
+        logs = np.log(roots * self.unit)
+        normalisation = logs.sum(axis=1) - 0.5 * roots.shape[1] * np.log(2 * np.pi)
         return np.asarray(np.log(self.weights) + normalisation)
 
     def form(self) -> Form:
@@ -204,15 +209,18 @@ class Factored:
 
     def log_densities(self, features: Array) -> Array:
         """Return the weighted log density of each component, of shape (k, n)."""
+        return self.log_ratios(features) + self.components.log_heights[:, None]
+
+    def log_ratios(self, features: Array) -> Array:
+        """Return the logarithm of each density over that at the mean, of shape (k, n)."""
         from xcluster.algorithms.kernels.products import lanes_product
 
-        log_densities = np.empty((len(self.components.means), features.shape[1]))
+        ratios = np.empty((len(self.components.means), features.shape[1]))
         for k, factor in enumerate(self.components.factors):
             y = features - self.components.offsets[k][:, None]
             scaled = lanes_product(factor.T, y) if factor.ndim == 2 else factor[:, None] * y
-            log_densities[k] = -0.5 * _added(np.square(scaled, out=scaled))
-        log_densities += self.components.log_heights[:, None]
-        return log_densities
+            ratios[k] = -0.5 * _added(np.square(scaled, out=scaled))
+        return ratios
 
     def no_sums(self) -> Array:
         """Return the sums of no rows."""
@@ -240,6 +248,12 @@ class Factored:
         p = self.components.means.shape[1]
         second = sums[:, p + 1 :].reshape(self.components.factors.shape)
         return Moments(sums[:, 0], sums[:, 1 : p + 1], second)
+
+
+class Nearest(Factored):
+    """Components whose densities tell distances alone, which a constant beside them would round."""
+
+    log_densities = Factored.log_ratios
 
 
 Form = Expanded | Factored

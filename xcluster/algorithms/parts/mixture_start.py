@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.covariances import MATRICES, from_precisions, shape
-from xcluster.algorithms.parts.gaussians import Components, Factored
+from xcluster.algorithms.parts.gaussians import Components, Nearest
+from xcluster.algorithms.parts.spread import robust_variances
 from xcluster.base.checks import check_numbers
 from xcluster.base.errors import BadValueError
 from xcluster.base.streaming import ArrayBlocks
@@ -18,6 +19,8 @@ Array = NDArray[Any]
 
 START_ROWS = 20_000
 """The most rows on which starts are compared."""
+RELATIVE = 1e-6
+"""Share of its variance that is added to the variance of a feature by default."""
 
 
 def checked_start(
@@ -77,11 +80,27 @@ def random_rows(blocks: ArrayBlocks, k: int, seed: int) -> Array:
     return np.asarray(X[rows], np.float64)
 
 
-def nearest_of(means: Array, covariance_type: str) -> Factored:
+def nearest_of(means: Array, covariance_type: str) -> Nearest:
     """Return components of unit covariance: the densest at a row is the nearest."""
     k, p = means.shape
     unit = np.eye(p) if covariance_type in MATRICES else np.ones(p)
-    return Factored(Components(np.ones(k), means, np.broadcast_to(unit, (k, *unit.shape))))
+    return Nearest(Components(np.ones(k), means, np.broadcast_to(unit, (k, *unit.shape))))
+
+
+def regularisation(blocks: ArrayBlocks, reg_covar: float | None, covariance_type: str) -> Array:
+    """Return what is added to the variance of each feature, of shape (n_features,).
+
+    A number is in squared units of the data. None is a millionth of what each feature varies by,
+    or of their mean if the covariances are spherical.
+    """
+    p = blocks.X.shape[1]
+    if reg_covar is not None:
+        return np.full(p, float(reg_covar))
+    some = evenly_spaced(blocks)
+    variances = robust_variances(some.X, some.sample_weight)
+    if covariance_type == "spherical":
+        variances = np.full(p, variances.mean())
+    return RELATIVE * variances
 
 
 def evenly_spaced(blocks: ArrayBlocks) -> ArrayBlocks:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from xcluster.algorithms.parts.frame import Frame
 from xcluster.base.parallel import map_rows
 from xcluster.base.streaming import BLOCK_ROWS
 
@@ -15,6 +17,42 @@ Array = NDArray[Any]
 
 NOISE = -1
 """The label of rows that belong to no cluster."""
+MOST_IN_TREES = 15
+"""Features up to which scikit-learn searches in trees, which measure by differences."""
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search among samples, less an origin.
+
+    scikit-learn expands the squared distances of many features. These keep their digits near the
+    origin.
+
+    Parameters
+    ----------
+    inner : NearestNeighbors
+    origin : float or array of shape (n_features,)
+    """
+
+    inner: NearestNeighbors
+    origin: Any
+
+    @classmethod
+    def of(cls, samples: Array, metric: str, radius: float = 1.0) -> Search:
+        """Return a search among samples for the nearest one, and those within a radius."""
+        expands = metric == "euclidean" and samples.shape[1] > MOST_IN_TREES
+        origin = Frame.of(samples).origin if expands else 0.0
+        inner = NearestNeighbors(n_neighbors=1, radius=radius, metric=metric)
+        return cls(inner.fit(samples - origin), origin)
+
+    def nearest(self, X: Array) -> tuple[Array, Array]:
+        """Return distance and index of the nearest sample, each of shape (n_rows, 1)."""
+        return self.inner.kneighbors(X - self.origin)  # type: ignore[no-any-return]
+
+    def within(self, X: Array) -> Array:
+        """Return the samples within the radius, an object array of int arrays."""
+        near: Array = self.inner.radius_neighbors(X - self.origin, return_distance=False)
+        return near
 
 
 def nearest(samples: Array, X: Array, metric: str = "euclidean") -> tuple[Array, Array]:
@@ -35,9 +73,8 @@ def nearest(samples: Array, X: Array, metric: str = "euclidean") -> tuple[Array,
     index : int array of shape (n_rows,)
     distance : array of shape (n_rows,)
     """
-    search = NearestNeighbors(n_neighbors=1, metric=metric).fit(samples)
-
-    blocks = map_rows(search.kneighbors, X, BLOCK_ROWS)
+    search = Search.of(samples, metric)
+    blocks = map_rows(search.nearest, X, BLOCK_ROWS)
     distance, index = (np.concatenate(parts)[:, 0] for parts in zip(*blocks, strict=True))
     equal, found = _equal_rows(samples, X)
     index[found], distance[found] = equal[found], 0.0

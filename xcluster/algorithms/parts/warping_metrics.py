@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
+from xcluster.algorithms.parts.spread import robust_variances
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_rows, map_threads, row_blocks
@@ -121,7 +122,7 @@ class DynamicTimeWarping:
         return length if self.window is None else min(self.window, length)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SoftDynamicTimeWarping:
     """Soft-DTW values and barycentres, by tslearn.
 
@@ -130,10 +131,26 @@ class SoftDynamicTimeWarping:
     gamma : float
         Smoothing, in squared units of the data.
     n_channels : int, default 1
+    origin : float or array of shape (n_features,), default 0.0
+        What is subtracted from the series, the same for all points of a channel.
+    unit : float, default 1.0
+        What they are divided by. L-BFGS stops at absolute tolerances, and distances are expanded
+        squares: neither suits every unit and offset of the data.
     """
 
     gamma: float
     n_channels: int = 1
+    origin: Any = 0.0
+    unit: float = 1.0
+
+    @classmethod
+    def of(cls, X: Array, gamma: float, n_channels: int) -> SoftDynamicTimeWarping:
+        """Return the metric with origin and unit of the rows."""
+        channels = X.reshape(len(X), n_channels, -1)
+        medians = np.median(channels, axis=(0, 2))
+        spread = robust_variances((channels - medians[:, None]).reshape(-1, 1))
+        origin = np.repeat(medians, channels.shape[2])
+        return cls(gamma, n_channels, origin, float(np.sqrt(spread[0])))
 
     def costs(self, X: Array, centers: Array) -> Array:
         """Return soft-DTW values, of shape (n_samples, n_clusters); they may be negative."""
@@ -141,11 +158,11 @@ class SoftDynamicTimeWarping:
 
         series = self._series(centers)
         parts = map_rows(
-            lambda rows: cdist_soft_dtw(self._series(rows), series, gamma=self.gamma),
+            lambda rows: cdist_soft_dtw(self._series(rows), series, gamma=self._gamma),
             X,
             BLOCK_ROWS,
         )
-        return np.concatenate(parts)
+        return np.concatenate(parts) * self.unit**2
 
     def distances(self, costs: Array) -> Array:
         """Return the values themselves: negative ones have no root."""
@@ -158,23 +175,28 @@ class SoftDynamicTimeWarping:
         from tslearn.barycenters import softdtw_barycenter
 
         def of_cluster(k: int) -> Array:
-            rows, centre = members[k], self._series(centers[[k]])[0]
+            rows = members[k]
             if not len(rows):
-                return np.ravel(centre.T)
+                return np.asarray(centers[k])
             series: Array = softdtw_barycenter(
                 self._series(X[rows]),
-                gamma=self.gamma,
+                gamma=self._gamma,
                 weights=weight[rows],
                 max_iter=max_iter,
-                init=centre,
+                init=self._series(centers[[k]])[0],
             )
-            return np.ravel(series.T)
+            return np.asarray(np.ravel(series.T) * self.unit + self.origin)
 
         return np.array(map_threads(of_cluster, range(len(centers))))
 
+    @property
+    def _gamma(self) -> float:
+        return self.gamma / self.unit**2
+
     def _series(self, rows: Array) -> Array:
         """Return rows as tslearn has them: (n_samples, length, n_channels)."""
-        series = rows.reshape(len(rows), self.n_channels, -1).transpose(0, 2, 1)
+        placed = (rows - self.origin) / self.unit
+        series = placed.reshape(len(rows), self.n_channels, -1).transpose(0, 2, 1)
         return np.ascontiguousarray(series)
 
 
