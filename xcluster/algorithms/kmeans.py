@@ -19,6 +19,7 @@ from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.parts.distances import distances
+from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
@@ -253,9 +254,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             runs = self._runs(rows, self._starts(X, weight, rows))
             best, passes = max(runs, key=lambda run: run[0].between())
         except TooFewError as error:
-            n_distinct = len(np.unique(X, axis=0))  # float32 may have told fewer apart
-            if n_distinct < self.n_clusters:
-                raise self._too_many(f"{n_distinct} distinct rows") from error
+            check_distinct("n_clusters", self.n_clusters, X, weight)
+            # There are enough distinct rows, of which float32 tells fewer apart.
             raise self._too_far(X) from error
         return self._means(best, X), passes
 
