@@ -156,6 +156,7 @@ def test_saved_as_arrays_it_works_without_torch(curved, fitted, tmp_path, monkey
     opened = VAE(**json.loads(json.dumps(fitted.get_params())))
     opened.weights_ = dict(np.load(tmp_path / "weights.npz"))
     opened.n_features_in_ = fitted.n_features_in_
+    opened.mean_, opened.unit_ = fitted.mean_, fitted.unit_
     monkeypatch.setitem(sys.modules, "torch", None)
     Z = opened.transform(curved)
     np.testing.assert_array_equal(Z, fitted.transform(curved))

@@ -174,13 +174,13 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
             ``n_channels``, and where DTW tells fewer than ``n_clusters`` rows apart.
         """
         X = validate_data(self, X, dtype=np.float64, order="C")
-        weight = check_weight(sample_weight, X)
+        weight = weight_or_ones(check_weight(sample_weight, X), len(X))
         self._check_parameters(*X.shape)
         if self.metric == "softdtw":
-            metric = SoftDynamicTimeWarping.of(X, self.gamma, self.n_channels)
+            metric = SoftDynamicTimeWarping.of(X, weight, self.gamma, self.n_channels)
             self.origin_, self.unit_ = metric.origin, metric.unit
         with single_threaded_blas():
-            self._fit(X, weight_or_ones(weight, len(X)))
+            self._fit(X, weight)
         return self
 
     def _fit(self, X: Array, weight: Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,11 @@ def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
     """
     if factors is None:
         return distances.squared_distances(X, centers)
+    from xcluster.algorithms.kernels.products import rows_product
+
     squares = np.empty((len(centers), len(X)))
     for center, factor, row in zip(centers, factors, squares, strict=True):
-        residuals = (X - center) @ factor
+        residuals = rows_product(X.astype(np.float64), center, factor.T)
         np.einsum("ij,ij->i", residuals, residuals, out=row)
     return squares
 
@@ -46,7 +49,7 @@ def shares(squares: Array, m: float) -> Array:
     u = np.divide(squares.min(axis=0), squares, out=np.ones_like(squares), where=squares > 0)
     if m != 2:
         u **= 1 / (m - 1)
-    u /= u.sum(axis=0)
+    u /= reduce(np.add, u)  # `sum` adds those of a single row in another order than of several
     return np.asarray(u)
 
 

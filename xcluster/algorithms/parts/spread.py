@@ -42,7 +42,7 @@ def robust_variances(X: Array, sample_weight: Array | None = None) -> Array:
 
 
 def _of_column(values: Array, weight: Array) -> float:
-    low, middle, high = _quantiles(values, weight, (0.25, 0.5, 0.75))
+    low, middle, high = quantiles(values, weight, (0.25, 0.5, 0.75))
     if high > low:
         return float(((high - low) / NORMAL_RANGE) ** 2)
     away = np.abs(values - middle)
@@ -50,13 +50,13 @@ def _of_column(values: Array, weight: Array) -> float:
     if np.count_nonzero(differs) < FEWEST:
         return 0.0
     share = weight[differs].sum() / weight.sum()
-    return float(share * _quantiles(away[differs], weight[differs], (0.5,))[0] ** 2)
+    return float(share * quantiles(away[differs], weight[differs], (0.5,))[0] ** 2)
 
 
-def _quantiles(values: Array, weight: Array, shares: tuple[float, ...]) -> Array:
+def quantiles(values: Array, weight: Array, shares: tuple[float, ...]) -> Array:
     """Return the least values at or below which these shares of the weight lie."""
     order = np.argsort(values)
     below = np.cumsum(weight[order])
     places = np.searchsorted(below, np.multiply(shares, NEARLY * below[-1]))
-    quantiles: Array = values[order[places]]
-    return quantiles
+    found: Array = values[order[places]]
+    return found

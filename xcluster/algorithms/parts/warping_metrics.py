@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from xcluster.algorithms.parts.spread import robust_variances
+from xcluster.algorithms.parts.spread import quantiles, robust_variances
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_rows, map_threads, row_blocks
@@ -144,12 +144,13 @@ class SoftDynamicTimeWarping:
     unit: float = 1.0
 
     @classmethod
-    def of(cls, X: Array, gamma: float, n_channels: int) -> SoftDynamicTimeWarping:
+    def of(cls, X: Array, weight: Array, gamma: float, n_channels: int) -> SoftDynamicTimeWarping:
         """Return the metric with origin and unit of the rows."""
         channels = X.reshape(len(X), n_channels, -1)
-        medians = np.median(channels, axis=(0, 2))
-        spread = robust_variances((channels - medians[:, None]).reshape(-1, 1))
+        each = np.repeat(weight, channels.shape[2])
+        medians = [quantiles(channels[:, c].ravel(), each, (0.5,))[0] for c in range(n_channels)]
         origin = np.repeat(medians, channels.shape[2])
+        spread = robust_variances((X - origin).reshape(-1, 1), np.repeat(weight, X.shape[1]))
         return cls(gamma, n_channels, origin, float(np.sqrt(spread[0])))
 
     def costs(self, X: Array, centers: Array) -> Array:
