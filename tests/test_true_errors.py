@@ -73,7 +73,7 @@ def test_without_weights_no_weight_is_blamed():
         (lambda s: s.weights(np.ones(3)), "weights", "must be 'area' or a DataArray of numbers"),
         (lambda s: s.scale("standart"), "how", r"None or a transformer\. Did you mean 'standard'"),
         (lambda s: s.hac(4).cut(2.5), "k", r"k=2\.5: must be an integer.* Pass k=1 or more"),
-        (lambda s: s.hac(4).cut(99), "k", "k=99: there are 60 rows"),
+        (lambda s: s.hac(4).cut(99), "k", "k=99: must be at most the number of distinct rows"),
         (lambda s: s.hac(4).cut(), "cut", "cut='neither': takes either k or height"),
         (lambda s: s.hac(4).cut(2, height=1.0), "cut", "cut='both': takes either k or height"),
         (lambda s: s.som((2, 2)).merge_nodes(2.5), "k", r"k=2\.5: must be an integer"),

@@ -49,7 +49,7 @@ def uncertainty(
     if fitted.source.rows is not None:
         rule = "labels follow from the places of the samples, which resampled rows do not have"
         remedy = "cluster without contiguous=, a graph or given distances"
-        raise BadValueError("method", fitted.method, rule, remedy)
+        raise BadValueError("method", fitted.method_name, rule, remedy)
     found = labelled.read(layout, [fitted.labels], fitted.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(fitted.assign.clusterer))
     with as_typed(TYPED_AS), unheard_warnings():
