@@ -27,7 +27,7 @@ def test_the_demo_writes_labels_and_figures_and_prints_reports(tmp_path, monkeyp
     ]
     printed = capsys.readouterr().out
     assert all(f"  {name}\n" in printed for name in written)
-    assert "gmm, 6 labels" in printed
+    assert "gmm(k=6)" in printed
     with xr.open_dataset(tmp_path / "xcluster-demo" / "provinces.nc") as labels:
         assert labels.attrs["source"] == "PNW10-S"
         assert labels["labels"].dims == ("latitude", "longitude")

@@ -350,8 +350,8 @@ def test_samples_of_either_result_are_shown_and_have_no_label_in_the_other(ocean
 
 
 def test_titles_name_the_steps_that_were_stated(ocean, waters):
-    assert gather([waters], {}).results[0].title == "pca(3) → gmm, 4 labels"
-    assert gather([ocean.cluster.pixels().kmeans(1)], {}).results[0].title == "kmeans, 1 label"
+    assert gather([waters], {}).results[0].title == "pca(3) → gmm(k=4)"
+    assert gather([ocean.cluster.pixels().kmeans(1)], {}).results[0].title == "kmeans(k=1)"
 
 
 # --------------------------------------------------------------------------- windows

@@ -149,6 +149,22 @@ def test_a_report_tells_the_mean_membership(soft):
         assert report.loc[label, "membership"] == pytest.approx(float(mine.mean()), rel=1e-5)
 
 
+def test_labels_are_numbered_by_the_fitted_rows_and_say_so(ocean):
+    """On the map the sizes of so few fitted rows may stand in another order."""
+    said = "labels were numbered by their size among the fitted samples"
+    pixels = ocean.cluster.pixels()
+    fit = pixels.hac(5, fit_on=60)
+    assert (np.diff(fit.record.counts) != 0).any()
+    sizes = np.zeros(5)
+    np.add.at(sizes, fit.partition.codes, fit.record.counts)
+    assert (np.diff(sizes) <= 0).all()
+    assert not fit.report()["samples"].is_monotonic_decreasing
+    assert said in fit.report().attrs["notes"]
+    assert said in repr(fit)
+    for other in (pixels.hac(5), pixels.hac(5, fit_on=60, order="center"), pixels.som((2, 2))):
+        assert said not in other.report().attrs["notes"]
+
+
 def test_a_report_notes_what_was_dropped_and_what_was_fitted(ocean):
     fit = ocean.cluster.pixels().where(ocean.latitude > 0).kmeans(3, fit_on=200)
     notes = " ".join(fit.report().attrs["notes"])
@@ -279,7 +295,7 @@ def test_a_foreign_mixture_has_memberships(bands):
 
 def test_the_repr_tells_the_question_the_fit_and_the_shares(ocean, fit):
     text = repr(fit)
-    assert "kmeans, 4 labels" in text
+    assert "kmeans(k=4, tol=0)" in text
     assert "pixels over (latitude: 30, longitude: 60)" in text
     assert "label_3" in text
     assert "<table>" in fit._repr_html_()

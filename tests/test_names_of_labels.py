@@ -141,6 +141,6 @@ def test_keywords_of_matplotlib_are_handed_over(four):
 def test_a_map_has_the_title_that_is_given(pixels, four):
     assert four.plot.map(title="x").axes.get_title() == "x"
     assert four.plot.map(title="").axes.get_title() == ""
-    assert four.plot.map().axes.get_title() == "kmeans, 4 labels"
+    assert four.plot.map().axes.get_title() == "kmeans(k=4)"
     with pytest.raises(TypeError, match=r"^title=3: must be text"):
         four.plot.map(title=3)

@@ -439,7 +439,7 @@ def test_lazy_scenes_compute_nothing_but_the_fit_and_one_pass_for_all_means(tile
 
 def test_the_name_of_a_scene_stands_above_its_figure(soft, drawn):
     titles = [each.axes.get_title() for each in soft.plot.map().values()]
-    assert titles == ["low: gmm, 3 labels", "high: gmm, 3 labels"]
+    assert titles == ["low: gmm(k=3)", "high: gmm(k=3)"]
     facets = soft.plot.memberships()
     assert [each.fig.get_suptitle() for each in facets.values()] == ["low", "high"]
     assert soft.plot.histogram()["high"][0].figure.get_suptitle() == "high"

@@ -133,5 +133,5 @@ def test_the_sweep_counts_one_label_too(blobs):
 
 
 def test_the_repr_of_a_sweep_tells_method_and_range(chosen):
-    assert repr(chosen.sweep).startswith("<xcluster.Sweep> kmeans, k = 2 to 20")
+    assert repr(chosen.sweep).startswith("<xcluster.Sweep> kmeans(k=2 to 20): ")
     assert "chosen among 2 to 20" in repr(chosen)

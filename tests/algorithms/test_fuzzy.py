@@ -18,7 +18,7 @@ from xcluster.algorithms.pca import PCA
 from xcluster.base import parallel
 from xcluster.base.streaming import ArrayBlocks, iterate
 
-pytestmark = pytest.mark.filterwarnings("ignore:n_clusters=4. the centres:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:the centres of:UserWarning")
 GRAIN = Path(__file__).parents[3] / "shared" / "data" / "microscopy" / "nanosims_grain_6species.nc"
 KINDS = [
     {"kind": kind, "shape": shape}

@@ -291,7 +291,7 @@ def test_phases_leave_out_what_no_membership_exceeds(soft):
     artist = soft.plot.phases(0.9)
     names = [text.get_text() for text in artist.axes.get_legend().get_texts()]
     assert names[-1] == "unclassified"
-    assert artist.axes.get_title() == "gmm, membership above 0.9"
+    assert artist.axes.get_title() == "gmm(k=4), membership above 0.9"
 
 
 def test_confusion_counts_samples_of_two_results(soft, tree):
@@ -365,7 +365,7 @@ def test_facets_of_labels_say_the_method(ocean):
     both = xr.concat([ocean.sst, ocean.sst + 1], xr.DataArray([1, 7], dims="month"))
     fit = both.to_dataset(name="sst").assign(wind=ocean.wind_speed).cluster.pixels().kmeans(3)
     grid = fit.plot.map(col="month")
-    assert grid.fig.get_suptitle() == "kmeans, 3 labels"
+    assert grid.fig.get_suptitle() == "kmeans(k=3)"
 
 
 def test_correlations_are_those_of_the_complete_samples(pixels):

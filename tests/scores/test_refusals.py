@@ -91,9 +91,15 @@ KS = "must be numbers of clusters up to the 2 rows used. Pass smaller ks or rais
         (lambda: scores.calinski_harabasz(PAIR, [0, 0]), "labels=[0]", TWO_LABELS),
         (
             lambda: scores.calinski_harabasz(PAIR, [0, 1]),
-            "sample_weight=2.0",
+            "labels=2",
+            "there are as many labels as the 2 rows, and nothing is left within them. "
+            "Cluster into fewer labels.",
+        ),
+        (
+            lambda: scores.calinski_harabasz(PAIR, [0, 1], [0.5, 0.5]),
+            "sample_weight=1.0",
             "the total weight stands for the number of rows and must exceed the 2 labels. "
-            "Scale weights to a mean of 1.",
+            "Scale weights to a mean of 1, or use fewer labels.",
         ),
         (lambda: scores.davies_bouldin(PAIR, [0, 0]), "labels=[0]", TWO_LABELS),
         (

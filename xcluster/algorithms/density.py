@@ -10,18 +10,21 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn import cluster
 from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.inputs import new_rows
-from xcluster.algorithms.parts.nearest import NOISE, Search, nearest
+from xcluster.algorithms.parts.nearest import NOISE, Search, check_distances, nearest
 from xcluster.base.checks import (
     blamed,
     check_choice,
     check_flag,
     check_integer,
     check_number,
+    is_one_of,
 )
 from xcluster.base.errors import BadValueError
+from xcluster.base.memory import check_memory
 from xcluster.base.parallel import map_rows, row_blocks
 
 Array = NDArray[Any]
@@ -117,6 +120,7 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         check_integer("min_samples", self.min_samples, minimum=1)
         _check_metric(self.metric)
         X = validate_data(self, X, dtype=np.float64)
+        check_distances(self.metric, X)
         with blamed("metric", self.metric, METRICS):
             self.core_sample_indices_ = self._cores(X)
         self.components_ = X[self.core_sample_indices_]
@@ -245,6 +249,8 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         self._check_parameters()
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         self._check_size(len(X))
+        check_distances(self.metric, X)
+        self.check_memory(*X.shape)
         with blamed("metric", self.metric, METRICS):
             inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
         self.samples_, self.sample_labels_ = X, inner.labels_
@@ -260,6 +266,14 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         check_choice("cluster_selection_method", self.cluster_selection_method, methods)
         check_flag("allow_single_cluster", self.allow_single_cluster)
         _check_metric(self.metric)
+
+    def check_memory(self, n_samples: int, n_features: int) -> None:
+        """Refuse so many rows that the distances between them do not fit in memory."""
+        if is_one_of(self.metric, {*KDTree.valid_metrics, *BallTree.valid_metrics}):
+            return  # a tree finds neighbours without all distances
+        what = f"the distances between {n_samples:,} samples"
+        remedy = 'choose metric="euclidean", or fit fewer samples'
+        check_memory("metric", self.metric, 19.0 * n_samples**2, what, remedy)
 
     def _check_size(self, n_samples: int) -> None:
         """Refuse a neighbourhood of more rows than there are."""

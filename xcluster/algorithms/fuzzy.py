@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
@@ -25,7 +26,8 @@ from xcluster.algorithms.parts.inputs import (
     weight_or_ones,
 )
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
-from xcluster.base.errors import BadValueError, complaint
+from xcluster.base.errors import BadValueError, advice, complaint
+from xcluster.base.memory import check_memory
 from xcluster.base.parallel import map_rows, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics, in_tiles, iterate
 
@@ -95,8 +97,9 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     partition_entropy_ : float
         Mean of the sum of -u log u; 0 where memberships are crisp.
     xie_beni_ : float
-        Mean of the sum of u^m d^2 over the least squared distance of two centres, in the clusters'
-        norms; lower is better, NaN for a single cluster.
+        Mean of the sum of u^m d^2 over the least squared distance of two centres, both Euclidean
+        whatever the shape, as in `xcluster.scores.xie_beni`; lower is better, NaN for a single
+        cluster.
     coincident_ : int array of shape (n_pairs, 2)
         Pairs of clusters that share a centre, to a tenth of the smaller one's radius.
     weight_sum_ : float
@@ -200,6 +203,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=FLOATS, order="C")
         self._check_parameters(*X.shape)
+        self.check_memory(*X.shape)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
         check_distinct("n_clusters", self.n_clusters, X, blocks.sample_weight)
         with single_threaded_blas():
@@ -226,8 +230,16 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         check_choice("shape", self.shape, ("spherical", "gustafson-kessel"))
         check_init(self.init, (self.n_clusters, n_features))
         if n_samples < self.n_clusters:
-            rule = f"there are fewer samples, n_samples={n_samples}"
+            rule = f"is more than the n_samples={n_samples} samples"
             raise BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer")
+
+    def check_memory(self, n_samples: int, n_features: int) -> None:
+        """Refuse covariances of so many features that they do not fit in memory."""
+        if self.shape == "gustafson-kessel":
+            what = f"covariances of {n_features:,} x {n_features:,}"
+            needed = 8.0 * 8 * self.n_clusters * n_features**2
+            remedy = 'use pca first, or shape="spherical"'
+            check_memory("shape", self.shape, needed, what, remedy)
 
     def _start(self, blocks: ArrayBlocks) -> tuple[Array, Array | None]:
         """Return centres and covariances to start from: those given, or of the best short fit."""
@@ -262,11 +274,12 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             warn(complaint("m", self.m, rule, remedy))
         elif len(self.coincident_):
             pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
-            rule = f"the centres of {pairs} coincide"
-            warn(complaint("n_clusters", self.n_clusters, rule, "ask for fewer clusters"))
+            rule = f"the centres of {pairs} coincide (the numbers are those of the estimator)"
+            warn(advice(rule, "ask for fewer clusters"))
         if self.covariances_ is not None and self.regularized_.any():
             found = ", ".join(map(str, np.flatnonzero(self.regularized_)))
-            rule = f"the covariances of {found} are singular and were regularised"
+            rule = f"the covariances of {found} are singular and were regularised (the numbers are "
+            rule += "those of the estimator)"
             warn(complaint("shape", self.shape, rule, "use pca first or fewer clusters"))
 
     def predict(self, X: Any) -> Array:
@@ -340,9 +353,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         squares = np.minimum(squares, squares.T)[tuple(pairs.T)]
         radii = _squared_radii(sums)[pairs].min(axis=1)
         self.coincident_ = pairs[squares <= COINCIDENT**2 * radii]
-        spread = float(sums["spread"].sum()) / self.weight_sum_
-        least = float(squares.min(initial=math.inf))
-        self.xie_beni_ = math.nan if math.isinf(least) else spread / least if least else math.inf
+        self.xie_beni_ = self._xie_beni(sums)
+
+    def _xie_beni(self, sums: Mapping[str, Array]) -> float:
+        if len(self.cluster_centers_) < 2:
+            return math.nan
+        # The trace of the second moments is the spread in Euclidean distances.
+        spread = sums["spread"].sum() if self.covariances_ is None else _trace(sums["second"])
+        separation = float(pdist(self.cluster_centers_, "sqeuclidean").min())
+        return float(spread) / self.weight_sum_ / separation if separation > 0 else math.inf
 
     def _move(self, sums: Mapping[str, Array], gain: float) -> bool:
         """Move centres and norms, unless they have settled; return whether they have."""
@@ -407,6 +426,10 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self._before = self.cluster_centers_, self.covariances_
         self.eta_, self.objective_history_ = None, []
         self.objective_, self.weight_sum_, self.n_iter_ = math.inf, 0.0, 0
+
+
+def _trace(matrices: Array) -> Array:
+    return np.asarray(np.trace(matrices.sum(axis=0)))
 
 
 def _squared_radii(sums: Mapping[str, Array]) -> Array:

@@ -25,16 +25,17 @@ from xcluster.algorithms.parts.linkages import (
     pairwise_linkage,
     ward_linkage,
 )
-from xcluster.algorithms.parts.nearest import nearest
+from xcluster.algorithms.parts.nearest import check_distances, nearest
 from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.base.errors import BadValueError
+from xcluster.base.memory import check_memory
 
 __all__ = ["Hierarchical", "grid_connectivity"]
 
 Array = NDArray[Any]
 
 METRICS = ("euclidean", "cityblock", "cosine")
-# The most rows of an exact tree: seconds to a minute, or 1.6 GB where all distances are needed.
+# The most rows of an exact tree: seconds to a minute, or 3.2 GB where all distances are needed.
 MAX_EXACT = {"ward": 131_072, "single": 65_536, "average": 20_000, "complete": 20_000}
 N_MICRO = 16_384
 
@@ -159,9 +160,11 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         weights = self._check_weights(X, sample_weight)
         edges = self._check_connectivity(len(X))
+        check_distances(self.metric, X)
         if edges is None:
             check_distinct("n_clusters", self.n_clusters, X, weights)
         self._set_leaves(X, weights)
+        self.check_memory(*self.samples_.shape)
         self._check_n_clusters(self.n_clusters)
         self.linkage_matrix_ = self._grow(edges)
         self.leaf_labels_ = self._number(cut_into(self.linkage_matrix_, self.n_clusters))
@@ -292,6 +295,13 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         upper = coo_array(triu(pattern + pattern.T, k=1))
         return np.column_stack(upper.coords)
 
+    def check_memory(self, n_samples: int, n_features: int) -> None:
+        """Refuse so many rows that the distances between them do not fit in memory."""
+        if self.linkage in ("average", "complete") and self.connectivity is None:
+            what = f"the distances between {n_samples:,} samples"
+            remedy = 'choose linkage="ward", or fit fewer samples'
+            check_memory("linkage", self.linkage, 8.0 * n_samples**2, what, remedy)
+
     def _check_n_clusters(self, n_clusters: int | None) -> int:
         n_clusters = check_integer("n_clusters", n_clusters, minimum=1)
         parts = self.n_connected_components_
@@ -304,7 +314,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
         if n_clusters > self.n_leaves_:
             what = "rows" if self.exact_ else "micro-clusters"
             rule = f"there are {self.n_leaves_} {what}"
-            remedy = "pass fewer clusters" if self.exact_ else "raise max_exact"
+            remedy = "ask for fewer" if self.exact_ else "ask for fewer, or raise max_exact"
             raise BadValueError("n_clusters", n_clusters, rule, remedy)
         return n_clusters
 

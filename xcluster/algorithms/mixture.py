@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.parts.covariances import (
     COVARIANCE_TYPES,
+    MATRICES,
     factor_of_each,
     maximising,
     precision_factors,
@@ -45,6 +46,7 @@ from xcluster.algorithms.parts.mixture_start import (
 )
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
+from xcluster.base.memory import check_memory
 from xcluster.base.parallel import single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
@@ -244,6 +246,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        self.check_memory(*X.shape)
         blocks = ArrayBlocks(X, check_weight(sample_weight, X))
         self._check_size(len(X))
         check_distinct("n_components", self.n_components, X, blocks.sample_weight)
@@ -264,11 +267,23 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         check_integer("n_init", self.n_init, minimum=1)
         check_choice("init_params", self.init_params, INIT_PARAMS)
 
+    def check_memory(self, n_samples: int, n_features: int) -> None:
+        """Refuse matrices of so many features that they do not fit in memory."""
+        if self.covariance_type not in MATRICES:
+            return
+        k = self.n_components
+        # Measured: sums of two blocks and copies, covariances and their factors, old and new.
+        n_matrices = 8 * k if self.covariance_type == "full" else 3 * k + 4
+        what = f"matrices of {n_features:,} x {n_features:,}"
+        remedy = 'use pca first, or covariance_type="diag"'
+        needed = 8.0 * n_matrices * n_features**2
+        check_memory("covariance_type", self.covariance_type, needed, what, remedy)
+
     def _check_size(self, n_samples: int) -> None:
         """Refuse fewer samples than components; warn of fewer samples than parameters."""
         if n_samples < self.n_components:
             rule = f"must be at most the number of samples, n_samples = {n_samples}"
-            remedy = f"pass n_components={n_samples} or fewer"
+            remedy = f"pass {n_samples} or fewer"
             raise BadValueError("n_components", self.n_components, rule, remedy)
         if self._n_parameters() > n_samples:
             warn(

@@ -35,6 +35,7 @@ from xcluster.algorithms.parts.som_nodes import (
 from xcluster.algorithms.parts.som_schedule import STEPS, first_sigma, online_nodes, radius
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError, complaint
+from xcluster.base.memory import check_memory
 from xcluster.base.parallel import map_rows, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics, in_tiles, iterate
 
@@ -184,6 +185,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         weight = self._check_weight(sample_weight, X)
         self.grid_ = default_grid(len(X)) if self.grid is None else check_grid(self.grid)
         self._warn_of_empty_nodes(len(X))
+        self.check_memory(*X.shape)
         blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
         with single_threaded_blas():
             if self.training == "online":
@@ -209,6 +211,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             rule = "online training shows one sample at a time and takes no weights"
             raise BadValueError("sample_weight", "...", rule, 'use training="batch"')
         return check_weight(sample_weight, X)
+
+    def check_memory(self, n_samples: int, n_features: int) -> None:
+        """Refuse so many nodes that the distances between them do not fit in memory."""
+        grid = default_grid(n_samples) if self.grid is None else check_grid(self.grid)
+        n_nodes = math.prod(grid)
+        what = f"distances between {n_nodes:,} nodes"
+        check_memory("grid", grid, 8.0 * 2 * n_nodes**2, what, "take a smaller grid")
 
     def _warn_of_empty_nodes(self, n_samples: int) -> None:
         if math.prod(self.grid_) > n_samples:

@@ -27,7 +27,8 @@ from xcluster.algorithms.parts.warping_metrics import (
 )
 from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
-from xcluster.base.parallel import single_threaded_blas
+from xcluster.base.memory import check_memory
+from xcluster.base.parallel import n_threads, single_threaded_blas
 
 __all__ = ["WarpingKMeans", "dtw"]
 
@@ -176,6 +177,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         X = validate_data(self, X, dtype=np.float64, order="C")
         weight = weight_or_ones(check_weight(sample_weight, X), len(X))
         self._check_parameters(*X.shape)
+        self.check_memory(*X.shape)
         if self.metric == "softdtw":
             metric = SoftDynamicTimeWarping.of(X, weight, self.gamma, self.n_channels)
             self.origin_, self.unit_ = metric.origin, metric.unit
@@ -197,6 +199,11 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     def transform(self, X: Any) -> Array:
         """Return DTW distances (or soft-DTW values), of shape (n_samples, n_clusters)."""
         return self._metric().distances(self._costs(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus what `inertia_` would be for these rows."""
+        nearest = self._costs(X).min(axis=1)
+        return -float(weight_or_ones(check_weight(sample_weight, X), len(nearest)) @ nearest)
 
     def _costs(self, X: Any) -> Array:
         X = new_rows(self, X, np.float64, order="C")
@@ -285,6 +292,15 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
         check_init(self.init, (self.n_clusters, n_features))
         if self.n_clusters > n_samples:
             raise self._too_many(f"n_samples={n_samples} rows")
+
+    def check_memory(self, n_samples: int, n_features: int) -> None:
+        """Refuse series so long that their paths do not fit in memory."""
+        length = n_features // self.n_channels
+        if self.metric == "dtw":
+            what = f"paths of {length:,} x {length:,} points in {n_threads()} threads"
+            needed = 256.0 * n_threads() * length**2
+            remedy = "take every few points of the series, or use fewer threads"
+            check_memory("metric", self.metric, needed, what, remedy)
 
     def _check_window(self) -> None:
         if check_window(self.window) is not None and self.metric == "softdtw":

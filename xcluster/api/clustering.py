@@ -44,7 +44,7 @@ class Clustering(Completed, Fitted, LatentSpace):
 
     Parameters
     ----------
-    method : str
+    method_name : str
         Name of the clusterer's method, such as "kmeans".
     sampler
         What one sample is.
@@ -62,6 +62,8 @@ class Clustering(Completed, Fitted, LatentSpace):
         The user's own attributes.
     climatology
         The mean cycle that is subtracted from the data first.
+    keywords : mapping of str to str
+        Keywords of the method that differ from the defaults, as text.
 
     Examples
     --------
@@ -272,9 +274,12 @@ class Clustering(Completed, Fitted, LatentSpace):
     def scores(self, space: str = "features", *, truth: Any = None) -> xr.Dataset:
         """Return all scores that can be computed for the result.
 
-        Distances are Euclidean, and weights count. Up to 1,000,000 grid points all samples are
-        used, beyond that the 100,000 samples that a fit would use. Samples without a label are
-        left out.
+        Distances are Euclidean, except that inertia and distortion of ``kmeans(metric="dtw")``
+        and "softdtw" are in their own. Centres are the means of the labels, as in a sweep. Weights
+        are divided by their mean: their unit does not matter, and n is the number of samples (in
+        `xcluster.scores`, which take arrays, a weight of 2 counts a row twice). Up to 1,000,000
+        grid points all samples are used, beyond that the 100,000 samples that a fit would use.
+        Samples without a label are left out.
 
         Parameters
         ----------
@@ -293,8 +298,9 @@ class Clustering(Completed, Fitted, LatentSpace):
             confidence interval; they differ from the silhouette only if it was computed from a
             sample of the rows. For soft methods, in the space "features", also scores of
             memberships and likelihood. With a truth also ``adjusted_rand``,
-            ``adjusted_mutual_info`` and ``v_measure``. A score that needs two labels is NaN where
-            there is only one.
+            ``adjusted_mutual_info`` and ``v_measure``. A score that is not defined for the labels
+            is NaN, and its attribute ``note`` says why: most need two labels, and
+            ``calinski_harabasz`` fewer labels than samples.
 
         Raises
         ------

@@ -118,7 +118,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     @property
     def method(self) -> str:
-        """Name of the clusterer's method.
+        """What was fitted: the method, and its keywords that differ from the defaults.
 
         Examples
         --------
@@ -127,9 +127,24 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
         >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
         >>> pooled.kmeans(3).method
-        'kmeans'
+        'kmeans(k=3)'
         """
         return self.whole.method
+
+    @property
+    def method_name(self) -> str:
+        """Name of the clusterer's method.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).method_name
+        'kmeans'
+        """
+        return self.whole.method_name
 
     @property
     def k(self) -> int:
@@ -875,6 +890,8 @@ class PooledSweep(AnySweep):
         What was fitted, and how k is chosen.
     fits : optional
         The models; a file keeps the table alone.
+    keywords : mapping of str to str
+        Keywords of the method that differ from the defaults, as text; ``k`` are the candidates.
 
     Examples
     --------

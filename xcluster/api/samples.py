@@ -66,9 +66,11 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         How many rows are fitted. "auto": all rows, up to 1,000,000 grid points and 150,000,000
         values. Beyond that a sample of 100,000 complete rows (at most 25,000,000 values), chosen
         by their coordinates. "all": all rows; larger data are streamed. A number: so many rows.
+        A fit that needs more memory than is free is refused before it begins.
     order : "size", "center", a variable's name or a callable, default "size"
         What the labels are numbered by. For a latent space of one dimension the default is
-        "center".
+        "center". Sizes are those among the fitted samples: if only some are fitted
+        (``hac(fit_on=300)``), the label map may have other sizes, and the report says so.
     attrs : mapping, optional
         Attributes of the result, of your own choice.
     progress : bool, default True
@@ -124,8 +126,9 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         Weights are used by standard scaling, PCA and every clusterer and score that can take
         them. Other steps are fitted without weights, and `Clustering.report` says so. For
         snapshots the features are weighed: they are multiplied by the square root of the weight.
-        The unit of the weights does not matter: they are divided by their mean over the fitted
-        rows.
+        The unit of the weights does not matter: they are divided by their mean over the samples
+        that are read, so that n in BIC and every score is the number of samples. A weight of 2 is
+        not a sample twice, as it is to the estimators and scores that take arrays.
 
         Parameters
         ----------

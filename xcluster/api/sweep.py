@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from xcluster.api.clustering import Clustering
 from xcluster.api.completion import Completed
+from xcluster.base.wording import call_text
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.selection import fitted_of
@@ -18,7 +19,9 @@ class AnySweep(Completed, Candidates):
     """What fits of several k tell, of one object or of several scenes."""
 
     _shown: ClassVar = "Sweep"
-    _for_us: ClassVar = frozenset(("of", "choose", "choosing", "fits", "method", "options"))
+    _for_us: ClassVar = frozenset(
+        ("of", "choose", "choosing", "fits", "keywords", "method", "options")
+    )
 
     @classmethod
     def of(cls, candidates: Candidates) -> Self:
@@ -38,9 +41,8 @@ class AnySweep(Completed, Candidates):
         return SweepPlot(self)
 
     def __repr__(self) -> str:
-        ks = self.table["k"].values
         names = ", ".join(map(str, self.table))
-        return f"<xcluster.{self._shown}> {self.method.name}, k = {ks[0]} to {ks[-1]}: {names}"
+        return f"<xcluster.{self._shown}> {call_text(self.method.name, self.keywords)}: {names}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +57,8 @@ class Sweep(AnySweep):
         What was fitted, and how k is chosen.
     fits : optional
         The models. A file stores only the table.
+    keywords : mapping of str to str
+        Keywords of the method that differ from the defaults, as text; ``k`` are the candidates.
 
     Examples
     --------

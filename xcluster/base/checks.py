@@ -250,7 +250,8 @@ def check_choice(parameter: str, value: Any, choices: Iterable[Any]) -> Any:
     choices = tuple(choices)
     if any(_is_same(value, choice) for choice in choices):
         return value
-    rule = f"must be one of {', '.join(map(repr, choices))}"
+    one_of = "one of " if len(choices) > 1 else ""
+    rule = f"must be {one_of}{', '.join(map(repr, choices))}"
     raise BadValueError(parameter, value, rule, did_you_mean(value, choices))
 
 
@@ -261,8 +262,8 @@ def _is_same(value: Any, choice: Any) -> bool:
 
 def did_you_mean(value: object, names: Iterable[Hashable]) -> str:
     """Name the nearest of ``names``, or all of them where none is near."""
-    texts = [str(name) for name in names]
-    near = difflib.get_close_matches(str(value), texts, n=1, cutoff=0.5)
+    named = {str(name): repr(name) for name in names}
+    near = difflib.get_close_matches(str(value), named, n=1, cutoff=0.5)
     if near:
-        return f"did you mean {near[0]!r}?"
-    return f"choose from {', '.join(map(repr, texts))}" if texts else "there is nothing to choose"
+        return f"did you mean {named[near[0]]}?"
+    return f"choose from {', '.join(named.values())}" if named else "there is nothing to choose"

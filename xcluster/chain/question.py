@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.base.checks import check_choice, check_seed
+from xcluster.base.checks import check_seed
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.blocks.cells import with_cells
 from xcluster.chain.anomaly import Climatology
@@ -178,12 +178,14 @@ def masked(question: AnyQuestion, mask: Any) -> AnyQuestion:
 
 def weighted(question: AnyQuestion, weights: Any) -> AnyQuestion:
     """Return the question with weights: of its samples, or of the features of snapshots."""
+    rule = "must be 'area' or a DataArray of numbers"
     if isinstance(weights, str):
-        check_choice("weights", weights, ("area",))
+        if weights != "area":
+            remedy = "pass weights('area'), or a variable such as ds[...] as weights"
+            raise BadValueError("weights", weights, rule, remedy)
     elif not isinstance(weights, xr.DataArray) or weights.dtype.kind not in "fiub":
-        rule = f"must be 'area' or a DataArray of numbers, not {_kind(weights)}"
         remedy = "wrap it: xr.DataArray(weights, dims=...)"
-        raise BadTypeError("weights", _kind(weights), rule, remedy)
+        raise BadTypeError("weights", _kind(weights), f"{rule}, not {_kind(weights)}", remedy)
     if isinstance(question.sampler, Snapshots) and _weighs_features(question, weights):
         return with_step(question, feature_weights(weights, question.layout))
     return replace(question, weighting=weights)

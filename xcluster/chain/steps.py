@@ -15,8 +15,15 @@ from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.vae import VAE
-from xcluster.base.checks import check_choice, check_integer, check_seed, did_you_mean
+from xcluster.base.checks import (
+    check_choice,
+    check_integer,
+    check_seed,
+    did_you_mean,
+    is_one_of,
+)
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.wording import changed, value_text
 from xcluster.grid.geography import find_axis
 from xcluster.grid.layout import Layout, flat_features
 
@@ -97,7 +104,7 @@ class Step:
 
     def __str__(self) -> str:
         over = f", over={self.over!r}" if self.kind.scales and self.over != "feature" else ""
-        return f"{self.name}({_summary(self.transformer)}{over})"
+        return f"{self.name}({_arguments(self.transformer)}{over})"
 
     def build(self, n_columns: int, layout: Layout) -> Any:
         """Return an unfitted transformer for rows of ``n_columns``."""
@@ -133,13 +140,18 @@ class FittedStep:
     transformer: Any
 
 
-def _summary(transformer: Any) -> str:
-    """Return the argument that the user typed, as text."""
-    params = {} if transformer is None else transformer.get_params(deep=False)
-    for name in ("how", "n_components"):
-        if name in params:
-            return repr(params[name])
-    return type(transformer).__name__ if transformer is not None else "None"
+SET_BY_US = ("groups", "weight", "progress")
+"""Parameters of our transformers that do not come from the call alone."""
+
+
+def _arguments(transformer: Any) -> str:
+    """Return what the user typed, as text: one value, and keywords that differ from defaults."""
+    if not isinstance(transformer, Scaler | FeatureWeights | PCA | NMF | VAE):
+        return value_text(transformer)
+    first = "how" if hasattr(transformer, "how") else "n_components"
+    given = changed(transformer, hidden=[first, *SET_BY_US])
+    others = [f"{name}={text}" for name, text in given.items()]
+    return ", ".join([value_text(getattr(transformer, first)), *others])
 
 
 def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
@@ -157,6 +169,15 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     how = "standard" if first is None else first.assumes
     # Before weights of the features too: units are made equal first.
     return kept if how is None else [assumed_scaling(how), *kept]
+
+
+def n_columns(steps: Sequence[Step], n_features: int) -> int | None:
+    """Return how many columns steps will leave; None if only a fit can tell."""
+    for step in reversed(steps):
+        if not step.kind.keeps_columns:
+            n = getattr(step.transformer, "n_components", None)
+            return n if isinstance(n, int) else None
+    return n_features
 
 
 def unfitted_steps(fitted: Sequence[FittedStep], n_variables: int) -> list[Step]:
@@ -189,7 +210,10 @@ def scaling(how: Any, over: Any, steps: Sequence[Step]) -> Step:
     _check_over(over, steps)
     if how is None or hasattr(how, "fit_transform"):
         return Step(SCALE, how, over)
-    return Step(SCALE, Scaler(check_choice("how", how, SCALINGS)), over)
+    if not is_one_of(how, SCALINGS):
+        rule = f"must be one of {', '.join(map(repr, SCALINGS))}, None or a transformer"
+        raise BadValueError("how", how, rule, did_you_mean(how, SCALINGS))
+    return Step(SCALE, Scaler(how), over)
 
 
 def assumed_scaling(how: Scaling) -> Step:

@@ -15,10 +15,9 @@ from xcluster.blocks import matrix
 from xcluster.chain import reduction
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
-from xcluster.fit.fitted import Fitted, samples_of
+from xcluster.fit.fitted import Fitted, samples_of, title
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
-from xcluster.plot.text import labels_text
 
 Array = NDArray[Any]
 
@@ -138,7 +137,7 @@ class Source:
 def _title(clustering: Fitted) -> str:
     """Say by which steps and method the labels were found."""
     stated = [str(step) for step in samples_of(clustering, "explore").steps if not step.assumed]
-    return f"{' → '.join([*stated, clustering.method])}, {labels_text(clustering.k)}"
+    return " → ".join([*stated, title(clustering)])
 
 
 def _principal(rows: Array) -> Array:

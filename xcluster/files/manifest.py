@@ -22,7 +22,7 @@ from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import Partition
-from xcluster.fit.methods import Method, Options
+from xcluster.fit.methods import Method, Options, several_said
 from xcluster.fit.record import Note, Record
 from xcluster.fit.sources import Stored
 from xcluster.grid.columns import with_columns
@@ -56,7 +56,8 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     return {
         "format": FORMATS[moved],
         "versions": _versions(),
-        "method": fitted.method,
+        "method": fitted.method_name,
+        "keywords": list(fitted.keywords.items()),  # a mapping would be sorted
         "sampler": _sampler_entry(fitted.sampler),
         "features": [
             [str(name), [str(dim) for dim in array.dims]]
@@ -125,7 +126,8 @@ def fitted(
     """Return the result from the parts of a file, without labels."""
     climatology = manifest["climatology"]
     return Fitted(
-        method=manifest["method"],
+        method_name=manifest["method"],
+        keywords=dict(manifest.get("keywords", ())),  # older files have none
         sampler=_sampler(manifest["sampler"]),
         template=_template(groups["centers"], manifest["features"], arrays.get("columns")),
         assign=Labeller(
@@ -202,7 +204,10 @@ def _sweep(manifest: Entry, table: xr.Dataset) -> Candidates | None:
     method = Method(manifest["method"], None, criterion=manifest["criterion"])
     knee = manifest.get("knee") or _knee_entry(Options())
     options = Options(smooth=knee["smooth"], interp_method=knee["interp_method"]).checked()
-    return Candidates(table.rename(sweep_k="k").compute(), method, options)
+    table = table.rename(sweep_k="k").compute()
+    said = {"k": several_said(table["k"].values)}
+    keywords = {**said, **dict(manifest.get("keywords", ())), **said}
+    return Candidates(table, method, options, keywords=keywords)
 
 
 def asked_steps(fitted: Fitted, asked: Sequence[Entry] | None) -> tuple[Step, ...]:

@@ -42,7 +42,9 @@ def check(clustering: Fitted, n_labels: int) -> None:
     )
     _check_stored(clustering)
     _need(bool(clustering.centers.sizes[LABEL] == clustering.k), "centers")
-    _need(isinstance(clustering.method, str), "method")
+    _need(isinstance(clustering.method_name, str), "method")
+    said = {**clustering.keywords}
+    _need(all(isinstance(each, str) for each in (*said, *said.values())), "keywords")
 
 
 def _need(holds: bool, what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,15 @@ class Candidates:
         What was fitted, and how k is chosen.
     fits : optional
         The models. A file stores only the table.
+    keywords : mapping of str to str
+        Keywords of the method that differ from the defaults, as text; ``k`` are the candidates.
     """
 
     table: xr.Dataset
     method: Method
     options: Options
     fits: Fits | None = None
+    keywords: Mapping[str, str] = field(default_factory=dict)
 
     def best(self, criterion: str | None = None) -> int:
         """Return the k that a criterion chooses.
@@ -108,8 +111,7 @@ class Candidates:
 
     def _fall_back(self, criterion: str) -> tuple[int, Note]:
         """Return the k of the best silhouette, and a note that the curve has no knee."""
-        ks = self.table["k"].values
-        none = f"{criterion} has no knee for k = {ks[0]} to {ks[-1]}"
+        none = f"{criterion} has no knee for k = {self.keywords['k']}"
         measured = [name for name in FALLBACKS if name in self.table]
         measured = [name for name in measured if np.isfinite(self.table[name]).any()]
         if not measured:

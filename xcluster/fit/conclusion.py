@@ -22,7 +22,7 @@ from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.fitting import Prepared
 from xcluster.fit.labels import Partition, canonical_order
-from xcluster.fit.methods import Method, Options
+from xcluster.fit.methods import Method, Options, keywords_said
 from xcluster.fit.record import Note, Record
 from xcluster.fit.sources import Live
 from xcluster.grid.layout import LABEL, Layout
@@ -52,16 +52,27 @@ def conclude(
     if not len(centers):
         warn(nothing_found(method, estimator))
     return Fitted(
-        method=method.name,
+        method_name=method.name,
+        keywords=keywords_said(
+            method, options, record.random_state, _k_said(method, estimator, sweep)
+        ),
         sampler=question.sampler,
         template=reduction.layout.features,
         assign=Labeller(reduction.chain, estimator, partition, centers),
-        record=replace(record, notes=(*record.notes, *notes(estimator))),
+        record=replace(record, notes=(*record.notes, *notes(estimator, record, partition, method))),
         source=Live(question, rows),
         sweep=sweep,
         attrs=check_attrs(options.attrs),
         climatology=question.climatology,
     )
+
+
+def _k_said(method: Method, estimator: Any, sweep: Candidates | None) -> str | None:
+    """Return how many labels were asked for, and among which candidates, as text."""
+    if method.parameter is None:
+        return None
+    k = str(estimator.get_params(deep=False)[method.parameter])
+    return k if sweep is None else f"{k} of {sweep.keywords['k']}"
 
 
 def _key(prepared: Prepared | None, sweep: Candidates | None) -> Array | None:
@@ -94,9 +105,12 @@ def nothing_found(method: Method, estimator: Any) -> str:
     return complaint("method", method.name, "found no group: every sample is noise", remedy)
 
 
-def notes(estimator: Any) -> list[Note]:
-    """Return notes about the fitted clusterer that the report should show."""
-    said = []
+def notes(estimator: Any, record: Record, partition: Partition, method: Method) -> list[Note]:
+    """Return notes about the fit that the report should show."""
+    said, codes = [], partition.codes
+    by_size = method.reorders and not partition.ordered and partition.n_labels > 1
+    if by_size and record.fitted < record.complete:
+        said.append("labels were numbered by their size among the fitted samples")
     if getattr(estimator, "n_micro_", None) is not None:
         said.append(f"the tree stands on {estimator.n_micro_:,} micro-clusters")
     if hasattr(estimator, "quantization_error_"):
@@ -104,7 +118,8 @@ def notes(estimator: Any) -> list[Note]:
         said.append(f"topographic error {estimator.topographic_error_:.3f}")
     pairs = getattr(estimator, "coincident_", ())
     if len(pairs):
-        said.append(f"coincident centres: {', '.join(f'{a} and {b}' for a, b in pairs)}")
+        named = ", ".join(f"{codes[a]} and {codes[b]}" for a, b in pairs)
+        said.append(f"coincident centres: {named}")
     return [Note("clusterer", text) for text in said]
 
 

@@ -12,11 +12,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.base.errors import TooFewError
 from xcluster.fit.methods import Method, Options
 from xcluster.scores.knee import knee
+from xcluster.scores.labelled import labelled_rows
 
 Array = NDArray[Any]
 Better = Literal["knee", "low", "high", "gap"]
+NAN = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,8 @@ class Criterion:
         A method that the estimator must have.
     pairs : bool, default False
         Whether it compares labels, so that it has no value for a single label.
+    undefined : str
+        When it has no value, as a note beside one that is NaN.
     refits : bool, default False
         Whether it fits other rows, which have no neighbours on the grid.
     euclidean : bool, default False
@@ -87,14 +92,15 @@ class Criterion:
     long_name: str
     needs: str | None = None
     pairs: bool = False
+    undefined: str = "undefined for fewer than two labels"
     refits: bool = False
     euclidean: bool = False
 
-    @property
-    def attrs(self) -> dict[str, str]:
-        """Attributes of the curve."""
+    def attrs(self, values: Any) -> dict[str, str]:
+        """Return attributes of the curve, with a note if one of its ``values`` is not defined."""
         rule = {} if self.better is None else {"better": self.better}
-        return {"long_name": self.long_name, **rule}
+        note = {"note": self.undefined} if np.isnan(values).any() and self.pairs else {}
+        return {"long_name": self.long_name, **rule, **note}
 
     def suits(self, method: Method) -> bool:
         """Whether this criterion can be measured for a method."""
@@ -122,7 +128,7 @@ def _inertia(fit: FittedRows) -> float:
     # The estimator's own if it has one: for "dtw" only the estimator knows the distances.
     if hasattr(fit.estimator, "inertia_"):
         return float(fit.estimator.inertia_)
-    return scores.inertia(fit.X, fit.labels, fit.weight, centers=fit.centers)
+    return scores.inertia(fit.X, fit.labels, fit.weight)
 
 
 def _distortion(fit: FittedRows) -> float:
@@ -130,7 +136,9 @@ def _distortion(fit: FittedRows) -> float:
 
 
 def _simplified_silhouette(fit: FittedRows) -> float:
-    return scores.simplified_silhouette_score(fit.X, fit.labels, fit.centers, fit.weight)
+    # About the means of the labels: the centres of a soft method also depend on other rows.
+    data = labelled_rows(fit.X, fit.labels, fit.weight)
+    return scores.simplified_silhouette_score(data.X, data.cluster, data.means, data.weight)
 
 
 def _calinski_harabasz(fit: FittedRows) -> float:
@@ -170,7 +178,11 @@ CRITERIA: dict[str, Criterion] = {
         _simplified_silhouette, "high", "simplified silhouette", pairs=True
     ),
     "calinski_harabasz": Criterion(
-        _calinski_harabasz, "high", "Calinski-Harabasz score", pairs=True
+        _calinski_harabasz,
+        "high",
+        "Calinski-Harabasz score",
+        pairs=True,
+        undefined="undefined for fewer than two labels, and for as many labels as samples",
     ),
     "davies_bouldin": Criterion(_davies_bouldin, "low", "Davies-Bouldin score", pairs=True),
     "entropy": Criterion(_entropy, "knee", "cluster entropy"),
@@ -195,9 +207,16 @@ def available(method: Method) -> tuple[str, ...]:
 
 
 def measure(names: Sequence[str], fit: FittedRows) -> dict[str, float]:
-    """Return the criteria of one fit; NaN if one needs two labels and there is only one."""
+    """Return the criteria of one fit; NaN if one is not defined for its labels."""
     return {
-        name: float("nan") if CRITERIA[name].pairs and not fit.several else of_fit(fit)
+        name: _defined(criterion.measure, fit) if fit.several or not criterion.pairs else NAN
         for name in names
-        if (of_fit := CRITERIA[name].measure) is not None
+        if (criterion := CRITERIA[name]).measure is not None
     }
+
+
+def _defined(of_fit: Callable[[FittedRows], float], fit: FittedRows) -> float:
+    try:
+        return of_fit(fit)
+    except TooFewError:
+        return NAN

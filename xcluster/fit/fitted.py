@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 from xcluster import scores
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
+from xcluster.base.wording import call_text
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
 from xcluster.chain.anomaly import Climatology
@@ -43,7 +44,7 @@ class Fitted:
 
     Parameters
     ----------
-    method : str
+    method_name : str
         Name of the clusterer's method, such as "kmeans".
     sampler
         What one sample is.
@@ -61,9 +62,11 @@ class Fitted:
         The user's own attributes.
     climatology
         The mean cycle that is subtracted from the data first.
+    keywords : mapping of str to str
+        Keywords of the method that differ from the defaults, as text.
     """
 
-    method: str
+    method_name: str
     sampler: Sampler
     template: xr.Dataset
     assign: Labeller
@@ -72,8 +75,25 @@ class Fitted:
     sweep: Candidates | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict)
     climatology: Climatology | None = None
+    keywords: Mapping[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------- of the clusterer
+
+    @property
+    def method(self) -> str:
+        """What was fitted: the method, and its keywords that differ from the defaults.
+
+        A k that was chosen stands before its candidates. Long values are shown as a checksum.
+        The text is saved with the result. ``method_name`` is the name alone.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ds.cluster.pixels().gmm(3, covariance_type="diag").method
+        "gmm(k=3, covariance_type='diag')"
+        """
+        return call_text(self.method_name, self.keywords)
 
     @property
     def k(self) -> int:
@@ -124,7 +144,7 @@ class Fitted:
         order = np.argsort(shown_columns(self.template))
         if not np.array_equal(order, np.arange(len(order))):
             steps.insert(0, ("columns", _taking(order)))
-        return Pipeline([*steps, (self.method, self.assign.clusterer)])
+        return Pipeline([*steps, (self.method_name, self.assign.clusterer)])
 
     @property
     def is_soft(self) -> bool:
@@ -314,6 +334,14 @@ def _taking(order: Array) -> FunctionTransformer:
     return FunctionTransformer(np.take, np.take, kw_args=there, inv_kw_args=back)
 
 
+def title(fitted: Fitted) -> str:
+    """Return what was fitted, and how many labels there are if that does not say it."""
+    k = fitted.k
+    if fitted.keywords.get("k", "").split(" ")[0] == str(k):
+        return fitted.method
+    return f"{fitted.method}, {'1 label' if k == 1 else f'{k} labels'}"
+
+
 def samples_of(fitted: Fitted, what: str) -> Question:
     """Return the samples, or an error which says that ``what`` needs the original values."""
     return fitted.source.asked(what)
@@ -322,8 +350,8 @@ def samples_of(fitted: Fitted, what: str) -> Question:
 def need_soft(fitted: Fitted, what: str) -> None:
     """Refuse ``what`` for a method without memberships."""
     if not fitted.is_soft:
-        rule = f".{what} needs a method that gives memberships, and {fitted.method} gives none"
-        raise BadValueError("method", fitted.method, rule, "cluster by gmm or fuzzy")
+        rule = f".{what} needs a method that gives memberships, and {fitted.method_name} gives none"
+        raise BadValueError("method", fitted.method_name, rule, "cluster by gmm or fuzzy")
 
 
 def number_of(fitted: Fitted, label: int | str) -> int:
@@ -376,7 +404,7 @@ def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any
     clusterer = fitted.assign.clusterer
     if not hasattr(clusterer, attribute):
         rule = f"has no {what}, which only results of {owner}() have"
-        raise BadValueError("method", fitted.method, rule, f"cluster by .{owner}()")
+        raise BadValueError("method", fitted.method_name, rule, f"cluster by .{owner}()")
     return clusterer
 
 

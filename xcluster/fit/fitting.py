@@ -15,6 +15,7 @@ from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
 from xcluster.base.checks import as_typed, blamed, check_integer, warn
 from xcluster.base.errors import BadValueError
+from xcluster.base.memory import check_memory
 from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate
 from xcluster.blocks import matrix, rows
@@ -357,9 +358,14 @@ def check_fits(layout: Layout, method: Method, options: Options) -> None:
     if method.needs_all:
         _say_memory(layout, method.needs_all)
     if streams and not streams_blocks(method.estimator):
-        rule = f"cannot stream {method.name}() over {layout.n_pooled:,} grid points"
+        rule = f"cannot stream {method.said} over {layout.n_pooled:,} grid points"
         remedy = "pass fit_on=200_000, or use kmeans, gmm, som or fuzzy, which can stream"
         raise BadValueError("fit_on", options.fit_on, rule, remedy)
+    if isinstance(options.fit_on, int):
+        n_rows = min(options.fit_on, layout.n_pooled)
+        needed = 2.0 * n_rows * layout.n_features * layout.dtype.itemsize
+        what = f"{n_rows:,} samples of {layout.n_features:,} features"
+        check_memory("fit_on", options.fit_on, needed, what, "pass a smaller number, or 'auto'")
     weighted = layout.weight is not None
     if weighted and not has_fit_parameter(method.estimator, "sample_weight"):
         rule = f"{method.name}() cannot take weights"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -28,11 +28,18 @@ from xcluster.base.checks import (
     did_you_mean,
 )
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.wording import call_text, changed, value_text
 from xcluster.chain.question import Question
 from xcluster.fit import indexed
 from xcluster.grid.layout import Layout, Places, shown_columns
 from xcluster.grid.neighbours import check_neighbours
 from xcluster.scores.knee import INTERPOLATIONS
+
+CALLED_K = ("n_clusters", "n_components")
+"""What estimators call k."""
+
+TYPED_AS = {**dict.fromkeys(CALLED_K, "k"), "sample_weight": "weights"}
+"""What users call some of the parameters of estimators."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +71,13 @@ class Method:
     by_feature
         Parameters of the estimator that may be arrays with a value per feature, and the axes
         along which they have it.
+    defaults
+        Defaults of the method that differ from those of the estimator.
+    needing
+        Keywords that need another one, as text.
+    typed
+        Its own keywords that differ from the defaults, as text, as the user typed them: arrays
+        may be put in another order for the fit.
     """
 
     name: str
@@ -76,6 +90,9 @@ class Method:
     reorders: bool = True
     takes_keywords: bool = True
     by_feature: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    needing: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs_all(self) -> str | None:
@@ -96,6 +113,11 @@ class Method:
         if self.parameter is not None and k is not None:
             params[self.parameter] = k
         return clone(self.estimator).set_params(**params)
+
+    @property
+    def said(self) -> str:
+        """The method as text, with its keywords that differ from the defaults."""
+        return call_text(self.name, self.typed)
 
     def with_params(self, params: Mapping[str, Any]) -> Method:
         """Return the method with parameters of its estimator changed."""
@@ -157,6 +179,50 @@ class Options:
 INTERNAL = ("connectivity", "n_channels")
 """Parameters of our estimators that follow from the samples."""
 
+WITHOUT_EFFECT = ("attrs", "progress", "random_state")
+"""Options that change no label, or are told apart."""
+
+
+def keywords_said(
+    method: Method, options: Options, random_state: int, k: str | None
+) -> dict[str, str]:
+    """Return the keywords that differ from the defaults, as text, ``k`` first.
+
+    This is what two fits differ by, if they are not the same fit.
+    """
+    said = {} if k is None else {"k": k}
+    said |= method.typed
+    for each in fields(Options):
+        if each.name in WITHOUT_EFFECT:
+            continue
+        text = value_text(getattr(options, each.name))
+        if text != value_text(each.default):
+            said[each.name] = text
+    return said | ({"random_state": str(random_state)} if random_state else {})
+
+
+def _own_keywords(method: Method) -> dict[str, str]:
+    """Return the method's own keywords that differ from the defaults, as text."""
+    estimator = method.estimator
+    if isinstance(estimator, Inductive):
+        return {"clusterer": value_text(estimator.estimator)}
+    if not method.takes_keywords:  # its seed is that of the samples
+        given = changed(estimator, hidden=["random_state"])
+        return {"clusterer": call_text(type(estimator).__name__, given)}
+    hidden = ["random_state", *INTERNAL, *filter(None, [method.parameter])]
+    said = changed(estimator, method.defaults, hidden)
+    if method.neighbours is not None:
+        said["contiguous"] = "True" if method.neighbours == 4 else str(method.neighbours)
+    return said
+
+
+def several_said(ks: Iterable[int]) -> str:
+    """Return candidates as text."""
+    ks = [int(k) for k in ks]
+    if len(ks) > 1 and ks == list(range(ks[0], ks[-1] + 1)):
+        return f"{ks[0]} to {ks[-1]}"
+    return value_text(tuple(ks))
+
 
 def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method, Options]:
     """Return the method with its own keywords set, and the options among ``keywords``."""
@@ -164,13 +230,18 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
     own = set(method.estimator.get_params(deep=False)) - {method.parameter, *INTERNAL}
     own = own if method.takes_keywords else set()
     for name in keywords:
-        if name in ("n_clusters", "n_components"):
-            rule = "the number of labels is called k here"
-            raise BadTypeError(name, keywords[name], rule, f"pass k={keywords[name]!r}")
+        if name in CALLED_K:
+            given = keywords[name]
+            remedy = f"pass k={given!r}" if isinstance(given, int) else "pass an integer as k"
+            raise BadTypeError(name, given, "the number of labels is called k here", remedy)
         if name == "connectivity" and method.name == "hac":
             rule = "hac() finds the neighbours of each sample on the grid itself"
             remedy = "pass contiguous=True, or fit(AgglomerativeClustering(connectivity=...))"
             raise BadTypeError(name, type(keywords[name]).__name__, rule, remedy)
+        if name in method.needing:
+            needed = method.needing[name]
+            remedy = f"pass {needed} too, or leave it out"
+            raise BadTypeError(name, keywords[name], f"needs {needed}", remedy)
         if name not in shared | own:
             rule = f"is not a keyword of {method.name}()"
             remedy = did_you_mean(name, sorted(shared | own))
@@ -179,7 +250,8 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
     if "n_init" in params:  # a sweep uses its own number and would not notice a wrong one
         check_integer("n_init", params["n_init"], minimum=1)
     options = Options(**{name: value for name, value in keywords.items() if name in shared})
-    return method.with_params(params), options.checked()
+    method = method.with_params(params)
+    return replace(method, typed=_own_keywords(method)), options.checked()
 
 
 def _reusable(parameter: str, value: Any) -> Any:
@@ -199,14 +271,26 @@ PRECISIONS: dict[str, tuple[int, ...]] = {
 }
 """Axes of precisions that have one entry per feature, by the type of covariance."""
 
+OF_WARPING = {
+    "window": "metric='dtw'",
+    "gamma": "metric='softdtw'",
+    "max_iter_barycenter": "metric='dtw'",
+}
+"""Keywords of k-means that need another metric."""
+
 
 def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     """Return k-means under a metric."""
     check_choice("metric", metric, ("euclidean", "dtw", "softdtw"))
     if metric == "euclidean":
-        return Method("kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT)
+        return Method(
+            "kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT, needing=OF_WARPING
+        )
+    defaults = {"metric": "euclidean"}
     estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
-    return Method("kmeans", estimator, "n_clusters", "distortion", by_feature=INIT)
+    return Method(
+        "kmeans", estimator, "n_clusters", "distortion", by_feature=INIT, defaults=defaults
+    )
 
 
 def _channels(layout: Layout) -> int:
@@ -223,7 +307,8 @@ def gmm(layout: Layout, covariance_type: str = "full") -> Method:
     check_choice("covariance_type", covariance_type, tuple(PRECISIONS))
     estimator = GaussianMixture(covariance_type=covariance_type, n_init=10)
     by_feature = {"means_init": (-1,), "precisions_init": PRECISIONS[covariance_type]}
-    return Method("gmm", estimator, "n_components", "bic", by_feature=by_feature)
+    defaults = {"n_init": 10}
+    return Method("gmm", estimator, "n_components", "bic", by_feature=by_feature, defaults=defaults)
 
 
 def wrapped(layout: Layout, estimator: Any) -> Method:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xcluster.base.errors import BadValueError
+from xcluster.base.memory import check_memory
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Reduction, feature_names
 from xcluster.fit import fitting
@@ -28,6 +29,9 @@ class Reducible(Question):
 
 def correlation(question: Question) -> xr.DataArray:
     """Return the correlation of the features; weights of the samples count."""
+    n = question.layout.n_features
+    what, remedy = f"matrices of {n:,} x {n:,}", "choose fewer features"
+    check_memory("features", n, 8.0 * 4 * n**2, what, remedy)
     prepared = fitting.prepare(replace(question.ready, steps=()), Options())
     if len(prepared.X) < 2:
         rule = "a correlation needs at least two samples"

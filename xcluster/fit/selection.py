@@ -11,28 +11,34 @@ from sklearn.utils.validation import has_fit_parameter
 from xcluster.base.checks import as_typed, check_choice, check_integer, several
 from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
+from xcluster.chain.steps import n_columns
 from xcluster.fit import conclusion, fitting, trials
 from xcluster.fit.alignment import aligned
 from xcluster.fit.candidates import FALLBACK, Candidates, Fits
 from xcluster.fit.criteria import CRITERIA, available
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.fitting import Prepared
-from xcluster.fit.methods import Method, Options, split_keywords
+from xcluster.fit.methods import (
+    TYPED_AS,
+    Method,
+    Options,
+    keywords_said,
+    several_said,
+    split_keywords,
+)
 from xcluster.fit.record import Record
 from xcluster.grid.columns import Sorted
 
 DEFAULT_KS = range(2, 21)
-SPEAKS_OF_K = {"n_clusters": "k", "n_components": "k"}
 
 
 def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, Any]) -> Fitted:
     """Fit ``k`` labels, or as many as the method's criterion chooses among candidates."""
     method, options = split_keywords(method, keywords)
     question, method = _in_columns(question, method)
-    if method.parameter is None:
-        with as_typed({"sample_weight": "weights"}):
+    with as_typed(TYPED_AS):
+        if method.parameter is None:
             return _single(question, method, None, options)
-    with as_typed(SPEAKS_OF_K):
         if k is None or (isinstance(k, Iterable) and not isinstance(k, str)):
             return _chosen(question, method, DEFAULT_KS if k is None else k, options)
         k = check_integer("k", k, minimum=1)
@@ -54,15 +60,19 @@ def check_k(k: int, question: Question) -> None:
         raise BadValueError("k", k, rule, "choose a smaller k")
 
 
-def _check(question: Question, method: Method, options: Options) -> None:
-    """Refuse wrong values that can be found before anything is read."""
+def _check(question: Question, method: Method, options: Options, k: int | None) -> None:
+    """Refuse wrong values that can be found before anything is read; ``k`` is the largest."""
     layout = question.layout
     fitting.check_fits(layout, method, options)
     conclusion.check_options(layout, method, options)
+    columns = n_columns(question.steps, layout.n_features)
+    estimator = method.build(k)
+    if columns is not None and hasattr(estimator, "check_memory"):
+        estimator.check_memory(1, columns)  # how many samples are complete is not known yet
 
 
 def _single(question: Question, method: Method, k: int | None, options: Options) -> Fitted:
-    _check(question, method, options)
+    _check(question, method, options, k)
     weighs = has_fit_parameter(method.estimator, "sample_weight")
     weighs = weighs and getattr(method.estimator, "takes_weights", True)
     prepared = fitting.prepare(question, options, k if k and weighs else 1, method.needs_all)
@@ -75,9 +85,10 @@ def _single(question: Question, method: Method, k: int | None, options: Options)
 
 
 def _chosen(question: Question, method: Method, ks: Iterable[int], options: Options) -> Fitted:
-    _check(question, method, options)
+    ks = check_ks(ks)
+    _check(question, method, options, ks[-1])
     prepared = fitting.prepare(question, options, needs_all=method.needs_all)
-    swept = run(question, prepared, method, check_ks(ks), None, options, unfinished=False)
+    swept = run(question, prepared, method, ks, None, options, unfinished=False)
     k, note = swept.choose(None)
     estimator, record = _best_start(prepared, swept, method, k, options)
     if note:
@@ -115,10 +126,10 @@ def sweep(
     wanted = check_ks(DEFAULT_KS if ks is None else ks)
     names = check_criteria(criteria, method)
     question, method = _in_columns(question, method)
-    _check(question, method, options)
+    _check(question, method, options, wanted[-1])
     found = fitting.prepare(question, options, needs_all=method.needs_all)
     prepared = replace(found, blocks=None)
-    with as_typed(SPEAKS_OF_K):
+    with as_typed(TYPED_AS):
         return run(question, prepared, method, wanted, names, options)
 
 
@@ -170,7 +181,10 @@ def run(
     table, models = trials.fit_all(prepared, method, ks, names, options.progress, unfinished)
     key = None if method.neighbours is None else prepared.key
     fits = Fits(models, question, prepared.reduction, key)
-    return Candidates(table, method, options, fits)
+    said = keywords_said(
+        method, options, prepared.record.random_state, several_said(table["k"].values)
+    )
+    return Candidates(table, method, options, fits, said)
 
 
 def fitted_of(candidates: Candidates, k: int) -> Fitted:

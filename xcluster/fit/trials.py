@@ -118,7 +118,7 @@ def _table(
         else [candidate.values[name] for candidate in done.values()]
         for name in names
     }
-    curves = {name: ("k", values[name], CRITERIA[name].attrs) for name in names}
+    curves = {name: ("k", values[name], CRITERIA[name].attrs(values[name])) for name in names}
     return xr.Dataset(curves, {"k": list(done)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -17,6 +18,7 @@ from xcluster.blocks import matrix
 from xcluster.chain.reduction import feature_names, shown_components
 from xcluster.fit.centers import by_label
 from xcluster.fit.fitted import Fitted, clusterer_with, samples_of
+from xcluster.fit.fitted import title as titled
 from xcluster.grid.layout import COLUMN, Layout, shown_columns
 from xcluster.grid.windows import Patches
 from xcluster.plot import (
@@ -52,12 +54,14 @@ from xcluster.plot.keywords import (
 )
 from xcluster.plot.latent import decoded_lattice, on_panels
 from xcluster.plot.looks import check_components, drawn, instead_of
-from xcluster.plot.text import labels_text, set_title
+from xcluster.plot.text import set_title
 from xcluster.result.regimes import regimes
 from xcluster.result.relabelling import threshold
 
 # Along each side of a lattice; more cannot be told apart.
 MOST_PANELS = 40
+WIDEST_TITLE = 60
+"""Characters of a line of a title."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +84,7 @@ class ClusteringPlot:
     def map(self, *, title: str | None = None, **keywords: Unpack[MapKeywords]) -> Any:
         """Draw the label map; windows at positions are points over their image.
 
-        ``title`` stands above it, by default the method and the number of labels; all other
+        ``title`` stands above it, by default what was fitted; all other
         keywords go to `xcluster.plot.maps.map`.
 
         Examples
@@ -99,8 +103,7 @@ class ClusteringPlot:
         artist = drawn(maps.map, self.clustering.labels, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
-        stated = f"{self.clustering.method}, {labels_text(self.clustering.k)}"
-        set_title(artist, stated if title is None else title)
+        set_title(artist, _lines(titled(self.clustering)) if title is None else title)
         return artist
 
     def _over_image(self, given: MapKeywords) -> dict[str, Any]:
@@ -295,7 +298,7 @@ class ClusteringPlot:
         >>> artist = fit.plot.confusion(ds.cluster.pixels().kmeans(4))
         """
         theirs: Any = getattr(other, "labels", other)
-        titles = f"this result ({self.clustering.method})", _title(other)
+        titles = _lines(f"this result ({self.clustering.method})"), _title(other)
         table = confusion.confusion_table(self.clustering.labels, theirs, titles)
         if not table.size:
             rule = "one of the two results holds no label"
@@ -333,7 +336,7 @@ class ClusteringPlot:
         >>> artist = fit.plot.phases(0.9)
         """
         artist = drawn(maps.map, threshold(self.clustering, u).labels, **keywords)
-        set_title(artist, f"{self.clustering.method}, membership above {u:g}")
+        set_title(artist, _lines(f"{self.clustering.method}, membership above {u:g}"))
         return artist
 
     # ------------------------------------------------------ of one clusterer, step or sampler
@@ -522,7 +525,12 @@ class ClusteringPlot:
 
 def _title(other: object) -> str:
     method = getattr(other, "method", None)
-    return f"the other ({method})" if method else "the other"
+    return _lines(f"the other ({method})") if method else "the other"
+
+
+def _lines(text: str) -> str:
+    """Return text in lines that a figure has room for."""
+    return textwrap.fill(text, WIDEST_TITLE, break_long_words=False)
 
 
 def feature_values(layout: Layout) -> xr.DataArray:

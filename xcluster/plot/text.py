@@ -69,8 +69,3 @@ def _place_text(da: xr.DataArray, dim: Hashable, value: Any) -> str:
     number = isinstance(value, np.floating | float)
     text = f"{value:.6g}" if number else str(value).removesuffix(".000000000")
     return f"{dim} = {text} {units}".rstrip() if units not in ("", "1") else f"{dim} = {text}"
-
-
-def labels_text(n: int) -> str:
-    """Say how many labels there are."""
-    return "1 label" if n == 1 else f"{n} labels"

@@ -25,7 +25,7 @@ def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
     """Return mean and standard error over ``label`` and the feature dims."""
     u = check_floor(u)
     if check_flag("weighted", weighted) and not fitted.is_soft:
-        rule = f"needs a method that gives memberships, and {fitted.method} gives none"
+        rule = f"needs a method that gives memberships, and {fitted.method_name} gives none"
         raise BadValueError("weighted", weighted, rule, "cluster by gmm or fuzzy")
     shift = np.nan_to_num(fitted.raw_centers)
     shift = shift.sum(axis=0) / max(len(shift), 1)  # there are no centres if all is noise

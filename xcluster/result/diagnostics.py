@@ -87,14 +87,23 @@ def _of_model(fitted: Fitted, found: LabelledSamples) -> dict[str, float]:
         if criterion.needs is not None and hasattr(clusterer, criterion.needs)
     ]
     labels = found.labels[0]
-    return measure(
-        names, FittedRows(found.Z, found.weight, clusterer, labels, fitted.assign.centers)
-    )
+    fit = FittedRows(found.Z, found.weight, clusterer, labels, fitted.assign.centers)
+    return measure(names, fit) | _in_own_distances(fit)
+
+
+def _in_own_distances(fit: FittedRows) -> dict[str, float]:
+    """Return inertia and distortion in the distances that the clusterer minimised, as sweeps do."""
+    if getattr(fit.estimator, "metric", "euclidean") == "euclidean":
+        return {}
+    if not hasattr(fit.estimator, "inertia_"):
+        return {}
+    inertia = -float(fit.estimator.score(fit.X, sample_weight=fit.weight))
+    return {"inertia": inertia, "distortion": inertia / fit.total}
 
 
 def _as_dataset(values: dict[str, float], space: str, n_samples: int) -> xr.Dataset:
     arrays = {
-        name: ((), value, CRITERIA[name].attrs if name in CRITERIA else {})
+        name: ((), value, CRITERIA[name].attrs(value) if name in CRITERIA else {})
         for name, value in values.items()
     }
     return xr.Dataset(arrays, attrs={"space": space, "n_samples": n_samples})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from xcluster import scores
-from xcluster.base.checks import check_seed
+from xcluster.base.checks import as_typed, check_seed
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import finite_rows
@@ -21,6 +21,7 @@ from xcluster.fit import fitting, labelled
 from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
 from xcluster.fit.labels import FILL_VALUE
+from xcluster.fit.methods import TYPED_AS
 from xcluster.fit.trials import STARTS_OF_REFITS, unheard_warnings
 from xcluster.grid.layout import COLUMN, LABEL
 from xcluster.grid.names import check_free
@@ -48,10 +49,10 @@ def uncertainty(
     if fitted.source.rows is not None:
         rule = "labels follow from the places of the samples, which resampled rows do not have"
         remedy = "cluster without contiguous=, a graph or given distances"
-        raise BadValueError("method", fitted.method, rule, remedy)
+        raise BadValueError("method", fitted.method_name, rule, remedy)
     found = labelled.read(layout, [fitted.labels], fitted.assign.chain, REFIT_ROWS)
     refit = partial(fitting.refit, _unfitted(fitted.assign.clusterer))
-    with unheard_warnings():
+    with as_typed(TYPED_AS), unheard_warnings():
         stability = scores.stability(
             found.Z,
             found.labels[0],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields
 from html import escape
 from typing import NamedTuple
 
 from xcluster.base.palette import UNCLASSIFIED_COLOR
+from xcluster.base.wording import call_text, value_text
 from xcluster.chain.question import Question
 from xcluster.chain.steps import Step, resolve, unfitted_steps
-from xcluster.fit.fitted import Fitted
+from xcluster.fit.fitted import Fitted, title
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.grid.layout import Layout
 from xcluster.grid.samplers import Sampler
@@ -36,17 +38,13 @@ def samples_text(samples: Question) -> str:
 def text(fitted: Fitted) -> str:
     """Return a result as text: one line per choice of the user, then the shares of the labels."""
     lines, shares = _clustering_lines(fitted), _shares(fitted, _counts_hold(fitted))
-    return _found(f"<xcluster.Clustering> {_title(fitted)}", lines, shares)
+    return _found(f"<xcluster.Clustering> {title(fitted)}", lines, shares)
 
 
 def scenes_text(whole: Fitted, scenes: Sequence[str]) -> str:
     """Return the result of several scenes as text, in the same form."""
     lines, shares = _scenes_lines(whole, scenes), _shares(whole, _counts_told(whole))
-    return _found(f"<xcluster.PooledClustering> {_title(whole)}", lines, shares)
-
-
-def _title(fitted: Fitted) -> str:
-    return f"{fitted.method}, {fitted.k} labels"
+    return _found(f"<xcluster.PooledClustering> {title(whole)}", lines, shares)
 
 
 def _found(head: str, lines: Sequence[Line], shares: Sequence[Share]) -> str:
@@ -61,14 +59,14 @@ def _found(head: str, lines: Sequence[Line], shares: Sequence[Share]) -> str:
 def html(fitted: Fitted) -> str:
     """Return a result as an HTML table, with the colours of the labels."""
     rows = _share_rows(_shares(fitted, _counts_hold(fitted)))
-    return _table(f"xcluster.Clustering: {_title(fitted)}", _clustering_lines(fitted), rows)
+    return _table(f"xcluster.Clustering: {title(fitted)}", _clustering_lines(fitted), rows)
 
 
 def scenes_html(whole: Fitted, scenes: Sequence[str]) -> str:
     """Return the result of several scenes as an HTML table."""
     rows = _share_rows(_shares(whole, _counts_told(whole)))
-    title = f"xcluster.PooledClustering: {_title(whole)}"
-    return _table(title, _scenes_lines(whole, scenes), rows)
+    head = f"xcluster.PooledClustering: {title(whole)}"
+    return _table(head, _scenes_lines(whole, scenes), rows)
 
 
 def _share_rows(shares: Sequence[Share]) -> str:
@@ -85,14 +83,14 @@ def samples_html(samples: Question) -> str:
     return _table("xcluster.Samples", _asked_lines(samples))
 
 
-def _table(title: str, lines: Sequence[Line], more: str = "") -> str:
+def _table(head: str, lines: Sequence[Line], more: str = "") -> str:
     """Return lines as the rows of an HTML table with a title, followed by ``more`` rows."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th>"
         f"<td style='text-align:left'>{escape(value)}</td></tr>"
         for name, value in lines
     )
-    return f"<div><b>{escape(title)}</b><table>{rows}{more}</table></div>"
+    return f"<div><b>{escape(head)}</b><table>{rows}{more}</table></div>"
 
 
 def _aligned(lines: Sequence[Line]) -> list[str]:
@@ -142,7 +140,12 @@ def _saved_lines(fitted: Fitted) -> list[Line]:
 
 def _samples(sampler: Sampler, sizes: Mapping[Hashable, int]) -> str:
     over = ", ".join(f"{dim}: {size}" for dim, size in sizes.items())
-    return f"{type(sampler).__name__.lower()} over ({over})"
+    given = {
+        each.name: value_text(getattr(sampler, each.name))
+        for each in fields(sampler)  # type: ignore[arg-type]
+        if each.name != "vars" and getattr(sampler, each.name) != each.default
+    }
+    return f"{call_text(type(sampler).__name__.lower(), given)} over ({over})"
 
 
 def _features(extents: Mapping[Hashable, int]) -> str:
@@ -187,9 +190,8 @@ def _fit_lines(fitted: Fitted) -> list[Line]:
     sentences = fitted.record.sentences()
     lines = [("fit" if i == 0 else "", said) for i, said in enumerate(sentences)]
     if fitted.sweep is not None:
-        ks = fitted.sweep.table["k"].values
-        by = fitted.sweep.method.criterion
-        lines.append(("k", f"chosen among {ks[0]} to {ks[-1]} by {by}"))
+        among, by = fitted.sweep.keywords["k"], fitted.sweep.method.criterion
+        lines.append(("k", f"chosen among {among} by {by}"))
     return lines + [(str(name), str(value)) for name, value in fitted.attrs.items()]
 
 

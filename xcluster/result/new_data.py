@@ -36,7 +36,7 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
     if fitted.source.rows is not None:
         rule = "labels follow from the places of the fitted samples, which other data do not have"
         remedy = "use fit.labels, or cluster without contiguous=, a graph or given distances"
-        raise BadValueError("method", fitted.method, rule, remedy)
+        raise BadValueError("method", fitted.method_name, rule, remedy)
     layout = _layout_in_order(new, fitted)
     if fitted.climatology is None:
         return layout

@@ -42,7 +42,7 @@ def regimes(
     if not fitted.k:
         rule = "the result has no labels: every sample is noise"
         remedy = "cluster with other parameters"
-        raise BadValueError("method", fitted.method, rule, remedy)
+        raise BadValueError("method", fitted.method_name, rule, remedy)
     found = matrix.apply(layout, _project(fitted), width=1 + fitted.k).compute()
     similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
     placed = found.isel({COLUMN: 0}).copy()

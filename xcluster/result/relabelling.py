@@ -10,12 +10,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.base.checks import several
+from xcluster.base.checks import as_typed, check_integer, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.pooling import of_each
 from xcluster.fit import fitting
 from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, number_of, samples_of
 from xcluster.fit.labels import Partition, canonical_order, check_floor
+from xcluster.fit.methods import TYPED_AS
 from xcluster.result import matching
 
 Array = NDArray[Any]
@@ -98,7 +99,12 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
     """Return the result with its tree cut elsewhere and its labels numbered by size."""
     clusterer = clusterer_with(fitted, "linkage_matrix_", "cut", "hac")
     samples_of(fitted, "cut")
-    estimator = clusterer.recut(k, height=height)
+    if (k is None) == (height is None):
+        given = "neither" if k is None else "both"
+        raise BadValueError("cut", given, "takes either k or height", "pass one, such as cut(k=3)")
+    with as_typed(TYPED_AS):
+        k = k if k is None else check_integer("k", k, minimum=1)
+        estimator = clusterer.recut(k, height=height)
     counts = np.bincount(estimator.leaf_labels_, estimator.leaf_weights_)
     centers = estimator.cluster_centers_
     fitting.forget_rows(estimator)
@@ -108,7 +114,8 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
     record = replace(fitted.record, counts=tuple(float(each) for each in counts), notes=kept)
     assign = replace(fitted.assign, clusterer=estimator, partition=partition, centers=centers)
     source = replace(fitted.source, means=None)
-    return replace(fitted, assign=assign, record=record, sweep=None, source=source)
+    said = {**fitted.keywords, "k": str(estimator.n_clusters)}
+    return replace(fitted, keywords=said, assign=assign, record=record, sweep=None, source=source)
 
 
 def merge_nodes(fitted: AnyFitted, k: int) -> AnyFitted:
@@ -119,7 +126,8 @@ def merge_nodes(fitted: AnyFitted, k: int) -> AnyFitted:
 def classes_of_nodes(fitted: Fitted, k: int) -> Array:
     """Return the class of each node of a self-organising map, out of ``k`` classes."""
     clusterer = clusterer_with(fitted, "grid_", "merge_nodes", "som")
-    return np.asarray(clusterer.merge_nodes(k))
+    with as_typed(TYPED_AS):
+        return np.asarray(clusterer.merge_nodes(check_integer("k", k, minimum=1)))
 
 
 def with_partition(fitted: AnyFitted, partition: Partition) -> AnyFitted:

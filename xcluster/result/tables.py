@@ -37,7 +37,7 @@ def report(fitted: Fitted) -> pd.DataFrame:
         columns["membership"] = np.where(np.arange(k + 1) < k, mean, np.nan)
     frame = pd.DataFrame(columns, index=pd.Index([*range(k), UNCLASSIFIED], name=LABEL))
     frame = frame if count[k] else frame.iloc[:k]
-    frame.attrs["notes"] = fitted.record.sentences()
+    frame.attrs.update(method=fitted.method, notes=fitted.record.sentences())
     return frame
 
 

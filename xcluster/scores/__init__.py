@@ -1,7 +1,8 @@
 """Scores of clusterings on numpy arrays: how many clusters, and how much to trust them.
 
 Rows are samples. Labels are integers, one per row; negative labels are noise and left out.
-A row of weight 2 counts as the row twice.
+A row of weight 2 counts as the row twice. (Weights of the samples of an object are divided by their
+mean before they come here, so that their unit plays no part and n is the number of samples.)
 """
 
 from xcluster.scores.agreement import (

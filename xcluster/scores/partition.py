@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xcluster.base.checks import check_integer, check_number
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.scores.counts import pair_counts
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 
@@ -134,7 +134,7 @@ def calinski_harabasz(
     Raises
     ------
     ValueError
-        If there are fewer than two labels, or the total weight is not above their number.
+        If there are fewer than two labels, or as many labels as rows (or as their weight).
 
     References
     ----------
@@ -150,12 +150,22 @@ def calinski_harabasz(
     data = labelled_rows(X, labels, sample_weight, minimum=2)
     total, k = float(data.weight.sum()), data.n_clusters
     if total <= k:
-        rule = f"the total weight stands for the number of rows and must exceed the {k} labels"
-        raise BadValueError("sample_weight", total, rule, "scale weights to a mean of 1")
+        raise _no_freedom(total, k, weighted=sample_weight is not None)
     within = float(data.weight @ _squared_distances(data, data.means))
     middle = np.average(data.X, axis=0, weights=data.weight)
     between = float(data.totals @ ((data.means - middle) ** 2).sum(axis=1))
     return between / (k - 1) * (total - k) / within if within > 0 else math.inf
+
+
+def _no_freedom(total: float, k: int, weighted: bool) -> TooFewError:
+    """Return the error for labels that leave no degree of freedom within them."""
+    if not weighted:
+        rule = f"there are as many labels as the {total:g} rows, and nothing is left within them"
+        return TooFewError("labels", k, rule, "cluster into fewer labels")
+    rule = f"the total weight stands for the number of rows and must exceed the {k} labels"
+    return TooFewError(
+        "sample_weight", total, rule, "scale weights to a mean of 1, or use fewer labels"
+    )
 
 
 def davies_bouldin(

@@ -32,7 +32,9 @@ class InformationCriteria:
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Return the Bayesian information criterion; lower is better.
 
-        It is -2 sum(w log p(x)) + n_parameters ln(sum w), with weights of 1 by default.
+        It is -2 sum(w log p(x)) + n_parameters ln(sum w), with weights of 1 by default: a weight of
+        2 counts a row twice. (Weights of the samples of an object are divided by their mean first,
+        so that their sum is the number of rows.)
 
         Parameters
         ----------

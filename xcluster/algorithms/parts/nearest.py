@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.base.checks import is_one_of, is_text
+from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_rows
 from xcluster.base.streaming import BLOCK_ROWS
 
@@ -79,6 +81,20 @@ def nearest(samples: Array, X: Array, metric: str = "euclidean") -> tuple[Array,
     equal, found = _equal_rows(samples, X)
     index[found], distance[found] = equal[found], 0.0
     return index, distance
+
+
+def check_distances(metric: Any, X: Array) -> None:
+    """Refuse rows that have no distance to any other under ``metric``."""
+    if is_text(metric, "correlation"):
+        what, without = "the same in all features", (X[:, :1] == X).all(axis=1)
+    elif is_one_of(metric, ("cosine", "braycurtis")):
+        what, without = "0 in all features", ~X.any(axis=1)
+    else:
+        return
+    if without.any():
+        rule = f"is undefined for {without.sum():,} of {len(X):,} samples, which are {what}"
+        remedy = 'mask them with where(), or choose metric="euclidean"'
+        raise BadValueError("metric", metric, rule, remedy)
 
 
 def _equal_rows(samples: Array, X: Array) -> tuple[Array, Array]:
