@@ -108,10 +108,10 @@ def test_the_same_data_twice_give_the_same_labels(wine):
 
 
 def test_several_starts_are_at_least_as_good_as_one_and_as_scikit_learns(wine):
-    one, ten = KMeans(7, n_init=1).fit(wine), KMeans(7).fit(wine)
-    peer = PeerKMeans(7, n_init=10, random_state=0).fit(wine)
-    assert ten.inertia_ < one.inertia_
-    assert ten.inertia_ <= 1.02 * peer.inertia_
+    one, several = KMeans(7, n_init=1).fit(wine), KMeans(7).fit(wine)
+    peer = PeerKMeans(7, n_init=50, random_state=0).fit(wine)
+    assert several.inertia_ <= one.inertia_
+    assert several.inertia_ <= 1.0001 * peer.inertia_
 
 
 def test_weights_of_two_equal_a_row_repeated(wine):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +28,8 @@ from xcluster.algorithms.parts.inputs import (
     weight_or_ones,
 )
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
-from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus
+from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus, representatives
+from xcluster.algorithms.parts.swaps import TRIES, improve
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import map_rows, map_threads, row_blocks, single_threaded_blas
@@ -38,6 +38,13 @@ from xcluster.base.streaming import Statistics
 __all__ = ["KMeans", "grow"]
 
 Array = NDArray[Any]
+Run = tuple[BoundedLloyd, int]
+FEW_TRIES = 6
+"""Number of swaps without success after which the first search ends, that of every start."""
+FINER = 0.01
+"""Factor on the tolerance with which the best run ends after its search."""
+SOME_ROWS = 16_384
+"""Number of rows on which starts are improved if there are more than twice as many."""
 NO_SPREAD = 2.0**-44
 """Share of the squared distance from the origin below which float32 takes rows for one point."""
 
@@ -54,14 +61,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     ----------
     n_clusters : int, default 8
     init : "k-means++" or array of shape (n_clusters, n_features), default "k-means++"
-        How to start; from given centres there is one start.
-    n_init : int, default 10
-        Number of k-means++ starts, of which the one with the least inertia is kept.
+        How to start; from given centres there is one start, and no search.
+    n_init : int, default 3
+        Number of k-means++ starts. A short local search follows each, and a longer one the best.
     max_iter : int, default 300
         Most iterations of one start.
     tol : float, default 1e-4
-        The fit is done when the squared shift of all centres is at most this share of the mean
-        variance of the features.
+        A run is done when the squared shift of all centres is at most this share of the mean
+        variance of the features. After a search the best run goes on to a hundredth of it.
     random_state : int, RandomState or None, default 0
 
     Attributes
@@ -75,7 +82,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     counts_ : array of shape (n_clusters,), float64
         Sum of the sample weights of each cluster.
     n_iter_ : int
-        Iterations of the best start.
+        Iterations of the best start, without those of the search.
     origin_ : array of shape (n_features,), float64
     unit_ : float
         Frame of the float32 distances: near the mean and the spread of the rows given to `fit`.
@@ -84,6 +91,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     Notes
     -----
+    The local search removes the centre whose rows lose least without it, and splits the cluster
+    that gains most, after which Lloyd's iteration goes on; so breathing k-means [3]_ and swaps
+    [4]_ find better optima than many starts. With more than 32,768 rows most of it is done on
+    some that stand for all, drawn by weight and by distance to the mean [5]_.
+
     A cluster without rows (or weight) is started again: it takes half of the cluster with the
     largest sum of squares, which is cut through its mean. This needs no row, so it is the same
     in memory and while streaming. Where all other clusters are single points as well there are
@@ -98,6 +110,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
        Theory 28 (1982), 129-137.
     .. [2] G. Hamerly, "Making k-means even faster", SIAM International Conference on Data Mining
        2010, 130-140.
+    .. [3] B. Fritzke, "Breathing k-means", arXiv 2006.15666 (2020).
+    .. [4] T. Kanungo et al., "A local search approximation algorithm for k-means clustering",
+       Computational Geometry 28 (2004), 89-112.
+    .. [5] O. Bachem, M. Lucic and A. Krause, "Scalable k-means clustering via lightweight
+       coresets", KDD 2018, 1119-1127.
 
     Examples
     --------
@@ -119,7 +136,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         n_clusters: int = 8,
         *,
         init: Any = "k-means++",
-        n_init: int = 10,
+        n_init: int = 3,
         max_iter: int = 300,
         tol: float = 1e-4,
         random_state: Any = 0,
@@ -159,6 +176,30 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self.origin_, self.unit_ = frame.origin, frame.unit
         with single_threaded_blas():  # set once: many short passes follow
             self.cluster_centers_, self.n_iter_ = self._best(X, weight, frame)
+            self._label(X, weight)
+        return self
+
+    def improve(self, X: Any, sample_weight: Any = None, tries: int = TRIES) -> Self:
+        """Move centres of this fit from where they are useless to where they are missing.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+            Rows about which the centres are improved: those of `fit`, or some that stand for them.
+        sample_weight : array of shape (n_samples,), optional
+        tries : int, default 24
+            Number of swaps without success after which the search ends.
+
+        Returns
+        -------
+        self
+        """
+        X = new_rows(self, X, order="C")
+        weight = check_weight(sample_weight, X)
+        with single_threaded_blas():
+            rows = PlacedRows.of(X, weight, self._frame)
+            run, self.n_iter_ = self._run(rows, [self.cluster_centers_], tries)
+            self.cluster_centers_ = self._means(run, X)
             self._label(X, weight)
         return self
 
@@ -251,32 +292,65 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Return the centres and the number of passes of the best run."""
         rows = PlacedRows.of(X, weight, frame)
         try:
-            runs = self._runs(rows, self._starts(X, weight, rows))
-            best, passes = max(runs, key=lambda run: run[0].between())
+            if isinstance(self.init, str):
+                best, passes = self._search(X, weight, rows)
+                iterate_bounded(best, self.max_iter, FINER * self._limit(rows), self._refill)
+            else:
+                best, passes = self._run(rows, [np.array(self.init, dtype=np.float64)])
         except TooFewError as error:
             check_distinct("n_clusters", self.n_clusters, X, weight)
             # There are enough distinct rows, of which float32 tells fewer apart.
             raise self._too_far(X) from error
         return self._means(best, X), passes
 
-    def _starts(self, X: Array, weight: Array | None, rows: PlacedRows) -> list[Array]:
-        if not isinstance(self.init, str):
-            return [np.array(self.init, dtype=np.float64)]
+    def _search(self, X: Array, weight: Array | None, rows: PlacedRows) -> Run:
+        """Return the best run from k-means++ starts, most of it on some rows if there are many."""
         random = check_random_state(self.random_state)
+        some, part = representatives(X, weight, SOME_ROWS, random, rows)
+        if some is X:
+            return self._run(rows, self._starts(X, weight, rows, random), TRIES)
+        few = PlacedRows.of(some, part, rows.frame)
+        try:
+            run, _ = self._run(few, self._starts(some, part, few, random), TRIES)
+            starts = [rows.frame.origin + run.means * rows.frame.unit]
+        except TooFewError:  # too few of these rows may be distinct, although enough of all are
+            starts = self._starts(X, weight, rows, random)
+        return self._run(rows, starts, FEW_TRIES)
+
+    def _starts(
+        self, X: Array, weight: Array | None, rows: PlacedRows, random: np.random.RandomState
+    ) -> list[Array]:
         return [
             kmeans_plusplus(X, self.n_clusters, weight, random, rows) for _ in range(self.n_init)
         ]
 
-    def _runs(self, rows: PlacedRows, starts: list[Array]) -> Iterable[tuple[BoundedLloyd, int]]:
-        """Return the run from each start, and its passes."""
-        limit = self.tol * rows.variance() / self.n_features_in_
+    def _run(self, rows: PlacedRows, starts: list[Array], tries: int = 0) -> Run:
+        """Return the best run of several starts, improved by swaps if any are tried.
 
-        def from_start(start: Array) -> tuple[BoundedLloyd, int]:
+        A few swaps are tried from every start, as the best of them then seldom is the best before.
+        """
+        limit = self._limit(rows)
+
+        def iterate(run: BoundedLloyd, wanted: float = -np.inf) -> int:
+            return iterate_bounded(run, self.max_iter, limit, self._refill, wanted)
+
+        def from_start(start: Array) -> Run:
             run = BoundedLloyd(rows, (start - rows.frame.origin) / rows.frame.unit)
-            return run, iterate_bounded(run, self.max_iter, limit, self._refill)
+            passes = iterate(run)
+            if len(starts) > 1:
+                improve(run, iterate, passes, FEW_TRIES)
+            return run, passes
 
         # Many rows: one run after the other, so that no more than two are held at a time.
-        return map_threads(from_start, starts) if rows.few else map(from_start, starts)
+        runs = map_threads(from_start, starts) if rows.few else map(from_start, starts)
+        best, passes = max(runs, key=lambda run: run[0].between())
+        if tries:
+            improve(best, iterate, passes, tries)
+        return best, passes
+
+    def _limit(self, rows: PlacedRows) -> float:
+        """Return the squared shift of all centres, in units of the frame, that ends a run."""
+        return float(self.tol * rows.variance() / self.n_features_in_)
 
     def _refill(self, run: BoundedLloyd) -> Array:
         """Return the centres after a pass of a run in which clusters were empty."""

@@ -44,6 +44,7 @@ from xcluster.algorithms.parts.mixture_start import (
     random_rows,
     regularisation,
 )
+from xcluster.algorithms.parts.seeding import kmeans_plusplus
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
@@ -444,8 +445,11 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         """Return the points to which rows are first assigned, of shape (k, p)."""
         if self.init_params == "random_from_data":
             return random_rows(blocks, self.n_components, seed)
-        kmeans = KMeans(self.n_components, n_init=1, random_state=seed)
-        return np.asarray(kmeans.fit(blocks.X, sample_weight=blocks.sample_weight).cluster_centers_)
+        X, weight = blocks.X, blocks.sample_weight
+        # Without swaps, which would make all starts alike.
+        start = kmeans_plusplus(X, self.n_components, weight, seed)
+        kmeans = KMeans(self.n_components, init=start)
+        return np.asarray(kmeans.fit(X, sample_weight=weight).cluster_centers_)
 
     def _seeds(self) -> list[int]:
         random = check_random_state(self.random_state)

@@ -53,15 +53,17 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             chooses among candidates.
         metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
             Distance. "dtw" and "softdtw" compare profiles after time warping.
-        n_init : int, default 10 (1 for "dtw" and "softdtw")
-            Number of starts; the one with the lowest inertia is kept.
+        n_init : int, default 3 (1 for "dtw" and "softdtw")
+            Number of starts; the one with the lowest inertia is kept. Starts that are not given are
+            improved by a local search, which moves centres to where they are missing.
         max_iter : int, default 300 (50)
             Maximum number of iterations of one start.
         tol : float, default 1e-4 (1e-6)
             A start ends when it changes by less than this (see
             `xcluster.algorithms.kmeans.KMeans` and `xcluster.algorithms.warping.WarpingKMeans`).
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
-            Where to start, with features in the order of the data.
+            Where to start, with features in the order of the data. Given centres are iterated and
+            not searched.
         window : int, optional
             Sakoe-Chiba radius, for "dtw".
         gamma : float, default 1.0

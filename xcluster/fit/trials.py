@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from xcluster import scores
-from xcluster.algorithms.parts.seeding import grow
+from xcluster.algorithms.parts.seeding import grow, representatives
 from xcluster.base.checks import warn
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import each_in_threads, map_threads
@@ -56,11 +56,14 @@ class Candidate:
     labels: Array
 
 
-COMPETING_ROWS = 4_096
-"""Number of rows on which a fresh start of k-means and one grown from fewer labels compete."""
+SEARCHED_ROWS = 8_192
+"""Number of rows on which k-means for the next k is improved by swaps, if there are many."""
 
-FRESH_STARTS = 3
-"""Number of fresh starts of k-means if they use all rows because these are few."""
+TRIES = 6
+"""Number of swaps without success after which this search ends."""
+
+FRESH_STARTS = 1
+"""Number of fresh starts that compete with the one grown from fewer labels, if rows are few."""
 
 LOOSER = 5
 """Factor on the tolerance of k-means in a sweep; it changes inertias by less than a thousandth."""
@@ -214,23 +217,30 @@ def fit_k(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> 
 def _next_grown(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> Any:
     """Return k-means for more labels than ``before``.
 
-    A start that is grown from a poor fit is poor too. So a fresh start competes with the grown
-    one, on some of the rows if there are many. The better one is continued on all rows.
+    It starts from the centres of ``before`` and from rows far from these. Swaps improve this start,
+    on some of the rows if there are many; then it is continued on all. If there are few, fresh
+    starts compete with it.
     """
-    step = max(len(X) // COMPETING_ROWS, 1)
-    some = X[::step], None if weight is None else weight[::step]
-    fresh = FRESH_STARTS if step == 1 else 1
-    starts: list[tuple[Start, int]] = [(partial(_grown, before), 1), (_fitted, fresh)]
+    some = representatives(X, weight, SEARCHED_ROWS)
+    starts: list[Start] = [partial(_improved, before)]
+    if some[0] is X:
+        starts.append(_fitted)
     try:
-        fits = map_threads(lambda each: each[0](build(k, n_init=each[1]), *some), starts)
-    except ValueError:  # some of the rows may have too few distinct ones although all have enough
-        return _fitted(build(k, n_init=1), X, weight)
+        fits = map_threads(lambda start: start(build(k, n_init=FRESH_STARTS), *some), starts)
+    except BadValueError:  # too few of these rows may be distinct, although enough of all are
+        return _grown(before, build(k), X, weight)
     best = min(fits, key=fitting.objective)
-    if step == 1:
+    if some[0] is X:
         return best
-    found = _fitted_from(best.cluster_centers_, build(k, n_init=1), X, weight)
+    found = _fitted_from(best.cluster_centers_, build(k), X, weight)
     worse = fitting.objective(found) > fitting.objective(before)
-    return _grown(before, build(k, n_init=1), X, weight) if worse else found
+    return _grown(before, build(k), X, weight) if worse else found
+
+
+def _improved(before: Any, estimator: Any, X: Array, weight: Array | None) -> Any:
+    grown = _grown(before, estimator, X, weight)
+    tol = grown.tol
+    return grown.set_params(tol=LOOSER * tol).improve(X, weight, TRIES).set_params(tol=tol)
 
 
 def _fitted(estimator: Any, X: Array, weight: Array | None) -> Any:

@@ -15,6 +15,8 @@ Array = NDArray[Any]
 MANY = np.iinfo(np.int16).max
 LITTLE = 1e-6
 """A cluster with less than this share of all weight is counted again: it may be rounding alone."""
+PATIENCE = 10
+"""Number of passes as good as the last one after which a run must have reached what is wanted."""
 
 
 class BoundedLloyd:
@@ -91,9 +93,8 @@ class BoundedLloyd:
 
     def between(self) -> float:
         """Return the sum of squares of the cluster means about the origin, by weight."""
-        filled = self.counts > 0
-        squares = np.sum(self.totals[filled] ** 2, axis=1)
-        return float(np.sum(squares / self.counts[filled]))
+        squares = np.einsum("kp,kp->k", self.totals, self.totals)
+        return float(squares @ (1 / np.where(self.counts > 0, self.counts, np.inf)))
 
     def within(self) -> Array:
         """Return each cluster's sum of squares about its centre, in units of the frame."""
@@ -123,7 +124,11 @@ class BoundedLloyd:
 
 
 def iterate_bounded(
-    run: BoundedLloyd, max_passes: int, limit: float, refill: Callable[[BoundedLloyd], Array]
+    run: BoundedLloyd,
+    max_passes: int,
+    limit: float,
+    refill: Callable[[BoundedLloyd], Array],
+    wanted: float = -np.inf,
 ) -> int:
     """Repeat until the squared shift is within the limit; return the number of passes.
 
@@ -134,11 +139,20 @@ def iterate_bounded(
     limit : float
     refill : callable
         Returns the next centres of a run in which a cluster is empty.
+    wanted : float, optional
+        A run that will hardly come to have more `BoundedLloyd.between` than this is given up, as
+        is one in which a cluster is empty.
     """
+    before, trial = -np.inf, wanted > -np.inf
     for done in range(1, max_passes + 1):
         run.assign()
         if not run.counts.all():
+            if trial:
+                return done
             run.place(refill(run))
-        elif run.step() <= limit:
+            continue
+        now = run.between() if trial else 0.0
+        if run.step() <= limit or (trial and now + PATIENCE * max(now - before, 0) < wanted):
             return done
+        before = now
     return max_passes

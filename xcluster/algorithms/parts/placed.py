@@ -57,11 +57,26 @@ class PlacedRows:
         numbers = range(len(self.blocks))
         return [function(b) for b in numbers] if self.few else map_threads(function, numbers)
 
+    def summed(self, function: Callable[[int], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Return the sums over all blocks of what the function gives for each, in order."""
+        return tuple(sum(part) for part in zip(*self.each(function), strict=True))
+
     def variance(self) -> float:
         """Return the weighted mean squared distance to the mean, in units of the frame."""
-        weight, total, squares = (sum(m) for m in zip(*self.each(self._moments), strict=True))
+        weight, total, squares = self.moments()
         mean = total / weight
         return max(float(squares / weight - mean @ mean), 0.0)
+
+    def mean(self) -> Array:
+        """Return the weighted mean of the rows, as given."""
+        weight, total, _ = self.moments()
+        mean: Array = self.frame.origin + total / weight * self.frame.unit
+        return mean
+
+    def moments(self) -> tuple[Any, Array, Any]:
+        """Return the sums of weights, of weighted rows and of their squared lengths."""
+        weight, total, squares = self.summed(self._moments)
+        return weight, total, squares
 
     def _moments(self, b: int) -> tuple[Any, Array, Any]:
         values, weight = self.blocks[b].astype(np.float64), self.weights[b]

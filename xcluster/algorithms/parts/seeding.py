@@ -89,6 +89,58 @@ def grow(
     return potential.centers
 
 
+def representatives(
+    X: Array,
+    sample_weight: Array | None,
+    n_draws: int,
+    random_state: Any = 0,
+    rows: PlacedRows | None = None,
+) -> tuple[Array, Array | None]:
+    """Draw rows that stand for all: their sums of squares about any centres are similar.
+
+    Half of the draws are by weight, half by weight times squared distance to the mean, so that
+    rows far out are not missed [1]_. The draws are evenly spaced along the rows, so that rows in
+    an order by value are well represented.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features), float32 or float64
+    sample_weight : array of shape (n_samples,), or None
+    n_draws : int
+        Number of draws; a row may be drawn several times, and then weighs more.
+    random_state : int, RandomState or None, default 0
+    rows : PlacedRows, optional
+        The rows of ``X`` where they are placed already.
+
+    Returns
+    -------
+    some : array of shape (up to ``n_draws``, n_features)
+    weight : array of shape (up to ``n_draws``,)
+        What each row stands for; in sum about the weight of all. ``X`` and ``sample_weight``
+        themselves where there are few rows.
+
+    References
+    ----------
+    .. [1] O. Bachem, M. Lucic and A. Krause, "Scalable k-means clustering via lightweight
+       coresets", KDD 2018, 1119-1127.
+    """
+    if len(X) <= 2 * n_draws:
+        return X, sample_weight
+    potential = _Potential(X, sample_weight, rows)
+    with single_threaded_blas():
+        weight = potential.of_all_rows()
+        share = weight / weight.sum()
+        potential.add(potential.rows.mean()[None])
+        squared = potential.of_all_rows()
+    if squared.any():
+        share = (share + squared / squared.sum()) / 2
+    edges = np.cumsum(share)
+    steps = np.arange(n_draws) + check_random_state(random_state).uniform()
+    drawn = np.searchsorted(edges, steps / n_draws * edges[-1], side="right")
+    taken, times = np.unique(np.minimum(drawn, len(X) - 1), return_counts=True)
+    return X[taken], weight[taken] * times / (share[taken] * n_draws)
+
+
 class _Potential:
     """The weighted squared distance of every row to its nearest centre so far.
 
@@ -105,10 +157,12 @@ class _Potential:
     def draw(self, random: np.random.RandomState, size: int) -> Array:
         """Return the positions of ``size`` rows, drawn in proportion to the potential."""
         edges = np.cumsum(self.totals)
-        drawn = []
+        drawn, of_blocks = [], {}
         for value in random.uniform(size=size) * edges[-1]:
             block = min(int(np.searchsorted(edges, value, side="right")), len(edges) - 1)
-            within = np.cumsum(self._of_rows(block))
+            if block not in of_blocks:
+                of_blocks[block] = np.cumsum(self._of_rows(block))
+            within = of_blocks[block]
             value -= edges[block] - self.totals[block]
             row = min(int(np.searchsorted(within, value, side="right")), len(within) - 1)
             drawn.append(block * BLOCK_ROWS + row)
@@ -133,6 +187,10 @@ class _Potential:
         best = int(np.argmin(np.sum(self.rows.each(of_block), axis=0)))
         self.centers = np.concatenate([self.centers, self.X[candidates[[best]]]], dtype=np.float64)
         self._keep([left[best] for left in squared])
+
+    def of_all_rows(self) -> Array:
+        """Return the weighted potential of each row."""
+        return np.concatenate(self.rows.each(self._of_rows))
 
     def _squared(self, centers: Array) -> list[Array]:
         from xcluster.algorithms.kernels.bounds import squared_distances
