@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from kneed import KneeLocator
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
 from sklearn.metrics import davies_bouldin_score, silhouette_score
 
 import xcluster  # noqa: F401  (registers the accessor)
@@ -135,3 +137,13 @@ def test_the_sweep_counts_one_label_too(blobs):
 def test_the_repr_of_a_sweep_tells_method_and_range(chosen):
     assert repr(chosen.sweep).startswith("<xcluster.Sweep> kmeans(k=2 to 20): ")
     assert "chosen among 2 to 20" in repr(chosen)
+
+
+def test_no_k_of_a_sweep_ends_far_above_the_best_of_ten_runs():
+    """Forty groups: a start grown from fewer labels alone stays in their optimum."""
+    X, _ = make_blobs(2_000, 2, centers=40, cluster_std=0.5, random_state=3)
+    ks = range(2, 13)
+    sweep = xr.DataArray(X, dims=("row", "band")).cluster.pixels(dim="band").sweep(ks)
+    peers = [KMeans(k, n_init=10, random_state=0).fit(X).inertia_ / len(X) for k in ks]
+    assert (sweep.table.distortion.values / peers).max() <= 1.005
+    assert (np.diff(sweep.table.distortion) < 0).all()
