@@ -370,7 +370,7 @@ def test_facets_of_labels_say_the_method(ocean):
 
 def test_correlations_are_those_of_the_complete_samples(pixels):
     image = pixels.plot.correlation()
-    rows = np.stack([v.array.values.ravel() for v in pixels.layout.variables.values()], axis=1)
+    rows = np.stack([pixels.data[name].values.ravel() for name in pixels.layout.shown], axis=1)
     rows = rows[np.isfinite(rows).all(axis=1)]
     np.testing.assert_allclose(image.get_array(), np.corrcoef(rows.T), atol=1e-4)
 
