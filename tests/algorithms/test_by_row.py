@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.kernels.nonnegative import nonnegative_coefficients
 from xcluster.algorithms.kernels.products import lanes_product, rows_product
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
@@ -72,3 +74,11 @@ def test_products_are_those_of_numpy(shape):
     expected = (X - origin) @ coefficients.T
     np.testing.assert_allclose(rows_product(X, origin, coefficients), expected, atol=1e-11)
     np.testing.assert_allclose(lanes_product(coefficients, (X - origin).T), expected.T, atol=1e-11)
+
+
+def test_coefficients_are_those_of_scipy():
+    rng = np.random.default_rng(2)
+    X, parts = rng.gamma(1, 1, (200, 40)), rng.gamma(1, 1, (6, 40))
+    found = nonnegative_coefficients(X, parts, 1e-9, 5000)
+    expected = [nnls(parts.T, row)[0] for row in X]
+    np.testing.assert_allclose(found, expected, atol=1e-6)

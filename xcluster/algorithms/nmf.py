@@ -18,6 +18,9 @@ from xcluster.base.errors import BadValueError
 
 Array = NDArray[Any]
 
+ROW_TOLERANCE, ROW_ITERATIONS = 1e-6, 1000
+"""When the components of a row are found: share of its first gradient, and most rounds."""
+
 
 @contextmanager
 def _without_warning() -> Iterator[None]:
@@ -90,20 +93,18 @@ class NMF(decomposition.NMF):
         return scores
 
     def transform(self, X: Array) -> Array:
-        """Return the components of each row; NaN where a row holds a negative value."""
+        """Return the components of each row; NaN where a row holds a negative value.
+
+        Each row is solved until it alone is done, so that it does not depend on the rows beside.
+        """
+        from xcluster.algorithms.kernels.nonnegative import nonnegative_coefficients
+
         check_is_fitted(self)
         X = new_rows(self, X, self.components_.dtype)
         negative = np.asarray((X < 0).any(axis=1))
         unit = X.dtype.type(self.unit_)
-        with _without_warning():
-            out, _, _ = decomposition.non_negative_factorization(
-                np.where(negative[:, None], 0, X / unit),
-                H=self.components_ / unit,
-                n_components=self.n_components,
-                update_H=False,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                random_state=self.random_state,
-            )
+        rows = np.where(negative[:, None], 0, X / unit)
+        parts = self.components_.astype(np.float64) / self.unit_
+        out = nonnegative_coefficients(rows, parts, ROW_TOLERANCE, ROW_ITERATIONS)
         out[negative] = np.nan
-        return np.asarray(out)
+        return out
