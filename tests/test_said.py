@@ -154,7 +154,7 @@ def test_two_fits_that_differ_in_a_keyword_never_read_alike(data, name):
     ("call", "said"),
     [
         (lambda s: s.kmeans(8, metric="dtw", window=3), "kmeans(k=8, metric='dtw', window=3)"),
-        (lambda s: s.kmeans(2, metric="euclidean", n_init=3, tol=1e-4), "kmeans(k=2)"),
+        (lambda s: s.kmeans(2, metric="euclidean", n_init=10, tol=1e-4), "kmeans(k=2)"),
         (lambda s: s.kmeans(np.int64(2), max_iter=np.int64(300)), "kmeans(k=2)"),
         (lambda s: s.gmm(2, covariance_type="diag", n_init=10), "gmm(k=2, covariance_type='diag')"),
         (lambda s: s.hac(2, contiguous=4), "hac(k=2, contiguous=True)"),

@@ -301,7 +301,7 @@ def test_confusion_counts_samples_of_two_results(soft, tree):
     expected = np.histogram2d(first[both], second[both], [range(5), range(6)])[0]
     np.testing.assert_array_equal(table, expected)
     assert [tick.get_text() for tick in plt.gca().get_xticklabels()] == list("abcde")
-    assert plt.gca().get_xlabel() == "the other (hac)"
+    assert plt.gca().get_xlabel() == "the other (hac(k=5))"
 
 
 def test_transitions_are_those_of_the_regimes(weather):

@@ -37,7 +37,8 @@ METRICS = "choose a metric that sklearn.neighbors.NearestNeighbors knows"
 
 def _read_by(metric: Any) -> tuple[str, ...]:
     """Return what a metric reads from the order of features: haversine takes latitudes first."""
-    return ("variables", "features") if metric == "haversine" else ()
+    is_haversine = isinstance(metric, str) and metric == "haversine"
+    return ("variables", "features") if is_haversine else ()
 
 
 def _check_metric(metric: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from heapq import nlargest
 from typing import Any, Self
 
 import numpy as np
@@ -40,7 +42,11 @@ __all__ = ["KMeans", "grow"]
 Array = NDArray[Any]
 Run = tuple[BoundedLloyd, int]
 FEW_TRIES = 6
-"""Number of swaps without success after which the first search ends, that of every start."""
+"""Number of swaps without success after which the first search ends, that of the best starts."""
+SEARCHED = 3
+"""Number of starts, which end differently, from which there is a first search."""
+ALIKE = 1e-5
+"""Share of the within sum of squares by which starts differ that end alike: in rounding alone."""
 FINER = 0.01
 """Factor on the tolerance with which the best run ends after its search."""
 SOME_ROWS = 16_384
@@ -62,8 +68,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     n_clusters : int, default 8
     init : "k-means++" or array of shape (n_clusters, n_features), default "k-means++"
         How to start; from given centres there is one start, and no search.
-    n_init : int, default 3
-        Number of k-means++ starts. A short local search follows each, and a longer one the best.
+    n_init : int, default 10
+        Number of k-means++ starts. A short local search follows the best three, and a longer one
+        the best of these.
     max_iter : int, default 300
         Most iterations of one start.
     tol : float, default 1e-4
@@ -136,7 +143,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         n_clusters: int = 8,
         *,
         init: Any = "k-means++",
-        n_init: int = 3,
+        n_init: int = 10,
         max_iter: int = 300,
         tol: float = 1e-4,
         random_state: Any = 0,
@@ -327,7 +334,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _run(self, rows: PlacedRows, starts: list[Array], tries: int = 0) -> Run:
         """Return the best run of several starts, improved by swaps if any are tried.
 
-        A few swaps are tried from every start, as the best of them then seldom is the best before.
+        A few swaps are tried from the best starts, as the best of them then often is another.
         """
         limit = self._limit(rows)
 
@@ -336,14 +343,18 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
         def from_start(start: Array) -> Run:
             run = BoundedLloyd(rows, (start - rows.frame.origin) / rows.frame.unit)
-            passes = iterate(run)
-            if len(starts) > 1:
-                improve(run, iterate, passes, FEW_TRIES)
-            return run, passes
+            return run, iterate(run)
 
-        # Many rows: one run after the other, so that no more than two are held at a time.
-        runs = map_threads(from_start, starts) if rows.few else map(from_start, starts)
-        best, passes = max(runs, key=lambda run: run[0].between())
+        def searched(run: Run) -> Run:
+            improve(run[0], iterate, run[1], FEW_TRIES)
+            return run
+
+        each = map_threads if rows.few else map
+        squares = float(rows.moments()[2])
+        runs = _leaders(each(from_start, starts), SEARCHED, squares)
+        if len(starts) > 1:
+            runs = _leaders(each(searched, runs), 1, squares)
+        best, passes = runs[0]
         if tries:
             improve(best, iterate, passes, tries)
         return best, passes
@@ -429,6 +440,21 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     @property
     def _n_features_out(self) -> int:
         return len(self.cluster_centers_)
+
+
+def _leaders(runs: Iterable[Run], most: int, squares: float) -> list[Run]:
+    """Return the best runs, the best first; of those that end alike only the first.
+
+    Rounding, which the unit of the data may change, does not choose among these. ``squares`` is
+    the sum of the squared lengths of the rows.
+    """
+    leaders: list[Run] = []
+    for run in runs:
+        value = run[0].between()
+        margin = ALIKE * max(squares - value, 0.0)
+        if all(abs(each[0].between() - value) > margin for each in leaders):
+            leaders = nlargest(most, [*leaders, run], key=lambda each: each[0].between())
+    return leaders
 
 
 def _squares(rows: Array) -> Array:

@@ -53,7 +53,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             chooses among candidates.
         metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
             Distance. "dtw" and "softdtw" compare profiles after time warping.
-        n_init : int, default 3 (1 for "dtw" and "softdtw")
+        n_init : int, default 10 (1 for "dtw" and "softdtw")
             Number of starts; the one with the lowest inertia is kept. Starts that are not given are
             improved by a local search, which moves centres to where they are missing.
         max_iter : int, default 300 (50)

@@ -59,7 +59,7 @@ class OrderedKeywords(FitKeywords, total=False):
 class KMeansKeywords(OrderedKeywords, total=False):
     """Keywords of `kmeans`; ``window`` and those after it are for "dtw" and "softdtw"."""
 
-    n_init: Annotated[int, 3]
+    n_init: Annotated[int, 10]
     max_iter: Annotated[int, 300]
     tol: Annotated[float, 1e-4]
     init: Annotated[Rows | Literal["k-means++"], "k-means++"]
