@@ -23,13 +23,14 @@ from xcluster.algorithms.parts.som_grid import (
     check_grid,
     default_grid,
     mean_distance_to_neighbours,
-    squared_distances,
+)
+from xcluster.algorithms.parts.som_grid import (
+    squared_distances as squared_steps,
 )
 from xcluster.algorithms.parts.som_nodes import (
     merged_by_ward,
     nearest_nodes,
     plane,
-    ranks_of_nodes,
     sums_by_node,
 )
 from xcluster.algorithms.parts.som_schedule import STEPS, first_sigma, online_nodes, radius
@@ -333,7 +334,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     def _move_nodes(self, statistics: Statistics) -> None:
         """Put each node at the mean of the samples, weighted by closeness in the grid."""
         reach = max(radius(self._first_sigma, self.n_iter_, self._n_steps), LEAST_RADIUS)
-        closeness = np.exp(-squared_distances(self.grid_) / (2 * reach * reach))
+        closeness = np.exp(-squared_steps(self.grid_) / (2 * reach * reach))
         with single_threaded_blas():
             weight = closeness @ statistics.sums["weight"]
             first = closeness @ statistics.sums["first"]
@@ -348,11 +349,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_))
 
     def _sums_and_errors(self, X: Array, weight: Array) -> dict[str, Array]:
-        ranks = ranks_of_nodes(X, self.cluster_centers_)
-        nodes = ranks.argmin(axis=1)
-        distance = np.linalg.norm(X - self.cluster_centers_[nodes], axis=1)
-        np.put_along_axis(ranks, nodes[:, None], np.inf, axis=1)
-        misplaced = ~are_neighbours(nodes, ranks.argmin(axis=1), self.grid_)
+        from xcluster.algorithms.kernels.distances import squared_distances
+
+        squares = squared_distances(X, self.cluster_centers_)
+        nodes, rows = squares.argmin(axis=0), np.arange(len(X))
+        distance = np.sqrt(squares[nodes, rows])
+        squares[nodes, rows] = np.inf
+        misplaced = ~are_neighbours(nodes, squares.argmin(axis=0), self.grid_)
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_)) | {
             "distance": np.asarray(weight @ distance),
             "misplaced": np.asarray(weight @ misplaced),
@@ -381,9 +384,10 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_iter_ = self._n_steps
 
     def _nearest(self, X: Array) -> Array:
+        from xcluster.algorithms.kernels.distances import squared_distances
+
         def of_tile(tile: Array) -> Array:
-            ranks = ranks_of_nodes(tile, self.cluster_centers_)
-            return np.asarray(ranks.argmin(axis=1))
+            return np.asarray(squared_distances(tile, self.cluster_centers_).argmin(axis=0))
 
         return np.concatenate(map_rows(of_tile, X, TILE_ROWS))
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.algorithms.parts import distances
 from xcluster.algorithms.parts.frame import power_of_two
 
 Array = NDArray[Any]
@@ -29,13 +28,14 @@ def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
     factors : array of shape (n_clusters, n_features, n_features), optional
         L of the norm (x - c)' L L' (x - c) of each cluster; euclidean without.
     """
-    if factors is None:
-        return distances.squared_distances(X, centers)
+    from xcluster.algorithms.kernels import distances
     from xcluster.algorithms.kernels.products import rows_product
 
+    if factors is None:
+        return distances.squared_distances(X, centers)
     squares = np.empty((len(centers), len(X)))
     for center, factor, row in zip(centers, factors, squares, strict=True):
-        residuals = rows_product(X.astype(np.float64), center, factor.T)
+        residuals = rows_product(X, center, factor.T, np.float64)
         np.einsum("ij,ij->i", residuals, residuals, out=row)
     return squares
 

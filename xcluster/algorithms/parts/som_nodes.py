@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
-from xcluster.algorithms.parts.distances import middle
+from xcluster.algorithms.parts.distances import distances, middle
 from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.algorithms.parts.linkages import cut_into, ward_linkage
@@ -61,26 +61,13 @@ def _principal_axes(covariance: Array) -> Array:
     return axes * np.where(axes[[0, 1], largest] < 0, -1.0, 1.0)[:, None]
 
 
-def ranks_of_nodes(X: Array, nodes: Array) -> Array:
-    """Return squared distances to the nodes, less the row's own squared norm.
-
-    Without that norm the order is the same. Distances are measured about the middle of the nodes,
-    so that an offset of the data costs no digits.
-    """
-    from xcluster.algorithms.kernels.products import rows_product
-
-    origin = middle(nodes)
-    offsets = nodes - origin
-    ranks = rows_product(X.astype(np.float64), origin, -2 * offsets)
-    ranks += np.einsum("ij,ij->i", offsets, offsets)
-    return ranks
-
-
 def nearest_nodes(X: Array, nodes: Array) -> Array:
     """Return the nearest node of each row.
 
     float32 finds it in half the time; where its digits cancel, float64 does.
     """
+    from xcluster.algorithms.kernels.distances import squared_distances
+
     origin = middle(nodes)
     unit = power_of_two(np.abs(nodes - origin).max())
     rows, offsets = (((each - origin) / unit).astype(np.float32) for each in (X, nodes))
@@ -90,9 +77,9 @@ def nearest_nodes(X: Array, nodes: Array) -> Array:
         ranks = np.column_stack([rows, np.ones(len(rows), np.float32)]) @ table
         found = ranks.argmin(axis=1)
         norms = np.einsum("ij,ij->i", rows, rows)
-        distances = norms + np.take_along_axis(ranks, found[:, None], axis=1)[:, 0]
-        unsure = np.flatnonzero(~(norms < LOST * distances))
-    found[unsure] = ranks_of_nodes(X[unsure], nodes).argmin(axis=1)
+        squared = norms + np.take_along_axis(ranks, found[:, None], axis=1)[:, 0]
+        unsure = np.flatnonzero(~(norms < LOST * squared))
+    found[unsure] = squared_distances(X[unsure], nodes).argmin(axis=0)
     return np.asarray(found)
 
 
@@ -112,7 +99,7 @@ def merged_by_ward(nodes: Array, counts: Array, n_clusters: int) -> Array:
     classes = np.zeros(1, dtype=np.intp)
     if len(occupied) > 1:
         classes = _by_weight(cut_into(ward_linkage(centers, weights), n_clusters), weights)
-    nearest_occupied = ranks_of_nodes(nodes, centers).argmin(axis=1)
+    nearest_occupied = distances(nodes, centers).argmin(axis=1)
     return np.asarray(classes[nearest_occupied])
 
 
