@@ -8,6 +8,7 @@ from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.kernels.lloyd import nearest
 from xcluster.algorithms.kernels.nonnegative import nonnegative_coefficients
 from xcluster.algorithms.kernels.products import lanes_product, rows_product
 from xcluster.algorithms.kmeans import KMeans
@@ -62,6 +63,26 @@ def test_a_row_alone_and_in_any_block_has_the_same_answers(name, dtype):
             blocks = [ask(X[i : i + size]) for i in range(0, min(len(X), 40 * size), size)]
             parts = np.concatenate(blocks)
             np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=f"{answer}, {size}")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(("p", "k"), [(100, 9), (1200, 4), (30, 200)])
+def test_a_row_between_two_centres_has_one_nearest_in_any_block(p, k, dtype):
+    rng = np.random.default_rng(3)
+    centers = rng.normal(size=(k, p)).astype(np.float32)
+    pairs = np.sort([rng.choice(k, 2, replace=False) for _ in range(2000)])
+    X = centers[pairs].mean(axis=1).astype(dtype)
+    X[::2] += np.finfo(dtype).eps * rng.normal(size=X[::2].shape).astype(dtype)
+    origin = np.zeros(p)
+    whole = nearest(X, origin, 1.0, centers)
+    for size in (1, 7, 64, 1000):
+        blocks = [nearest(X[i : i + size], origin, 1.0, centers) for i in range(0, 2000, size)]
+        for part, all_rows in zip(zip(*blocks, strict=True), whole, strict=True):
+            np.testing.assert_array_equal(np.concatenate(part), all_rows, err_msg=str(size))
+    away = X[:, None].astype(float) - centers.astype(float)
+    squared = np.einsum("rkp,rkp->rk", away, away)
+    own = np.take_along_axis(squared, whole[0][:, None].astype(int), axis=1)[:, 0]
+    np.testing.assert_allclose(own, squared.min(axis=1), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

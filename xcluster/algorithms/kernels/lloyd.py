@@ -2,7 +2,7 @@
 
 Rows are the vector lanes: a tile of rows is put in the frame, as float32, and laid out feature by
 feature, so that one instruction works on several rows whatever the number of features. With many
-features or centres the distances come from a matrix product instead.
+features or centres a matrix product finds the nearest centre instead, if its digits suffice.
 
 Distances are float32 and sums float64. A sum runs over the rows of its block in their order.
 """
@@ -21,7 +21,7 @@ TILE_VALUES = 8_192  # 32 KiB of float32: a tile stays in the first-level cache
 PRODUCT_FEATURES = 64  # from here on a matrix product is faster (measured with AVX-512) ...
 PRODUCT_WORK = 4_000  # ... and from this many features times centres
 PRODUCT_ROWS = 1_024
-LOST = 2.0**10  # of squared norm to squared distance: above it a product keeps too few digits
+ROUNDING = 2.0**-24  # the largest relative error of one float32 operation
 
 
 def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array, Array]:
@@ -48,11 +48,8 @@ def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
-        labels, norms = _nearest_by_product(*rows, centers)
+        labels = nearest_by_product(X, origin, unit, centers)
         squared = _squared_to_own(*rows, centers, labels)
-        unsure = np.flatnonzero(~(norms < LOST * squared))
-        found = _nearest_in_lanes(_read_only(X[unsure]), *rows[1:], centers)
-        labels[unsure], squared[unsure] = found
     return labels, squared
 
 
@@ -73,18 +70,48 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def _nearest_by_product(
-    X: Array, origin: Array, factor: Any, centers: Array
-) -> tuple[Array, Array]:
-    """Return each row's nearest centre, and its squared distance from the origin."""
-    labels, norms = np.empty(len(X), np.int32), np.empty(len(X), np.float32)
-    half_squared = 0.5 * np.einsum("kp,kp->k", centers, centers)
-    for start in range(0, len(X), PRODUCT_ROWS):
-        rows = slice(start, start + PRODUCT_ROWS)
-        placed = ((X[rows] - origin) * factor).astype(np.float32, copy=False)
-        labels[rows] = np.argmax(placed @ centers.T - half_squared, axis=1)
-        norms[rows] = np.einsum("rp,rp->r", placed, placed)
-    return labels, norms
+def nearest_by_product(X: Array, origin: Array, unit: float, centers: Array) -> Array:
+    """Return each row's nearest centre, as int32, from products where these decide it.
+
+    BLAS adds in another order at the edge of a block. So a product decides only if no rounding
+    could make another centre the nearest. For the other rows differences in float64 decide.
+    Parameters are those of `nearest`, but ``centers`` may be float64.
+    """
+    X, origin, factor = _read_only(X), origin.astype(X.dtype), X.dtype.type(1 / unit)
+    halves = 0.5 * np.einsum("kp,kp->k", centers, centers, dtype=np.float64)
+    lengths, halves = np.sqrt(2 * halves).astype(np.float32), halves.astype(np.float32)
+    single = centers.astype(np.float32, copy=False)
+    labels = np.empty(len(X), np.int32)
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are measured in float64
+        for start in range(0, len(X), PRODUCT_ROWS):
+            rows = slice(start, start + PRODUCT_ROWS)
+            placed = ((X[rows] - origin) * factor).astype(np.float32, copy=False)
+            norms = np.sqrt(np.einsum("rp,rp->r", placed, placed))
+            _decide(placed @ single.T - halves, norms, lengths, halves, X.shape[1], labels[rows])
+    unsure = np.flatnonzero(labels < 0)
+    rest = _read_only(X[unsure]), origin, factor, centers.astype(np.float64)
+    labels[unsure] = _nearest_in_lanes(*rest)[0]
+    return labels
+
+
+@njit(nogil=True, cache=True)
+def _decide(
+    ranks: Array, norms: Array, lengths: Array, halves: Array, n_features: int, labels: Array
+) -> None:
+    """Set the label of each row to the centre of highest rank, or to -1 where rounding decides.
+
+    A sum of p products is within p roundings of the product of lengths, in any order; a few more
+    pay for the rounding of rows, centres, squares and of the last difference.
+    """
+    slack = np.float32((n_features + 8) * ROUNDING)
+    for r in range(len(ranks)):
+        best = np.argmax(ranks[r])
+        least = ranks[r, best] - slack * (norms[r] * lengths[best] + halves[best])
+        sure = True
+        for c in range(len(lengths)):
+            most = ranks[r, c] + slack * (norms[r] * lengths[c] + halves[c])
+            sure &= c == best or most < least
+        labels[r] = best if sure else -1
 
 
 @njit(nogil=True, cache=True)
@@ -115,12 +142,12 @@ def _nearest_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> t
     n, p = X.shape
     lanes = tile_lanes(p)
     labels, squared = np.empty(n, np.int32), np.empty(n, np.float32)
-    tile, trial = np.zeros((p, lanes), np.float32), np.empty(lanes, np.float32)
-    least, own = np.empty(lanes, np.float32), np.zeros(lanes, np.int32)
+    tile, trial = np.zeros((p, lanes), centers.dtype), np.empty(lanes, centers.dtype)
+    least, own = np.empty(lanes, centers.dtype), np.zeros(lanes, np.int32)
     for start in range(0, n, lanes):
         rows = min(lanes, n - start)
         _fill(tile, X, start, rows, origin, factor)
-        least[:] = np.inf
+        least[:], own[:] = np.inf, 0
         for c in range(len(centers)):
             _measure(tile, centers[c], trial)
             for r in range(lanes):

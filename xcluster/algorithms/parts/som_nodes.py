@@ -18,9 +18,6 @@ from xcluster.algorithms.parts.som_grid import Grid
 
 Array = NDArray[Any]
 
-LOST = 2.0**10
-"""Ratio of a row's squared norm to its squared distance above which float32 is not trusted."""
-
 
 def plane(X: Array, weight: Array | None, grid: Grid) -> Array:
     """Return nodes spread over the plane of the first two principal axes, one deviation each way.
@@ -62,25 +59,12 @@ def _principal_axes(covariance: Array) -> Array:
 
 
 def nearest_nodes(X: Array, nodes: Array) -> Array:
-    """Return the nearest node of each row.
-
-    float32 finds it in half the time; where its digits cancel, float64 does.
-    """
-    from xcluster.algorithms.kernels.distances import squared_distances
+    """Return the nearest node of each row."""
+    from xcluster.algorithms.kernels.lloyd import nearest_by_product
 
     origin = middle(nodes)
     unit = power_of_two(np.abs(nodes - origin).max())
-    rows, offsets = (((each - origin) / unit).astype(np.float32) for each in (X, nodes))
-    # A last column of ones lets the matrix product add the nodes' squared norms.
-    table = np.vstack([-2 * offsets.T, np.einsum("ij,ij->i", offsets, offsets)])
-    with np.errstate(over="ignore", invalid="ignore"):
-        ranks = np.column_stack([rows, np.ones(len(rows), np.float32)]) @ table
-        found = ranks.argmin(axis=1)
-        norms = np.einsum("ij,ij->i", rows, rows)
-        squared = norms + np.take_along_axis(ranks, found[:, None], axis=1)[:, 0]
-        unsure = np.flatnonzero(~(norms < LOST * squared))
-    found[unsure] = squared_distances(X[unsure], nodes).argmin(axis=0)
-    return np.asarray(found)
+    return nearest_by_product(X, origin, unit, (nodes - origin) / unit)
 
 
 def sums_by_node(X: Array, weight: Array, nodes: Array, n_nodes: int) -> dict[str, Array]:
