@@ -17,6 +17,7 @@ from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
+from xcluster.algorithms.vae import VAE
 from xcluster.algorithms.warping import WarpingKMeans
 
 ESTIMATORS = {
@@ -37,6 +38,7 @@ ESTIMATORS = {
     "hac": Hierarchical(9),
     "dbscan": DBSCAN(3.0),
     "hdbscan": HDBSCAN(20),
+    "vae": VAE(2, epochs=2),
     "dtw": WarpingKMeans(4, metric="dtw", n_init=1),
 }
 ANSWERS = ("predict", "predict_proba", "transform")

@@ -283,7 +283,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 
 def _linear(rows: Array, weight: Array, bias: Array) -> Array:
-    return rows @ weight.T + bias
+    from xcluster.algorithms.kernels.products import rows_product
+
+    return rows_product(rows, np.zeros(rows.shape[1]), weight.astype(np.float64)) + bias
 
 
 def _leaky(rows: Array, slope: float) -> Array:
