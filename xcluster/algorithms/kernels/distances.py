@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.algorithms.kernels.products import FEATURES, LANES, fill
 
-LANES, FEATURES = 64, 64  # a tile of 32 KiB stays in the first-level cache
+Array = NDArray[Any]
 
 
 def squared_distances(X: Array, points: Array) -> Array:
@@ -35,15 +35,14 @@ def squared_distances(X: Array, points: Array) -> Array:
 @njit(nogil=True, cache=True)
 def _squared(X: Array, points: Array, out: Array) -> None:
     n, p = X.shape
-    tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(points), LANES))
+    origin, tile = np.zeros(p), np.zeros((FEATURES, LANES))
+    sums = np.empty((len(points), LANES))
     for start in range(0, n, LANES):
         rows = min(LANES, n - start)
         sums[:] = 0
         for first in range(0, p, FEATURES):
             last = min(first + FEATURES, p)
-            for r in range(rows):
-                for f in range(first, last):
-                    tile[f - first, r] = np.float64(X[start + r, f])
+            fill(tile, X[start : start + rows, first:last], origin[first:last])
             _add_squares(points, first, last, tile, sums)
         for c in range(len(points)):
             for r in range(rows):

@@ -30,8 +30,9 @@ def lanes_product(coefficients: Array, lanes: Array) -> Array:
     -------
     array of shape (k, n)
     """
-    out = np.zeros((len(coefficients), lanes.shape[1]))
-    _lanes_product(np.ascontiguousarray(coefficients), np.ascontiguousarray(lanes), out)
+    out = np.empty((len(coefficients), lanes.shape[1]))
+    origin = np.zeros(len(lanes))
+    _rows_product(np.ascontiguousarray(lanes).T, origin, np.ascontiguousarray(coefficients), out.T)
     return out
 
 
@@ -58,24 +59,6 @@ def rows_product(X: Array, origin: Array, coefficients: Array, dtype: Any = None
 
 
 @njit(nogil=True, cache=True)
-def _lanes_product(coefficients: Array, lanes: Array, out: Array) -> None:
-    p, n = lanes.shape
-    tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
-    for start in range(0, n, LANES):
-        rows = min(LANES, n - start)
-        sums[:] = 0
-        for first in range(0, p, FEATURES):
-            last = min(first + FEATURES, p)
-            for f in range(first, last):
-                for r in range(rows):
-                    tile[f - first, r] = lanes[f, start + r]
-            _add_products(coefficients, first, last, tile, sums)
-        for c in range(len(coefficients)):
-            for r in range(rows):
-                out[c, start + r] = sums[c, r]
-
-
-@njit(nogil=True, cache=True)
 def _rows_product(X: Array, origin: Array, coefficients: Array, out: Array) -> None:
     n, p = X.shape
     tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
@@ -84,13 +67,19 @@ def _rows_product(X: Array, origin: Array, coefficients: Array, out: Array) -> N
         sums[:] = 0
         for first in range(0, p, FEATURES):
             last = min(first + FEATURES, p)
-            for r in range(rows):
-                for f in range(first, last):
-                    tile[f - first, r] = np.float64(X[start + r, f]) - origin[f]
+            fill(tile, X[start : start + rows, first:last], origin[first:last])
             _add_products(coefficients, first, last, tile, sums)
         for r in range(rows):
             for c in range(len(coefficients)):
                 out[start + r, c] = sums[c, r]
+
+
+@njit(nogil=True, cache=True)
+def fill(tile: Array, X: Array, origin: Array) -> None:
+    """Set the lanes of a tile to rows less the origin."""
+    for r in range(X.shape[0]):
+        for f in range(X.shape[1]):
+            tile[f, r] = np.float64(X[r, f]) - origin[f]
 
 
 @njit(nogil=True, cache=True)
