@@ -98,7 +98,7 @@ VALUES = {
 }
 TOGETHER = {
     ("kmeans", "window"): DTW,
-    ("kmeans", "gamma"): DTW,
+    ("kmeans", "gamma"): {"metric": "softdtw"},
     ("kmeans", "max_iter_barycenter"): DTW,
     ("hac", "metric"): {"linkage": "average"},
     ("hac", "max_exact"): {"k": 2},

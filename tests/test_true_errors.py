@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn.cluster import SpectralClustering
 
 from xcluster import scores
 from xcluster.algorithms.density import DBSCAN, HDBSCAN
@@ -85,13 +86,20 @@ def test_without_weights_no_weight_is_blamed():
             "window=3: needs metric='dtw'. Pass metric='dtw'",
         ),
         (lambda s: s.kmeans(2, gamma=2.0), "gamma", r"gamma=2\.0: needs metric='softdtw'"),
+        (lambda s: s.kmeans(2, metric="dtw", gamma=2.0), "gamma", "needs metric='softdtw'"),
+        (lambda s: s.kmeans(2, metric="softdtw", window=2), "window", "needs metric='dtw'"),
+        (
+            lambda s: s.som((2, 2), learning_rate=0.1),
+            "learning_rate",
+            r"learning_rate=0\.1: needs training='online'",
+        ),
         (lambda s: s.sweep([2], window=3), "window", "window=3: needs metric='dtw'"),
         (lambda s: s.kmeans(2, n_clusters=3), "n_clusters", "is called k here. Pass k=3"),
         (lambda s: s.kmeans(2, n_clusters=2.5), "n_clusters", "Pass an integer as k"),
         (
             lambda s: s.weights(xr.ones_like(s.data.a[..., 0])).hac(3, linkage="average"),
             "weights",
-            "weights='given': linkage='average' takes no weights",
+            r"weights='given': hac\(linkage='average'\) takes no weights\. Leave them out",
         ),
         (
             lambda s: s.kmeans(2).memberships,
@@ -204,6 +212,25 @@ def test_what_grows_with_the_square_of_features_is_refused_before_anything_is_re
     monkeypatch.setattr("xcluster.fit.fitting.prepare", lambda *_: pytest.fail("it was read"))
     with pytest.raises(BadValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda s: s.hac(3, linkage="average"), r"hac\(linkage='average'\)"),
+        (lambda s: s.hac([2, 3], linkage="single"), r"hac\(linkage='single'\)"),
+        (lambda s: s.som((2, 2), training="online"), r"som\(grid=\(2, 2\), training='online'\)"),
+        (lambda s: s.fit(SpectralClustering(3)), r"fit\(clusterer=SpectralClustering\("),
+        (lambda s: s.dbscan(0.1), "dbscan"),
+    ],
+)
+def test_weights_that_nobody_takes_are_refused_before_anything_is_read(
+    data, monkeypatch, call, said
+):
+    monkeypatch.setattr("xcluster.fit.fitting.prepare", lambda *_: pytest.fail("it was read"))
+    samples = profiles(data)
+    with pytest.raises(BadValueError, match=f"weights='given': {said}.* takes no weights"):
+        call(samples.weights(xr.ones_like(samples.data.a[..., 0])))
 
 
 @pytest.mark.parametrize(

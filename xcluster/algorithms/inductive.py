@@ -98,11 +98,16 @@ class Inductive(ClusterMixin, BaseEstimator):
         """Labels of the fitted rows, which are kept with ``by="sample"``."""
         return self.sample_labels_
 
+    @property
+    def takes_weights(self) -> bool:
+        """Whether the wrapped estimator is fitted with weights."""
+        return bool(has_fit_parameter(self.estimator, "sample_weight"))
+
     def _passed_on(self, X: Array, sample_weight: Any) -> dict[str, Array]:
         """Return the keywords that carry the weights, none without weights."""
         if sample_weight is None:
             return {}
-        if not has_fit_parameter(self.estimator, "sample_weight"):
+        if not self.takes_weights:
             name = type(self.estimator).__name__
             rule = f"{name} takes no weights"
             remedy = "leave them out, or choose a clusterer that takes them"

@@ -206,9 +206,14 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         if self.n_iter is not None:
             check_integer("n_iter", self.n_iter, minimum=1)
 
+    @property
+    def takes_weights(self) -> bool:
+        """Whether weights have a meaning: in batch training only."""
+        return self.training == "batch"
+
     def _check_weight(self, sample_weight: Any, X: Array) -> Array | None:
         """Return the weights of the rows; refuse any in online training."""
-        if sample_weight is not None and self.training == "online":
+        if sample_weight is not None and not self.takes_weights:
             rule = "online training shows one sample at a time and takes no weights"
             raise BadValueError("sample_weight", "...", rule, 'use training="batch"')
         return check_weight(sample_weight, X)

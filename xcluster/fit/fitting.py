@@ -226,6 +226,12 @@ def _unique(step: Step, chain: Chain) -> str:
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
+def takes_weights(estimator: Any) -> bool:
+    """Whether an estimator is fitted with weights; some of ours only with some parameters."""
+    takes: bool = getattr(estimator, "takes_weights", True)
+    return takes and has_fit_parameter(estimator, "sample_weight")
+
+
 def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
     """Fit, with weights if the estimator takes them; return whether all weights were used."""
     takes = has_fit_parameter(estimator, "sample_weight")
@@ -366,10 +372,9 @@ def check_fits(layout: Layout, method: Method, options: Options) -> None:
         needed = 2.0 * n_rows * layout.n_features * layout.dtype.itemsize
         what = f"{n_rows:,} samples of {layout.n_features:,} features"
         check_memory("fit_on", options.fit_on, needed, what, "pass a smaller number, or 'auto'")
-    weighted = layout.weight is not None
-    if weighted and not has_fit_parameter(method.estimator, "sample_weight"):
-        rule = f"{method.name}() cannot take weights"
-        remedy = "use kmeans, gmm, som, hac (Ward) or fuzzy, or leave weights() out"
+    if layout.weight is not None and not takes_weights(method.estimator):
+        rule = f"{method.said} takes no weights"
+        remedy = "leave them out, or use kmeans, gmm, som (batch), hac (Ward) or fuzzy"
         raise BadValueError("weights", "given", rule, remedy)
 
 

@@ -271,25 +271,35 @@ PRECISIONS: dict[str, tuple[int, ...]] = {
 }
 """Axes of precisions that have one entry per feature, by the type of covariance."""
 
-OF_WARPING = {
-    "window": "metric='dtw'",
-    "gamma": "metric='softdtw'",
-    "max_iter_barycenter": "metric='dtw'",
+METRICS_OF = {
+    "window": ("dtw",),
+    "gamma": ("softdtw",),
+    "max_iter_barycenter": ("dtw", "softdtw"),
 }
-"""Keywords of k-means that need another metric."""
+"""The metrics of k-means that read a keyword."""
 
 
 def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     """Return k-means under a metric."""
     check_choice("metric", metric, ("euclidean", "dtw", "softdtw"))
+    needing = {
+        name: f"metric={metrics[0]!r}"
+        for name, metrics in METRICS_OF.items()
+        if metric not in metrics
+    }
     if metric == "euclidean":
         return Method(
-            "kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT, needing=OF_WARPING
+            "kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT, needing=needing
         )
-    defaults = {"metric": "euclidean"}
     estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
     return Method(
-        "kmeans", estimator, "n_clusters", "distortion", by_feature=INIT, defaults=defaults
+        "kmeans",
+        estimator,
+        "n_clusters",
+        "distortion",
+        by_feature=INIT,
+        defaults={"metric": "euclidean"},
+        needing=needing,
     )
 
 
@@ -354,7 +364,8 @@ def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "ba
     """Return a self-organising map."""
     check_choice("training", training, ("batch", "online"))
     grid = None if grid is None else check_grid(grid)
-    return Method("som", SOM(grid, training=training), reorders=False)
+    needing = {} if training == "online" else {"learning_rate": "training='online'"}
+    return Method("som", SOM(grid, training=training), reorders=False, needing=needing)
 
 
 def dbscan(layout: Layout, eps: float, min_samples: int) -> Method:

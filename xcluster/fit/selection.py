@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sklearn.utils.validation import has_fit_parameter
-
 from xcluster.base.checks import as_typed, check_choice, check_integer, several
 from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
@@ -73,9 +71,8 @@ def _check(question: Question, method: Method, options: Options, k: int | None) 
 
 def _single(question: Question, method: Method, k: int | None, options: Options) -> Fitted:
     _check(question, method, options, k)
-    weighs = has_fit_parameter(method.estimator, "sample_weight")
-    weighs = weighs and getattr(method.estimator, "takes_weights", True)
-    prepared = fitting.prepare(question, options, k if k and weighs else 1, method.needs_all)
+    least = k if k and fitting.takes_weights(method.estimator) else 1
+    prepared = fitting.prepare(question, options, least, method.needs_all)
     method, prepared = aligned(method, prepared)
     estimator = trials.built(method, prepared, k)
     estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
