@@ -178,6 +178,16 @@ def test_equal_weights_change_no_gap_and_weights_reach_the_fit():
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [2.0**-60, 2.0**60, 1e-24, 1e24])
+def test_a_gap_has_no_unit(unit, dtype):
+    X = np.round(256 * blobs(4)) / 256  # exact in single precision
+    plain = gap_statistic(X, range(1, 7), n_references=3)
+    found = gap_statistic((X * unit).astype(dtype), range(1, 7), n_references=3)
+    np.testing.assert_allclose(found.gap, plain.gap, rtol=0, atol=1e-6)
+    assert found.best == plain.best == 4
+
+
 def test_large_data_are_sampled_and_the_same_seed_gives_the_same_gap():
     sizes = set()
 

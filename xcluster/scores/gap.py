@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xcluster.algorithms.parts.frame import Frame
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads
@@ -93,10 +94,14 @@ def kmeans_inertias(X: Array, ks: Sequence[int], sample_weight: Array | None = N
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
+    frame = Frame.of(np.asarray(X), sample_weight)  # else squares of large numbers overflow
+    placed = (X - frame.origin) / frame.unit
     # References are fitted side by side, and threads of OpenMP would only wait for few rows.
     with threadpool_limits(1, user_api="openmp"):
-        fits = [KMeans(k, n_init=5, random_state=0).fit(X, sample_weight=sample_weight) for k in ks]
-    return [float(fit.inertia_) for fit in fits]
+        fits = [
+            KMeans(k, n_init=5, random_state=0).fit(placed, sample_weight=sample_weight) for k in ks
+        ]
+    return [float(fit.inertia_) * frame.unit**2 for fit in fits]
 
 
 def gap_statistic(
@@ -183,7 +188,7 @@ def _some_rows(
     if not np.isfinite(X[rows]).all():
         rule = "rows must be finite"
         raise BadValueError("X", "NaN or infinity", rule, "drop incomplete rows")
-    return X[rows], weight[rows]
+    return X[rows].astype(np.float64), weight[rows]
 
 
 def _ascending(ks: Iterable[int], n_samples: int) -> list[int]:
