@@ -11,7 +11,7 @@ import xcluster
 from xcluster.algorithms.som import SOM
 from xcluster.base import parallel
 from xcluster.files import integrity
-from xcluster.grid import geography
+from xcluster.grid import areas
 from xcluster.plot.maps import map as draw_map
 from xcluster.plot.training import training
 from xcluster.result import formatting
@@ -97,16 +97,16 @@ def test_fields_of_integers_have_all_their_cells(ocean):
 def test_areas_need_two_latitudes_and_two_longitudes():
     for n in (1, 3):
         grid = xr.Dataset(coords={"latitude": np.arange(n) * 10.0, "longitude": [0.0, 1.0]})
-        found = geography.cell_areas(grid.coords, grid)
+        found = areas.cell_areas(grid.coords, grid)
         assert (found is None) == (n == 1)
 
 
 def test_bounds_that_are_not_pairs_are_passed_over():
     grid = xr.Dataset(coords={"latitude": [0.0, 10.0, 20.0], "longitude": [0.0, 1.0]})
-    expected = geography.cell_areas(grid.coords, grid)
+    expected = areas.cell_areas(grid.coords, grid)
     grid["latitude"].attrs["bounds"] = "edges"
     grid["edges"] = ("latitude", [1.0, 2.0, 3.0])
-    xr.testing.assert_equal(geography.cell_areas(grid.coords, grid), expected)
+    xr.testing.assert_equal(areas.cell_areas(grid.coords, grid), expected)
 
 
 def test_one_processor_works_on_items_in_their_order(monkeypatch):

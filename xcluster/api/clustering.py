@@ -611,7 +611,8 @@ class Clustering(Completed, Fitted, LatentSpace):
         Returns
         -------
         DataFrame indexed by label, with the columns ``name``, ``samples``, ``share`` (of the
-        weight), ``area_km2`` (on a geographic grid) and ``membership`` (soft methods).
+        weight), ``area_km2`` (``area_um2`` and the like where axes have such units) and
+        ``membership`` (soft methods).
 
         Raises
         ------

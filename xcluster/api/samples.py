@@ -133,14 +133,15 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         Parameters
         ----------
         weights : "area" or DataArray
-            "area": the area of each cell if the grid has bounds, otherwise the cosine of the
-            latitude. A DataArray lies over some or all of the sample dims; its values are at least
-            0, and some are above 0.
+            "area": the area of each cell, as the data state it (``cell_measures``), from bounds or
+            between centres; scattered points weigh as the cosine of their latitude. A DataArray
+            lies over some or all of the sample dims; its values are at least 0, and some are above
+            0.
 
         Raises
         ------
         ValueError
-            If there is no latitude for "area", or the weights lie on another grid.
+            If no areas are known for "area", or the weights lie on another grid.
 
         Examples
         --------

@@ -16,7 +16,7 @@ from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.blocks.cells import with_cells
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.steps import Step, feature_weights
-from xcluster.grid import geography
+from xcluster.grid import areas
 from xcluster.grid.columns import Columns, Like, Sorted
 from xcluster.grid.layout import Layout, Scenes, Variable
 from xcluster.grid.samplers import Sampler, Snapshots
@@ -92,7 +92,7 @@ class Question:
             return None
         if isinstance(self.weighting, xr.DataArray):
             return on_grid("weights", self.weighting, layout)
-        area = geography.area_weights(layout.coords, self.data)
+        area = areas.area_weights(layout.coords, self.data)
         if area is None:
             rule = "needs a latitude among the coordinates of the samples, and finds none"
             remedy = "pass a DataArray of weights, or set units='degrees_north' on the latitude"
@@ -187,7 +187,7 @@ def weighted(question: AnyQuestion, weights: Any) -> AnyQuestion:
         remedy = "wrap it: xr.DataArray(weights, dims=...)"
         raise BadTypeError("weights", _kind(weights), f"{rule}, not {_kind(weights)}", remedy)
     if isinstance(question.sampler, Snapshots) and _weighs_features(question, weights):
-        return with_step(question, feature_weights(weights, question.layout))
+        return with_step(question, feature_weights(weights, question.layout, question.data))
     return replace(question, weighting=weights)
 
 

@@ -24,7 +24,7 @@ from xcluster.base.checks import (
 )
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import changed, value_text
-from xcluster.grid.geography import find_axis
+from xcluster.grid.areas import area_weights
 from xcluster.grid.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
@@ -279,18 +279,18 @@ def is_precomputed(value: Any) -> bool:
     return isinstance(value, str) and value in ("precomputed", "precomputed_nearest_neighbors")
 
 
-def feature_weights(weights: Any, layout: Layout) -> Step:
+def feature_weights(weights: Any, layout: Layout, data: xr.Dataset) -> Step:
     """Return the step that weighs features by area, or by an array over some of their dims."""
     if not isinstance(weights, str):
         return Step(WEIGHTS, FeatureWeights(), weight=weights.drop_attrs())
     coords = {k: v for each in layout.variables.values() for k, v in each.array.coords.items()}
-    latitude = find_axis(coords, "latitude")
-    if latitude is None or set(latitude.dims) & set(layout.sample_dims):
+    area = area_weights(coords, data)
+    if area is None or set(area.dims) & set(layout.sample_dims):
         rule = "needs a latitude among the coordinates of the field, and finds none"
         remedy = "pass a DataArray of weights, or set units='degrees_north' on the latitude"
         raise BadValueError("weights", "area", rule, remedy)
-    cosine = latitude.copy(data=np.cos(np.deg2rad(latitude.values.astype(float)))).clip(min=0)
-    return Step(WEIGHTS, FeatureWeights(how="area"), weight=cosine)
+    area = area.assign_coords({dim: coords[dim] for dim in area.dims if dim in coords})
+    return Step(WEIGHTS, FeatureWeights(how="area"), weight=area / area.max())
 
 
 def _columns(weight: xr.DataArray, layout: Layout) -> Any:

@@ -10,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.grid.geography import edges
+from xcluster.grid.polygons import corners, of_cells
 from xcluster.plot.lattice import (
     Floats,
     Lattice,
-    corners,
     is_even,
     longitude_range,
     unrolled,
@@ -133,7 +133,8 @@ def _draw_curvilinear(
     if not (lattice.is_lonlat and hasattr(ax, "projection")):
         shading = {"shading": "auto", **_in_crs(ax, lattice)}
         return _mesh(ax, x, y, values, {**shading, **keywords})
-    corner = ax.projection.transform_points(lattice.crs, *corners(x, y))[..., :2]
+    placed = map(np.nan_to_num, corners(x, y))  # corners of no cell, which are not drawn
+    corner = ax.projection.transform_points(lattice.crs, *placed)[..., :2]
     broken = _is_broken(corner, ax.projection)
     split = broken & ~np.ma.getmaskarray(values)
     if split.any():
@@ -165,7 +166,7 @@ def _mesh(
 def _is_broken(corner: Floats, projection: Any) -> NDArray[np.bool_]:
     """Whether a cell has corners at both ends of the map, or none on it."""
     width = np.subtract(*projection.x_limits[::-1])
-    x = _corners_of_cells(corner)[..., 0]
+    x = of_cells(corner)[..., 0]
     return np.asarray(~(np.ptp(x, axis=-1) < width / 2))
 
 
@@ -178,19 +179,13 @@ def _draw_split_cells(
 
     if not isinstance(ax.projection, ccrs.PlateCarree):
         return
-    cells = _corners_of_cells(corner)[split]
+    cells = of_cells(corner)[split]
     east = cells + np.where(cells[..., :1] < 0, [360.0, 0.0], 0.0)
     both = np.concatenate([east, east - [360.0, 0.0]])
     looks = {key: value for key, value in keywords.items() if key not in ("vmin", "vmax")}
     drawn = PolyCollection(list(both), array=np.tile(values[split], 2), **looks)
     drawn.set_clim(keywords.get("vmin"), keywords.get("vmax"))
     ax.add_collection(drawn, autolim=False)
-
-
-def _corners_of_cells(corner: Floats) -> Floats:
-    """Return the four corners of each cell, of shape (ny, nx, 4, 2), going round it."""
-    around = corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]
-    return np.stack(around, axis=2)
 
 
 def _draw_points(

@@ -228,25 +228,3 @@ def unrolled(longitude: Floats, west: float) -> tuple[NDArray[np.intp], Floats]:
     turned = np.round((longitude - west) % 360, 6) % 360
     _, order = np.unique(turned, return_index=True)
     return order, turned[order] + west
-
-
-def corners(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
-    """Return the corners of curvilinear cells, of shape (ny + 1, nx + 1), from their centres.
-
-    Centres are averaged as points in space, so that neither poles nor the date line matter.
-    """
-    lon, lat = np.deg2rad(longitude), np.deg2rad(latitude)
-    points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    for axis in (1, 2):
-        points = _midpoints(points, axis)
-    x, y, z = np.where(np.isfinite(points), points, 0.0)
-    return np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y)))
-
-
-def _midpoints(points: Floats, axis: int) -> Floats:
-    """Average neighbours along ``axis``, continued by half a cell at both ends."""
-    inner = np.moveaxis(points, axis, 0)
-    padded = np.concatenate([[2 * inner[0] - inner[1]], inner, [2 * inner[-1] - inner[-2]]])
-    low, high = padded[:-1], padded[1:]
-    low, high = np.where(np.isnan(low), high, low), np.where(np.isnan(high), low, high)
-    return np.moveaxis((low + high) / 2, 0, axis)

@@ -12,7 +12,7 @@ from xcluster.chain.reduction import columns_of, feature_names, shown_components
 from xcluster.fit.fitted import Fitted, number_of, samples_of
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.fit.summary import label_sums
-from xcluster.grid import geography
+from xcluster.grid import areas
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.grid.names import check_free, free, names_in
 
@@ -20,7 +20,7 @@ from xcluster.grid.names import check_free, free, names_in
 def report(fitted: Fitted) -> pd.DataFrame:
     """Return one row per label; see `Clustering.report`."""
     samples = samples_of(fitted, "report")
-    area = geography.cell_areas(samples.layout.coords, samples.data)
+    area = areas.cell_areas(samples.layout.coords, samples.data)
     labels = None if fitted.source.rows is None else fitted.labels
     sums = label_sums(samples.layout, fitted.assign, area=area, labels=labels)
     k, count = fitted.k, sums["samples"]
@@ -30,8 +30,8 @@ def report(fitted: Fitted) -> pd.DataFrame:
         "samples": count,
         "share": weight / weight.sum(),
     }
-    if "area" in sums:
-        columns["area_km2"] = sums["area"] / _repeats(samples.layout, area)
+    if area is not None:
+        columns[f"area_{area.attrs['units']}"] = sums["area"] / _repeats(samples.layout, area)
     if "membership" in sums:
         mean = sums["membership"] / np.where(count > 0, count, np.nan)
         columns["membership"] = np.where(np.arange(k + 1) < k, mean, np.nan)

@@ -1,0 +1,285 @@
+"""Areas of cells against exact spherical areas, geodesic polygons, and what the data state."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from pyproj import Geod
+
+from xcluster.grid.areas import cell_areas
+from xcluster.grid.intervals import cells
+
+RADIUS = 6371.0088
+EARTH = 4 * np.pi * RADIUS**2
+SPHERE = Geod(a=RADIUS * 1e3, b=RADIUS * 1e3)
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def globe(step=1.0, first=-180.0):
+    lat, lon = np.arange(-90 + step / 2, 90, step), np.arange(first + step / 2, first + 360, step)
+    return xr.Dataset(
+        {"a": (("lat", "lon"), np.ones((lat.size, lon.size)))}, {"lat": lat, "lon": lon}
+    )
+
+
+def box(south, north, west, east):
+    """The exact area between two parallels and two meridians."""
+    height = np.sin(np.deg2rad(north)) - np.sin(np.deg2rad(south))
+    return RADIUS**2 * np.deg2rad(east - west) * height
+
+
+def geodesic(lon, lat):
+    """The area of a polygon of great circles."""
+    return abs(SPHERE.polygon_area_perimeter(lon, lat)[0]) / 1e6
+
+
+def total(ds):
+    area = cell_areas(dict(ds.coords), ds)
+    assert area.attrs["units"] == "km2"
+    return float(area.sum())
+
+
+@pytest.mark.parametrize("step", [0.5, 2.0, 4.5])
+@pytest.mark.parametrize("first", [-180.0, 0.0, 77.0])
+def test_areas_of_the_globe_add_up_in_any_order(step, first):
+    ds = globe(step, first)
+    rng = np.random.default_rng(0)
+    shuffled = ds.isel(lat=rng.permutation(ds.lat.size), lon=rng.permutation(ds.lon.size))
+    for each in (ds, shuffled, ds.isel(lat=slice(None, None, -1)), ds.transpose()):
+        assert total(each) == pytest.approx(EARTH, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kept", "exact"),
+    [
+        (lambda ds: ds.isel(lat=np.abs(ds.lat.values) > 60), 2 * box(60, 90, 0, 360)),
+        (lambda ds: ds.isel(lat=np.abs(ds.lat.values) < 30), box(-30, 30, 0, 360)),
+        (
+            lambda ds: ds.isel(lon=(ds.lon.values < -120) | (ds.lon.values > 140)),
+            box(-90, 90, 0, 100),
+        ),
+        (
+            lambda ds: ds.isel(lat=[10, 11, 40, 41, 90], lon=[0, 5, 6, 200]),
+            4 * (box(-80, -78, 0, 1) + box(-50, -48, 0, 1) + box(0, 1, 0, 1)),
+        ),
+        (lambda ds: xr.concat([ds, ds.isel(lon=slice(0, 40))], "lon"), EARTH),
+        (lambda ds: xr.concat([ds.isel(lat=[3, 4, 5])] * 3, "lat"), box(-87, -84, 0, 360)),
+    ],
+)
+def test_a_selection_has_the_area_of_its_cells(kept, exact):
+    rng = np.random.default_rng(1)
+    ds = kept(globe())
+    for each in (ds, ds.isel(lat=rng.permutation(ds.lat.size), lon=rng.permutation(ds.lon.size))):
+        assert total(each) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("lon", [np.arange(-180, 181, 2.0), np.arange(0, 361, 2.0)])
+def test_a_meridian_that_occurs_twice_counts_once(lon):
+    ds = xr.Dataset(coords={"lat": np.arange(-90, 91, 2.0), "lon": lon})
+    assert total(ds) == pytest.approx(EARTH, rel=1e-9)
+    area = cell_areas(dict(ds.coords), ds)
+    np.testing.assert_allclose(2 * area.isel(lon=0), area.isel(lon=5), rtol=1e-9)
+
+
+def test_edges_of_uneven_axes_lie_midway_and_beside_no_hole():
+    lower, upper = cells(np.array([0.0, 1.0, 2.2, 3.6, 20.0, 21.2, 22.2]))
+    np.testing.assert_allclose(lower, [-0.5, 0.5, 1.6, 2.9, 19.4, 20.6, 21.7])
+    np.testing.assert_allclose(upper, [0.5, 1.6, 2.9, 4.3, 20.6, 21.7, 22.7])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_coordinates_in_single_precision_are_even_too(dtype):
+    lat, lon = np.arange(40.05, 50, 0.1).astype(dtype), np.arange(300.05, 310, 0.1).astype(dtype)
+    kept = np.r_[0:20, 50:100]
+    ds = xr.Dataset(coords={"lat": lat[kept], "lon": lon})
+    exact = box(40, 42, 0, 10) + box(45, 50, 0, 10)
+    assert total(ds) == pytest.approx(exact, rel=1e-4 if dtype is np.float32 else 1e-9)
+
+
+def test_a_report_measures_the_caps_that_were_selected():
+    ds = globe(2.0)
+    ds["a"] = ds.a * np.sign(ds.lat)
+    caps = ds.isel(lat=np.abs(ds.lat.values) > 60)
+    report = caps.cluster.pixels().kmeans(2).report()
+    np.testing.assert_allclose(report["area_km2"], box(60, 90, 0, 360), rtol=1e-9)
+
+
+# ------------------------------------------------------------------------- what the data state
+
+
+def test_bounds_of_single_cells_may_cross_zero_and_stand_in_any_order():
+    bounds = [[359.0, 1.0], [3.0, 1.0], [3.0, 6.0]]
+    ds = xr.Dataset(
+        {"lon_bnds": (("lon", "nv"), bounds), "lat_bnds": (("lat", "nv"), [[10.0, 0.0], [10, 30]])},
+        {"lon": ("lon", [0.0, 2.0, 4.5]), "lat": ("lat", [5.0, 20.0])},
+    )
+    for name in ("lon", "lat"):
+        ds[name].attrs["bounds"] = f"{name}_bnds"
+    exact = [[box(0, 10, 0, width) for width in (2, 2, 3)], [box(10, 30, 0, w) for w in (2, 2, 3)]]
+    np.testing.assert_allclose(cell_areas(dict(ds.coords), ds), exact, rtol=1e-12)
+
+
+def curvilinear(ds, turn=0):
+    """Latitudes, longitudes and their bounds over two dims, with corners from the ``turn``-th."""
+    lat, lon = np.meshgrid(ds.lat, ds.lon, indexing="ij")
+    north, east = [-0.5, -0.5, 0.5, 0.5], [-0.5, 0.5, 0.5, -0.5]
+    lat_corners = lat[..., None] + np.roll(north, turn)
+    lon_corners = (lon[..., None] + np.roll(east, turn) + 180) % 360 - 180
+    dims = ("y", "x")
+    return xr.Dataset(
+        {"lat_v": ((*dims, "v"), lat_corners), "lon_v": ((*dims, "v"), lon_corners)},
+        {
+            "latitude": (dims, lat, {"units": "degrees_north", "bounds": "lat_v"}),
+            "longitude": (dims, lon, {"units": "degrees_east", "bounds": "lon_v"}),
+        },
+    )
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_bounds_of_two_dims_give_exact_areas_whatever_corner_is_first(turn):
+    ds = curvilinear(globe(), turn)
+    area = cell_areas(dict(ds.coords), ds)
+    np.testing.assert_allclose(area[:, 7], [box(s, s + 1, 0, 1) for s in range(-90, 90)], rtol=1e-9)
+    assert float(area.sum()) == pytest.approx(EARTH, rel=1e-9)
+
+
+def test_polygons_of_a_list_are_those_of_geodesics():
+    rng = np.random.default_rng(2)
+    lon = rng.uniform(-180, 180, (50, 1)) + rng.uniform(0, 8, (50, 3))
+    lat = rng.uniform(-80, 80, (50, 1)) + rng.uniform(0, 8, (50, 3))
+    filled = [np.concatenate([each, each[:, -1:]], axis=1) for each in (lon, lat)]  # a corner twice
+    ds = xr.Dataset(
+        {"lon_v": (("cell", "v"), filled[0]), "lat_v": (("cell", "v"), filled[1])},
+        {
+            "lon": ("cell", lon.mean(axis=1), {"units": "degrees_east", "bounds": "lon_v"}),
+            "lat": ("cell", lat.mean(axis=1), {"units": "degrees_north", "bounds": "lat_v"}),
+        },
+    )
+    exact = [
+        abs(SPHERE.polygon_area_perimeter(*each)[0]) / 1e6 for each in zip(lon, lat, strict=True)
+    ]
+    np.testing.assert_allclose(cell_areas(dict(ds.coords), ds), exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("units", "factor"), [("m2", 1e-6), ("km2", 1.0), ("km^2", 1.0)])
+def test_cell_measures_of_the_data_come_first(units, factor):
+    ds = globe(10.0)
+    stated = np.random.default_rng(0).uniform(1, 2, ds.a.shape)
+    ds["cells"] = (ds.a.dims, stated, {"units": units})
+    ds["a"].attrs["cell_measures"] = "area: cells"
+    np.testing.assert_allclose(cell_areas(dict(ds.coords), ds), stated * factor)
+    weight = ds.cluster.pixels(vars=["a"]).weights("area").layout.weight
+    np.testing.assert_allclose(weight, stated * factor)
+
+
+# ------------------------------------------------------------------------------ curvilinear
+
+
+def rotated(step):
+    """A globe of cells of a rotated pole, with true latitudes and longitudes over two dims."""
+    ds = globe(step)
+    lat, lon = (np.deg2rad(each) for each in np.meshgrid(ds.lat, ds.lon, indexing="ij"))
+    x, y, z = np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)
+    tilt = np.deg2rad(52.0)
+    x, z = np.cos(tilt) * x - np.sin(tilt) * z, np.sin(tilt) * x + np.cos(tilt) * z
+    dims = ("rlat", "rlon")
+    true = {
+        "lat": (dims, np.rad2deg(np.arcsin(z)), {"units": "degrees_north"}),
+        "lon": (dims, np.rad2deg(np.arctan2(y, x)), {"units": "degrees_east"}),
+    }
+    return xr.Dataset({"a": (dims, ds.a.values)}, true), ds
+
+
+def test_cells_between_centres_of_two_dims_cover_the_sphere():
+    ds, _ = rotated(2.0)
+    exact = [box(s, s + 2, 0, 2) for s in range(-90, 90, 2)]
+    area = cell_areas(dict(ds.coords), ds)
+    assert float(area.sum()) == pytest.approx(EARTH, rel=1e-3)
+    np.testing.assert_allclose(area[1:-1, 10], exact[1:-1], rtol=1e-3)
+
+
+def test_coordinates_of_a_rotated_pole_give_exact_areas():
+    ds, plain = rotated(2.0)
+    for name, values in (("latitude", plain.lat), ("longitude", plain.lon)):
+        attrs = {"standard_name": f"grid_{name}", "units": "degrees"}
+        ds = ds.assign_coords({f"r{name[:3]}": (f"r{name[:3]}", values.values, attrs)})
+    assert total(ds) == pytest.approx(EARTH, rel=1e-9)
+
+
+def test_cells_without_coordinates_have_no_area_and_change_no_other():
+    ds, _ = rotated(4.0)
+    whole = cell_areas(dict(ds.coords), ds)
+    gaps = ds.assign_coords({name: ds[name].where(ds.rlon > 5) for name in ("lat", "lon")})
+    area = cell_areas(dict(gaps.coords), gaps)
+    assert area[:, :6].isnull().all()
+    np.testing.assert_allclose(area[1:-1, 7:-1], whole[1:-1, 7:-1], rtol=1e-9)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_the_displaced_pole_of_a_real_ocean_model():
+    pop = xr.open_dataset(DATA / "ocean_climate" / "pop_curvilinear.nc")
+    area = cell_areas(dict(pop.coords), pop)
+    geod = [geodesic(*around(pop, *at)) for at in [(100, 100), (200, 20), (300, 250)]]
+    found = [float(area[at]) for at in [(100, 100), (200, 20), (300, 250)]]
+    np.testing.assert_allclose(found, geod, rtol=1e-3)
+
+
+def around(pop, row, column):
+    """Corners midway between centres, by geodesics."""
+    corners = []
+    for down, right in [(-1, -1), (-1, 1), (1, 1), (1, -1)]:
+        ends = []
+        for r in (row, row + down):
+            pair = [
+                (float(pop.lon2d[r, c]), float(pop.lat2d[r, c])) for c in (column, column + right)
+            ]
+            ends.append(SPHERE.npts(*pair[0], *pair[1], 1)[0])
+        corners.append(SPHERE.npts(*ends[0], *ends[1], 1)[0])
+    return zip(*corners, strict=True)
+
+
+# ---------------------------------------------------------------------- what is no latitude
+
+
+@pytest.mark.parametrize(
+    ("units", "step", "name", "side"),
+    [("m", 30.0, "area_km2", 0.03), ("km", 2.0, "area_km2", 2.0), ("um", 0.5, "area_um2", 0.5)],
+)
+def test_planes_have_the_area_of_their_pixels(units, step, name, side):
+    values = np.repeat([[0.0], [1.0]], 8, axis=0) + np.zeros((16, 20))
+    coords = {
+        "y": ("y", 1e6 + step * np.arange(16), {"units": units}),
+        "x": ("x", 5e5 + step * np.arange(20), {"units": units}),
+    }
+    image = xr.DataArray(values, coords, ("y", "x"))
+    report = image.cluster.pixels().kmeans(2).report()
+    np.testing.assert_allclose(report[name], 160 * side**2)
+
+
+@pytest.mark.parametrize(("step", "attrs"), [(1000.0, {"units": "m"}), (1000.0, {}), (1.0, {})])
+def test_what_has_the_name_of_a_longitude_but_is_none_drops_no_pixel(step, attrs):
+    ds = xr.Dataset(
+        {"a": (("lat", "lon"), np.random.default_rng(0).normal(size=(30, 400)))},
+        {
+            "lat": ("lat", np.arange(30) * 1000.0, attrs),
+            "lon": ("lon", step * np.arange(400), attrs),
+        },
+    )
+    fit = ds.cluster.pixels().kmeans(3)
+    assert int(fit.labels.notnull().sum()) == 12_000
+    turned = ds.isel(lon=slice(None, None, -1)).cluster.pixels().kmeans(3).labels
+    xr.testing.assert_equal(fit.labels, turned.sel(lon=ds.lon))
+    assert not fit.report().columns.str.startswith("area").any() or attrs
+    with pytest.raises(ValueError, match="weights='area': needs a latitude"):
+        ds.drop_vars(["lat", "lon"]).cluster.pixels().weights("area")
+
+
+def test_scattered_points_have_no_area_and_weigh_as_the_cosine_of_latitude():
+    ds = xr.Dataset(
+        {"a": ("point", np.arange(40.0))},
+        {"lat": ("point", np.linspace(-80, 80, 40)), "lon": ("point", np.linspace(0, 300, 40))},
+    )
+    samples = ds.cluster.pixels()
+    assert "area_km2" not in samples.kmeans(2).report()
+    np.testing.assert_allclose(samples.weights("area").layout.weight, np.cos(np.deg2rad(ds.lat)))

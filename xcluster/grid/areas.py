@@ -1,0 +1,194 @@
+"""The area of each grid cell: as the data state it, from bounds, or from centres."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xcluster.grid.geography import EARTH_RADIUS_KM, find_axis
+from xcluster.grid.intervals import cells, repeats
+from xcluster.grid.polygons import corners, of_cells, solid_angles
+
+Array = NDArray[Any]
+Coords = Mapping[Hashable, xr.DataArray]
+
+METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}
+LENGTHS = (*METRES, "cm", "mm", "um", "µm", "μm", "nm", "pm", "angstrom", "Å")
+SQUARE_KILOMETRES = {"m2": 1e-6, "m^2": 1e-6, "m**2": 1e-6, "km2": 1.0, "km^2": 1.0, "km**2": 1.0}
+ROTATED = {"latitude": "grid_latitude", "longitude": "grid_longitude"}
+FULL_CIRCLE = 360.0
+SAME_AREA = 1e-6
+"""Relative difference of areas that comes from longitudes in single precision."""
+
+
+def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the area of each cell.
+
+    In this order: a variable that the data name in ``cell_measures``, bounds, and the centres of
+    latitudes and longitudes (1-D, 2-D, or those of a rotated pole) or of a plane whose coordinates
+    have a unit of length. A cell that occurs several times has a part of its area each time.
+
+    Parameters
+    ----------
+    coords : mapping of DataArray
+        Coordinates of the samples.
+    data : Dataset
+        With bounds and cell measures.
+
+    Returns
+    -------
+    DataArray or None
+        In the unit ``attrs["units"]``: "km2" on Earth, otherwise that of the coordinates, squared.
+        None where areas are not known.
+    """
+    measured = _measured(coords, data)
+    if measured is not None:
+        return measured
+    latitude, longitude = (_axis(coords, name) for name in ("latitude", "longitude"))
+    if latitude is None or longitude is None:
+        return _of_plane(coords, data)
+    if latitude.dims == longitude.dims:
+        angles = _of_polygons(latitude, longitude, data)
+    elif latitude.ndim == longitude.ndim == 1:
+        height, width = _band_heights(latitude, data), _widths(longitude, data)
+        angles = None if height is None or width is None else height * width
+    else:
+        return None
+    if angles is None:
+        return None
+    return (angles * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
+
+
+def area_weights(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the area of each cell; without longitudes that of bands.
+
+    Scattered points, which have no area, weigh as the cosine of their latitude. None where there
+    is no latitude either.
+    """
+    area, latitude = cell_areas(coords, data), _axis(coords, "latitude")
+    if area is None and latitude is not None:
+        alone = latitude.ndim == 1 and _axis(coords, "longitude") is None
+        area = _band_heights(latitude, data) if alone else None
+        return _cosines(latitude) if area is None else area
+    if area is not None and latitude is not None and area.ndim == 2 and latitude.ndim == 1:
+        column = area.isel({dim: 0 for dim in area.dims if dim not in latitude.dims})
+        same = abs(area - column) <= SAME_AREA * area
+        area = column if same.all() else area
+    return area
+
+
+def _cosines(latitude: xr.DataArray) -> xr.DataArray:
+    cosines = np.cos(np.deg2rad(latitude.values.astype(float)))
+    return xr.DataArray(np.maximum(cosines, 0), dims=latitude.dims)
+
+
+def _axis(coords: Coords, name: Any) -> xr.DataArray | None:
+    """Return latitude or longitude, or that of a rotated pole, which turns no area."""
+    rotated = [c for c in coords.values() if c.attrs.get("standard_name") == ROTATED[name]]
+    found = find_axis(coords, name)
+    if found is not None and found.ndim > 1 and len(rotated) == 1:
+        return rotated[0]  # exact, where centres of a curvilinear grid are not
+    return rotated[0] if found is None and rotated else found
+
+
+def _measured(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the areas that a variable of the data states, in a unit that is known."""
+    import cf_xarray  # noqa: F401  (registers the accessor)
+
+    dims = {dim for coord in coords.values() for dim in coord.dims}
+    for name in data.cf.cell_measures.get("area", []):
+        if name in data.variables and data[name].ndim and set(data[name].dims) <= dims:
+            factor = SQUARE_KILOMETRES.get(data[name].attrs.get("units", "m2"))
+            if factor is not None:
+                area: xr.DataArray = data[name].reset_coords(drop=True).astype(float) * factor
+                return area.assign_attrs(units="km2")
+    return None
+
+
+def _band_heights(latitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the height of the band of each latitude, as a part of the radius."""
+    edges = _bounds_along(latitude, data) or cells(latitude.values)
+    if edges is None:
+        return None
+    south, north = (np.sin(np.deg2rad(np.clip(edge, -90, 90))) for edge in edges)
+    return xr.DataArray(np.abs(north - south) / repeats(latitude.values), dims=latitude.dims)
+
+
+def _widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the width of the cells of each longitude, in radians."""
+    edges = _bounds_along(longitude, data) or cells(longitude.values, FULL_CIRCLE)
+    if edges is None:
+        return None
+    width = np.abs(edges[1] - edges[0])
+    # Bounds of 359 and 1 are two degrees apart, unless there is but one cell.
+    width = np.where((width > FULL_CIRCLE / 2) & (len(width) > 1), FULL_CIRCLE - width, width)
+    counts = repeats(longitude.values, FULL_CIRCLE)
+    return xr.DataArray(np.deg2rad(width) / counts, dims=longitude.dims)
+
+
+def _of_polygons(
+    latitude: xr.DataArray, longitude: xr.DataArray, data: xr.Dataset
+) -> xr.DataArray | None:
+    """Return the solid angle of cells from their bounds, or from the corners between centres."""
+    stated = _bounds(longitude, data), _bounds(latitude, data)
+    if stated[0] is not None and stated[1] is not None:
+        vertices = [each.values for each in stated if each is not None]
+    elif latitude.ndim == 2 and min(latitude.shape) > 1:
+        centres = (each.values.astype(float) for each in (longitude, latitude))
+        vertices = [of_cells(each) for each in corners(*centres)]
+    else:
+        return None
+    return xr.DataArray(solid_angles(*vertices), dims=latitude.dims)
+
+
+def _of_plane(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the areas on a plane of two axes in the same unit of length."""
+    axes = [
+        coord
+        for name, coord in coords.items()
+        if coord.dims == (name,) and coord.attrs.get("units") in LENGTHS
+    ]
+    if len(axes) != 2 or axes[0].attrs["units"] != axes[1].attrs["units"]:
+        return None
+    first, second = (_sides(axis, data) for axis in axes)
+    if first is None or second is None:
+        return None
+    unit, area = axes[0].attrs["units"], first * second
+    if unit in METRES and float(area.min()) * METRES[unit] ** 2 >= 1:  # land, no microscope
+        return (area * (METRES[unit] / 1e3) ** 2).assign_attrs(units="km2")
+    return area.assign_attrs(units=f"{unit}2")
+
+
+def _sides(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the width of the cells of one axis, in its own unit."""
+    edges = _bounds_along(axis, data) or cells(axis.values)
+    if edges is None:
+        return None
+    return xr.DataArray(np.abs(edges[1] - edges[0]) / repeats(axis.values), dims=axis.dims)
+
+
+def _bounds_along(axis: xr.DataArray, data: xr.Dataset) -> tuple[Array, Array] | None:
+    """Return both bounds of the cells of one axis; None if the data have none."""
+    bounds = _bounds(axis, data)
+    if bounds is None or bounds.shape[1] != 2:
+        return None
+    return bounds.values[:, 0], bounds.values[:, 1]
+
+
+def _bounds(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
+    """Return the bounds of a coordinate, its own dims first; None if the data have none."""
+    name = axis.attrs.get("bounds", axis.encoding.get("bounds"))
+    if name not in data.variables:
+        return None
+    bounds = data[name]
+    if bounds.ndim != axis.ndim + 1 or not set(axis.dims) <= set(bounds.dims):
+        return None
+    for dim in axis.dims:
+        if dim in axis.coords and dim in bounds.coords and not axis[dim].equals(bounds[dim]):
+            bounds = bounds.sel({dim: axis[dim].values})
+    bounds = bounds.transpose(*axis.dims, ...)
+    return bounds.astype(float) if bounds.shape[:-1] == axis.shape else None
