@@ -407,12 +407,12 @@ RESULTS = {
     "match on another grid": (
         lambda fit, d: fit.match(fit.labels.isel(x=[0, 1])),
         V,
-        ("other='labels'", "x: 2", "x: 4", "eindex"),
+        ("other='label'", "x: 2", "x: 4", "eindex"),
     ),
     "match of other dims": (
         lambda fit, d: fit.match(fit.labels[0]),
         V,
-        ("other='labels'", "lies on x: 4", "on the same grid"),
+        ("other='label'", "lies on x: 4", "on the same grid"),
     ),
     "members of no label": (lambda fit, d: fit.members(5), V, ("label=5", "0 to 2", "Choose")),
     "members of no name": (lambda fit, d: fit.members("a"), V, ("label='a'", "label_0", "Choose")),

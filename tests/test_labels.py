@@ -114,7 +114,7 @@ def test_labels_are_float32_with_an_int16_encoding_and_flags(ocean):
     np.testing.assert_array_equal(labels.attrs["flag_values"], range(4))
     assert labels.attrs["flag_meanings"] == "label_0 label_1 label_2 label_3"
     assert "units" not in labels.attrs
-    assert labels.name == "labels"
+    assert labels.name == "label"
 
 
 def test_labels_never_carry_the_units_of_the_data(tomography):
@@ -136,7 +136,53 @@ def test_labels_go_into_the_users_dataset_and_its_groups(ocean):
     fit = ocean.cluster.pixels().kmeans(3)
     assert "province" in ocean.assign(province=fit.labels)
     means = ocean.groupby(fit.labels).mean()
-    np.testing.assert_array_equal(means.labels, [0, 1, 2])
+    np.testing.assert_array_equal(means.label, [0, 1, 2])
+    for lined_up in (means - fit.centers, xr.merge([means.sst, fit.centers.wind_speed])):
+        assert lined_up.sizes == {"label": 3}
+    np.testing.assert_allclose(means.sst, fit.centers.sst, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda fit, ds: fit.memberships.sel(label=fit.labels.fillna(0)),
+        lambda fit, ds: fit.centers.sel(label=fit.labels.fillna(0)) - ds,
+        lambda fit, ds: fit.memberships.where(fit.labels == 1).sum(["latitude", "longitude"]),
+        lambda fit, ds: ds.assign_coords(label=fit.labels).groupby("label").mean() - fit.centers,
+        lambda fit, ds: ds.assign_coords(province=fit.labels).groupby("province").mean(),
+        lambda fit, ds: xr.merge([fit.to_dataset(), fit.centers]),
+        lambda fit, ds: xr.merge(
+            [fit.predict(ds, memberships=True), fit.to_dataset()], compat="equals"
+        ),
+        lambda fit, ds: fit.distances.min("label").groupby(fit.labels).mean() * fit.centers.sst,
+        lambda fit, ds: fit.silhouette.groupby(fit.labels).mean() * fit.centers.sst,
+    ],
+)
+def test_results_fit_together_and_drop_nothing(ocean, combine):
+    fit = ocean.cluster.pixels().gmm(3, n_init=1)
+    found = combine(fit, ocean)
+    values = found.to_array() if isinstance(found, xr.Dataset) else found
+    assert found.sizes.get("label", 3) == 3
+    assert "label" not in getattr(found, "data_vars", {})
+    assert values.notnull().any()
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_mask_says_where_labels_are(ocean, lazy):
+    ds = ocean.chunk(latitude=7) if lazy else ocean
+    fit = ds.cluster.pixels().kmeans(4).relabel(["warm", "cold", "windy", "ice"])
+    mask = fit.mask("cold")
+    assert mask.dtype == bool
+    assert mask.name == "mask"
+    assert (mask.chunks is not None) == lazy
+    xr.testing.assert_equal(mask.compute(), (fit.labels == 1).rename("mask").compute())
+    both = (fit.labels == 0) | (fit.labels == 3)
+    xr.testing.assert_equal(fit.mask(["warm", 3]).compute(), both.rename("mask").compute())
+    assert int(ds.where(mask).sst.count()) == int((fit.labels == 1).sum())
+    with pytest.raises(ValueError, match=r"label='craton'.*is not a label"):
+        fit.mask("craton")
+    with pytest.raises(ValueError, match="label=4: is not a label"):
+        fit.mask([0, 4])
 
 
 # -------------------------------------------------------------------------- canonical order

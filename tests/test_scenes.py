@@ -177,7 +177,7 @@ def test_a_tree_holds_the_arrays_of_each_scene(soft, what):
     tree = getattr(soft, what)
     assert list(tree.children) == ["low", "high"]
     for name, alone in soft.items():
-        xr.testing.assert_identical(tree[name][what], getattr(alone, what))
+        xr.testing.assert_identical(tree[name][what], getattr(alone, what).rename(what))
     assert soft["low"] is soft["low"]
 
 
@@ -268,7 +268,7 @@ def test_other_results_are_matched_only_if_they_are_of_the_same_scenes(fit, tile
         fit.match(fit["low"])
     with pytest.raises(ValueError, match=r"^other=\['low'\]"):
         fit.match(pooled({"low": tiles["low"]}).kmeans(2))
-    with pytest.raises(ValueError, match=r"^other='labels'"):
+    with pytest.raises(ValueError, match=r"^other='label'"):
         fit.match(pooled({"low": tiles["high"], "high": tiles["low"]}).kmeans(2))
 
 

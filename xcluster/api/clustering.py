@@ -127,6 +127,36 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return tables.members(self, label)
 
+    def mask(self, labels: int | str | Iterable[int | str]) -> xr.DataArray:
+        """Return where the samples of one or several labels are; lazy if the data are lazy.
+
+        Parameters
+        ----------
+        labels : int, str, or iterable of these
+            Numbers or names.
+
+        Returns
+        -------
+        DataArray of bool over the sample dims, False where there is no label.
+
+        Raises
+        ------
+        ValueError
+            If there is no such label.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4).relabel(["warm", "cold", "windy", "ice"])
+        >>> ds.where(fit.mask("warm")).sst.count() == (fit.labels == 0).sum()
+        <xarray.DataArray ()> Size: 1B
+        array(True)
+        >>> fit.mask([1, "ice"]).dtype
+        dtype('bool')
+        """
+        return tables.mask(self, labels)
+
     def predict(
         self, new: xr.Dataset | xr.DataArray, memberships: bool = False
     ) -> xr.DataArray | xr.Dataset:

@@ -475,6 +475,25 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         """
         return self._tree(lambda scene: scene.members(label))
 
+    def mask(self, labels: int | str | Iterable[int | str]) -> xr.DataTree:
+        """Return where some labels are, one node per scene; see `Clustering.mask`.
+
+        Parameters
+        ----------
+        labels : int, str, or iterable of these
+            Numbers or names.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).mask([0, 2])["north"]["mask"].dtype
+        dtype('bool')
+        """
+        return self._tree(lambda scene: tables.alone(scene.mask(labels)))
+
     def scores(
         self, space: Literal["features", "data"] = "features", *, truth: Any = None
     ) -> xr.Dataset:

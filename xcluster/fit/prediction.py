@@ -66,7 +66,7 @@ def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
 
 def as_labels(array: xr.DataArray, partition: Partition) -> xr.DataArray:
     """Return a label map with its name, its flags and an encoding for files."""
-    named = array.rename("labels").assign_attrs(partition.attrs)
+    named = array.rename(LABEL).assign_attrs(partition.attrs)
     named.encoding = {"dtype": "int16", "_FillValue": FILL_VALUE}
     return named
 

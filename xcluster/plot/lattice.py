@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import edges, find_axis
+from xcluster.grid.layout import LABEL
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> BadValueError:
             f"{way}={dim!r}" for way, dim in zip(("col", "row"), others, strict=False)
         )
         one = ", ".join(f"{dim}=0" for dim in others)
-        name = "fit.labels" if da.name == "labels" else "da"
+        name = "fit.labels" if da.name == LABEL else "da"
         choice = f"xcluster.plot.maps.map({name}.isel({one}))"
         remedy = f"draw all with {panels}, choose one: {choice}, or name x= and y="
     return BadValueError("dims", left, rule, remedy)

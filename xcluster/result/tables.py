@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -81,7 +81,14 @@ def members(fitted: Fitted, label: int | str) -> xr.Dataset:
     """Return the variables at the samples of one label, and NaN at all other samples."""
     layout = samples_of(fitted, "members").layout
     data = xr.Dataset({name: layout.variables[name].array for name in layout.shown})
-    return data.where(fitted.labels == number_of(fitted, label))
+    return data.where(mask(fitted, label))
+
+
+def mask(fitted: Fitted, labels: int | str | Iterable[int | str]) -> xr.DataArray:
+    """Return where the samples of some labels are."""
+    several = [labels] if isinstance(labels, str) or not isinstance(labels, Iterable) else labels
+    numbers = [number_of(fitted, each) for each in several]
+    return fitted.labels.isin(numbers).rename("mask").drop_attrs()
 
 
 def to_dataset(fitted: Fitted) -> xr.Dataset:
@@ -94,6 +101,7 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
 
 
 def alone(array: xr.DataArray) -> xr.Dataset:
-    """Return an array of a result as a Dataset."""
-    check_free(array, [str(array.name)])
-    return array.to_dataset()
+    """Return an array of a result as a Dataset; beside a dim ``label`` the map is ``labels``."""
+    name = "labels" if array.name == LABEL else str(array.name)
+    check_free(array, [name])
+    return array.to_dataset(name=name)
