@@ -79,8 +79,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         ``init(X, n_clusters, random_state)``, where X is the rows or some that stand for all. From
         given centres there is one start, and no search.
     n_init : int, default 10
-        Number of starts that are not given. A short local search follows the best three, and a longer one
-        the best of these.
+        Number of starts that are not given. A short local search follows the best three, and a
+        longer one the best of these.
     max_iter : int, default 300
         Most iterations of one start.
     tol : float, default 1e-4

@@ -442,9 +442,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         return Components(self.weights_, self.means_, self._factors(), self.unit_).form()
 
     def _factors(self) -> Array:
-        return factor_of_each(
-            self.covariance_type, self.precisions_cholesky_, *self.means_.shape
-        )
+        return factor_of_each(self.covariance_type, self.precisions_cholesky_, *self.means_.shape)
 
     @property
     def _log_volume(self) -> float:
