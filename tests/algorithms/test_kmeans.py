@@ -197,6 +197,21 @@ def test_a_large_offset_changes_no_label(wine, offset):
     assert far.inertia_ == pytest.approx(near.inertia_, rel=1e-6)
 
 
+@pytest.mark.parametrize("offset", [1e2, 1e4])
+def test_float32_rows_far_from_zero_have_exact_means_and_nearest_centres(offset):
+    X = (np.random.default_rng(1).normal(size=(1_000, 12)) + offset).astype(np.float32)
+    rows = X.astype(np.float64)
+    assert (np.median(rows, axis=0) % np.spacing(X[0, 0])).any()  # float32 would round the origin
+    fit = KMeans(5, n_init=1, tol=0, max_iter=1000).fit(X)
+    means = [rows[fit.labels_ == k].mean(axis=0) for k in range(5)]
+    np.testing.assert_allclose(fit.cluster_centers_, means, rtol=1e-12)
+    squared = ((rows[:, None] - fit.cluster_centers_) ** 2).sum(axis=2)
+    best, second = np.sort(squared, axis=1)[:, :2].T
+    clear = second - best > 1e-5
+    np.testing.assert_array_equal(fit.labels_[clear], squared.argmin(axis=1)[clear])
+    np.testing.assert_array_equal(KMeans(9).fit(X[:9]).transform(X[:9]).min(axis=1), 0)
+
+
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
 def test_the_unit_of_the_data_changes_no_label(wine, unit):
     plain, other = (KMeans(3, n_init=2).fit(wine * u) for u in (1.0, unit))
