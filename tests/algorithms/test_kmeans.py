@@ -16,7 +16,7 @@ from xcluster.algorithms.parts import placed
 from xcluster.algorithms.parts.bounded import BoundedLloyd
 from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.placed import PlacedRows
-from xcluster.algorithms.parts.seeding import kmeans_plusplus
+from xcluster.algorithms.parts.seeding import kmeans_plusplus, random_rows
 from xcluster.base import parallel
 from xcluster.base.streaming import ArrayBlocks, iterate
 
@@ -145,6 +145,45 @@ def test_rows_without_weight_are_no_starts():
         assert sorted(starts.ravel()) == [0, 1]
 
 
+def test_random_starts_are_different_rows_drawn_by_weight():
+    X = np.arange(4.0)[:, None]
+    weight = np.array([0.0, 1.0, 2.0, 5.0])
+    random = np.random.RandomState(0)
+    pairs = np.array([random_rows(X, 2, weight, random).ravel() for _ in range(4_000)])
+    assert (pairs[:, 0] != pairs[:, 1]).all()
+    shares = np.bincount(pairs[:, 0].astype(int), minlength=4) / len(pairs)
+    np.testing.assert_allclose(shares, weight / 8, atol=0.03)
+
+
+def test_random_starts_end_as_low_as_the_best_of_many_of_scikit_learn(blobs):
+    ours = KMeans(6, init="random").fit(blobs)
+    peer = PeerKMeans(6, init="random", n_init=5, random_state=0).fit(blobs)
+    assert ours.inertia_ <= 1.0001 * peer.inertia_
+
+
+def test_a_function_gives_each_start_and_draws_from_the_seed(wine):
+    drawn = []
+
+    def any_rows(X, n_clusters, random_state):
+        drawn.append(random_state.randint(len(X), size=n_clusters))
+        return X[drawn[-1]]
+
+    fit = KMeans(3, init=any_rows, n_init=4, random_state=7).fit(wine)
+    expected = np.random.RandomState(7).randint(len(wine), size=(4, 3))
+    np.testing.assert_array_equal(drawn, expected)
+    assert fit.inertia_ == pytest.approx(KMeans(3).fit(wine).inertia_, rel=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [100, 40_000])
+def test_random_starts_need_as_many_rows_with_weight_as_clusters(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 2))
+    weight = np.zeros(n_rows)
+    weight[[3, 50, 80]] = 1.0
+    with pytest.raises(ValueError, match=r"n_clusters=4.*there are 3 distinct rows"):
+        KMeans(4, init="random").fit(X, sample_weight=weight)
+    assert KMeans(3, init="random").fit(X, sample_weight=weight).inertia_ == 0
+
+
 def test_float32_and_float64_rows_give_the_same_labels(blobs):
     single, double = (KMeans(6, n_init=1).fit(blobs.astype(t)) for t in (np.float32, np.float64))
     np.testing.assert_array_equal(single.labels_, double.labels_)
@@ -156,6 +195,21 @@ def test_a_large_offset_changes_no_label(wine, offset):
     far = KMeans(3, init=wine[::60] + offset).fit(wine + offset)
     np.testing.assert_array_equal(near.labels_, far.labels_)
     assert far.inertia_ == pytest.approx(near.inertia_, rel=1e-6)
+
+
+@pytest.mark.parametrize("offset", [1e2, 1e4])
+def test_float32_rows_far_from_zero_have_exact_means_and_nearest_centres(offset):
+    X = (np.random.default_rng(1).normal(size=(1_000, 12)) + offset).astype(np.float32)
+    rows = X.astype(np.float64)
+    assert (np.median(rows, axis=0) % np.spacing(X[0, 0])).any()  # float32 would round the origin
+    fit = KMeans(5, n_init=1, tol=0, max_iter=1000).fit(X)
+    means = [rows[fit.labels_ == k].mean(axis=0) for k in range(5)]
+    np.testing.assert_allclose(fit.cluster_centers_, means, rtol=1e-12)
+    squared = ((rows[:, None] - fit.cluster_centers_) ** 2).sum(axis=2)
+    best, second = np.sort(squared, axis=1)[:, :2].T
+    clear = second - best > 1e-5
+    np.testing.assert_array_equal(fit.labels_[clear], squared.argmin(axis=1)[clear])
+    np.testing.assert_array_equal(KMeans(9).fit(X[:9]).transform(X[:9]).min(axis=1), 0)
 
 
 @pytest.mark.parametrize("unit", [1e-30, 1e30])
@@ -196,7 +250,8 @@ def test_more_clusters_than_distinct_rows_are_refused(dtype, offset):
         ({"n_clusters": 2.0}, TypeError, "n_clusters=2.0"),
         ({"n_clusters": True}, TypeError, "n_clusters=True"),
         ({"n_clusters": 1000}, ValueError, "n_clusters=1000.*178"),
-        ({"init": "random"}, ValueError, "init='random'"),
+        ({"init": "any"}, ValueError, "init='any'"),
+        ({"init": lambda X, k, random_state: X[:2]}, ValueError, r"init\(...\).*shape \(8, 13\)"),
         ({"init": np.zeros((2, 2))}, ValueError, r"init=\(2, 2\)"),
         ({"tol": -1.0}, ValueError, "tol=-1.0"),
         ({"max_iter": 0}, ValueError, "max_iter=0"),

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.mixture import GaussianMixture as Oracle
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -90,6 +90,38 @@ def test_more_features_than_are_written_out_equal_scikit_learn():
     ours = GaussianMixture(3, **start(X, "full")).fit(X)
     assert isinstance(ours._form(), Factored)
     assert_same(ours, Oracle(3, **start(X, "full")).fit(X), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_precisions_are_the_inverses_of_the_covariances(covariance_type):
+    fit = GaussianMixture(3, covariance_type=covariance_type).fit(rows())
+    matrices = covariance_type in ("full", "tied")
+    inverses = np.linalg.inv(fit.covariances_) if matrices else 1 / fit.covariances_
+    np.testing.assert_allclose(fit.precisions_, inverses, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_samples_have_the_weights_means_and_covariances_of_the_mixture(covariance_type):
+    fit = GaussianMixture(3, covariance_type=covariance_type).fit(rows())
+    X, labels = fit.sample(200_000)
+    np.testing.assert_allclose(np.bincount(labels) / len(X), fit.weights_, atol=0.005)
+    for k, mean in enumerate(fit.means_):
+        own = X[labels == k] - mean
+        covariance = fit.covariances_ if covariance_type == "tied" else fit.covariances_[k]
+        expected = covariance if np.ndim(covariance) == 2 else covariance * np.eye(4)
+        scale = np.sqrt(np.diag(expected))
+        np.testing.assert_allclose(own.mean(axis=0) / scale, 0, atol=0.02)
+        ratio = (own.T @ own / len(own) - expected) / np.outer(scale, scale)
+        np.testing.assert_allclose(ratio, 0, atol=0.03)
+
+
+def test_samples_need_a_fit_and_a_number():
+    with pytest.raises(NotFittedError):
+        GaussianMixture(2).sample()
+    fit = GaussianMixture(2).fit(rows())
+    with pytest.raises(ValueError, match="n_samples=0"):
+        fit.sample(0)
+    np.testing.assert_array_equal(fit.sample(5)[0], fit.sample(5)[0])
 
 
 def test_icl_adds_twice_the_entropy_to_the_bic():

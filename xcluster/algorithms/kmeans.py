@@ -25,12 +25,18 @@ from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
     check_init,
+    check_shape,
     check_weight,
     new_rows,
     weight_or_ones,
 )
 from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
-from xcluster.algorithms.parts.seeding import grow, kmeans_plusplus, representatives
+from xcluster.algorithms.parts.seeding import (
+    grow,
+    kmeans_plusplus,
+    random_rows,
+    representatives,
+)
 from xcluster.algorithms.parts.swaps import TRIES, improve
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
@@ -41,6 +47,8 @@ __all__ = ["KMeans", "grow"]
 
 Array = NDArray[Any]
 Run = tuple[BoundedLloyd, int]
+WAYS = ("k-means++", "random")
+"""How starts are drawn."""
 FEW_TRIES = 6
 """Number of swaps without success after which the first search ends, that of the best starts."""
 SEARCHED = 3
@@ -66,11 +74,13 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     Parameters
     ----------
     n_clusters : int, default 8
-    init : "k-means++" or array of shape (n_clusters, n_features), default "k-means++"
-        How to start; from given centres there is one start, and no search.
+    init : {"k-means++", "random"}, callable, or array of shape (n_clusters, n_features)
+        How to start, by default "k-means++": rows drawn far apart, or any rows ("random"), or
+        ``init(X, n_clusters, random_state)``, where X is the rows or some that stand for all. From
+        given centres there is one start, and no search.
     n_init : int, default 10
-        Number of k-means++ starts. A short local search follows the best three, and a longer one
-        the best of these.
+        Number of starts that are not given. A short local search follows the best three, and a
+        longer one the best of these.
     max_iter : int, default 300
         Most iterations of one start.
     tol : float, default 1e-4
@@ -299,7 +309,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Return the centres and the number of passes of the best run."""
         rows = PlacedRows.of(X, weight, frame)
         try:
-            if isinstance(self.init, str):
+            if isinstance(self.init, str) or callable(self.init):
                 best, passes = self._search(X, weight, rows)
                 iterate_bounded(best, self.max_iter, FINER * self._limit(rows), self._refill)
             else:
@@ -311,7 +321,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return self._means(best, X), passes
 
     def _search(self, X: Array, weight: Array | None, rows: PlacedRows) -> Run:
-        """Return the best run from k-means++ starts, most of it on some rows if there are many."""
+        """Return the best run from drawn starts, most of it on some rows if there are many."""
         random = check_random_state(self.random_state)
         some, part = representatives(X, weight, SOME_ROWS, random, rows)
         if some is X:
@@ -327,9 +337,19 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     def _starts(
         self, X: Array, weight: Array | None, rows: PlacedRows, random: np.random.RandomState
     ) -> list[Array]:
-        return [
-            kmeans_plusplus(X, self.n_clusters, weight, random, rows) for _ in range(self.n_init)
-        ]
+        return [self._start(X, weight, rows, random) for _ in range(self.n_init)]
+
+    def _start(
+        self, X: Array, weight: Array | None, rows: PlacedRows, random: np.random.RandomState
+    ) -> Array:
+        k = self.n_clusters
+        if callable(self.init):
+            centers = self.init(X, k, random_state=random)
+            return check_shape("init(...)", centers, (k, X.shape[1]))
+        if self.init == "random":
+            check_distinct("n_clusters", k, X, weight)
+            return random_rows(X, k, weight, random)
+        return kmeans_plusplus(X, k, weight, random, rows)
 
     def _run(self, rows: PlacedRows, starts: list[Array], tries: int = 0) -> Run:
         """Return the best run of several starts, improved by swaps if any are tried.
@@ -418,7 +438,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         for name in ("n_clusters", "n_init", "max_iter"):
             check_integer(name, getattr(self, name), minimum=1)
         check_number("tol", self.tol, minimum=0)
-        check_init(self.init, (self.n_clusters, self.n_features_in_))
+        if not callable(self.init):
+            check_init(self.init, (self.n_clusters, self.n_features_in_), WAYS)
         if self.n_clusters > n_samples:
             raise self._too_many(f"n_samples={n_samples} rows")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.parts.covariances import (
@@ -21,6 +21,7 @@ from xcluster.algorithms.parts.covariances import (
     factor_of_each,
     maximising,
     precision_factors,
+    to_covariance,
 )
 from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.frame import Frame
@@ -41,10 +42,9 @@ from xcluster.algorithms.parts.mixture_start import (
     covariances_from,
     evenly_spaced,
     nearest_of,
-    random_rows,
     regularisation,
 )
-from xcluster.algorithms.parts.seeding import kmeans_plusplus
+from xcluster.algorithms.parts.seeding import kmeans_plusplus, random_rows
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
@@ -121,6 +121,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     precisions_cholesky_ : array
         Upper triangular U with inverse covariance U U' (or roots of inverse variances), in the
         shape of `covariances_`.
+    precisions_ : array
+        Inverses of `covariances_`, in their shape.
     converged_ : bool
         Whether the likelihood stood still before `max_iter` was reached.
     n_iter_ : int
@@ -350,6 +352,38 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         """Return the (weighted) mean log density of the rows."""
         return float(np.average(self.score_samples(X), weights=sample_weight))
 
+    def sample(self, n_samples: int = 1) -> tuple[Array, Array]:
+        """Draw rows from the mixture; every call gives the same if `random_state` is an int.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+
+        Returns
+        -------
+        X : array of shape (n_samples, n_features)
+            Component by component.
+        labels : int array of shape (n_samples,)
+            The component of each row.
+        """
+        check_is_fitted(self)
+        n_samples = check_integer("n_samples", n_samples, minimum=1)
+        random = check_random_state(self.random_state)
+        sizes = random.multinomial(n_samples, self.weights_)
+        rows = [
+            mean + to_covariance(factor, random.standard_normal((size, len(mean))))
+            for mean, factor, size in zip(self.means_, self._factors(), sizes, strict=True)
+        ]
+        return np.concatenate(rows), np.repeat(np.arange(len(sizes)), sizes)
+
+    @property
+    def precisions_(self) -> Array:
+        """The inverses of the covariances, in their shape."""
+        factors = self.precisions_cholesky_
+        if self.covariance_type in MATRICES:
+            return np.asarray(factors @ factors.swapaxes(-1, -2))
+        return factors**2
+
     def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
         """Return the log-likelihood and moments of a block under the current parameters.
 
@@ -405,9 +439,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.precisions_cholesky_ = factors
 
     def _form(self) -> Form:
-        k, p = self.means_.shape
-        factors = factor_of_each(self.covariance_type, self.precisions_cholesky_, k, p)
-        return Components(self.weights_, self.means_, factors, self.unit_).form()
+        return Components(self.weights_, self.means_, self._factors(), self.unit_).form()
+
+    def _factors(self) -> Array:
+        return factor_of_each(self.covariance_type, self.precisions_cholesky_, *self.means_.shape)
 
     @property
     def _log_volume(self) -> float:
@@ -443,9 +478,9 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
 
     def _centers(self, blocks: ArrayBlocks, seed: int) -> Array:
         """Return the points to which rows are first assigned, of shape (k, p)."""
-        if self.init_params == "random_from_data":
-            return random_rows(blocks, self.n_components, seed)
         X, weight = blocks.X, blocks.sample_weight
+        if self.init_params == "random_from_data":
+            return random_rows(X, self.n_components, weight, seed)
         # Without swaps, which would make all starts alike.
         start = kmeans_plusplus(X, self.n_components, weight, seed)
         kmeans = KMeans(self.n_components, init=start)

@@ -61,9 +61,10 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         tol : float, default 1e-4 (1e-6)
             A start ends when it changes by less than this (see
             `xcluster.algorithms.kmeans.KMeans` and `xcluster.algorithms.warping.WarpingKMeans`).
-        init : "k-means++" or array of shape (k, n_features), default "k-means++"
-            Where to start, with features in the order of the data. Given centres are iterated and
-            not searched.
+        init : {"k-means++", "random"} or array of shape (k, n_features), default "k-means++"
+            Where to start: samples far apart, any samples (not for "dtw" and "softdtw"), or these
+            centres, with features in the order of the data. Given centres are iterated and not
+            searched.
         window : int, optional
             Sakoe-Chiba radius, for "dtw".
         gamma : float, default 1.0

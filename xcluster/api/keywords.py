@@ -62,7 +62,7 @@ class KMeansKeywords(OrderedKeywords, total=False):
     n_init: Annotated[int, 10]
     max_iter: Annotated[int, 300]
     tol: Annotated[float, 1e-4]
-    init: Annotated[Rows | Literal["k-means++"], "k-means++"]
+    init: Annotated[Rows | Literal["k-means++", "random"], "k-means++"]
     window: Annotated[int | None, None]
     gamma: Annotated[float, 1.0]
     max_iter_barycenter: Annotated[int, 10]

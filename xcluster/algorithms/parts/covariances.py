@@ -82,6 +82,16 @@ def _inverse_of_lower(root: Array) -> Array:
     return np.asarray(solve_triangular(root, np.eye(len(root)), lower=True))
 
 
+def to_covariance(factor: Array, rows: Array) -> Array:
+    """Return rows of unit covariance, of shape (n, p), with the covariance of a precision factor.
+
+    The factor is of shape (p, p), or (p,) for a diagonal.
+    """
+    if factor.ndim == 1:
+        return rows / factor
+    return np.asarray(solve_triangular(factor, rows.T, trans="T").T)
+
+
 def from_precisions(kind: str, precisions: Array) -> Array:
     """Return the covariances of which these are the inverses.
 

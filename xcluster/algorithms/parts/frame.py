@@ -32,7 +32,7 @@ class Frame:
     Parameters
     ----------
     origin : array of shape (n_features,), float64
-        The median: a mean would follow a single row that lies far out.
+        The median, rounded as the rows are: a mean would follow a single row that lies far out.
     unit : float
         A power of two, so that dividing by it rounds nothing.
     """
@@ -45,7 +45,9 @@ class Frame:
         """Return the frame of the rows, from some thousand of them at even steps."""
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         some = X[rows[:: max(len(rows) // LOOKED_AT, 1)]].astype(np.float64)
-        origin = np.median(some, axis=0)
+        # As the rows have it: centres less another origin than the rows would all be shifted.
+        as_rows = np.result_type(X, np.float32)
+        origin = np.median(some, axis=0).astype(as_rows).astype(np.float64)
         return cls(origin, float(power_of_two(np.abs(some - origin).max())))
 
     def place(self, points: Array) -> Array:

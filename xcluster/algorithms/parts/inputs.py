@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,21 @@ def weight_or_ones(sample_weight: Array | None, n_rows: int) -> Array:
     return np.ones(n_rows) if sample_weight is None else sample_weight
 
 
-def check_init(init: Any, shape: tuple[int, int]) -> None:
-    """Refuse starts other than "k-means++" and centres of this shape."""
-    remedy = "pass 'k-means++' or an array of centres"
+def check_init(init: Any, shape: tuple[int, int], ways: Sequence[str] = ("k-means++",)) -> None:
+    """Refuse starts other than these ways to draw them, and centres of this shape."""
+    known = ", ".join(map(repr, ways))
+    remedy = f"pass {known} or an array of centres"
     given = init if isinstance(init, str) else check_numbers("init", init, remedy).shape
-    if given not in ("k-means++", shape):
-        rule = f"must be 'k-means++' or centres of shape {shape}"
+    if given not in (*ways, shape):
+        rule = f"must be {known} or centres of shape {shape}"
         raise BadValueError("init", given, rule, "pass one of these")
+
+
+def check_shape(parameter: str, value: Any, shape: tuple[int, ...]) -> Array:
+    """Return finite numbers of this shape."""
+    remedy = f"pass an array of shape {shape}"
+    array = check_numbers(parameter, value, remedy)
+    if array.shape != shape:
+        rule = f"must be finite numbers of shape {shape}"
+        raise BadValueError(parameter, value, rule, remedy)
+    return array

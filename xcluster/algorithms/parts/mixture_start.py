@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.covariances import MATRICES, from_precisions, shape
 from xcluster.algorithms.parts.gaussians import Components, Nearest
+from xcluster.algorithms.parts.inputs import check_shape
 from xcluster.algorithms.parts.spread import robust_variances
-from xcluster.base.checks import check_numbers
 from xcluster.base.errors import BadValueError
 from xcluster.base.streaming import ArrayBlocks
 
@@ -35,8 +35,8 @@ def checked_start(
     """
     checked = {
         "weights": (_check_shares, (k,)),
-        "means": (_check_finite, (k, p)),
-        "precisions": (_check_finite, shape(covariance_type, k, p)),
+        "means": (check_shape, (k, p)),
+        "precisions": (check_shape, shape(covariance_type, k, p)),
     }
     return {
         name: check(f"{name}_init", given[name], expected)
@@ -45,17 +45,8 @@ def checked_start(
     }
 
 
-def _check_finite(parameter: str, value: Any, expected: tuple[int, ...]) -> Array:
-    remedy = f"pass an array of shape {expected}"
-    array = check_numbers(parameter, value, remedy)
-    if array.shape != expected:
-        rule = f"must be finite numbers of shape {expected}"
-        raise BadValueError(parameter, value, rule, remedy)
-    return array
-
-
 def _check_shares(parameter: str, value: Any, expected: tuple[int, ...]) -> Array:
-    shares = _check_finite(parameter, value, expected)
+    shares = check_shape(parameter, value, expected)
     if not (shares > 0).all() or not np.isclose(shares.sum(), 1):
         rule = "must be positive and sum to 1"
         raise BadValueError(parameter, value, rule, "divide them by their sum")
@@ -70,14 +61,6 @@ def covariances_from(precisions: Array, covariance_type: str) -> Array:
         rule = "must be symmetric and positive definite"
         remedy = "pass the inverses of covariance matrices"
         raise BadValueError("precisions_init", precisions, rule, remedy) from None
-
-
-def random_rows(blocks: ArrayBlocks, k: int, seed: int) -> Array:
-    """Return ``k`` different rows, drawn by weight."""
-    X, weight = blocks.X, blocks.sample_weight
-    shares = None if weight is None else weight / weight.sum()
-    rows = np.random.RandomState(seed).choice(len(X), k, replace=False, p=shares)
-    return np.asarray(X[rows], np.float64)
 
 
 def nearest_of(means: Array, covariance_type: str) -> Nearest:

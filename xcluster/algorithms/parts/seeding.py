@@ -1,4 +1,4 @@
-"""Starting centres for k-means: greedy k-means++ over blocks of rows."""
+"""Starting centres for k-means: greedy k-means++ over blocks of rows, or rows at random."""
 
 from __future__ import annotations
 
@@ -53,6 +53,18 @@ def kmeans_plusplus(
         for _ in range(n_clusters - 1):
             potential.add_best(potential.draw(random, 2 + int(np.log(n_clusters))))
     return potential.centers
+
+
+def random_rows(
+    X: Array, n_clusters: int, sample_weight: Array | None = None, random_state: Any = 0
+) -> Array:
+    """Return different rows drawn by weight, of shape (n_clusters, n_features), float64.
+
+    At least ``n_clusters`` rows must have a weight.
+    """
+    shares = None if sample_weight is None else sample_weight / sample_weight.sum()
+    drawn = check_random_state(random_state).choice(len(X), n_clusters, replace=False, p=shares)
+    return np.asarray(X[drawn], np.float64)
 
 
 def grow(
