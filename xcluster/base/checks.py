@@ -77,12 +77,7 @@ def _is_inside(module: str) -> bool:
 
 
 def check_integer(
-    parameter: str,
-    value: Any,
-    *,
-    minimum: int,
-    maximum: int = LARGEST_INTEGER,
-    remedy: str = "",
+    parameter: str, value: Any, *, minimum: int, maximum: int = LARGEST_INTEGER, remedy: str = ""
 ) -> int:
     """Return ``value`` as an int within bounds; bools and floats are refused."""
     rule = f"must be an integer of at least {minimum}"

@@ -15,13 +15,7 @@ from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.vae import VAE
-from xcluster.base.checks import (
-    check_choice,
-    check_integer,
-    check_seed,
-    did_you_mean,
-    is_one_of,
-)
+from xcluster.base.checks import check_choice, check_integer, check_seed, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import changed, value_text
 from xcluster.grid.areas import area_weights

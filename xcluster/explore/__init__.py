@@ -15,10 +15,7 @@ __all__ = ["Page", "explore", "explore_scenes"]
 
 
 def explore(
-    clustering: Fitted,
-    other: Fitted | None = None,
-    *,
-    sel: Mapping[Hashable, Any] | None = None,
+    clustering: Fitted, other: Fitted | None = None, *, sel: Mapping[Hashable, Any] | None = None
 ) -> Page:
     """Return a page of one result, or of two side by side; see `Clustering.explore`."""
     results = [clustering] if other is None else [clustering, other]

@@ -48,10 +48,7 @@ def brushable(figure: Any) -> None:
 
 
 def scatter_figure(
-    points: ColumnDataSource,
-    mapper: LinearColorMapper,
-    axes: tuple[str, str],
-    name: str,
+    points: ColumnDataSource, mapper: LinearColorMapper, axes: tuple[str, str], name: str
 ) -> tuple[Any, Any]:
     """Return the components of the samples, coloured by label, and their points."""
     figure = new_figure(

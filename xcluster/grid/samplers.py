@@ -13,23 +13,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.base.checks import (
-    check_hashable,
-    check_integer,
-    did_you_mean,
-    is_one_of,
-    several,
-)
+from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
-from xcluster.grid.levels import (
-    Levels,
-    levels_of,
-    plain,
-    positions,
-    regular_levels,
-    within,
-)
+from xcluster.grid.levels import Levels, levels_of, plain, positions, regular_levels, within
 
 Names = Hashable | Sequence[Hashable] | None
 

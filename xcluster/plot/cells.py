@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 
 from xcluster.grid.geography import edges
 from xcluster.grid.polygons import corners, of_cells
-from xcluster.plot.lattice import (
-    Floats,
-    Lattice,
-    is_even,
-    longitude_range,
-    unrolled,
-)
+from xcluster.plot.lattice import Floats, Lattice, is_even, longitude_range, unrolled
 from xcluster.plot.style import Style
 from xcluster.plot.view import View
 

@@ -238,9 +238,7 @@ class Picture:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(
-            figsize=figsize,
-            subplot_kw={"projection": self.view.projection},
-            layout="compressed",
+            figsize=figsize, subplot_kw={"projection": self.view.projection}, layout="compressed"
         )
         return ax
 

@@ -14,13 +14,7 @@ from xcluster.scores.labelled import as_matrix, check_weight
 Array = NDArray[Any]
 
 ROBUSTNESS_EDGES = (0.0, 0.33, 0.66, 0.9, 0.99, 1.0)
-ROBUSTNESS_CLASSES = (
-    "unlikely",
-    "as likely as not",
-    "likely",
-    "very likely",
-    "virtually certain",
-)
+ROBUSTNESS_CLASSES = ("unlikely", "as likely as not", "likely", "very likely", "virtually certain")
 
 
 def partition_coefficient(P: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
