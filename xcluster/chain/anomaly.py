@@ -99,8 +99,7 @@ class Climatology:
         """Return the climatology of the variables of ``layout``; reads the data once."""
         names = [name for name in layout.variables if self.dim in data[name].dims]
         fields = Snapshots(self.dim, tuple(names)).arrange(data)
-        whole = {name: replace(each, cells=None) for name, each in fields.variables.items()}
-        fields = replace(fields, variables=whole)
+        fields = fields.with_each(lambda _, each: replace(each, cells=None))
         codes = xr.DataArray(self._codes(data), dims=[self.dim])
         found = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
         rows = self._means(found, fields.n_features).astype(fields.dtype)
@@ -228,11 +227,6 @@ def _around(values: Array, width: int) -> Array:
     return np.asarray(sum(shifted))
 
 
-def _less(values: Array, codes: Array, means: Array) -> Array:
-    dtype = np.result_type(values, means.dtype)
-    return np.asarray(values - means[codes], dtype)
-
-
 def _less_numpy(values: Array, codes: Array, means: Array) -> Array:
     """Subtract in slabs, so that the means are never repeated for all time steps at once."""
     out = np.empty(values.shape, np.result_type(values, means.dtype))
@@ -262,4 +256,4 @@ def _less_dask(values: Any, codes: Array, means: Array) -> Any:
 
 
 def _less_block(values: Array, codes: Array, means: list[Array]) -> Array:
-    return _less(values, codes, means[0])
+    return np.asarray(values - means[0][codes], np.result_type(values, means[0].dtype))

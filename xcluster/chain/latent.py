@@ -25,8 +25,7 @@ def decode(chain: Chain, template: xr.Dataset, z: Any) -> xr.Dataset:
     points = _points(z, _vae(chain, "decode"))
     rows = chain.inverse(points)
     if rows is None:
-        rule = "a step before vae() has no inverse"
-        raise BadValueError("steps", chain.names, rule, "omit it")
+        raise BadValueError("steps", chain.names, "a step before vae() has no inverse", "omit it")
     found = matrix.unpack(template, rows, "point", np.arange(len(points)))
     return found.assign_coords(z=(("point", "component"), points))
 
@@ -83,15 +82,13 @@ def latent_dims(chain: Chain) -> int | None:
     last = chain.last
     if last is None or not hasattr(last, "latent_gradient"):
         return None
-    n_dims: int = last.n_components
-    return n_dims
+    return int(last.n_components)
 
 
 def _vae(chain: Chain, what: str) -> Any:
     if latent_dims(chain) is None:
-        names = chain.names
         rule = f"{what}() needs a chain whose last step is vae()"
-        raise BadValueError("steps", names, rule, "add .vae(2)")
+        raise BadValueError("steps", chain.names, rule, "add .vae(2)")
     return chain.last
 
 

@@ -243,8 +243,7 @@ def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step
     known = sorted(set(VAE().get_params()) - {"n_components", "progress"})
     for name, value in keywords.items():
         if name not in known:
-            rule = "is not a keyword of vae()"
-            raise BadTypeError(name, value, rule, did_you_mean(name, known))
+            raise BadTypeError(name, value, "is not a keyword of vae()", did_you_mean(name, known))
     keywords = {"random_state": random_state, **keywords}
     check_seed("random_state", keywords["random_state"])
     vae = VAE(n, **keywords)

@@ -25,8 +25,7 @@ def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
         return data
     if not isinstance(data, xr.DataArray):
         rule = f"must be a Dataset or a DataArray, not {type(data).__name__}"
-        remedy = "wrap it: xr.DataArray(...)"
-        raise BadTypeError(parameter, type(data).__name__, rule, remedy)
+        raise BadTypeError(parameter, type(data).__name__, rule, "wrap it: xr.DataArray(...)")
     taken = {None, *data.coords, *data.dims}
     return data.to_dataset(name="data" if data.name in taken else data.name)
 
@@ -89,8 +88,7 @@ def check_features(
     """
     if list(features.data_vars) != list(template.data_vars):
         names = [list(map(str, each.data_vars)) for each in (features, template)]
-        problems = [f"it has the variables {names[0]} instead of {names[1]}"]
-        raise _unfit(parameter, given, problems)
+        raise _unfit(parameter, given, [f"it has the variables {names[0]} instead of {names[1]}"])
     problems = [
         problem
         for name in template.data_vars

@@ -69,5 +69,4 @@ def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
     """Return the number of the row at each grid point; -1 where there is none."""
     rows = np.full(layout.n_points, -1, np.int32)
     rows[places(layout, key)] = np.arange(len(key))
-    grid = rows.reshape(layout.shape)
-    return xr.DataArray(grid, dict(layout.coords), layout.sample_dims, "row")
+    return xr.DataArray(rows.reshape(layout.shape), dict(layout.coords), layout.sample_dims, "row")

@@ -193,10 +193,8 @@ def upsample(
 def _nearest(pixels: xr.DataArray, centres: xr.DataArray, size: int) -> tuple[Array, Array]:
     """Return the nearest centre to each pixel, and whether its window holds the pixel."""
     index = pixels.to_index().get_indexer(centres.to_index())
-    if is_descending(pixels.to_dataset(name="_"), pixels.dims[0]):
-        index, flip = len(pixels) - 1 - index, True
-    else:
-        flip = False
+    flip = is_descending(pixels, pixels.dims[0])
+    index = len(pixels) - 1 - index if flip else index
     # Windows of even size have one pixel more before their centre than after it.
     middle = np.sort(index) - size // 2 + (size - 1) / 2
     places = np.arange(len(pixels))
@@ -215,11 +213,11 @@ def _paint_points(
     at = {dim: labels[dim].values for dim in sizes}
     size = np.array(list(sizes.values()))
     middle = nearest_pixels(at, rising).T - size // 2 + (size - 1) / 2
-    pixels = np.indices([image.sizes[dim] for dim in sizes]).reshape(len(sizes), -1).T
+    shape = [image.sizes[dim] for dim in sizes]
+    pixels = np.indices(shape).reshape(len(sizes), -1).T
     # In units of half a window, the larger distance is below 1 for every pixel of a window.
     half = size / 2
     distance, where = cKDTree(middle / half).query(pixels / half, p=np.inf)
-    shape = [image.sizes[dim] for dim in sizes]
     place = xr.DataArray(where.reshape(shape), {dim: rising[dim] for dim in sizes}, tuple(sizes))
     painted = labels.drop_vars([dim for dim in sizes if dim in labels.coords]).isel({POINT: place})
     if not beyond:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xcluster.scores.counts import pair_counts
-from xcluster.scores.labelled import check_labels, check_weight
+from xcluster.scores.labelled import check_labels, check_weight, pair_counts
 
 Array = NDArray[Any]
 

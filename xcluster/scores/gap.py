@@ -186,8 +186,7 @@ def _some_rows(
     if len(rows) > max_samples:
         rows = np.sort(rng.choice(rows, max_samples, replace=False))
     if not np.isfinite(X[rows]).all():
-        rule = "rows must be finite"
-        raise BadValueError("X", "NaN or infinity", rule, "drop incomplete rows")
+        raise BadValueError("X", "NaN or infinity", "rows must be finite", "drop incomplete rows")
     return X[rows].astype(np.float64), weight[rows]
 
 

@@ -46,8 +46,7 @@ def partition_coefficient(P: ArrayLike, sample_weight: ArrayLike | None = None) 
     >>> partition_coefficient([[1.0, 0.0], [0.5, 0.5]])
     0.75
     """
-    P = _memberships(P)
-    return _mean(np.square(P).sum(axis=1), sample_weight)
+    return _mean(np.square(_memberships(P)).sum(axis=1), sample_weight)
 
 
 def partition_entropy(P: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -160,8 +159,7 @@ def membership_entropy(P: ArrayLike) -> Array:
     """
     from scipy.special import entr
 
-    entropy: Array = entr(_memberships(P)).sum(axis=1)
-    return entropy
+    return np.asarray(entr(_memberships(P)).sum(axis=1))
 
 
 def membership_margin(P: ArrayLike) -> Array:
@@ -191,8 +189,7 @@ def membership_margin(P: ArrayLike) -> Array:
     if P.shape[1] == 1:
         return P[:, 0].copy()
     ordered = np.partition(P, -2, axis=1)
-    margin: Array = ordered[:, -1] - ordered[:, -2]  # NaN sorts last, so it takes its row
-    return margin
+    return np.asarray(ordered[:, -1] - ordered[:, -2])  # NaN sorts last, so it takes its row
 
 
 def robustness(P: ArrayLike) -> Array:

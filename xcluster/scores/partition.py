@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
-from xcluster.scores.counts import pair_counts
-from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
+from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows, pair_counts
 
 Array = NDArray[Any]
 
@@ -303,5 +302,4 @@ def _centers(data: LabelledRows, centers: ArrayLike | None) -> Array:
 def _squared_distances(data: LabelledRows, centers: Array) -> Array:
     """Return each row's squared distance to its own centre, in float64."""
     offsets = data.X - centers.astype(np.float64)[data.cluster]
-    squares: Array = np.einsum("ij,ij->i", offsets, offsets)
-    return squares
+    return np.asarray(np.einsum("ij,ij->i", offsets, offsets))

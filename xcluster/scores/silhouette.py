@@ -141,10 +141,9 @@ def silhouette_score(
     >>> round(silhouette_score([[0.0], [1.0], [8.0], [9.0]], [0, 0, 1, 1]).value, 2)
     0.87
     """
-    scores = silhouette_scores(
+    return silhouette_scores(
         X, [labels], sample_weight=sample_weight, limit=limit, random_state=random_state
-    )
-    return scores[0]
+    )[0]
 
 
 def silhouette_scores(
