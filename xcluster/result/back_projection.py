@@ -29,9 +29,7 @@ def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
         raise BadValueError("weighted", weighted, rule, "cluster by gmm or fuzzy")
     shift = np.nan_to_num(fitted.raw_centers)
     shift = shift.sum(axis=0) / max(len(shift), 1)  # there are no centres if all is noise
-    floor = None if weighted else u
-    mean, error = _means_and_errors(fitted, floor, shift)
-    return over_features(fitted, mean, error)
+    return over_features(fitted, *_means_and_errors(fitted, None if weighted else u, shift))
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,12 +64,8 @@ def uncertainty(
             random_state=seed,
         )
     jaccard = xr.DataArray(stability.jaccard, {LABEL: stability.labels}, (LABEL,))
-    summary = xr.Dataset(
-        {
-            "jaccard": jaccard.reindex({LABEL: np.arange(fitted.k)}),
-            "mean_agreement": stability.mean_agreement,
-        }
-    )
+    jaccard = jaccard.reindex({LABEL: np.arange(fitted.k)})
+    summary = xr.Dataset({"jaccard": jaccard, "mean_agreement": stability.mean_agreement})
     maps = _maps(fitted, stability.refits)
     check_free(maps["agreement"], [*summary.variables, *maps])
     return labelled_dim(fitted, summary.assign(maps))

@@ -47,11 +47,7 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
 def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
     """Return the layout of other data, with its features in the fitted order."""
     layout = arranged(data, fitted.sampler, fitted.template)
-    variables = {
-        name: _in_order(variable, fitted.template[name])
-        for name, variable in layout.variables.items()
-    }
-    layout = replace(layout, variables=variables)
+    layout = layout.with_each(lambda name, each: _in_order(each, fitted.template[name]))
     check_new(data, layout, fitted.sampler, fitted.template)
     return layout
 
