@@ -68,9 +68,8 @@ def scatter_figure(
 def add_pointer(figure: Any, drawn: Any, names: CustomJSHover, point: CustomJS) -> None:
     """Let the sample under the pointer be the one that all other figures show."""
     tips, formatters = [("label", "@label{custom}")], {"@label": names}
-    figure.add_tools(
-        HoverTool(renderers=[drawn], tooltips=tips, formatters=formatters, callback=point)
-    )
+    looks = {"tooltips": tips, "formatters": formatters}
+    figure.add_tools(HoverTool(renderers=[drawn], callback=point, **looks))
 
 
 def curve_figure(

@@ -76,9 +76,8 @@ class Half:
     def _map(self) -> Any:
         page, content = self.page, self.page.content
         raster, backdrop = content.raster, content.backdrop
-        figure = maps.map_figure(
-            raster, self.result.title, self.name("map"), self.halves, page.ranges
-        )
+        title, name = self.result.title, self.name("map")
+        figure = maps.map_figure(raster, title, name, self.halves, page.ranges)
         if backdrop is not None:
             maps.add_backdrop(figure, backdrop)
         images = maps.label_images(content, self.number)
@@ -101,15 +100,8 @@ class Half:
     def _dots(self, x: Any, y: Any, name: str) -> ColumnDataSource:
         """Return samples as points that brushing selects."""
         drawn = self.page.content.drawn
-        source = ColumnDataSource(
-            {
-                "x": x[drawn],
-                "y": y[drawn],
-                "label": self.result.position[drawn],
-                "sample": drawn.astype("int32"),
-            },
-            name=name,
-        )
+        columns = {"x": x[drawn], "y": y[drawn], "label": self.result.position[drawn]}
+        source = ColumnDataSource(columns | {"sample": drawn.astype("int32")}, name=name)
         self.dotted.append(source)
         return source
 
@@ -182,13 +174,8 @@ class Half:
 
     def _curves(self, panel: Panel, centers: ColumnDataSource) -> ColumnDataSource:
         values = figures.shown_values(panel, centers.data["value"])
-        source = ColumnDataSource(
-            {
-                "level": [panel.level for _ in values],
-                "value": list(values),
-                "label": list(range(len(values))),
-            }
-        )
+        levels, labels = [panel.level for _ in values], list(range(len(values)))
+        source = ColumnDataSource({"level": levels, "value": list(values), "label": labels})
         self.centers.append(source)
         return source
 

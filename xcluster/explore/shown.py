@@ -111,9 +111,8 @@ class Source:
         if not self.clustering.is_soft:
             return None
         greatest = self.clustering.memberships.isel(self.turn).max(LABEL)
-        return np.asarray(
-            np.rint(254 * np.nan_to_num(excerpt.flat(greatest)[kept])).astype(np.uint8)
-        )
+        shares = np.nan_to_num(excerpt.flat(greatest)[kept])
+        return np.asarray(np.rint(254 * shares).astype(np.uint8))
 
     def _components(self, excerpt: Excerpt, kept: Array) -> tuple[Array, tuple[str, str]]:
         """Return two columns: the first of the reduced space, else principal components."""
