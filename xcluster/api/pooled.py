@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from xcluster.api.clustering import Clustering
 from xcluster.api.completion import Completed
 from xcluster.api.latent import LatentSpace
 from xcluster.api.sweep import AnySweep, Sweep, clustering_of
+from xcluster.base.arrays import Array
 from xcluster.base.errors import UnknownNameError
 from xcluster.chain import reduction
 from xcluster.chain.pooling import Objects, of_each, scenes_of, tree_of
@@ -44,8 +44,6 @@ from xcluster.result import (
 
 if TYPE_CHECKING:
     from xcluster.api.scenes import PooledSamples
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

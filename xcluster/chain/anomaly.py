@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -17,7 +17,6 @@ from xcluster.blocks.block import Block
 from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout
 from xcluster.grid.samplers import Snapshots, known_dim
 
-Array = NDArray[Any]
 Sums = Mapping[int, tuple[Array, Array]]
 
 CYCLES = {"dayofyear": (1, 366), "month": (1, 12), "quarter": (1, 4), "dayofweek": (0, 6)}

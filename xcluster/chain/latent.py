@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_numbers, check_seed
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import Chain
-
-Array = NDArray[Any]
-
 
 LARGEST_LATTICE = 10_000_000
 """Maximum number of points that are decoded in one call."""

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.steps import FittedStep
 from xcluster.grid.layout import COLUMN, Layout, Places, shown_columns, shown_features
 from xcluster.grid.names import check_free, names_in
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

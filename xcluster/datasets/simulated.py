@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number, check_seed
 
 __all__ = ["eds", "stem", "weather"]
 
-Array = NDArray[Any]
 
 # Pixels along each side, tenths of the days.
 LARGEST = 4096

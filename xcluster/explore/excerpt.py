@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import blamed
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import find_axis
@@ -18,7 +18,6 @@ from xcluster.grid.layout import Layout
 from xcluster.grid.positions import POINT
 from xcluster.plot.text import facet_title
 
-Array = NDArray[Any]
 Indexers = dict[Hashable, slice]
 
 MAX_SAMPLES = 262_144

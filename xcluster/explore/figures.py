@@ -19,11 +19,9 @@ from bokeh.models import (
     Range1d,
 )
 from bokeh.plotting import figure as new_figure
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.explore.panels import Panel
-
-Array = NDArray[Any]
 
 # Two figures of this side, with their axes and tools, fit below a map.
 SIDE = 270

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.explore.backdrop import Backdrop, backdrop_of
 from xcluster.explore.excerpt import Excerpt, Indexers, excerpt_of
@@ -18,8 +18,6 @@ from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result.matching import aligned
-
-Array = NDArray[Any]
 
 MAX_POINTS = 20_000
 

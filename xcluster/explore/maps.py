@@ -21,6 +21,7 @@ from bokeh.models import (
 from bokeh.plotting import figure as new_figure
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.explore.backdrop import Backdrop
 from xcluster.explore.figures import CLEAR, COMMON, brushable
 from xcluster.explore.gather import Content
@@ -28,8 +29,6 @@ from xcluster.explore.raster import Raster
 from xcluster.explore.shown import Result
 from xcluster.plot.earth import coast_points
 from xcluster.plot.flags import Flags
-
-Array = NDArray[Any]
 
 SIZE = {1: (540, 540), 2: (500, 420)}
 LEGEND_ROWS = 20

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from xcluster.base.arrays import Array
 from xcluster.plot.lattice import Lattice, longitude_range
 
-Array = NDArray[Any]
 Box = tuple[float, float, float, float]
 
 # On the longer side of the raster.

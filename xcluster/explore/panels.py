@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.blocks import matrix
 from xcluster.grid.geography import find_axis
 from xcluster.grid.names import free, names_in
 from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
 
-Array = NDArray[Any]
 Kind = Literal["curve", "field", "values"]
 Plan = tuple[Kind, list[Hashable], dict[Hashable, slice]]
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
 from xcluster.grid.geography import edges, is_geographic
 from xcluster.plot.lattice import Lattice, is_even, lattice_of, longitude_range, unrolled
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

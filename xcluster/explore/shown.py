@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
+from xcluster.base.arrays import Array
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
@@ -18,8 +17,6 @@ from xcluster.explore.panels import Panel
 from xcluster.fit.fitted import Fitted, samples_of, title
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_path
 from xcluster.base.errors import BadValueError, MissingFileError
 from xcluster.blocks.failures import named_failures
@@ -39,7 +39,6 @@ from xcluster.result.matching import check_same_grid
 from xcluster.result.relabelling import with_partition
 from xcluster.result.tables import to_dataset
 
-Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 
 ROLES = ("mask", "weights", "likeliest", "row")

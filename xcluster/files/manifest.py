@@ -9,9 +9,9 @@ from typing import Any, get_args
 import numpy as np
 import sklearn
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import clone
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.version import __version__
 from xcluster.chain.question import Question
@@ -30,7 +30,6 @@ from xcluster.grid.layout import LABEL, cell_columns
 from xcluster.grid.samplers import Pixels, Profiles, Sampler, Snapshots
 from xcluster.grid.windows import Patches
 
-Array = NDArray[Any]
 Entry = Mapping[str, Any]
 
 FORMATS = (1, 2)

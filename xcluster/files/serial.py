@@ -13,12 +13,11 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError
 
-Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 OWN_PACKAGES = ("sklearn.", "xcluster.")

@@ -10,7 +10,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted
@@ -19,8 +18,6 @@ from xcluster.fit.labels import UNCLASSIFIED, Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Stored
 from xcluster.grid.layout import LABEL, cell_columns
-
-Array = NDArray[Any]
 
 
 def check(clustering: Fitted, n_labels: int) -> None:

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.columns import Like
 from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout, upright
 from xcluster.grid.samplers import Profiles, Sampler
-
-Array = NDArray[Any]
 
 
 def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:

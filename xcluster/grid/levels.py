@@ -14,10 +14,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_number
 from xcluster.base.errors import BadTypeError, BadValueError
-
-Array = NDArray[Any]
 
 UNUSED = 1e-9
 """Share of a level in a target up to which it is rounding: the target lies on another level."""

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.connectivity import grid_connectivity
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import find_axis
 from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.layout import Layout
-
-Array = NDArray[Any]
 
 FULL_CIRCLE = 360.0
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
 
-Array = NDArray[Any]
 Positions = tuple[tuple[Hashable, tuple[float, ...]], ...]
 
 POINT = "point"

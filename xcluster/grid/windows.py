@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.grid.layout import Layout, is_descending
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
 from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
 
-Array = NDArray[Any]
 Size = int | Mapping[Hashable, int]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.grid.geography import edges
 from xcluster.grid.polygons import corners, of_cells
 from xcluster.plot.lattice import Floats, Lattice, is_even, longitude_range, unrolled
@@ -35,7 +36,7 @@ def draw_cells(
 
 
 def _draw_grid(
-    ax: Any, values: NDArray[Any], lattice: Lattice, view: View, keywords: Mapping[str, Any]
+    ax: Any, values: Array, lattice: Lattice, view: View, keywords: Mapping[str, Any]
 ) -> Any:
     """Draw cells that are rectangles on the axes: an image where they are equal, else a mesh."""
     if lattice.is_lonlat and view.is_plate_carree:
@@ -75,9 +76,7 @@ def _turned_columns(lattice: Lattice, center: float) -> tuple[Floats, NDArray[np
     return turned, order
 
 
-def _draw_projected(
-    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
-) -> Any:
+def _draw_projected(ax: Any, values: Array, lattice: Lattice, keywords: Mapping[str, Any]) -> Any:
     """Draw a grid of degrees in another projection: each pixel shows the cell that it lies in.
 
     A mesh of half transparent cells would show the seams between them.
@@ -118,9 +117,7 @@ def _between(bounds: Floats, places: Floats, order: NDArray[np.intp]) -> NDArray
     return np.where(inside, order[np.where(inside, found, 0)], -1)
 
 
-def _draw_curvilinear(
-    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
-) -> Any:
+def _draw_curvilinear(ax: Any, values: Array, lattice: Lattice, keywords: Mapping[str, Any]) -> Any:
     y = lattice.y.transpose(*lattice.x.dims).values.astype(float)
     x = lattice.x.values.astype(float)
     values = np.ma.masked_where(~np.isfinite(x + y), np.ma.masked_invalid(values))
@@ -182,9 +179,7 @@ def _draw_split_cells(
     ax.add_collection(drawn, autolim=False)
 
 
-def _draw_points(
-    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
-) -> Any:
+def _draw_points(ax: Any, values: Array, lattice: Lattice, keywords: Mapping[str, Any]) -> Any:
     size = float(np.clip(8000 / max(values.size, 1), 4, 40))
     keywords = {"s": size, "linewidths": 0, **_in_crs(ax, lattice), **keywords}
     shown = np.isfinite(np.ma.filled(values.astype(float), np.nan))

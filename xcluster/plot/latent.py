@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import Chain
 from xcluster.grid.names import free, names_in
-
-Array = NDArray[Any]
 
 # Of the samples, a lattice leaves out this share on each side.
 TAIL = 0.02

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import edges, find_axis
@@ -99,7 +100,7 @@ def _counted(axis: xr.DataArray) -> xr.DataArray:
     """Return the positions themselves where they are numbers; days of dates, places of names."""
     if axis.ndim != 1 or axis.dtype.kind in "iufb":
         return axis
-    at: NDArray[Any] = np.arange(axis.size)
+    at: Array = np.arange(axis.size)
     if axis.dtype.kind == "M":
         from matplotlib.dates import date2num
 
@@ -190,7 +191,7 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
     return projection
 
 
-def _limits(values: NDArray[Any]) -> tuple[float, float]:
+def _limits(values: Array) -> tuple[float, float]:
     reach = edges(np.sort(values.astype(float))) if values.ndim == 1 else values
     return float(np.nanmin(reach)), float(np.nanmax(reach))
 
@@ -203,7 +204,7 @@ def is_even(centres: Floats) -> bool:
     return bool(np.abs(centres - even).max() < 0.05 * abs(even[1] - even[0]))
 
 
-def longitude_range(longitude: NDArray[Any]) -> tuple[float, float]:
+def longitude_range(longitude: Array) -> tuple[float, float]:
     """Return the western and eastern limit of longitudes of any convention, east of west.
 
     What lies within is everything but the widest gap; a gap as narrow as the others means that

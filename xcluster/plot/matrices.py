@@ -7,8 +7,8 @@ from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.base.signatures import spelled_out
 from xcluster.plot.keywords import TableKeywords
@@ -154,7 +154,7 @@ def _table(
     annotate: bool | None = None,
     legend: bool = True,
     axis_names: bool = True,
-    numbers: NDArray[Any] | None = None,
+    numbers: Array | None = None,
     **kwargs: Any,
 ) -> Any:
     if da.ndim != 2:
@@ -200,7 +200,7 @@ def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
     return [str(value) for value in da[dim].values]
 
 
-def _write_numbers(image: Any, shown: NDArray[Any], numbers: NDArray[Any], form: str) -> None:
+def _write_numbers(image: Any, shown: Array, numbers: Array, form: str) -> None:
     """Write each number in its cell, black on light and white on dark colours."""
     light = is_light(image.cmap(image.norm(shown)))
     for (row, column), value in np.ndenumerate(numbers):

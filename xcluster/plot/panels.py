@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 
 Figsize = tuple[float, float] | None
@@ -40,7 +41,7 @@ def named_places(n: int) -> NDArray[np.intp]:
     return np.arange(0, n, -(-n // NAMES_MAX) or 1)
 
 
-def write_places(axis: Any, entries: NDArray[Any]) -> None:
+def write_places(axis: Any, entries: Array) -> None:
     """Write dates at round places, and names where they stand; numbers are written already."""
     if entries.dtype.kind == "M":
         write_dates(axis)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
@@ -325,7 +326,7 @@ def _points(components: xr.DataArray) -> NDArray[np.float64]:
     return np.asarray(rows.reshape(-1, components.sizes["component"]), dtype=float)
 
 
-def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
+def _flat(labels: xr.DataArray, components: xr.DataArray) -> Array:
     order = [dim for dim in components.dims if dim != "component"]
     return np.asarray(labels.transpose(*order).values.ravel())
 
@@ -339,7 +340,7 @@ def _component_text(components: xr.DataArray, number: int) -> str:
     return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
 
 
-def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) -> Any:
+def _by_density(ax: Any, points: Array, log: bool, look: dict[str, Any]) -> Any:
     from matplotlib.colors import LogNorm, Normalize
 
     counts = _counts(points)
@@ -349,7 +350,7 @@ def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) 
     return ax.scatter(*points[order].T, c=counts[order], **look)
 
 
-def _counts(points: NDArray[Any]) -> NDArray[Any]:
+def _counts(points: Array) -> Array:
     """Return for each point how many share its bin."""
     counts, *bounds = np.histogram2d(points[:, 0], points[:, 1], bins=BINS)
     places = [
@@ -359,9 +360,7 @@ def _counts(points: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(counts[tuple(places)])
 
 
-def _by_label(
-    ax: Any, points: NDArray[Any], of_sample: NDArray[Any], flags: Flags, look: dict[str, Any]
-) -> Any:
+def _by_label(ax: Any, points: Array, of_sample: Array, flags: Flags, look: dict[str, Any]) -> Any:
     """Draw points in an order that hides no label behind another."""
     order = np.random.default_rng(0).permutation(len(points))
     return ax.scatter(*points[order].T, c=flags.color_of(of_sample[order]), **look)
@@ -369,8 +368,8 @@ def _by_label(
 
 def _draw_circles(
     ax: Any,
-    points: NDArray[Any],
-    of_sample: NDArray[Any],
+    points: Array,
+    of_sample: Array,
     flags: Flags,
     centers: xr.DataArray | None,
 ) -> None:
@@ -387,7 +386,7 @@ def _draw_circles(
     ax.set_aspect("equal", adjustable="datalim")
 
 
-def _scaled(rows: NDArray[Any]) -> NDArray[np.float64]:
+def _scaled(rows: Array) -> NDArray[np.float64]:
     """Return columns from 0 to 1."""
     if not np.isfinite(rows).any():
         return np.asarray(rows, dtype=float)

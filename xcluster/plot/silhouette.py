@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.plot.flags import flags_of
 from xcluster.plot.panels import named_places, single_axes
 
@@ -78,7 +78,7 @@ def _size(n: int) -> tuple[float, float]:
     return 6.5, min(max(4.0, 1.5 + 0.25 * n), HEIGHT_MAX)
 
 
-def _mark_mean(ax: Any, scores: NDArray[Any]) -> None:
+def _mark_mean(ax: Any, scores: Array) -> None:
     if len(scores):
         mean = float(scores.mean())
         ax.axvline(mean, color="0.1", linestyle="--", linewidth=1.0, label=f"mean {mean:.2f}")

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of, has_flags
 from xcluster.plot.text import name_of, with_units
@@ -38,7 +39,7 @@ class Style(Protocol):
         """Matplotlib's keywords for an artist with colours."""
         ...
 
-    def values(self, da: xr.DataArray) -> NDArray[Any]:
+    def values(self, da: xr.DataArray) -> Array:
         """Return what the artist maps to colours."""
         ...
 
@@ -109,7 +110,7 @@ class ScalarStyle:
         default = "RdBu_r" if _is_symmetric(self.limits) else "viridis"
         return {"cmap": self.cmap or default, **self.limits}
 
-    def values(self, da: xr.DataArray) -> NDArray[Any]:
+    def values(self, da: xr.DataArray) -> Array:
         """Return the values themselves."""
         return np.ma.masked_invalid(np.asarray(da.values, dtype=float))
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_flag
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -17,8 +16,6 @@ from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, over_features, samples_of
 from xcluster.fit.labels import check_floor
 from xcluster.fit.summary import Sums, merge_sums
-
-Array = NDArray[Any]
 
 
 def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.fit import labelled
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result import matching
 from xcluster.result.diagnostics import agreement
 
-Array = NDArray[Any]
 BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "high"}
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
@@ -18,8 +18,6 @@ from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.fit.labelled import LabelledSamples
 from xcluster.result import matching
 from xcluster.scores.labelled import labelled_rows
-
-Array = NDArray[Any]
 
 OF_LABELS = (
     "inertia",

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.fit.fitted import Fitted
 from xcluster.grid.layout import Layout
-
-Array = NDArray[Any]
 
 
 def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -22,8 +22,6 @@ from xcluster.grid.features import as_dataset
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.grid.names import check_free
 from xcluster.result.new_data import new_layout
-
-Array = NDArray[Any]
 
 
 def regimes(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import as_typed, check_integer, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.pooling import of_each
@@ -18,8 +18,6 @@ from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, nu
 from xcluster.fit.labels import Partition, canonical_order, check_floor
 from xcluster.fit.methods import TYPED_AS
 from xcluster.result import matching
-
-Array = NDArray[Any]
 
 
 def threshold(fitted: AnyFitted, u: float) -> AnyFitted:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.scores.labelled import check_labels, check_weight, pair_counts
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

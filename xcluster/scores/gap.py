@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads
 from xcluster.scores.labelled import as_matrix, check_weight
 
-Array = NDArray[Any]
 Fit = Callable[..., ArrayLike]
 
 _FAR = 10.0

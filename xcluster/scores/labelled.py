@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from xcluster.algorithms.parts.groups import group_means
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError, TooFewError
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_number
 from xcluster.base.errors import BadValueError
 from xcluster.scores.labelled import as_matrix, check_weight
-
-Array = NDArray[Any]
 
 ROBUSTNESS_EDGES = (0.0, 0.33, 0.66, 0.9, 0.99, 1.0)
 ROBUSTNESS_CLASSES = ("unlikely", "as likely as not", "likely", "very likely", "virtually certain")

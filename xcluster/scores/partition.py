@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows, pair_counts
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

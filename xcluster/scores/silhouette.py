@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.parallel import map_rows
 from xcluster.scores.labelled import LabelledRows, as_matrix, check_labels, labelled_rows
-
-Array = NDArray[Any]
 
 EXACT_ROWS = 65_536
 _FEWEST_SAMPLED = 1_000

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.scores.agreement import contingency, match_labels
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 
-Array = NDArray[Any]
 Predict = Callable[[Array], ArrayLike]
 Fit = Callable[[Array, Array | None], Predict]
 
