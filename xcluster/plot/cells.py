@@ -122,8 +122,7 @@ def _draw_curvilinear(ax: Any, values: Array, lattice: Lattice, keywords: Mappin
     x = lattice.x.values.astype(float)
     values = np.ma.masked_where(~np.isfinite(x + y), np.ma.masked_invalid(values))
     if not (lattice.is_lonlat and hasattr(ax, "projection")):
-        shading = {"shading": "auto", **_in_crs(ax, lattice)}
-        return _mesh(ax, x, y, values, {**shading, **keywords})
+        return _mesh(ax, x, y, values, {"shading": "auto", **_in_crs(ax, lattice), **keywords})
     placed = map(np.nan_to_num, corners(x, y))  # corners of no cell, which are not drawn
     corner = ax.projection.transform_points(lattice.crs, *placed)[..., :2]
     broken = _is_broken(corner, ax.projection)
@@ -157,8 +156,7 @@ def _mesh(
 def _is_broken(corner: Floats, projection: Any) -> NDArray[np.bool_]:
     """Whether a cell has corners at both ends of the map, or none on it."""
     width = np.subtract(*projection.x_limits[::-1])
-    x = of_cells(corner)[..., 0]
-    return np.asarray(~(np.ptp(x, axis=-1) < width / 2))
+    return np.asarray(~(np.ptp(of_cells(corner)[..., 0], axis=-1) < width / 2))
 
 
 def _draw_split_cells(

@@ -120,8 +120,7 @@ def cut_height(merges: Array, k: int) -> float:
 
 def _rising(heights: Array) -> Array:
     """Return heights that never fall, with infinite ones a step above all others."""
-    finite = heights[np.isfinite(heights)]
-    top = float(finite.max(initial=0.0)) or 1.0
+    top = float(heights[np.isfinite(heights)].max(initial=0.0)) or 1.0
     return np.maximum.accumulate(np.where(np.isfinite(heights), heights, 1.15 * top))
 
 

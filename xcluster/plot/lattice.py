@@ -112,16 +112,13 @@ def _named(da: xr.DataArray, parameter: str, name: Hashable | None) -> xr.DataAr
     if name is None:
         raise BadValueError(parameter, name, "x and y go together", "give both")
     if name not in da.coords and name not in da.dims:
-        known = [*da.coords, *da.dims]
         rule = "is neither a coordinate nor a dim"
-        raise BadValueError(parameter, name, rule, did_you_mean(name, known))
+        raise BadValueError(parameter, name, rule, did_you_mean(name, [*da.coords, *da.dims]))
     return da[name]
 
 
 def _is_lonlat(x: xr.DataArray, y: xr.DataArray) -> bool:
-    return str(x.attrs.get("units", "")).startswith("degree") and str(
-        y.attrs.get("units", "")
-    ).startswith("degree")
+    return all(str(axis.attrs.get("units", "")).startswith("degree") for axis in (x, y))
 
 
 def _found(
@@ -183,7 +180,7 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
         return ccrs.PlateCarree()
     projection = ccrs.Projection(stated)
     # Cartopy knows the limits of few projections, and cuts at them what lies outside.
-    (west, east), (south, north) = _limits(x.values), _limits(y.values)
+    (west, east), (south, north) = limits(x.values), limits(y.values)
     known = projection.bounds or (west, east, south, north)
     projection.bounds = (
         min(known[0], west), max(known[1], east), min(known[2], south), max(known[3], north)
@@ -191,7 +188,8 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
     return projection
 
 
-def _limits(values: Array) -> tuple[float, float]:
+def limits(values: Array) -> tuple[float, float]:
+    """Return the least and the greatest edge of cells, from centres along an axis or on a plane."""
     reach = edges(np.sort(values.astype(float))) if values.ndim == 1 else values
     return float(np.nanmin(reach)), float(np.nanmax(reach))
 

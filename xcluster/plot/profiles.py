@@ -143,8 +143,7 @@ def centers(
     dim = _curve_dim(centers, centers["label"])
     flags = flags_of_centers(centers)
     upright = is_vertical(centers, dim)
-    size = (4.5, 5.0) if upright else (7.0, 4.0)
-    ax = single_axes(ax, figsize, size)
+    ax = single_axes(ax, figsize, (4.5, 5.0) if upright else (7.0, 4.0))
     levels = _levels(centers, dim)
     rows = centers.transpose("label", dim).values
     lines = []
@@ -226,18 +225,13 @@ def _spread(n: int, at_most: int) -> NDArray[np.intp]:
 
 
 def _center(
-    centers: xr.DataArray | None,
-    label: int,
-    levels: Array,
-    members: Array,
-    dim: Hashable,
+    centers: xr.DataArray | None, label: int, levels: Array, members: Array, dim: Hashable
 ) -> tuple[Array, Array]:
     """Return levels and values of a centre: the mean of the members where none is given."""
     if centers is not None and label in centers["label"].values:
         return _levels(centers, dim), centers.sel(label=label).values
     count = np.isfinite(members).sum(axis=0)
-    total = np.nansum(members, axis=0)
-    return levels, np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return levels, np.where(count > 0, np.nansum(members, axis=0) / np.maximum(count, 1), np.nan)
 
 
 def _direct(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: bool) -> None:

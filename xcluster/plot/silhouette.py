@@ -54,7 +54,8 @@ def silhouette(
     2
     """
     flags = flags_of(labels).classified
-    ax = single_axes(ax, figsize, _size(len(flags.values)))
+    height = min(max(4.0, 1.5 + 0.25 * len(flags.values)), HEIGHT_MAX)
+    ax = single_axes(ax, figsize, (6.5, height))
     scores = values.transpose(*labels.dims).values.ravel()
     of_sample = np.where(np.isfinite(scores), labels.values.ravel(), np.nan)
     total = max(int(np.isfinite(of_sample).sum()), 1)
@@ -72,10 +73,6 @@ def silhouette(
     _mark_mean(ax, scores[np.isfinite(of_sample) & (of_sample >= 0)])
     _finish(ax, start, middles, _side_text(flags.names, flags.values, scores, of_sample))
     return shapes
-
-
-def _size(n: int) -> tuple[float, float]:
-    return 6.5, min(max(4.0, 1.5 + 0.25 * n), HEIGHT_MAX)
 
 
 def _mark_mean(ax: Any, scores: Array) -> None:
