@@ -719,8 +719,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> again.match(fit)["north"].labels.equals(fit["north"].labels)
         True
         """
-        mapping = relabelling.matching_scenes(self, other)
-        matched = self._recoded(mapping)
+        matched = self._recoded(relabelling.matching_scenes(self, other))
         return replace(matched, whole=relabelling.lent(matched.whole, other.whole.partition))
 
     def cut(self, k: int | None = None, *, height: float | None = None) -> Self:
@@ -871,8 +870,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     def _recoded(self, mapping: Array) -> Self:
         moved = {name: source.recoded(mapping) for name, source in self.scenes.items()}
-        partition = self.whole.partition.recoded(mapping)
-        whole = relabelling.with_partition(self.whole, partition)
+        whole = relabelling.with_partition(self.whole, self.whole.partition.recoded(mapping))
         return replace(self, whole=whole, scenes=moved)
 
 

@@ -238,20 +238,12 @@ def _less_numpy(values: Array, codes: Array, means: Array) -> Array:
 def _less_dask(values: Any, codes: Array, means: Array) -> Any:
     import dask.array as da
 
-    field = tuple(range(1, values.ndim))
-    groups = values.ndim
-    return da.blockwise(
-        _less_block,
-        tuple(range(values.ndim)),
-        values,
-        tuple(range(values.ndim)),
-        da.from_array(codes, chunks=(values.chunks[0],)),
-        (0,),
-        da.from_array(means, chunks=(len(means), *values.chunks[1:])),
-        (groups, *field),
-        dtype=np.result_type(values, means.dtype),
-        meta=np.empty((0,) * values.ndim, np.result_type(values, means.dtype)),
-    )
+    axes, groups = tuple(range(values.ndim)), values.ndim
+    steps = da.from_array(codes, chunks=(values.chunks[0],)), axes[:1]
+    fields = da.from_array(means, chunks=(len(means), *values.chunks[1:])), (groups, *axes[1:])
+    meta = np.empty((0,) * values.ndim, np.result_type(values, means.dtype))
+    pairs = values, axes, *steps, *fields
+    return da.blockwise(_less_block, axes, *pairs, dtype=meta.dtype, meta=meta)
 
 
 def _less_block(values: Array, codes: Array, means: list[Array]) -> Array:

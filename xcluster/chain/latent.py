@@ -37,9 +37,8 @@ def gradient(chain: Chain, latent: xr.DataArray, n: Any) -> xr.DataArray:
     values = vae.latent_gradient(points).reshape((n,) * len(axes))
     names = [f"z_{number}" for number in range(len(axes))]
     attrs = {"long_name": "norm of the gradient of the decoded length"}
-    return xr.DataArray(
-        values, dict(zip(names, axes, strict=True)), names, "latent_gradient", attrs
-    )
+    coords = dict(zip(names, axes, strict=True))
+    return xr.DataArray(values, coords, names, "latent_gradient", attrs)
 
 
 def _check_lattice(n: Any, n_dims: int) -> int:
@@ -69,9 +68,8 @@ def distances(chain: Chain, latent: xr.DataArray, n: Any, random_state: Any) -> 
     points = latent.transpose(..., "component").values.reshape(-1, latent.sizes["component"])
     points = points[np.isfinite(points).all(axis=1)]
     pairs = zip(("latent", "decoded"), vae.latent_pairs(points, n, random_state), strict=True)
-    return xr.Dataset(
-        {name: ("pair", each, {"long_name": f"{name} distance"}) for name, each in pairs}
-    )
+    found = {name: ("pair", each, {"long_name": f"{name} distance"}) for name, each in pairs}
+    return xr.Dataset(found)
 
 
 def latent_dims(chain: Chain) -> int | None:

@@ -162,7 +162,7 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     first = next((step.kind for step in kept if not step.kind.keeps_columns), None)
     how = "standard" if first is None else first.assumes
     # Before weights of the features too: units are made equal first.
-    return kept if how is None else [assumed_scaling(how), *kept]
+    return kept if how is None else [Step(SCALE, Scaler(how), "variable", assumed=True), *kept]
 
 
 def n_columns(steps: Sequence[Step], n_features: int) -> int | None:
@@ -208,11 +208,6 @@ def scaling(how: Any, over: Any, steps: Sequence[Step]) -> Step:
         rule = f"must be one of {', '.join(map(repr, SCALINGS))}, None or a transformer"
         raise BadValueError("how", how, rule, did_you_mean(how, SCALINGS))
     return Step(SCALE, Scaler(how), over)
-
-
-def assumed_scaling(how: Scaling) -> Step:
-    """Return the scaling that brings several variables to one scale."""
-    return Step(SCALE, Scaler(how), over="variable", assumed=True)
 
 
 def _check_over(over: Any, steps: Sequence[Step]) -> None:

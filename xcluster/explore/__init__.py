@@ -39,9 +39,8 @@ def _page(tabs: Mapping[str, list[Fitted]], sel: Mapping[Hashable, Any] | None) 
     try:
         import bokeh  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
-        ) from error
+        need = 'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
+        raise ImportError(need) from error
     from xcluster.explore.document import document
 
     if not isinstance(sel, Mapping | None):

@@ -109,15 +109,13 @@ class Half:
         page = self.page
         x, y = self.result.components.T
         points = self._dots(x, y, self.name("points"))
-        figure, drawn = figures.scatter_figure(
-            points, self.mapper, self.result.axes, self.name("scatter")
-        )
+        axes, name = self.result.axes, self.name("scatter")
+        figure, drawn = figures.scatter_figure(points, self.mapper, axes, name)
         point = page.callback("point", points=points)
         figures.add_pointer(figure, drawn, maps.name_of_label(self.result.flags), point)
         ring = ColumnDataSource({"x": [], "y": []})
-        figure.scatter(
-            "x", "y", source=ring, size=14, line_color="black", fill_alpha=0, line_width=2
-        )
+        looks = {"size": 14, "line_color": "black", "line_width": 2, "fill_alpha": 0}
+        figure.scatter("x", "y", source=ring, **looks)
         mark = page.callback(
             "mark", mark=ring, samples=page.samples,
             x=self.name("component") + "_x", y=self.name("component") + "_y",

@@ -136,9 +136,8 @@ def _writable(dataset: xr.Dataset) -> xr.Dataset:
     for name, variable in dataset.variables.items():
         variable.attrs = _plain(variable.attrs)
         kept = _kept_encoding(variable, is_ours=name in dataset.data_vars)
-        variable.encoding = {
-            key: variable.encoding[key] for key in kept if key in variable.encoding
-        }
+        stated = variable.encoding
+        variable.encoding = {key: stated[key] for key in kept if key in stated}
     return _with_plain_texts(dataset.chunk(_even_chunks(dataset)))
 
 

@@ -126,15 +126,11 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
             n, expected_n = new.sizes[dim], fitted.sizes[dim]
             found.append(f"{name!r} has {n} points along {dim!r}, not {expected_n}")
         elif dim in new.coords and dim in fitted.coords:
-            found += _coordinate_difference(name, new[dim], fitted[dim])
+            if not _is_same_set(new[dim].values, fitted[dim].values):
+                found.append(f"{name!r} has other values of {dim!r}")
+            elif not is_same_order(new[dim], fitted[dim]):
+                found.append(f"{name!r} has another order of {dim!r}")
     return found
-
-
-def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
-    dim = fitted.dims[0]
-    if not _is_same_set(new.values, fitted.values):
-        return [f"{name!r} has other values of {dim!r}"]
-    return [] if is_same_order(new, fitted) else [f"{name!r} has another order of {dim!r}"]
 
 
 def _is_same_set(new: Array, fitted: Array) -> bool:

@@ -236,13 +236,11 @@ class Layout:
         """
         sizes = [variable.size for variable in self.variables.values()]
         first = dict(zip(self.variables, np.cumsum([0, *sizes]).tolist(), strict=False))
-        templates = {name: self.variables[name].template for name in self.shown}
-        return xr.Dataset(
-            {
-                name: template.copy(data=template.values + first[name])
-                for name, template in templates.items()
-            }
-        )
+        templates = {}
+        for name in self.shown:
+            template = self.variables[name].template
+            templates[name] = template.copy(data=template.values + first[name])
+        return xr.Dataset(templates)
 
     @cached_property
     def n_features(self) -> int:

@@ -64,14 +64,10 @@ class Patches:
         if not full.any():
             rule = "none of them has a full window on the image"
             raise BadValueError("at", f"{len(full)} positions", rule, "choose a smaller size")
-        chosen = windows.isel(
-            {dim: (POINT, where[full]) for dim, where in zip(sizes, starts, strict=True)}
-        )
+        places = {dim: (POINT, each[full]) for dim, each in zip(sizes, starts, strict=True)}
         given = {dim: (POINT, values[full], windows[dim].attrs) for dim, values in at.items()}
-        names = list(windows.data_vars)
-        layout = lay_out(
-            chosen.assign_coords(given), names, [_window(dim) for dim in sizes], left_out
-        )
+        chosen, inner = windows.isel(places).assign_coords(given), [_window(dim) for dim in sizes]
+        layout = lay_out(chosen, list(windows.data_vars), inner, left_out)
         n_lost = int(len(full) - full.sum())
         if not n_lost:
             return layout

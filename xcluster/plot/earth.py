@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.base.checks import check_choice
-from xcluster.plot.view import shape_of
+from xcluster.plot.view import largest_box, shape_of
 
 Background = Literal["satellite", "relief"] | None
 Scale = Literal["110m", "50m"]
@@ -106,6 +106,4 @@ def _inches(ax: Any) -> tuple[float, float]:
     """Return the size that an axes will have, its shape being fixed."""
     figure_width, figure_height = ax.get_figure(root=True).get_size_inches()
     box = ax.get_position()
-    width, height = box.width * figure_width, box.height * figure_height
-    shape = shape_of(ax)
-    return min(width, height * shape), min(height, width / shape)
+    return largest_box(shape_of(ax), box.width * figure_width, box.height * figure_height)

@@ -121,6 +121,5 @@ def _placed(
             attrs = {} if own == dim else {"long_name": str(dim)}
             levels[own] = (own, array[dim].values, {**attrs, **array[dim].attrs})
     values = array.values.reshape(*shape, *array.shape[1:])
-    return xr.DataArray(
-        values, {**levels, **coords}, ("row", "col", *dims), array.name, array.attrs
-    )
+    coords = {**levels, **coords}
+    return xr.DataArray(values, coords, ("row", "col", *dims), array.name, array.attrs)

@@ -147,9 +147,8 @@ def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> BadValueError:
     rule = "a map needs two spatial dims, or one with latitude and longitude coordinates"
     remedy = "keep both dims where you select, with .isel() for one, or name x= and y="
     if others := _not_horizontal(da, list(left)):
-        panels = ", ".join(
-            f"{way}={dim!r}" for way, dim in zip(("col", "row"), others, strict=False)
-        )
+        ways = zip(("col", "row"), others, strict=False)
+        panels = ", ".join(f"{way}={dim!r}" for way, dim in ways)
         one = ", ".join(f"{dim}=0" for dim in others)
         name = "fit.labels" if da.name == "labels" else "da"
         choice = f"xcluster.plot.maps.map({name}.isel({one}))"

@@ -17,7 +17,7 @@ from xcluster.plot.lattice import Lattice, lattice_of
 from xcluster.plot.panels import Figsize, refuse_size, write_places
 from xcluster.plot.style import Style, style_of
 from xcluster.plot.text import facet_title, with_units
-from xcluster.plot.view import Extent, View, shape_of, view_of
+from xcluster.plot.view import Extent, View, largest_box, shape_of, view_of
 
 BACKGROUND_ALPHA = 0.6
 
@@ -178,7 +178,7 @@ class Picture:
         ax = self._new_axes(figsize) if ax is None else ax
         self.view.apply(ax)
         if made:
-            width, height = _box(shape_of(ax), 8.0, 5.5)
+            width, height = largest_box(shape_of(ax), 8.0, 5.5)
             ax.figure.set_size_inches(width + 2.0, height + 0.8)
         artist = self._draw_panel(ax, da)
         ax.set_title(self.style.title)
@@ -235,7 +235,7 @@ class Picture:
 
 
 def _facet_size(rows: int, columns: int, shape: float) -> tuple[float, float]:
-    width, height = _box(shape, max(9.0 / columns, 2.0), 3.0)
+    width, height = largest_box(shape, max(9.0 / columns, 2.0), 3.0)
     return columns * (width + 0.2) + 1.6, rows * (height + 0.35) + 0.5
 
 
@@ -253,11 +253,6 @@ def _check_axes(
             raise BadValueError("projection", type(projection).__name__, rule, remedy)
     if col_wrap is not None and not facets:
         raise BadValueError("col_wrap", col_wrap, "there are no facets", "name a dim as col=")
-
-
-def _box(shape: float, width: float, height: float) -> tuple[float, float]:
-    """Return the largest width and height of this shape within a box."""
-    return min(width, height * shape), min(width / shape, height)
 
 
 def _squeezed(da: xr.DataArray, facets: Any) -> xr.DataArray:

@@ -103,6 +103,11 @@ def shape_of(ax: Any) -> float:
     return float(np.clip(width / (height * stretch or 1.0), 0.25, 4.0))
 
 
+def largest_box(shape: float, width: float, height: float) -> tuple[float, float]:
+    """Return the largest width and height of this shape within a box."""
+    return min(width, height * shape), min(width / shape, height)
+
+
 def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -> View:
     """Return the view that was asked for, else one that shows all of the data.
 

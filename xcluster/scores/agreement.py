@@ -126,9 +126,8 @@ def match_labels(
     a, b, _ = _paired(a, b)
     shared = contingency(a, b, sample_weight)
     rows, columns = linear_sum_assignment(shared.table, maximize=True)
-    mapping = dict(
-        zip(shared.labels_b[columns].tolist(), shared.labels_a[rows].tolist(), strict=True)
-    )
+    of_a, of_b = shared.labels_a[rows].tolist(), shared.labels_b[columns].tolist()
+    mapping = dict(zip(of_b, of_a, strict=True))
     free = int(a.max(initial=-1)) + 1
     for label in np.unique(b[b >= 0]).tolist():
         if label not in mapping:

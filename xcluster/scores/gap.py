@@ -166,9 +166,8 @@ def gap_statistic(
     numbers = _ascending(ks, len(X))
     uniform = _uniform_box(X, weight)
     streams = rng.spawn(n_references)
-    references = np.array(
-        map_threads(lambda stream: _log_dispersion(fit(uniform(stream), numbers)), streams)
-    )
+    drawn = map_threads(lambda stream: _log_dispersion(fit(uniform(stream), numbers)), streams)
+    references = np.array(drawn)
     weights = () if sample_weight is None else (weight,)
     # By the mean weight, so that both dispersions sum as many units of weight as there are rows.
     own = _log_dispersion(np.asarray(fit(X, numbers, *weights)) / weight.mean())

@@ -160,9 +160,8 @@ def _no_freedom(total: float, k: int, weighted: bool) -> TooFewError:
         rule = f"there are as many labels as the {total:g} rows, and nothing is left within them"
         return TooFewError("labels", k, rule, "cluster into fewer labels")
     rule = f"the total weight stands for the number of rows and must exceed the {k} labels"
-    return TooFewError(
-        "sample_weight", total, rule, "scale weights to a mean of 1, or use fewer labels"
-    )
+    remedy = "scale weights to a mean of 1, or use fewer labels"
+    return TooFewError("sample_weight", total, rule, remedy)
 
 
 def davies_bouldin(

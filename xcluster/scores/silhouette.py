@@ -264,9 +264,8 @@ def contrast(a: Array, b: Array) -> Array:
 def _stratified_rows(data: LabelledRows, n_sampled: int, rng: np.random.Generator) -> Array:
     """Draw rows without replacement, from each cluster in proportion to its weight."""
     shares = np.ceil(n_sampled * data.totals / data.totals.sum()).astype(int)
-    members = np.split(
-        np.argsort(data.cluster, kind="stable"), np.cumsum(np.bincount(data.cluster))[:-1]
-    )
+    ends = np.cumsum(np.bincount(data.cluster))
+    members = np.split(np.argsort(data.cluster, kind="stable"), ends[:-1])
     drawn = [
         rng.choice(rows, min(len(rows), max(share, _FEWEST_PER_CLUSTER)), replace=False)
         for rows, share in zip(members, shares, strict=True)

@@ -160,9 +160,8 @@ def _refit(
 def _jaccard(data: LabelledRows, matched: Array) -> Array:
     """Return the Jaccard similarity of each label with its match; 0 where it has none."""
     noise = data.names[-1] + 1
-    shared = contingency(
-        data.names[data.cluster], np.where(matched < 0, noise, matched), data.weight
-    )
+    matched = np.where(matched < 0, noise, matched)
+    shared = contingency(data.names[data.cluster], matched, data.weight)
     similarity = np.zeros(data.n_clusters)
     found = shared.labels_b < noise
     places = np.searchsorted(data.names, shared.labels_b[found])
