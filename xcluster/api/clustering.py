@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster.api.completion import Completed
 from xcluster.api.latent import LatentSpace
+from xcluster.base.arrays import Array
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore
 from xcluster.files import io
@@ -34,8 +34,6 @@ from xcluster.result import (
 if TYPE_CHECKING:
     from xcluster.api.samples import Samples
     from xcluster.api.sweep import Sweep
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 import xarray as xr
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.base.arrays import Array
+
 Numbers = Array | Sequence[float]
 Rows = Array | Sequence[Sequence[float]]
 Order = Hashable | Callable[[xr.Dataset], Any] | None

@@ -70,9 +70,7 @@ def open(path: Path, data: Any = None, trusted: Collection[str] = ()) -> Any:
     True
     """
     saved = io.read(path, trusted)
-    if saved.scenes:
-        return _of_scenes(saved, data)
-    return _of_one(saved, data)
+    return _of_scenes(saved, data) if saved.scenes else _of_one(saved, data)
 
 
 def _of_one(saved: Saved, data: Any) -> Clustering:

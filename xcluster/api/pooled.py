@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from xcluster.api.clustering import Clustering
 from xcluster.api.completion import Completed
 from xcluster.api.latent import LatentSpace
 from xcluster.api.sweep import AnySweep, Sweep, clustering_of
+from xcluster.base.arrays import Array
 from xcluster.base.errors import UnknownNameError
 from xcluster.chain import reduction
 from xcluster.chain.pooling import Objects, of_each, scenes_of, tree_of
@@ -44,8 +44,6 @@ from xcluster.result import (
 
 if TYPE_CHECKING:
     from xcluster.api.scenes import PooledSamples
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -740,8 +738,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> again.match(fit)["north"].labels.equals(fit["north"].labels)
         True
         """
-        mapping = relabelling.matching_scenes(self, other)
-        matched = self._recoded(mapping)
+        matched = self._recoded(relabelling.matching_scenes(self, other))
         return replace(matched, whole=relabelling.lent(matched.whole, other.whole.partition))
 
     def cut(self, k: int | None = None, *, height: float | None = None) -> Self:
@@ -892,8 +889,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     def _recoded(self, mapping: Array) -> Self:
         moved = {name: source.recoded(mapping) for name, source in self.scenes.items()}
-        partition = self.whole.partition.recoded(mapping)
-        whole = relabelling.with_partition(self.whole, partition)
+        whole = relabelling.with_partition(self.whole, self.whole.partition.recoded(mapping))
         return replace(self, whole=whole, scenes=moved)
 
 

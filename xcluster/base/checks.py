@@ -77,12 +77,7 @@ def _is_inside(module: str) -> bool:
 
 
 def check_integer(
-    parameter: str,
-    value: Any,
-    *,
-    minimum: int,
-    maximum: int = LARGEST_INTEGER,
-    remedy: str = "",
+    parameter: str, value: Any, *, minimum: int, maximum: int = LARGEST_INTEGER, remedy: str = ""
 ) -> int:
     """Return ``value`` as an int within bounds; bools and floats are refused."""
     rule = f"must be an integer of at least {minimum}"
@@ -182,8 +177,7 @@ def check_text(parameter: str, value: Any) -> str:
 def check_flag(parameter: str, value: Any) -> bool:
     """Return ``value`` where it is True or False."""
     if not isinstance(value, bool | np.bool_):
-        rule = "must be True or False"
-        raise BadTypeError(parameter, value, rule, f"pass {parameter}=True")
+        raise BadTypeError(parameter, value, "must be True or False", f"pass {parameter}=True")
     return bool(value)
 
 
@@ -193,8 +187,7 @@ def check_path(parameter: str, value: Any) -> Path:
         rule = "must be text or a pathlib.Path"
         raise BadTypeError(parameter, value, rule, f"pass {parameter}='result.nc'")
     if "\0" in os.fspath(value) or not os.fspath(value):
-        rule = "names no file"
-        raise BadValueError(parameter, value, rule, f"pass {parameter}='result.nc'")
+        raise BadValueError(parameter, value, "names no file", f"pass {parameter}='result.nc'")
     return Path(value)
 
 

@@ -56,10 +56,6 @@ def _pool(size: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(size, thread_name_prefix="xcluster")
 
 
-if hasattr(os, "register_at_fork"):  # threads do not survive a fork
-    os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
 def each_in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield ``function`` of each item, in their order, while threads work on the next ones.
 
@@ -157,7 +153,8 @@ class _BlasLimit:
 
 _blas_limit = _BlasLimit()
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_pool.cache_clear)
     os.register_at_fork(after_in_child=_blas_limit.begin)
 
 

@@ -31,14 +31,10 @@ def spelled_out(function: F) -> F:
     """
     signature = inspect.signature(function)
     *named, rest = signature.parameters.values()
-    spelled = signature.replace(parameters=[*named, *_each(_keywords(function, rest))])
+    (keywords,) = get_args(eval(rest.annotation, function.__globals__))
+    spelled = signature.replace(parameters=[*named, *_each(keywords)])
     function.__dict__["__signature__"] = spelled
     return function
-
-
-def _keywords(function: Any, rest: Parameter) -> Any:
-    """Return the TypedDict in a function's ``**keywords: Unpack[...]``."""
-    return get_args(eval(rest.annotation, function.__globals__))[0]
 
 
 def _each(keywords: Any) -> Iterator[Parameter]:

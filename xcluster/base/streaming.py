@@ -18,11 +18,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.parallel import map_threads, row_blocks, single_threaded_blas
 
-Array = NDArray[Any]
 BLOCK_ROWS = 65_536
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -17,7 +17,6 @@ from xcluster.blocks.block import Block
 from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout
 from xcluster.grid.samplers import Snapshots, known_dim
 
-Array = NDArray[Any]
 Sums = Mapping[int, tuple[Array, Array]]
 
 CYCLES = {"dayofyear": (1, 366), "month": (1, 12), "quarter": (1, 4), "dayofweek": (0, 6)}
@@ -99,8 +98,7 @@ class Climatology:
         """Return the climatology of the variables of ``layout``; reads the data once."""
         names = [name for name in layout.variables if self.dim in data[name].dims]
         fields = Snapshots(self.dim, tuple(names)).arrange(data)
-        whole = {name: replace(each, cells=None) for name, each in fields.variables.items()}
-        fields = replace(fields, variables=whole)
+        fields = fields.with_each(lambda _, each: replace(each, cells=None))
         codes = xr.DataArray(self._codes(data), dims=[self.dim])
         found = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
         rows = self._means(found, fields.n_features).astype(fields.dtype)
@@ -228,11 +226,6 @@ def _around(values: Array, width: int) -> Array:
     return np.asarray(sum(shifted))
 
 
-def _less(values: Array, codes: Array, means: Array) -> Array:
-    dtype = np.result_type(values, means.dtype)
-    return np.asarray(values - means[codes], dtype)
-
-
 def _less_numpy(values: Array, codes: Array, means: Array) -> Array:
     """Subtract in slabs, so that the means are never repeated for all time steps at once."""
     out = np.empty(values.shape, np.result_type(values, means.dtype))
@@ -245,21 +238,13 @@ def _less_numpy(values: Array, codes: Array, means: Array) -> Array:
 def _less_dask(values: Any, codes: Array, means: Array) -> Any:
     import dask.array as da
 
-    field = tuple(range(1, values.ndim))
-    groups = values.ndim
-    return da.blockwise(
-        _less_block,
-        tuple(range(values.ndim)),
-        values,
-        tuple(range(values.ndim)),
-        da.from_array(codes, chunks=(values.chunks[0],)),
-        (0,),
-        da.from_array(means, chunks=(len(means), *values.chunks[1:])),
-        (groups, *field),
-        dtype=np.result_type(values, means.dtype),
-        meta=np.empty((0,) * values.ndim, np.result_type(values, means.dtype)),
-    )
+    axes, groups = tuple(range(values.ndim)), values.ndim
+    steps = da.from_array(codes, chunks=(values.chunks[0],)), axes[:1]
+    fields = da.from_array(means, chunks=(len(means), *values.chunks[1:])), (groups, *axes[1:])
+    meta = np.empty((0,) * values.ndim, np.result_type(values, means.dtype))
+    pairs = values, axes, *steps, *fields
+    return da.blockwise(_less_block, axes, *pairs, dtype=meta.dtype, meta=meta)
 
 
 def _less_block(values: Array, codes: Array, means: list[Array]) -> Array:
-    return _less(values, codes, means[0])
+    return np.asarray(values - means[0][codes], np.result_type(values, means[0].dtype))

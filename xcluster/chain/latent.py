@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_numbers, check_seed
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import Chain
-
-Array = NDArray[Any]
-
 
 LARGEST_LATTICE = 10_000_000
 """Maximum number of points that are decoded in one call."""
@@ -25,8 +22,7 @@ def decode(chain: Chain, template: xr.Dataset, z: Any) -> xr.Dataset:
     points = _points(z, _vae(chain, "decode"))
     rows = chain.inverse(points)
     if rows is None:
-        rule = "a step before vae() has no inverse"
-        raise BadValueError("steps", chain.names, rule, "omit it")
+        raise BadValueError("steps", chain.names, "a step before vae() has no inverse", "omit it")
     found = matrix.unpack(template, rows, "point", np.arange(len(points)))
     return found.assign_coords(z=(("point", "component"), points))
 
@@ -41,9 +37,8 @@ def gradient(chain: Chain, latent: xr.DataArray, n: Any) -> xr.DataArray:
     values = vae.latent_gradient(points).reshape((n,) * len(axes))
     names = [f"z_{number}" for number in range(len(axes))]
     attrs = {"long_name": "norm of the gradient of the decoded length"}
-    return xr.DataArray(
-        values, dict(zip(names, axes, strict=True)), names, "latent_gradient", attrs
-    )
+    coords = dict(zip(names, axes, strict=True))
+    return xr.DataArray(values, coords, names, "latent_gradient", attrs)
 
 
 def _check_lattice(n: Any, n_dims: int) -> int:
@@ -73,9 +68,8 @@ def distances(chain: Chain, latent: xr.DataArray, n: Any, random_state: Any) -> 
     points = latent.transpose(..., "component").values.reshape(-1, latent.sizes["component"])
     points = points[np.isfinite(points).all(axis=1)]
     pairs = zip(("latent", "decoded"), vae.latent_pairs(points, n, random_state), strict=True)
-    return xr.Dataset(
-        {name: ("pair", each, {"long_name": f"{name} distance"}) for name, each in pairs}
-    )
+    found = {name: ("pair", each, {"long_name": f"{name} distance"}) for name, each in pairs}
+    return xr.Dataset(found)
 
 
 def latent_dims(chain: Chain) -> int | None:
@@ -83,15 +77,13 @@ def latent_dims(chain: Chain) -> int | None:
     last = chain.last
     if last is None or not hasattr(last, "latent_gradient"):
         return None
-    n_dims: int = last.n_components
-    return n_dims
+    return int(last.n_components)
 
 
 def _vae(chain: Chain, what: str) -> Any:
     if latent_dims(chain) is None:
-        names = chain.names
         rule = f"{what}() needs a chain whose last step is vae()"
-        raise BadValueError("steps", names, rule, "add .vae(2)")
+        raise BadValueError("steps", chain.names, rule, "add .vae(2)")
     return chain.last
 
 

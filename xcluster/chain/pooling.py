@@ -28,8 +28,7 @@ def ask_each(
     """Return the question of each scene, of this ``kind``; refuse scenes that differ."""
     asked = {name: _asked(ask, scene, kind) for name, scene in scenes_of(objects).items()}
     if not asked:
-        rule = "holds no scene"
-        raise BadValueError("objects", objects, rule, "pass at least one Dataset")
+        raise BadValueError("objects", objects, "holds no scene", "pass at least one Dataset")
     first = next(iter(asked))
     for name, question in asked.items():
         _check_like(name, question, first, asked[first])
@@ -48,9 +47,7 @@ def _check_like(name: str, question: Question, first: str, like: Question) -> No
 
 def _features(question: Question) -> xr.Dataset:
     """Return one sample without values, with all cells of fields; reads no data."""
-    layout = question.layout
-    whole = {name: replace(each, cells=None) for name, each in layout.variables.items()}
-    return replace(layout, variables=whole).features
+    return question.layout.with_each(lambda _, each: replace(each, cells=None)).features
 
 
 def _check_same_chain(name: str, question: Question, first: str, like: Question) -> None:
@@ -177,8 +174,7 @@ def _asked(
     """Return the question of one scene."""
     remedy = "pass a function, for example lambda ds: ds.cluster.pixels()"
     if not callable(ask):
-        rule = "must be a function of one scene"
-        raise BadTypeError("question", ask, rule, remedy)
+        raise BadTypeError("question", ask, "must be a function of one scene", remedy)
     with blamed("question", ask, remedy):
         question = ask(scene)
     if not isinstance(question, kind):

@@ -8,21 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.steps import FittedStep
-from xcluster.grid.layout import (
-    COLUMN,
-    Layout,
-    Places,
-    shown_columns,
-    shown_features,
-)
+from xcluster.grid.layout import COLUMN, Layout, Places, shown_columns, shown_features
 from xcluster.grid.names import check_free, names_in
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +93,7 @@ class Reduction:
         before = Chain(self.chain.steps[:-1])
         if not before.keeps_columns:
             rule = "loadings() needs a chain with one reduction, and this chain has several"
-            names = self.chain.names
-            raise BadValueError("steps", names, rule, "ask a chain with fewer steps")
+            raise BadValueError("steps", self.chain.names, rule, "ask a chain with fewer steps")
         return matrix.unpack(self.layout.features, axes, "component", np.arange(len(axes)))
 
     def explained_variance(self) -> xr.DataArray:
@@ -116,8 +107,7 @@ class Reduction:
         last = self.chain.last
         if not hasattr(last, attribute):
             rule = f"{method}() needs a chain that ends in a step with {attribute}"
-            names = self.chain.names
-            raise BadValueError("steps", names, rule, "add a step, for example .pca(3)")
+            raise BadValueError("steps", self.chain.names, rule, "add a step, for example .pca(3)")
         return np.asarray(getattr(last, attribute))
 
 
@@ -188,10 +178,7 @@ def feature_names(features: xr.Dataset) -> list[str]:
 
 
 def _places(template: xr.DataArray) -> Sequence[str]:
-    if not template.ndim:
-        return [""]
     places = [""]
     for dim in sorted(template.dims, key=str):
-        values = template[dim].values
-        places = [f"{place} {value}" for place in places for value in values]
+        places = [f"{place} {value}" for place in places for value in template[dim].values]
     return places

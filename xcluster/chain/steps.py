@@ -15,13 +15,7 @@ from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.vae import VAE
-from xcluster.base.checks import (
-    check_choice,
-    check_integer,
-    check_seed,
-    did_you_mean,
-    is_one_of,
-)
+from xcluster.base.checks import check_choice, check_integer, check_seed, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import changed, value_text
 from xcluster.grid.areas import area_weights
@@ -168,7 +162,7 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     first = next((step.kind for step in kept if not step.kind.keeps_columns), None)
     how = "standard" if first is None else first.assumes
     # Before weights of the features too: units are made equal first.
-    return kept if how is None else [assumed_scaling(how), *kept]
+    return kept if how is None else [Step(SCALE, Scaler(how), "variable", assumed=True), *kept]
 
 
 def n_columns(steps: Sequence[Step], n_features: int) -> int | None:
@@ -216,11 +210,6 @@ def scaling(how: Any, over: Any, steps: Sequence[Step]) -> Step:
     return Step(SCALE, Scaler(how), over)
 
 
-def assumed_scaling(how: Scaling) -> Step:
-    """Return the scaling that brings several variables to one scale."""
-    return Step(SCALE, Scaler(how), over="variable", assumed=True)
-
-
 def _check_over(over: Any, steps: Sequence[Step]) -> None:
     """Refuse ``over="variable"`` after a step that mixes the columns of variables."""
     mixed = [step.name for step in steps if not step.kind.keeps_columns]
@@ -249,8 +238,7 @@ def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step
     known = sorted(set(VAE().get_params()) - {"n_components", "progress"})
     for name, value in keywords.items():
         if name not in known:
-            rule = "is not a keyword of vae()"
-            raise BadTypeError(name, value, rule, did_you_mean(name, known))
+            raise BadTypeError(name, value, "is not a keyword of vae()", did_you_mean(name, known))
     keywords = {"random_state": random_state, **keywords}
     check_seed("random_state", keywords["random_state"])
     vae = VAE(n, **keywords)

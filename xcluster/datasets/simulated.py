@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number, check_seed
 
 __all__ = ["eds", "stem", "weather"]
 
-Array = NDArray[Any]
 
 # Pixels along each side, tenths of the days.
 LARGEST = 4096
@@ -101,8 +100,7 @@ def eds(*, size: int = 64, random_state: int = 0) -> xr.Dataset:
 def _grains(rng: np.random.Generator, size: int) -> Array:
     """Return 0 (matrix), 1 (rim) and 2 (core): levels of a smooth random field."""
     field = gaussian_filter(rng.normal(size=(size, size)), 6, mode="wrap")
-    grains: Array = np.digitize(field, np.quantile(field, [0.62, 0.82]))
-    return grains
+    return np.asarray(np.digitize(field, np.quantile(field, [0.62, 0.82])))
 
 
 def _spectrum(energy: Array, mineral: str) -> Array:
@@ -115,8 +113,7 @@ def _spectrum(energy: Array, mineral: str) -> Array:
     )
     above = np.clip(energy, 0.05, None)
     kramers = (BEAM_KEV - above) / above * np.exp(-((0.6 / above) ** 2)) * (energy > 0)
-    spectrum: Array = total * ((1 - CONTINUUM) * lines + CONTINUUM * kramers / kramers.sum())
-    return spectrum
+    return np.asarray(total * ((1 - CONTINUUM) * lines + CONTINUUM * kramers / kramers.sum()))
 
 
 def _width(energy: float) -> float:
@@ -125,8 +122,7 @@ def _width(energy: float) -> float:
 
 
 def _gauss(x: Array, centre: float, width: float) -> Array:
-    density: Array = np.exp(-0.5 * ((x - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi))
-    return density
+    return np.asarray(np.exp(-0.5 * ((x - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi)))
 
 
 # Displacement of the middle column from the centre of its cell, in pixels.
@@ -194,8 +190,7 @@ def _columns(truth: Array) -> Array:
     domain = truth[centre_y.astype(int), centre_x.astype(int)]
     moved = np.array(list(DOMAINS.values()))[domain]
     middle = _spots(y + half + moved[:, 0], x + half + moved[:, 1], size, 2.2)
-    image: Array = _spots(y, x, size, 2.6) + 0.6 * middle
-    return image
+    return _spots(y, x, size, 2.6) + 0.6 * middle
 
 
 def _spots(y: Array, x: Array, size: int, width: float) -> Array:
@@ -203,8 +198,7 @@ def _spots(y: Array, x: Array, size: int, width: float) -> Array:
     pixels = np.arange(size)
     rows = np.exp(-0.5 * ((pixels - y[:, None]) / width) ** 2)
     columns = np.exp(-0.5 * ((pixels - x[:, None]) / width) ** 2)
-    image: Array = rows.T @ columns
-    return image
+    return np.asarray(rows.T @ columns)
 
 
 # Place (latitude, longitude), sign and height (m) of the centres of each pattern.

@@ -15,10 +15,7 @@ __all__ = ["Page", "explore", "explore_scenes"]
 
 
 def explore(
-    clustering: Fitted,
-    other: Fitted | None = None,
-    *,
-    sel: Mapping[Hashable, Any] | None = None,
+    clustering: Fitted, other: Fitted | None = None, *, sel: Mapping[Hashable, Any] | None = None
 ) -> Page:
     """Return a page of one result, or of two side by side; see `Clustering.explore`."""
     results = [clustering] if other is None else [clustering, other]
@@ -42,9 +39,8 @@ def _page(tabs: Mapping[str, list[Fitted]], sel: Mapping[Hashable, Any] | None) 
     try:
         import bokeh  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
-        ) from error
+        need = 'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
+        raise ImportError(need) from error
     from xcluster.explore.document import document
 
     if not isinstance(sel, Mapping | None):

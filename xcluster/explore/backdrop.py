@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from xcluster.base.arrays import Array
 from xcluster.explore.excerpt import Excerpt
 from xcluster.explore.nearest import middles
 from xcluster.explore.raster import Raster, raster_of
@@ -18,8 +18,6 @@ from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.positions import POINT
 from xcluster.grid.windows import Patches, image_dims, per_dim, with_coordinates
 from xcluster.plot.text import with_units
-
-Array = NDArray[Any]
 
 # More pixels than these along a dim do not show.
 MAX_SIDE = 700

@@ -40,11 +40,8 @@ def _layout(content: Content) -> Any:
         slider.js_link("value", half.drawn.glyph, half.fades)
     page.hovered.js_on_change("data", page.callback("info", **_info_arguments(page, halves)))
     notes = "; ".join(html.escape(str(note)) for note in content.notes)
-    head = Div(
-        text=f"<b>{page.title}</b><br><small>{HELP}<br>{notes}</small>",
-        name="notes",
-        sizing_mode="stretch_width",
-    )
+    text = f"<b>{page.title}</b><br><small>{HELP}<br>{notes}</small>"
+    head = Div(text=text, name="notes", sizing_mode="stretch_width")
     layouts = [half.layout for half in halves]
     body = Row(*layouts, sizing_mode="stretch_width") if len(halves) > 1 else layouts[0]
     top = Row(head, slider, sizing_mode="stretch_width")

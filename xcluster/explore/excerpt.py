@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import blamed
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import find_axis
@@ -18,7 +18,6 @@ from xcluster.grid.layout import Layout
 from xcluster.grid.positions import POINT
 from xcluster.plot.text import facet_title
 
-Array = NDArray[Any]
 Indexers = dict[Hashable, slice]
 
 MAX_SAMPLES = 262_144
@@ -96,16 +95,11 @@ def cut(layout: Layout, indexers: Mapping[Hashable, Any]) -> Layout:
     def less(array: xr.DataArray) -> xr.DataArray:
         return array.isel({dim: each for dim, each in indexers.items() if dim in array.dims})
 
-    variables = {
-        name: replace(variable, array=less(variable.array))
-        for name, variable in layout.variables.items()
-    }
     sizes = {
         dim: len(range(size)[indexers.get(dim, slice(None))]) for dim, size in layout.sizes.items()
     }
     return replace(
-        layout,
-        variables=variables,
+        layout.with_each(lambda _, each: replace(each, array=less(each.array))),
         sizes=sizes,
         coords={name: less(coord) for name, coord in layout.coords.items()},
         mask=None if layout.mask is None else less(layout.mask),
@@ -136,8 +130,7 @@ def _choose(layout: Layout, sel: Mapping[Hashable, Any]) -> tuple[Indexers, list
 
 def _drawn(layout: Layout, free: list[Hashable]) -> list[Hashable]:
     """Return the dims of the map: those of longitude and latitude, of positions, or the last."""
-    coords = dict(layout.coords)
-    axes = [find_axis(coords, name) for name in ("longitude", "latitude")]
+    axes = [find_axis(layout.coords, name) for name in ("longitude", "latitude")]
     found = [axis for axis in axes if axis is not None]
     horizontal = {dim for axis in found for dim in axis.dims}
     if len(found) == 2 and horizontal <= set(free):

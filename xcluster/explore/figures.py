@@ -19,11 +19,9 @@ from bokeh.models import (
     Range1d,
 )
 from bokeh.plotting import figure as new_figure
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.explore.panels import Panel
-
-Array = NDArray[Any]
 
 # Two figures of this side, with their axes and tools, fit below a map.
 SIDE = 270
@@ -48,10 +46,7 @@ def brushable(figure: Any) -> None:
 
 
 def scatter_figure(
-    points: ColumnDataSource,
-    mapper: LinearColorMapper,
-    axes: tuple[str, str],
-    name: str,
+    points: ColumnDataSource, mapper: LinearColorMapper, axes: tuple[str, str], name: str
 ) -> tuple[Any, Any]:
     """Return the components of the samples, coloured by label, and their points."""
     figure = new_figure(
@@ -71,9 +66,8 @@ def scatter_figure(
 def add_pointer(figure: Any, drawn: Any, names: CustomJSHover, point: CustomJS) -> None:
     """Let the sample under the pointer be the one that all other figures show."""
     tips, formatters = [("label", "@label{custom}")], {"@label": names}
-    figure.add_tools(
-        HoverTool(renderers=[drawn], tooltips=tips, formatters=formatters, callback=point)
-    )
+    looks = {"tooltips": tips, "formatters": formatters}
+    figure.add_tools(HoverTool(renderers=[drawn], callback=point, **looks))
 
 
 def curve_figure(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.explore.backdrop import Backdrop, backdrop_of
 from xcluster.explore.excerpt import Excerpt, Indexers, excerpt_of
@@ -18,8 +18,6 @@ from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result.matching import aligned
-
-Array = NDArray[Any]
 
 MAX_POINTS = 20_000
 
@@ -63,8 +61,7 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
     sources = [Source(first, first.labels, {}), *(_beside(first, each) for each in clusterings[1:])]
     excerpt = excerpt_of(layout, first.labels, sel, _width(sources))
     labels = [excerpt.labels(each.labels) for each in sources]
-    has_label = np.any([np.isfinite(each.values.ravel()) for each in labels], axis=0)
-    kept = np.flatnonzero(has_label)
+    kept = np.flatnonzero(np.any([np.isfinite(each.values.ravel()) for each in labels], axis=0))
     backdrop = backdrop_of(first, excerpt, labels[0])
     raster = raster_of(labels[0]) if backdrop is None else backdrop.raster(labels[0])
     panels, notes = _panels(sources, excerpt, kept)
@@ -74,14 +71,13 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
     if len(kept) > MAX_POINTS:
         drawn = np.sort(np.random.default_rng(0).choice(len(kept), MAX_POINTS, replace=False))
         notes.append(f"{MAX_POINTS:,} of {len(kept):,} samples drawn as points")
+    results = [source.show(excerpt, kept, own) for source, own in zip(sources, panels, strict=True)]
     return Content(
         raster=raster,
         cells=_renumbered(raster.points, kept, labels[0].size),
         x=raster.x[kept],
         y=raster.y[kept],
-        results=[
-            source.show(excerpt, kept, own) for source, own in zip(sources, panels, strict=True)
-        ],
+        results=results,
         drawn=drawn,
         backdrop=backdrop,
         notes=[*excerpt.notes, *notes],

@@ -76,9 +76,8 @@ class Half:
     def _map(self) -> Any:
         page, content = self.page, self.page.content
         raster, backdrop = content.raster, content.backdrop
-        figure = maps.map_figure(
-            raster, self.result.title, self.name("map"), self.halves, page.ranges
-        )
+        title, name = self.result.title, self.name("map")
+        figure = maps.map_figure(raster, title, name, self.halves, page.ranges)
         if backdrop is not None:
             maps.add_backdrop(figure, backdrop)
         images = maps.label_images(content, self.number)
@@ -101,15 +100,8 @@ class Half:
     def _dots(self, x: Any, y: Any, name: str) -> ColumnDataSource:
         """Return samples as points that brushing selects."""
         drawn = self.page.content.drawn
-        source = ColumnDataSource(
-            {
-                "x": x[drawn],
-                "y": y[drawn],
-                "label": self.result.position[drawn],
-                "sample": drawn.astype("int32"),
-            },
-            name=name,
-        )
+        columns = {"x": x[drawn], "y": y[drawn], "label": self.result.position[drawn]}
+        source = ColumnDataSource(columns | {"sample": drawn.astype("int32")}, name=name)
         self.dotted.append(source)
         return source
 
@@ -117,15 +109,13 @@ class Half:
         page = self.page
         x, y = self.result.components.T
         points = self._dots(x, y, self.name("points"))
-        figure, drawn = figures.scatter_figure(
-            points, self.mapper, self.result.axes, self.name("scatter")
-        )
+        axes, name = self.result.axes, self.name("scatter")
+        figure, drawn = figures.scatter_figure(points, self.mapper, axes, name)
         point = page.callback("point", points=points)
         figures.add_pointer(figure, drawn, maps.name_of_label(self.result.flags), point)
         ring = ColumnDataSource({"x": [], "y": []})
-        figure.scatter(
-            "x", "y", source=ring, size=14, line_color="black", fill_alpha=0, line_width=2
-        )
+        looks = {"size": 14, "line_color": "black", "line_width": 2, "fill_alpha": 0}
+        figure.scatter("x", "y", source=ring, **looks)
         mark = page.callback(
             "mark", mark=ring, samples=page.samples,
             x=self.name("component") + "_x", y=self.name("component") + "_y",
@@ -182,13 +172,8 @@ class Half:
 
     def _curves(self, panel: Panel, centers: ColumnDataSource) -> ColumnDataSource:
         values = figures.shown_values(panel, centers.data["value"])
-        source = ColumnDataSource(
-            {
-                "level": [panel.level for _ in values],
-                "value": list(values),
-                "label": list(range(len(values))),
-            }
-        )
+        levels, labels = [panel.level for _ in values], list(range(len(values)))
+        source = ColumnDataSource({"level": levels, "value": list(values), "label": labels})
         self.centers.append(source)
         return source
 

@@ -21,6 +21,7 @@ from bokeh.models import (
 from bokeh.plotting import figure as new_figure
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.explore.backdrop import Backdrop
 from xcluster.explore.figures import CLEAR, COMMON, brushable
 from xcluster.explore.gather import Content
@@ -28,8 +29,6 @@ from xcluster.explore.raster import Raster
 from xcluster.explore.shown import Result
 from xcluster.plot.earth import coast_points
 from xcluster.plot.flags import Flags
-
-Array = NDArray[Any]
 
 SIZE = {1: (540, 540), 2: (500, 420)}
 LEGEND_ROWS = 20
@@ -56,20 +55,13 @@ def map_figure(
     shape = float(np.clip(raster.shape, 0.4, 4.0))
     frame = int(min(SIZE[halves][0], SIZE[halves][1] * shape))
     looks = COMMON if frame >= NARROW else COMMON | {"toolbar_location": "left"}
+    size = {"frame_width": frame, "frame_height": max(int(frame / shape), 60)}
+    axes = {"x_axis_label": raster.names[0], "y_axis_label": raster.names[1]}
+    axes["x_axis_type"] = "datetime" if raster.kinds[0] == "time" else "linear"
     figure = new_figure(
-        title=title,
-        name=name,
-        frame_width=frame,
-        frame_height=max(int(frame / shape), 60),
-        x_range=ranges[0],
-        y_range=ranges[1],
-        x_axis_type="datetime" if raster.kinds[0] == "time" else "linear",
-        **looks,
-        active_scroll="wheel_zoom",
-        min_border_bottom=60,
-        x_axis_label=raster.names[0],
-        y_axis_label=raster.names[1],
-    )
+        title=title, name=name, x_range=ranges[0], y_range=ranges[1], **size, **axes, **looks,
+        active_scroll="wheel_zoom", min_border_bottom=60,
+    )  # fmt: skip
     brushable(figure)
     figure.xgrid.visible = figure.ygrid.visible = False
     if raster.is_geographic:
@@ -153,8 +145,7 @@ def label_images(content: Content, number: int) -> ColumnDataSource:
 
 
 def _on_raster(cells: Array, values: Array, empty: int) -> Array:
-    table = np.append(values, values.dtype.type(empty))  # -1 is the last
-    return np.asarray(table[cells])
+    return np.asarray(np.append(values, values.dtype.type(empty))[cells])  # -1 is the last
 
 
 def opacity(content: Content) -> float:
@@ -222,9 +213,8 @@ def add_hover(figure: Any, labels: Any, raster: Raster, results: Sequence[Result
         formatters[f"@label{number}"] = name_of_label(result.flags)
         if result.membership is not None:
             tips.append((f"{side}membership", f"@membership{number}{{custom}}"))
-            formatters[f"@membership{number}"] = CustomJSHover(
-                code="return (value / 254).toFixed(2);"
-            )
+            share = CustomJSHover(code="return (value / 254).toFixed(2);")
+            formatters[f"@membership{number}"] = share
     for pointer, axis, kind in zip(("$x", "$y"), raster.names, raster.kinds, strict=True):
         if kind == "name":
             tips.append((axis, f"{pointer}{{custom}}"))
@@ -237,16 +227,14 @@ def add_hover(figure: Any, labels: Any, raster: Raster, results: Sequence[Result
 
 
 def _nearest_name(entries: Sequence[str]) -> CustomJSHover:
-    return CustomJSHover(
-        args={"entries": list(entries)}, code="return entries[Math.round(value)] ?? '';"
-    )
+    code = "return entries[Math.round(value)] ?? '';"
+    return CustomJSHover(args={"entries": list(entries)}, code=code)
 
 
 def name_of_label(flags: Flags) -> CustomJSHover:
     """Return what turns the place of a label in the legend into its name."""
-    return CustomJSHover(
-        args={"names": list(flags.names)}, code="return names[value] ?? 'no label';"
-    )
+    code = "return names[value] ?? 'no label';"
+    return CustomJSHover(args={"names": list(flags.names)}, code=code)
 
 
 def add_legend(figure: Any, flags: Flags) -> list[Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from xcluster.base.arrays import Array
 from xcluster.plot.lattice import Lattice, longitude_range
 
-Array = NDArray[Any]
 Box = tuple[float, float, float, float]
 
 # On the longer side of the raster.
@@ -71,9 +70,8 @@ def _on_sphere(degrees: Array) -> Array:
     """Return points of the unit sphere, where neither poles nor the date line matter."""
     longitude, latitude = np.deg2rad(degrees[..., 0]), np.deg2rad(degrees[..., 1])
     across = np.cos(latitude)
-    return np.stack(
-        [across * np.cos(longitude), across * np.sin(longitude), np.sin(latitude)], axis=-1
-    )
+    x, y = across * np.cos(longitude), across * np.sin(longitude)
+    return np.stack([x, y, np.sin(latitude)], axis=-1)
 
 
 def _spacing(tree: Any) -> Array:

@@ -57,5 +57,4 @@ class Page:
         )
 
     def __repr__(self) -> str:
-        size = len(self.text.encode()) / 1e6
-        return f"<xcluster page> {size:.1f} MB; save(path) writes it"
+        return f"<xcluster page> {len(self.text.encode()) / 1e6:.1f} MB; save(path) writes it"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.blocks import matrix
 from xcluster.grid.geography import find_axis
 from xcluster.grid.names import free, names_in
 from xcluster.plot.text import dim_text, is_depth, is_vertical, name_of, with_units
 
-Array = NDArray[Any]
+Kind = Literal["curve", "field", "values"]
+Plan = tuple[Kind, list[Hashable], dict[Hashable, slice]]
 
 MAX_LEVELS = 1024
 MAX_SIDE = 64
@@ -54,7 +55,7 @@ class Panel:
         Whether levels are dates, counted in milliseconds since 1970.
     """
 
-    kind: Literal["curve", "field", "values"]
+    kind: Kind
     names: Sequence[Hashable]
     picked: Mapping[Hashable, slice]
     steps: Array
@@ -95,7 +96,7 @@ def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]
     sample = free("sample", names_in(features))
     data = matrix.unpack(features, rows, sample, np.arange(len(rows)))
     plans = _plan(features)
-    panels = [_panel(kind, names, picked, data, sample) for kind, names, picked in plans]
+    panels = [_panel(plan, data, sample) for plan in plans]
     shown = {name for _, names, _ in plans for name in names}
     notes = ["values stored in 255 steps from the least to the greatest"]
     left = [str(name) for name in features.data_vars if name not in shown]
@@ -106,25 +107,15 @@ def panels_of(features: xr.Dataset, rows: Array) -> tuple[list[Panel], list[str]
     return panels, notes
 
 
-def _plan(
-    features: xr.Dataset,
-) -> list[tuple[Literal["curve", "field", "values"], list[Hashable], dict[Hashable, slice]]]:
+def _plan(features: xr.Dataset) -> list[Plan]:
     """Return kind, variables and strides along feature dims of each panel."""
-    kinds: dict[int, Literal["values", "curve", "field"]] = {0: "values", 1: "curve", 2: "field"}
     limits = {1: MAX_LEVELS, 2: MAX_SIDE}
     single = [name for name, array in features.data_vars.items() if array.ndim == 0]
     others = [name for name, array in features.data_vars.items() if array.ndim in (1, 2)]
-    plans = [
-        (
-            kinds[features[name].ndim],
-            [name],
-            {
-                dim: _stride(features[name], dim, limits[features[name].ndim])
-                for dim in features[name].dims
-            },
-        )
-        for name in others[: MAX_PANELS - bool(single)]
-    ]
+    plans: list[Plan] = []
+    for array in (features[name] for name in others[: MAX_PANELS - bool(single)]):
+        picked = {dim: _stride(array, dim, limits[array.ndim]) for dim in array.dims}
+        plans.append(("curve" if array.ndim == 1 else "field", [array.name], picked))
     return [*plans, ("values", single, {})] if single else plans
 
 
@@ -141,13 +132,8 @@ def _stride(array: xr.DataArray, dim: Hashable, limit: int) -> slice:
     return slice(None, None, -step if from_south else step)
 
 
-def _panel(
-    kind: Literal["curve", "field", "values"],
-    names: list[Hashable],
-    picked: dict[Hashable, slice],
-    data: xr.Dataset,
-    sample: Hashable,
-) -> Panel:
+def _panel(plan: Plan, data: xr.Dataset, sample: Hashable) -> Panel:
+    kind, names, picked = plan
     steps, low, step = in_steps(_columns(data, names, picked, sample))
     array = data[names[0]].isel(picked)
     dims = [dim for dim in array.dims if dim != sample]

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
 from xcluster.grid.geography import edges, is_geographic
 from xcluster.plot.lattice import Lattice, is_even, lattice_of, longitude_range, unrolled
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,37 +67,28 @@ def raster_of(labels: xr.DataArray) -> Raster:
     ValueError
         If the labels do not have one or two spatial dims.
     """
-    if labels.ndim == 1 and not _has_place(labels):
+    if labels.ndim == 1 and not is_geographic(labels.coords):
         return _strip(labels)
     lattice = lattice_of(labels)
     order = [labels.dims.index(dim) for dim in lattice.dims]
     flat = np.arange(labels.size).reshape(labels.shape).transpose(order)
-    if lattice.kind == "grid":
-        points, box, x, y = _grid(lattice, flat)
-    else:
-        points, box, x, y = scattered(lattice, flat)
+    lay = _grid if lattice.kind == "grid" else scattered
+    points, box, x, y = lay(lattice, flat)
     stretch = view_of(lattice, None, None, None).stretch
     shape = float(np.clip(box[2] / (box[3] * stretch), 0.25, 4.0))
     names = with_units(lattice.x), with_units(lattice.y)
     return Raster(points, box, x, y, names, ("number",) * 2, shape, lattice.upward, lattice)
 
 
-def _has_place(labels: xr.DataArray) -> bool:
-    return is_geographic(dict(labels.coords))
-
-
 def _strip(labels: xr.DataArray) -> Raster:
     """Lay samples along a single dim, as coloured bars."""
     dim = labels.dims[0]
     values = labels[dim].values
-    kind = (
-        "time" if values.dtype.kind == "M" else "number" if values.dtype.kind in "iuf" else "name"
-    )
-    at = np.arange(labels.size, dtype=float)
-    if kind == "time":
-        at = values.astype("datetime64[ms]").astype(float)
-    elif kind == "number":
-        at = values.astype(float)
+    kind, at = "name", np.arange(labels.size, dtype=float)
+    if values.dtype.kind == "M":
+        kind, at = "time", values.astype("datetime64[ms]").astype(float)
+    elif values.dtype.kind in "iuf":
+        kind, at = "number", values.astype(float)
     order = np.argsort(at)
     points, (low, width) = _resampled(at[order])
     names = (dim_text(labels, dim), "")

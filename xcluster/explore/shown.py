@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
+from xcluster.base.arrays import Array
 from xcluster.blocks import matrix
 from xcluster.chain import reduction
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
@@ -18,8 +17,6 @@ from xcluster.explore.panels import Panel
 from xcluster.fit.fitted import Fitted, samples_of, title
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +108,8 @@ class Source:
         if not self.clustering.is_soft:
             return None
         greatest = self.clustering.memberships.isel(self.turn).max(LABEL)
-        return np.asarray(
-            np.rint(254 * np.nan_to_num(excerpt.flat(greatest)[kept])).astype(np.uint8)
-        )
+        shares = np.nan_to_num(excerpt.flat(greatest)[kept])
+        return np.asarray(np.rint(254 * shares).astype(np.uint8))
 
     def _components(self, excerpt: Excerpt, kept: Array) -> tuple[Array, tuple[str, str]]:
         """Return two columns: the first of the reduced space, else principal components."""

@@ -40,9 +40,8 @@ class Wiring:
         self.ranges = maps.ranges_of(content.raster)
         self.here = ColumnDataSource({"x": [], "y": []}, name="here")
         self.info = Div(text=self.room, name="info", sizing_mode="stretch_width")
-        self.hovered.js_on_change(
-            "data", self.callback("mark", mark=self.here, samples=self.samples, x="x", y="y")
-        )
+        mark = self.callback("mark", mark=self.here, samples=self.samples, x="x", y="y")
+        self.hovered.js_on_change("data", mark)
 
     @property
     def title(self) -> str:
@@ -53,11 +52,8 @@ class Wiring:
     def room(self) -> str:
         """Hidden text as long as what will be said, so that the map keeps still meanwhile."""
         names = [name for _, panel in self.singles() for name in panel.titles[:12]]
-        parts = [
-            *self.content.raster.names,
-            *names,
-            *["membership label"] * len(self.content.results),
-        ]
+        of_results = ["membership label"] * len(self.content.results)
+        parts = [*self.content.raster.names, *names, *of_results]
         letters = re.sub(r"\S", "n", " ".join(f"{part}: -0.0000" for part in parts))
         return f'<span style="grid-area: 1/1; visibility: hidden">{letters}</span>'
 

@@ -162,9 +162,8 @@ def _unsealed(path: Path, read: Read) -> dict[str, Any]:
 
 def _difference(written: Mapping[str, str], found: Mapping[str, str]) -> str | None:
     """Return the first name whose checksums differ or are missing on one side; None if equal."""
-    return next(
-        (name for name in {**written, **found} if written.get(name) != found.get(name)), None
-    )
+    names = {**written, **found}
+    return next((name for name in names if written.get(name) != found.get(name)), None)
 
 
 class _UnsafeError(ValueError):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_path
 from xcluster.base.errors import BadValueError, MissingFileError
 from xcluster.blocks.failures import named_failures
@@ -39,7 +39,6 @@ from xcluster.result.matching import check_same_grid
 from xcluster.result.relabelling import with_partition
 from xcluster.result.tables import to_dataset
 
-Array = NDArray[Any]
 StrPath = str | os.PathLike[str]
 
 ROLES = ("mask", "weights", "likeliest", "row")
@@ -110,8 +109,7 @@ def _over_samples(fitted: Fitted) -> tuple[xr.Dataset, dict[str, str]]:
     """Return the arrays over the samples, and the names of our further arrays by their roles."""
     check_free(fitted.labels, ("labels", "memberships"))
     arrays = _own_arrays(fitted)
-    taken = names_in(fitted.labels)
-    names = {role: free(role, taken) for role in ROLES if role in arrays}
+    names = {role: free(role, names_in(fitted.labels)) for role in ROLES if role in arrays}
     root = to_dataset(fitted).assign({names[role]: array for role, array in arrays.items()})
     return root, names
 
@@ -127,8 +125,7 @@ def _own_arrays(fitted: Fitted) -> dict[str, xr.DataArray]:
             arrays["weights"] = layout.weight.drop_encoding()
     if fitted.partition.floor is not None:
         # The labels before the floor, from which other floors and merging start.
-        plain = replace(fitted.partition, floor=None)
-        arrays["likeliest"] = with_partition(fitted, plain).labels
+        arrays["likeliest"] = with_partition(fitted, replace(fitted.partition, floor=None)).labels
     if fitted.source.rows is not None:
         arrays["row"] = fitted.source.rows
     return arrays
@@ -233,21 +230,13 @@ def _rebuilt(manifest: Mapping[str, Any], path: Path, trusted: Collection[str]) 
     names = manifest.get("scenes")
     if names is None:
         root = storage.decoded(path, APART, cftime) if manifest.get("apart") else groups["/"]
-        own = _own(root, manifest.get("own"))
-        return _saved(manifest, replace(fitted, source=_stored(root, own, fitted)), {}, {"": own})
-    roots = [storage.decoded(path, scene_group(number), cftime) for number in range(len(names))]
-    owns = [_own(*each) for each in zip(roots, manifest["own"], strict=True)]
-    stored = [_stored(root, own, fitted) for root, own in zip(roots, owns, strict=True)]
-    scenes = dict(zip(names, stored, strict=True))
-    return _saved(manifest, fitted, scenes, dict(zip(names, owns, strict=True)))
-
-
-def _saved(
-    manifest: Mapping[str, Any],
-    fitted: Fitted,
-    scenes: Mapping[str, Stored],
-    own: Mapping[str, Mapping[str, xr.DataArray]],
-) -> Saved:
+        scenes, own = {}, {"": _own(root, manifest.get("own"))}
+        fitted = replace(fitted, source=_stored(root, own[""], fitted))
+    else:
+        roots = [storage.decoded(path, scene_group(number), cftime) for number in range(len(names))]
+        owns = [_own(*each) for each in zip(roots, manifest["own"], strict=True)]
+        stored = [_stored(root, own, fitted) for root, own in zip(roots, owns, strict=True)]
+        scenes, own = dict(zip(names, stored, strict=True)), dict(zip(names, owns, strict=True))
     return Saved(fitted, scenes, own, manifest.get("asked"), manifest["weighting"])
 
 

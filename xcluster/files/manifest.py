@@ -9,9 +9,9 @@ from typing import Any, get_args
 import numpy as np
 import sklearn
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import clone
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.version import __version__
 from xcluster.chain.question import Question
@@ -30,7 +30,6 @@ from xcluster.grid.layout import LABEL, cell_columns
 from xcluster.grid.samplers import Pixels, Profiles, Sampler, Snapshots
 from xcluster.grid.windows import Patches
 
-Array = NDArray[Any]
 Entry = Mapping[str, Any]
 
 FORMATS = (1, 2)
@@ -68,9 +67,7 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
         "clusterer": encode_estimator(fitted.assign.clusterer, arrays),
         "partition": {**vars(partition), "codes": partition.codes.tolist()},
         "record": dataclasses.asdict(fitted.record),
-        "climatology": None
-        if fitted.climatology is None
-        else encode_estimator(fitted.climatology, arrays),
+        "climatology": encode_estimator(fitted.climatology, arrays),
         "weighting": _weighting_entry(question),
         "criterion": None if fitted.sweep is None else fitted.sweep.method.criterion,
         "knee": None if fitted.sweep is None else _knee_entry(fitted.sweep.options),
@@ -124,7 +121,6 @@ def fitted(
     trusted: Collection[str],
 ) -> Fitted:
     """Return the result from the parts of a file, without labels."""
-    climatology = manifest["climatology"]
     return Fitted(
         method_name=manifest["method"],
         keywords=dict(manifest.get("keywords", ())),  # older files have none
@@ -140,7 +136,7 @@ def fitted(
         source=Stored(xr.Dataset(), means=arrays.get("means")),
         sweep=_sweep(manifest, groups["scores"]),
         attrs=dict(groups["/"].attrs),
-        climatology=None if climatology is None else decode(climatology, arrays, trusted),
+        climatology=decode(manifest["climatology"], arrays, trusted),
     )
 
 
@@ -151,23 +147,18 @@ def _step(entry: Entry, arrays: Mapping[str, Array], trusted: Collection[str]) -
 
 
 def _partition(entry: Entry) -> Partition:
-    names, colors = (None if entry[each] is None else tuple(entry[each]) for each in OF_LABELS)
-    codes = np.asarray(entry["codes"], np.int64)
-    return Partition(**{**entry, "codes": codes, "names": names, "colors": colors})
-
-
-OF_LABELS = ("names", "colors")
+    return Partition(**{**_with_tuples(entry), "codes": np.asarray(entry["codes"], np.int64)})
 
 
 def _sampler(entry: Mapping[str, Any]) -> Sampler:
-    kinds = {cls.__name__: cls for cls in SAMPLERS}
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in entry.items()
-        if name != "kind"
-    }
-    sampler: Sampler = kinds[entry["kind"]](**fields)
-    return sampler
+    kinds: dict[str, type[Sampler]] = {cls.__name__: cls for cls in SAMPLERS}
+    fields = _with_tuples(entry)
+    return kinds[fields.pop("kind")](**fields)
+
+
+def _with_tuples(entry: Entry) -> dict[str, Any]:
+    """Return an entry with tuples again, which JSON writes as lists."""
+    return {name: tuple(each) if isinstance(each, list) else each for name, each in entry.items()}
 
 
 def _template(
@@ -187,10 +178,7 @@ def _template(
 
 
 def _record(entry: Entry) -> Record:
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
-    }
-    return Record(**{**fields, "notes": tuple(map(_note, entry["notes"]))})
+    return Record(**{**_with_tuples(entry), "notes": tuple(map(_note, entry["notes"]))})
 
 
 def _note(entry: Entry | str) -> Note:

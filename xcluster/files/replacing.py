@@ -122,8 +122,6 @@ def _is_running(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
+    except OSError as error:  # another user's process may not be asked, but it runs
+        return not isinstance(error, ProcessLookupError)
     return True

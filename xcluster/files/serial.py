@@ -13,12 +13,11 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError
 
-Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 OWN_PACKAGES = ("sklearn.", "xcluster.")
@@ -64,11 +63,8 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
         return value
     if isinstance(value, np.generic):
         return encode(value.item(), arrays, start)
-    if isinstance(value, np.ndarray) and _has_plain_fields(value.dtype):
-        assert value.dtype.names is not None
-        return {
-            "fields": [[name, encode(value[name], arrays, start)] for name in value.dtype.names]
-        }
+    if isinstance(value, np.ndarray) and (names := _plain_fields(value.dtype)):
+        return {"fields": [[name, encode(value[name], arrays, start)] for name in names]}
     if isinstance(value, np.ndarray):
         return {"array": _keep(value, arrays, start)}
     if isinstance(value, list | tuple):
@@ -106,9 +102,10 @@ def _is_plain(cls: Any) -> bool:
     return cls.__module__.startswith("sklearn.") and not own & CONSTRUCTION
 
 
-def _has_plain_fields(dtype: np.dtype[Any]) -> bool:
-    """Whether an array has fields, and all of them can be stored as arrays."""
-    return bool(dtype.names) and all(dtype[name].kind in KINDS for name in dtype.names or ())
+def _plain_fields(dtype: np.dtype[Any]) -> tuple[str, ...]:
+    """Return the fields of an array; none where one of them cannot be stored as an array."""
+    names = dtype.names or ()
+    return names if all(dtype[name].kind in KINDS for name in names) else ()
 
 
 def _keep(value: Array, arrays: Arrays, start: int) -> str:

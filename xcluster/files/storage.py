@@ -136,9 +136,8 @@ def _writable(dataset: xr.Dataset) -> xr.Dataset:
     for name, variable in dataset.variables.items():
         variable.attrs = _plain(variable.attrs)
         kept = _kept_encoding(variable, is_ours=name in dataset.data_vars)
-        variable.encoding = {
-            key: variable.encoding[key] for key in kept if key in variable.encoding
-        }
+        stated = variable.encoding
+        variable.encoding = {key: stated[key] for key in kept if key in stated}
     return _with_plain_texts(dataset.chunk(_even_chunks(dataset)))
 
 
@@ -160,20 +159,14 @@ def _with_plain_texts(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _even_chunks(dataset: xr.Dataset) -> dict[Any, int]:
-    return (
-        {}
-        if not dataset.chunks
-        else {dim: max(sizes) for dim, sizes in dataset.unify_chunks().chunks.items()}
-    )
+    return {dim: max(sizes) for dim, sizes in dataset.unify_chunks().chunks.items()}
 
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     """Return attributes that files can hold; everything except text and numbers becomes text."""
+    kinds = (str, int, float, np.ndarray, np.generic, list)
     return {
-        str(name): value
-        if isinstance(value, str | int | float | np.ndarray | np.generic | list)
-        and not isinstance(value, bool)
-        else str(value)
+        str(name): value if isinstance(value, kinds) and not isinstance(value, bool) else str(value)
         for name, value in attrs.items()
     }
 
@@ -222,10 +215,8 @@ def _group(path: Path, group: str) -> dict[str, Any]:
 
 def _read_raw(path: Path, group: str, engine: str) -> xr.Dataset:
     """Open one group as it is stored, without decoding."""
-    if engine == "zarr":
-        keywords = {"filename_or_obj": path, "group": group, **AS_ZARR}
-    else:
-        keywords = _group(path, group)
+    as_zarr = {"filename_or_obj": path, "group": group, **AS_ZARR}
+    keywords = as_zarr if engine == "zarr" else _group(path, group)
     return xr.open_dataset(decode_cf=False, create_default_indexes=False, **keywords)
 
 

@@ -7,11 +7,9 @@ when the file is no longer in view, are refused here.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted
@@ -20,8 +18,6 @@ from xcluster.fit.labels import UNCLASSIFIED, Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Stored
 from xcluster.grid.layout import LABEL, cell_columns
-
-Array = NDArray[Any]
 
 
 def check(clustering: Fitted, n_labels: int) -> None:
@@ -36,10 +32,8 @@ def check(clustering: Fitted, n_labels: int) -> None:
     n_features = len(columns)
     _need(np.array_equal(columns, np.arange(n_features)), "columns")
     _check_model(clustering.assign, n_features)
-    _need(
-        clustering.source.means is None or _shape(clustering.source.means)[1:] == (n_features,),
-        "means",
-    )
+    means = clustering.source.means
+    _need(means is None or _shape(means)[1:] == (n_features,), "means")
     _check_stored(clustering)
     _need(bool(clustering.centers.sizes[LABEL] == clustering.k), "centers")
     _need(isinstance(clustering.method_name, str), "method")
@@ -54,8 +48,7 @@ def _need(holds: bool, what: str) -> None:
 
 def _shape(value: Any) -> tuple[int, ...]:
     _need(isinstance(value, np.ndarray) and value.dtype.kind in "iuf", "numbers")
-    shape: tuple[int, ...] = value.shape
-    return shape
+    return tuple(value.shape)
 
 
 # ----------------------------------------------------------------------------- names and counts
@@ -97,18 +90,15 @@ def _check_model(assign: Labeller, n_features: int) -> None:
         _need(own is None or _shape(own) == expected, "centers of the clusterer")
         _need(getattr(assign.clusterer, "n_features_in_", width) == width, "features")
         labels = assign.labels(row)
-        _need(labels.shape == (1,) and _are_labels(assign.partition)(labels), "labels")
+        _need(labels.shape == (1,) and _are_labels(labels, assign.partition), "labels")
         if assign.is_soft:
             shape = (1, assign.partition.n_labels)
             _need(_shape(assign.memberships(row)) == shape, "memberships")
 
 
-def _are_labels(partition: Partition) -> Callable[[Any], bool]:
-    def are_labels(values: Any) -> bool:
-        inside = (values >= UNCLASSIFIED) & (values < partition.n_labels) & (values % 1 == 0)
-        return bool((inside | (values != values)).all())
-
-    return are_labels
+def _are_labels(values: Any, partition: Partition) -> bool:
+    inside = (values >= UNCLASSIFIED) & (values < partition.n_labels) & (values % 1 == 0)
+    return bool((inside | (values != values)).all())
 
 
 # --------------------------------------------------------------------------------- stored arrays
@@ -118,7 +108,7 @@ def _check_stored(clustering: Fitted) -> None:
     assert isinstance(clustering.source, Stored)
     stored, rows = clustering.source.arrays, clustering.source.rows
     labels = stored["labels"]
-    _need(_are_labels(clustering.partition)(labels), "labels")
+    _need(_are_labels(labels, clustering.partition), "labels")
     _need(clustering.is_soft == ("memberships" in stored), "memberships")
     if clustering.is_soft:
         memberships = stored["memberships"]

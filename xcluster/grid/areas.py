@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.grid.geography import EARTH_RADIUS_KM, find_axis
 from xcluster.grid.intervals import cells, repeats
 from xcluster.grid.polygons import corners, of_cells, solid_angles
 
-Array = NDArray[Any]
 Coords = Mapping[Hashable, xr.DataArray]
 
 METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.columns import Like
 from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout, upright
 from xcluster.grid.samplers import Profiles, Sampler
-
-Array = NDArray[Any]
 
 
 def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
@@ -25,8 +23,7 @@ def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
         return data
     if not isinstance(data, xr.DataArray):
         rule = f"must be a Dataset or a DataArray, not {type(data).__name__}"
-        remedy = "wrap it: xr.DataArray(...)"
-        raise BadTypeError(parameter, type(data).__name__, rule, remedy)
+        raise BadTypeError(parameter, type(data).__name__, rule, "wrap it: xr.DataArray(...)")
     taken = {None, *data.coords, *data.dims}
     return data.to_dataset(name="data" if data.name in taken else data.name)
 
@@ -89,8 +86,7 @@ def check_features(
     """
     if list(features.data_vars) != list(template.data_vars):
         names = [list(map(str, each.data_vars)) for each in (features, template)]
-        problems = [f"it has the variables {names[0]} instead of {names[1]}"]
-        raise _unfit(parameter, given, problems)
+        raise _unfit(parameter, given, [f"it has the variables {names[0]} instead of {names[1]}"])
     problems = [
         problem
         for name in template.data_vars
@@ -130,15 +126,11 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
             n, expected_n = new.sizes[dim], fitted.sizes[dim]
             found.append(f"{name!r} has {n} points along {dim!r}, not {expected_n}")
         elif dim in new.coords and dim in fitted.coords:
-            found += _coordinate_difference(name, new[dim], fitted[dim])
+            if not _is_same_set(new[dim].values, fitted[dim].values):
+                found.append(f"{name!r} has other values of {dim!r}")
+            elif not is_same_order(new[dim], fitted[dim]):
+                found.append(f"{name!r} has another order of {dim!r}")
     return found
-
-
-def _coordinate_difference(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
-    dim = fitted.dims[0]
-    if not _is_same_set(new.values, fitted.values):
-        return [f"{name!r} has other values of {dim!r}"]
-    return [] if is_same_order(new, fitted) else [f"{name!r} has another order of {dim!r}"]
 
 
 def _is_same_set(new: Array, fitted: Array) -> bool:

@@ -25,7 +25,8 @@ def find_axis(coords: Coords, axis: Axis) -> xr.DataArray | None:
     import cf_xarray  # noqa: F401  (registers the accessor that guess_coord_axis needs)
 
     dataset = xr.Dataset(coords={name: coord.variable for name, coord in coords.items()})
-    named = dataset.cf.coordinates.get(axis) or _guessed(dataset, axis)
+    stated = dataset.cf.coordinates.get(axis)
+    named = stated or dataset.cf.guess_coord_axis().cf.coordinates.get(axis)
     return coords[named[0]] if named and _is_degrees(coords[named[0]], axis) else None
 
 
@@ -40,11 +41,6 @@ def _is_degrees(coord: xr.DataArray, axis: Axis) -> bool:
     if axis == "latitude":
         return max(-low, high) <= 90 + ROUNDING
     return high - low <= 360 + ROUNDING
-
-
-def _guessed(dataset: xr.Dataset, axis: Axis) -> list[Hashable]:
-    guessed = dataset.cf.guess_coord_axis()
-    return list(guessed.cf.coordinates.get(axis, []))
 
 
 def is_geographic(coords: Coords) -> bool:

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.grid.geography import find_axis
 from xcluster.grid.layout import Layout, canonical_dims
-
-Array = NDArray[Any]
 
 
 def coordinate_keys(layout: Layout) -> tuple[xr.DataArray, ...]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.base.arrays import Array
 
 HOLE = 1.5
 """A spacing is a hole if it is wider than the one beside it by more than this."""

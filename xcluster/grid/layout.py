@@ -7,11 +7,11 @@ is passed in as `Cells`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -204,6 +204,10 @@ class Layout:
     scene: str = ""
     notes: tuple[str, ...] = ()
 
+    def with_each(self, change: Callable[[Hashable, Variable], Variable]) -> Self:
+        """Return the layout with each variable changed, from its name and what it was."""
+        return replace(self, variables={n: change(n, each) for n, each in self.variables.items()})
+
     @property
     def scenes(self) -> tuple[Layout, ...]:
         """The layouts that are fitted together, one per scene."""
@@ -232,13 +236,11 @@ class Layout:
         """
         sizes = [variable.size for variable in self.variables.values()]
         first = dict(zip(self.variables, np.cumsum([0, *sizes]).tolist(), strict=False))
-        templates = {name: self.variables[name].template for name in self.shown}
-        return xr.Dataset(
-            {
-                name: template.copy(data=template.values + first[name])
-                for name, template in templates.items()
-            }
-        )
+        templates = {}
+        for name in self.shown:
+            template = self.variables[name].template
+            templates[name] = template.copy(data=template.values + first[name])
+        return xr.Dataset(templates)
 
     @cached_property
     def n_features(self) -> int:
@@ -261,7 +263,12 @@ class Layout:
     @property
     def chunks(self) -> dict[Hashable, tuple[int, ...]]:
         """Chunk sizes along the sample dims, if the arrays are chunked."""
-        return _sample_chunks(self)
+        return {
+            dim: sizes
+            for variable in self.variables.values()
+            for dim, sizes in variable.array.chunksizes.items()
+            if dim in self.sizes
+        }
 
     @property
     def is_lazy(self) -> bool:
@@ -298,16 +305,6 @@ class Scenes(Layout):
     def scenes(self) -> tuple[Layout, ...]:
         """The layouts that are fitted together, one per scene."""
         return self.layouts
-
-
-def _sample_chunks(layout: Layout) -> dict[Hashable, tuple[int, ...]]:
-    arrays = [variable.array for variable in layout.variables.values()]
-    return {
-        dim: sizes
-        for array in arrays
-        for dim, sizes in array.chunksizes.items()
-        if dim in layout.sizes
-    }
 
 
 def is_descending(array: xr.DataArray | xr.Dataset, dim: Hashable) -> bool:
@@ -359,5 +356,4 @@ def cell_columns(features: xr.Dataset) -> Places:
 
 def _known(columns: Sequence[NDArray[np.float64]]) -> Places:
     found = np.concatenate(columns)
-    places: Places = found[~np.isnan(found)].astype(np.intp)
-    return places
+    return np.asarray(found[~np.isnan(found)], np.intp)

@@ -14,10 +14,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_number
 from xcluster.base.errors import BadTypeError, BadValueError
-
-Array = NDArray[Any]
 
 UNUSED = 1e-9
 """Share of a level in a target up to which it is rounding: the target lies on another level."""
@@ -112,8 +111,7 @@ def regular_levels(source: Array, step: Any) -> Array:
     count = float(np.floor((places[-1] - places[0] + 1e-9 * apart) / apart)) + 1
     if count > MOST_LEVELS:
         rule = f"gives {count:.3g} levels from {_said(source[0])} to {_said(source[-1])}"
-        remedy = f"pass a step that gives at most {MOST_LEVELS:,}"
-        raise BadValueError("step", step, rule, remedy)
+        raise BadValueError("step", step, rule, f"pass a step that gives at most {MOST_LEVELS:,}")
     if isinstance(size, pd.Timedelta):
         return _dates_after(source[0], size, int(count))
     return np.asarray(source[0] + size * np.arange(int(count)))
@@ -193,8 +191,7 @@ def levels_of(data: xr.Dataset, dim: Hashable, parameter: str, value: Any) -> Ar
         if levels.dtype.kind == "M" or isinstance(data[dim].to_index(), xr.CFTimeIndex):
             return np.asarray(levels)
     rule = f"needs a coordinate of numbers or dates along {dim!r}"
-    remedy = f"add one: ds.assign_coords({dim}=...)"
-    raise BadValueError(parameter, value, rule, remedy)
+    raise BadValueError(parameter, value, rule, f"add one: ds.assign_coords({dim}=...)")
 
 
 SPANS: tuple[type, ...] = (dt.timedelta, np.timedelta64, pd.DateOffset)
@@ -247,8 +244,7 @@ def _check_range(between: Any) -> tuple[float, float]:
         raise BadValueError("between", between, "must be two numbers, not NaN", remedy)
     if not low <= high:
         rule = "the first number must not be above the second"
-        remedy = f"pass between=({high}, {low})"
-        raise BadValueError("between", between, rule, remedy)
+        raise BadValueError("between", between, rule, f"pass between=({high}, {low})")
     return low, high
 
 
@@ -267,8 +263,7 @@ def _dates_within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp
         raise BadValueError("between", between, rule, remedy) from error
     if begin >= end and other < last:
         rule = "the first date must not be after the second"
-        remedy = f"pass between={between[::-1]}"
-        raise BadValueError("between", between, rule, remedy)
+        raise BadValueError("between", between, rule, f"pass between={between[::-1]}")
     return np.sort(order[begin:end])
 
 

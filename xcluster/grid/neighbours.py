@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.connectivity import grid_connectivity
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import find_axis
 from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.layout import Layout
-
-Array = NDArray[Any]
 
 FULL_CIRCLE = 360.0
 
@@ -69,5 +67,4 @@ def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
     """Return the number of the row at each grid point; -1 where there is none."""
     rows = np.full(layout.n_points, -1, np.int32)
     rows[places(layout, key)] = np.arange(len(key))
-    grid = rows.reshape(layout.shape)
-    return xr.DataArray(grid, dict(layout.coords), layout.sample_dims, "row")
+    return xr.DataArray(rows.reshape(layout.shape), dict(layout.coords), layout.sample_dims, "row")

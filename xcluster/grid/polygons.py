@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.base.arrays import Array
 
 SAME_DEGREES = 1e-9
 """Edges that change less in latitude or in longitude follow a meridian or a parallel."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
 
-Array = NDArray[Any]
 Positions = tuple[tuple[Hashable, tuple[float, ...]], ...]
 
 POINT = "point"
@@ -41,8 +40,7 @@ def positions_of(at: Any, dims: Sequence[Hashable], image: xr.Dataset) -> Positi
     try:
         values = {dim: np.asarray(each, np.float64).ravel() for dim, each in columns.items()}
     except (TypeError, ValueError):
-        rule = "must be numbers"
-        raise BadTypeError("at", type(at).__name__, rule, REMEDY) from None
+        raise BadTypeError("at", type(at).__name__, "must be numbers", REMEDY) from None
     sizes = {dim: len(each) for dim, each in values.items()}
     if len(set(sizes.values())) > 1:
         rule = f"must have the same number of values along each dim, but has {sizes}"

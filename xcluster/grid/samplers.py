@@ -13,23 +13,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.base.checks import (
-    check_hashable,
-    check_integer,
-    did_you_mean,
-    is_one_of,
-    several,
-)
+from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
-from xcluster.grid.levels import (
-    Levels,
-    levels_of,
-    plain,
-    positions,
-    regular_levels,
-    within,
-)
+from xcluster.grid.levels import Levels, levels_of, plain, positions, regular_levels, within
 
 Names = Hashable | Sequence[Hashable] | None
 
@@ -94,16 +81,8 @@ class Profiles:
         data = data.isel(_strides(self.every, data, [name for name in data.dims if name != dim]))
         layout = lay_out(data, names, (dim,), left_out)
         levels = self._levels(data, like)
-        return (
-            layout
-            if levels is None
-            else replace(
-                layout,
-                variables={
-                    name: replace(variable, levels=levels) if variable.feature_dims else variable
-                    for name, variable in layout.variables.items()
-                },
-            )
+        return layout.with_each(
+            lambda _, each: replace(each, levels=levels) if each.feature_dims else each
         )
 
     def _between(self, data: xr.Dataset) -> xr.Dataset:
@@ -154,13 +133,7 @@ class Snapshots:
             raise BadValueError("dim", dim, rule, "leave that variable out of vars")
         feature_dims = tuple(name for name in data[names].dims if name != dim)
         layout = lay_out(data, names, feature_dims, left_out)
-        return replace(
-            layout,
-            variables={
-                name: replace(variable, cells=_cells(name, variable, like))
-                for name, variable in layout.variables.items()
-            },
-        )
+        return layout.with_each(lambda name, each: replace(each, cells=_cells(name, each, like)))
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
@@ -259,21 +232,15 @@ def _listed(names: Names) -> list[Hashable]:
 
 def _check_variable(data: xr.Dataset, name: Hashable) -> None:
     if name not in data.data_vars:
-        rule = "is a coordinate" if name in data.coords else "is not a variable of the Dataset"
-        remedy = (
-            "turn it into a variable with ds.reset_coords()"
-            if name in data.coords
-            else did_you_mean(name, data.data_vars)
-        )
+        rule, remedy = "is not a variable of the Dataset", did_you_mean(name, data.data_vars)
+        if name in data.coords:
+            rule, remedy = "is a coordinate", "turn it into a variable with ds.reset_coords()"
         raise BadValueError("vars", name, rule, remedy)
     kind = data[name].dtype.kind
     if kind not in "fiub":
         rule = f"has dtype {data[name].dtype}, but only real numbers can be clustered"
-        remedies = {
-            "c": "use abs(), or real and imag as two variables",
-            "M": "use a number that is computed from it",
-            "m": "use a number that is computed from it",
-        }
+        remedies = dict.fromkeys("mM", "use a number that is computed from it")
+        remedies["c"] = "use abs(), or real and imag as two variables"
         raise BadTypeError("vars", name, rule, remedies.get(kind, "encode it as numbers"))
 
 
@@ -346,8 +313,7 @@ def _strides(
     for dim, step in steps.items():
         check_integer("every", step, minimum=1)
         if dim not in dims:
-            rule = "is not a sample dim"
-            raise BadValueError("every", dim, rule, did_you_mean(dim, dims))
+            raise BadValueError("every", dim, "is not a sample dim", did_you_mean(dim, dims))
     return {dim: _each(data, dim, step) for dim, step in steps.items()}
 
 

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.grid.layout import Layout, is_descending
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
 from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
 
-Array = NDArray[Any]
 Size = int | Mapping[Hashable, int]
 
 
@@ -65,14 +64,10 @@ class Patches:
         if not full.any():
             rule = "none of them has a full window on the image"
             raise BadValueError("at", f"{len(full)} positions", rule, "choose a smaller size")
-        chosen = windows.isel(
-            {dim: (POINT, where[full]) for dim, where in zip(sizes, starts, strict=True)}
-        )
+        places = {dim: (POINT, each[full]) for dim, each in zip(sizes, starts, strict=True)}
         given = {dim: (POINT, values[full], windows[dim].attrs) for dim, values in at.items()}
-        names = list(windows.data_vars)
-        layout = lay_out(
-            chosen.assign_coords(given), names, [_window(dim) for dim in sizes], left_out
-        )
+        chosen, inner = windows.isel(places).assign_coords(given), [_window(dim) for dim in sizes]
+        layout = lay_out(chosen, list(windows.data_vars), inner, left_out)
         n_lost = int(len(full) - full.sum())
         if not n_lost:
             return layout
@@ -193,10 +188,8 @@ def upsample(
 def _nearest(pixels: xr.DataArray, centres: xr.DataArray, size: int) -> tuple[Array, Array]:
     """Return the nearest centre to each pixel, and whether its window holds the pixel."""
     index = pixels.to_index().get_indexer(centres.to_index())
-    if is_descending(pixels.to_dataset(name="_"), pixels.dims[0]):
-        index, flip = len(pixels) - 1 - index, True
-    else:
-        flip = False
+    flip = is_descending(pixels, pixels.dims[0])
+    index = len(pixels) - 1 - index if flip else index
     # Windows of even size have one pixel more before their centre than after it.
     middle = np.sort(index) - size // 2 + (size - 1) / 2
     places = np.arange(len(pixels))
@@ -215,11 +208,11 @@ def _paint_points(
     at = {dim: labels[dim].values for dim in sizes}
     size = np.array(list(sizes.values()))
     middle = nearest_pixels(at, rising).T - size // 2 + (size - 1) / 2
-    pixels = np.indices([image.sizes[dim] for dim in sizes]).reshape(len(sizes), -1).T
+    shape = [image.sizes[dim] for dim in sizes]
+    pixels = np.indices(shape).reshape(len(sizes), -1).T
     # In units of half a window, the larger distance is below 1 for every pixel of a window.
     half = size / 2
     distance, where = cKDTree(middle / half).query(pixels / half, p=np.inf)
-    shape = [image.sizes[dim] for dim in sizes]
     place = xr.DataArray(where.reshape(shape), {dim: rising[dim] for dim in sizes}, tuple(sizes))
     painted = labels.drop_vars([dim for dim in sizes if dim in labels.coords]).isel({POINT: place})
     if not beyond:

@@ -9,15 +9,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.grid.geography import edges
 from xcluster.grid.polygons import corners, of_cells
-from xcluster.plot.lattice import (
-    Floats,
-    Lattice,
-    is_even,
-    longitude_range,
-    unrolled,
-)
+from xcluster.plot.lattice import Floats, Lattice, is_even, longitude_range, unrolled
 from xcluster.plot.style import Style
 from xcluster.plot.view import View
 
@@ -41,7 +36,7 @@ def draw_cells(
 
 
 def _draw_grid(
-    ax: Any, values: NDArray[Any], lattice: Lattice, view: View, keywords: Mapping[str, Any]
+    ax: Any, values: Array, lattice: Lattice, view: View, keywords: Mapping[str, Any]
 ) -> Any:
     """Draw cells that are rectangles on the axes: an image where they are equal, else a mesh."""
     if lattice.is_lonlat and view.is_plate_carree:
@@ -81,9 +76,7 @@ def _turned_columns(lattice: Lattice, center: float) -> tuple[Floats, NDArray[np
     return turned, order
 
 
-def _draw_projected(
-    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
-) -> Any:
+def _draw_projected(ax: Any, values: Array, lattice: Lattice, keywords: Mapping[str, Any]) -> Any:
     """Draw a grid of degrees in another projection: each pixel shows the cell that it lies in.
 
     A mesh of half transparent cells would show the seams between them.
@@ -124,15 +117,12 @@ def _between(bounds: Floats, places: Floats, order: NDArray[np.intp]) -> NDArray
     return np.where(inside, order[np.where(inside, found, 0)], -1)
 
 
-def _draw_curvilinear(
-    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
-) -> Any:
+def _draw_curvilinear(ax: Any, values: Array, lattice: Lattice, keywords: Mapping[str, Any]) -> Any:
     y = lattice.y.transpose(*lattice.x.dims).values.astype(float)
     x = lattice.x.values.astype(float)
     values = np.ma.masked_where(~np.isfinite(x + y), np.ma.masked_invalid(values))
     if not (lattice.is_lonlat and hasattr(ax, "projection")):
-        shading = {"shading": "auto", **_in_crs(ax, lattice)}
-        return _mesh(ax, x, y, values, {**shading, **keywords})
+        return _mesh(ax, x, y, values, {"shading": "auto", **_in_crs(ax, lattice), **keywords})
     placed = map(np.nan_to_num, corners(x, y))  # corners of no cell, which are not drawn
     corner = ax.projection.transform_points(lattice.crs, *placed)[..., :2]
     broken = _is_broken(corner, ax.projection)
@@ -166,8 +156,7 @@ def _mesh(
 def _is_broken(corner: Floats, projection: Any) -> NDArray[np.bool_]:
     """Whether a cell has corners at both ends of the map, or none on it."""
     width = np.subtract(*projection.x_limits[::-1])
-    x = of_cells(corner)[..., 0]
-    return np.asarray(~(np.ptp(x, axis=-1) < width / 2))
+    return np.asarray(~(np.ptp(of_cells(corner)[..., 0], axis=-1) < width / 2))
 
 
 def _draw_split_cells(
@@ -188,9 +177,7 @@ def _draw_split_cells(
     ax.add_collection(drawn, autolim=False)
 
 
-def _draw_points(
-    ax: Any, values: NDArray[Any], lattice: Lattice, keywords: Mapping[str, Any]
-) -> Any:
+def _draw_points(ax: Any, values: Array, lattice: Lattice, keywords: Mapping[str, Any]) -> Any:
     size = float(np.clip(8000 / max(values.size, 1), 4, 40))
     keywords = {"s": size, "linewidths": 0, **_in_crs(ax, lattice), **keywords}
     shown = np.isfinite(np.ma.filled(values.astype(float), np.nan))

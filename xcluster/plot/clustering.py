@@ -55,6 +55,7 @@ from xcluster.plot.keywords import (
 from xcluster.plot.latent import decoded_lattice, on_panels
 from xcluster.plot.looks import check_components, drawn, instead_of
 from xcluster.plot.text import set_title
+from xcluster.result.nodes import u_matrix
 from xcluster.result.regimes import regimes
 from xcluster.result.relabelling import threshold
 
@@ -199,21 +200,17 @@ class ClusteringPlot:
         >>> artist = fit.plot.scatter(0, 1)
         """
         check_components(x=x, y=y)
-        components = self.clustering.features.compute()
+        components, labels = self.clustering.features.compute(), self.clustering.labels
         about = self._reduced_centers() if check_flag("circles", circles) else False
-        of_axes = {"x": x, "y": y, "circles": about, **keywords}
-        return drawn(scatter.scatter, components, self.clustering.labels, **of_axes)
+        return drawn(scatter.scatter, components, labels, x=x, y=y, circles=about, **keywords)
 
     def _reduced_centers(self) -> xr.DataArray:
         """Return the centres in the clustered space, over label and component."""
-        rows = by_label(
-            self.clustering.partition,
-            np.asarray(self.clustering.record.counts),
-            np.asarray(self.clustering.assign.centers, float),
-        )
-        chain, template = self.clustering.assign.chain, self.clustering.template
-        rows = rows[:, shown_components(chain, template, rows.shape[1])]
-        return xr.DataArray(rows, {"label": range(self.clustering.k)}, dims=("label", "component"))
+        fitted = self.clustering
+        counts, centers = np.asarray(fitted.record.counts), np.asarray(fitted.assign.centers, float)
+        rows = by_label(fitted.partition, counts, centers)
+        rows = rows[:, shown_components(fitted.assign.chain, fitted.template, rows.shape[1])]
+        return xr.DataArray(rows, {"label": range(fitted.k)}, dims=("label", "component"))
 
     @spelled_out
     def scatter3d(
@@ -232,9 +229,8 @@ class ClusteringPlot:
         >>> artist = fit.plot.scatter3d()
         """
         check_components(x=x, y=y, z=z)
-        of_axes = {"x": x, "y": y, "z": z, **keywords}
-        components = self.clustering.features.compute()
-        return drawn(scatter.scatter3d, components, self.clustering.labels, **of_axes)
+        components, labels = self.clustering.features.compute(), self.clustering.labels
+        return drawn(scatter.scatter3d, components, labels, x=x, y=y, z=z, **keywords)
 
     @spelled_out
     def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
@@ -357,10 +353,10 @@ class ClusteringPlot:
         """
         clusterer = clusterer_with(self.clustering, "linkage_matrix_", "tree", "hac")
         merges = clusterer.linkage_matrix_
-        named = xr.DataArray(range(self.clustering.k), attrs=self.clustering.partition.attrs)
-        flags = flags_of(named)
-        colors = np.array([*self.clustering.partition.label_colors(), dendrogram.ABOVE])
-        labels = self.clustering.partition(clusterer.leaf_labels_).astype(int)
+        partition = self.clustering.partition
+        flags = flags_of(xr.DataArray(range(self.clustering.k), attrs=partition.attrs))
+        colors = np.array([*partition.label_colors(), dendrogram.ABOVE])
+        labels = partition(clusterer.leaf_labels_).astype(int)
         own = {
             "cut": dendrogram.cut_height(merges, clusterer.n_clusters),
             "leaf_colors": colors[labels].tolist(),
@@ -412,9 +408,7 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).som((2, 3))
         >>> artist = fit.plot.u_matrix()
         """
-        clusterer = clusterer_with(self.clustering, "grid_", "u_matrix", "som")
-        attrs = {"long_name": "mean distance to neighbouring nodes"}
-        distances = xr.DataArray(clusterer.u_matrix(), dims=("row", "col"), attrs=attrs)
+        distances = u_matrix(self.clustering).rename(som_row="row", som_col="col")
         return drawn(nodes.u_matrix, distances, **keywords)
 
     @spelled_out
@@ -452,10 +446,9 @@ class ClusteringPlot:
     def _step(self, attribute: str, owner: str) -> Any:
         """Return the last step that has ``attribute``."""
         chain = self.clustering.assign.chain
-        transformers = [step.transformer for step in chain.steps]
-        having = [each for each in transformers if hasattr(each, attribute)]
-        if having:
-            return having[-1]
+        for step in reversed(chain.steps):
+            if hasattr(step.transformer, attribute):
+                return step.transformer
         rule = f"no step has {attribute}; results with .{owner}() have"
         raise BadValueError("steps", chain.names, rule, f"reduce by .{owner}(2)")
 

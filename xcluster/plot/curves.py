@@ -111,8 +111,7 @@ def criteria(
     names = [str(name) for name in ds if ds[name].dims == ("k",) and str(name) not in errors]
     axes = panel_grid(len(names), (3.4, 2.4), col_wrap, figsize, ax=ax, sharey=False)
     for panel, name in zip(axes, names, strict=True):
-        error = ds.get(f"{name}_error")
-        criterion(ds[name], chosen.get(name), error=error, ax=panel)
+        criterion(ds[name], chosen.get(name), error=ds.get(f"{name}_error"), ax=panel)
         panel.set_ylabel(fill(panel.get_ylabel(), PANEL_TEXT))
     return axes
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import dendrogram as draw
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.base.palette import label_colors
@@ -19,7 +19,7 @@ ABOVE = "0.35"
 
 
 def dendrogram(
-    linkage: NDArray[Any],
+    linkage: Array,
     p: int = 30,
     *,
     cut: float | None = None,
@@ -110,7 +110,7 @@ def dendrogram(
     return tree
 
 
-def cut_height(merges: NDArray[Any], k: int) -> float:
+def cut_height(merges: Array, k: int) -> float:
     """Return a height between the last merge that is made for ``k`` labels and the next one."""
     # Where nothing is cut, or separate parts only, the line stands between these and the rest.
     bounded = _rising(np.append(merges[:, 2], np.inf))
@@ -118,14 +118,13 @@ def cut_height(merges: NDArray[Any], k: int) -> float:
     return float((bounded[below + 1] + (bounded[below] if below >= 0 else 0.0)) / 2)
 
 
-def _rising(heights: NDArray[Any]) -> NDArray[Any]:
+def _rising(heights: Array) -> Array:
     """Return heights that never fall, with infinite ones a step above all others."""
-    finite = heights[np.isfinite(heights)]
-    top = float(finite.max(initial=0.0)) or 1.0
+    top = float(heights[np.isfinite(heights)].max(initial=0.0)) or 1.0
     return np.maximum.accumulate(np.where(np.isfinite(heights), heights, 1.15 * top))
 
 
-def _by_leaf(merges: NDArray[Any], leaf_colors: Sequence[str]) -> Any:
+def _by_leaf(merges: Array, leaf_colors: Sequence[str]) -> Any:
     """Return the function that gives each merge the colour of its leaves where they agree."""
     colors = [*leaf_colors]
     for left, right in merges[:, :2].astype(int):
@@ -133,7 +132,7 @@ def _by_leaf(merges: NDArray[Any], leaf_colors: Sequence[str]) -> Any:
     return colors.__getitem__
 
 
-def _size_texts(merges: NDArray[Any], leaf_sizes: Sequence[float]) -> Any:
+def _size_texts(merges: Array, leaf_sizes: Sequence[float]) -> Any:
     """Return the function that says how many samples lie beneath a branch."""
     sizes = [*leaf_sizes]
     for left, right in merges[:, :2].astype(int):
@@ -141,7 +140,7 @@ def _size_texts(merges: NDArray[Any], leaf_sizes: Sequence[float]) -> Any:
     return lambda node: f"({sizes[node]:,.0f})"
 
 
-def _by_cut(merges: NDArray[Any], cut: float | None, colors: Sequence[str] | None) -> Any:
+def _by_cut(merges: Array, cut: float | None, colors: Sequence[str] | None) -> Any:
     """Return the function that gives each merge the colour of its branch below the cut."""
     if cut is None:
         return lambda node: ABOVE
@@ -158,7 +157,7 @@ def _by_cut(merges: NDArray[Any], cut: float | None, colors: Sequence[str] | Non
     return lambda node: color_of.get(node, ABOVE)
 
 
-def _branches_below(merges: NDArray[Any], cut: float) -> list[int]:
+def _branches_below(merges: Array, cut: float) -> list[int]:
     """Return the highest nodes that merge below the cut, from left to right."""
     n = len(merges) + 1
     waiting, found = [2 * n - 2], []
@@ -172,7 +171,7 @@ def _branches_below(merges: NDArray[Any], cut: float) -> list[int]:
     return found
 
 
-def _under(merges: NDArray[Any], top: int) -> list[int]:
+def _under(merges: Array, top: int) -> list[int]:
     """Return a node and every merge beneath it."""
     n = len(merges) + 1
     waiting, found = [top], []

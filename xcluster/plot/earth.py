@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.base.checks import check_choice
-from xcluster.plot.view import shape_of
+from xcluster.plot.view import largest_box, shape_of
 
 Background = Literal["satellite", "relief"] | None
 Scale = Literal["110m", "50m"]
@@ -35,16 +35,13 @@ def add_lines(ax: Any, name: Literal["coastline", "borders"], scale: Scale) -> A
 def add_background(ax: Any, background: Background) -> Any:
     """Draw the Earth from space, or its relief, beneath everything else."""
     check_choice("background", background, ("satellite", "relief", None))
-    if background is None:
-        return None
     if background == "relief":
         return ax.stock_img()
     import cartopy.crs as ccrs
 
     world = ccrs.PlateCarree()
-    return ax.imshow(
-        _blue_marble(), origin="upper", extent=(-180, 180, -90, 90), transform=world, zorder=0
-    )
+    looks = {"origin": "upper", "extent": (-180, 180, -90, 90), "zorder": 0}
+    return ax.imshow(_blue_marble(), transform=world, **looks)
 
 
 def coast_points(scale: Scale) -> NDArray[np.float32]:
@@ -64,8 +61,7 @@ def _lines(name: str) -> Any:
 def _points(name: str) -> list[NDArray[np.float64]]:
     with as_file(files("xcluster.plot") / "data" / "lines.npz") as path, np.load(path) as archive:
         steps, sizes = archive[f"{name}_steps"], archive[f"{name}_sizes"]
-    points = np.cumsum(steps, axis=0, dtype=np.int16) * STEP
-    return np.split(points, np.cumsum(sizes)[:-1])
+    return np.split(np.cumsum(steps, axis=0, dtype=np.int16) * STEP, np.cumsum(sizes)[:-1])
 
 
 @lru_cache
@@ -77,11 +73,7 @@ def _blue_marble() -> NDArray[np.uint8]:
 
 
 def add_graticule(
-    ax: Any,
-    degrees: bool,
-    left: bool = True,
-    bottom: bool = True,
-    longitudes: tuple[float, float] | None = None,
+    ax: Any, degrees: bool, left: bool, bottom: bool, longitudes: tuple[float, float] | None
 ) -> None:
     """Draw thin lines of longitude and latitude, with degrees on the sides where wanted.
 
@@ -89,16 +81,9 @@ def add_graticule(
     """
     from cartopy.mpl.ticker import LatitudeLocator, LongitudeLocator
 
-    lines = ax.gridlines(
-        draw_labels=degrees,
-        linewidth=0.3,
-        color="0.5",
-        alpha=0.6,
-        zorder=2.5,
-        rotate_labels=False,
-        x_inline=False,
-        y_inline=False,
-    )
+    looks = {"linewidth": 0.3, "color": "0.5", "alpha": 0.6, "zorder": 2.5}
+    texts = {"draw_labels": degrees, "rotate_labels": False, "x_inline": False, "y_inline": False}
+    lines = ax.gridlines(**texts, **looks)
     lines.top_labels = lines.right_labels = False
     lines.left_labels, lines.bottom_labels = left and degrees, bottom and degrees
     lines.xlabel_style = lines.ylabel_style = {"size": "small"}
@@ -121,6 +106,4 @@ def _inches(ax: Any) -> tuple[float, float]:
     """Return the size that an axes will have, its shape being fixed."""
     figure_width, figure_height = ax.get_figure(root=True).get_size_inches()
     box = ax.get_position()
-    width, height = box.width * figure_width, box.height * figure_height
-    shape = shape_of(ax)
-    return min(width, height * shape), min(height, width / shape)
+    return largest_box(shape_of(ax), box.width * figure_width, box.height * figure_height)

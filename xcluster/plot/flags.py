@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.base.palette import UNCLASSIFIED_COLOR, label_colors
 
@@ -38,7 +38,7 @@ class Flags:
         keep = [i for i, value in enumerate(self.values) if value >= 0]
         return Flags(self.values[keep], _pick(self.names, keep), _pick(self.colors, keep))
 
-    def positions(self, labels: NDArray[Any]) -> NDArray[np.float32]:
+    def positions(self, labels: Array) -> NDArray[np.float32]:
         """Return where each label stands in the legend; NaN where it stands nowhere."""
         order = np.argsort(self.values)
         if not len(order):
@@ -47,7 +47,7 @@ class Flags:
         found = self.values[order][nearest] == labels
         return np.where(found, order[nearest], np.nan).astype(np.float32)
 
-    def color_of(self, labels: NDArray[Any]) -> NDArray[np.str_]:
+    def color_of(self, labels: Array) -> NDArray[np.str_]:
         """Return the colour of each label; unclassified where it is not known."""
         positions = self.positions(labels)
         colors = np.array([*self.colors, UNCLASSIFIED_COLOR])
@@ -114,7 +114,7 @@ def _with_unclassified(flags: Flags, da: xr.DataArray) -> Flags:
     return Flags(np.append(known.values, -1), (*known.names, name), (*known.colors, color))
 
 
-def _check_length(attribute: str, found: Sequence[str], values: NDArray[Any]) -> None:
+def _check_length(attribute: str, found: Sequence[str], values: Array) -> None:
     if len(found) != len(values):
         rule = f"has {len(found)} entries for {len(values)} labels"
         raise BadValueError(attribute, " ".join(found), rule, "give one to each label")

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.chain.reduction import Chain
 from xcluster.grid.names import free, names_in
-
-Array = NDArray[Any]
 
 # Of the samples, a lattice leaves out this share on each side.
 TAIL = 0.02
@@ -41,19 +39,15 @@ def decoded_lattice(chain: Chain, space: xr.DataArray, x: int, y: int, n: int) -
     coords : dict
         Coordinates of ``row`` (along ``y``) and ``col`` (along ``x``).
     """
-    names = chain.names
-    size = space.sizes["component"]
-    if chain.keeps_columns:
-        rule = f"needs two components of a reduced space, and there are {size} features"
-        raise BadValueError("steps", names, rule, "reduce by .vae(2) or .pca(2)")
-    if not (x < size and y < size):
-        rule = f"needs two components of a reduced space, and there are {size} components"
-        raise BadValueError("steps", names, rule, "reduce by .vae(2) or .pca(2)")
+    size, remedy = space.sizes["component"], "reduce by .vae(2) or .pca(2)"
+    if chain.keeps_columns or max(x, y) >= size:
+        what = "features" if chain.keeps_columns else "components"
+        rule = f"needs two components of a reduced space, and there are {size} {what}"
+        raise BadValueError("steps", chain.names, rule, remedy)
     points, coords = _lattice(_complete_rows(space), x, y, n)
     rows = chain.inverse(points)
     if rows is None:
-        rule = "needs steps that have an inverse"
-        raise BadValueError("steps", names, rule, "reduce by .vae(2) or .pca(2)")
+        raise BadValueError("steps", chain.names, "needs steps that have an inverse", remedy)
     return np.asarray(rows), coords
 
 
@@ -103,8 +97,7 @@ def on_panels(
     single = [name for name, array in template.data_vars.items() if array.ndim == 0]
     if not (curves or single):
         rule = "lies along two dims, and nodes are drawn of curves and of single values"
-        names = list(map(str, template.data_vars))
-        raise BadValueError("var", names, rule, "draw plot.centers()")
+        raise BadValueError("var", list(map(str, template.data_vars)), rule, "draw plot.centers()")
     if var is not None:
         check_choice("var", var, (*curves, *single))
         wanted = [var]
@@ -128,6 +121,5 @@ def _placed(
             attrs = {} if own == dim else {"long_name": str(dim)}
             levels[own] = (own, array[dim].values, {**attrs, **array[dim].attrs})
     values = array.values.reshape(*shape, *array.shape[1:])
-    return xr.DataArray(
-        values, {**levels, **coords}, ("row", "col", *dims), array.name, array.attrs
-    )
+    coords = {**levels, **coords}
+    return xr.DataArray(values, coords, ("row", "col", *dims), array.name, array.attrs)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import edges, find_axis
@@ -100,7 +101,7 @@ def _counted(axis: xr.DataArray) -> xr.DataArray:
     """Return the positions themselves where they are numbers; days of dates, places of names."""
     if axis.ndim != 1 or axis.dtype.kind in "iufb":
         return axis
-    at: NDArray[Any] = np.arange(axis.size)
+    at: Array = np.arange(axis.size)
     if axis.dtype.kind == "M":
         from matplotlib.dates import date2num
 
@@ -112,16 +113,13 @@ def _named(da: xr.DataArray, parameter: str, name: Hashable | None) -> xr.DataAr
     if name is None:
         raise BadValueError(parameter, name, "x and y go together", "give both")
     if name not in da.coords and name not in da.dims:
-        known = [*da.coords, *da.dims]
         rule = "is neither a coordinate nor a dim"
-        raise BadValueError(parameter, name, rule, did_you_mean(name, known))
+        raise BadValueError(parameter, name, rule, did_you_mean(name, [*da.coords, *da.dims]))
     return da[name]
 
 
 def _is_lonlat(x: xr.DataArray, y: xr.DataArray) -> bool:
-    return str(x.attrs.get("units", "")).startswith("degree") and str(
-        y.attrs.get("units", "")
-    ).startswith("degree")
+    return all(str(axis.attrs.get("units", "")).startswith("degree") for axis in (x, y))
 
 
 def _found(
@@ -150,9 +148,8 @@ def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> BadValueError:
     rule = "a map needs two spatial dims, or one with latitude and longitude coordinates"
     remedy = "keep both dims where you select, with .isel() for one, or name x= and y="
     if others := _not_horizontal(da, list(left)):
-        panels = ", ".join(
-            f"{way}={dim!r}" for way, dim in zip(("col", "row"), others, strict=False)
-        )
+        ways = zip(("col", "row"), others, strict=False)
+        panels = ", ".join(f"{way}={dim!r}" for way, dim in ways)
         one = ", ".join(f"{dim}=0" for dim in others)
         name = "fit.labels" if da.name == LABEL else "da"
         choice = f"xcluster.plot.maps.map({name}.isel({one}))"
@@ -183,7 +180,7 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
         return ccrs.PlateCarree()
     projection = ccrs.Projection(stated)
     # Cartopy knows the limits of few projections, and cuts at them what lies outside.
-    (west, east), (south, north) = _limits(x.values), _limits(y.values)
+    (west, east), (south, north) = limits(x.values), limits(y.values)
     known = projection.bounds or (west, east, south, north)
     projection.bounds = (
         min(known[0], west), max(known[1], east), min(known[2], south), max(known[3], north)
@@ -191,7 +188,8 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
     return projection
 
 
-def _limits(values: NDArray[Any]) -> tuple[float, float]:
+def limits(values: Array) -> tuple[float, float]:
+    """Return the least and the greatest edge of cells, from centres along an axis or on a plane."""
     reach = edges(np.sort(values.astype(float))) if values.ndim == 1 else values
     return float(np.nanmin(reach)), float(np.nanmax(reach))
 
@@ -204,7 +202,7 @@ def is_even(centres: Floats) -> bool:
     return bool(np.abs(centres - even).max() < 0.05 * abs(even[1] - even[0]))
 
 
-def longitude_range(longitude: NDArray[Any]) -> tuple[float, float]:
+def longitude_range(longitude: Array) -> tuple[float, float]:
     """Return the western and eastern limit of longitudes of any convention, east of west.
 
     What lies within is everything but the widest gap; a gap as narrow as the others means that

@@ -149,15 +149,13 @@ def _check_quantiles(parameter: str, value: Any) -> None:
     remedy = f"pass {parameter}=(0.05, 0.95)"
     pair = check_numbers(parameter, value, remedy)
     if pair.shape != (2,) or not 0 <= pair[0] <= pair[1] <= 1:
-        rule = "must be two rising numbers from 0 to 1"
-        raise BadValueError(parameter, value, rule, remedy)
+        raise BadValueError(parameter, value, "must be two rising numbers from 0 to 1", remedy)
 
 
 def _check_extent(parameter: str, value: Any) -> None:
     remedy = f"pass {parameter}=(west, east, south, north)"
     if check_numbers(parameter, value, remedy).shape != (4,):
-        rule = "must be west, east, south and north"
-        raise BadValueError(parameter, value, rule, remedy)
+        raise BadValueError(parameter, value, "must be west, east, south and north", remedy)
 
 
 def _check_norm(parameter: str, value: Any) -> None:

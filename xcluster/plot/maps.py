@@ -14,10 +14,10 @@ from xcluster.base.errors import BadValueError
 from xcluster.plot.cells import draw_cells
 from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
 from xcluster.plot.lattice import Lattice, lattice_of
-from xcluster.plot.panels import refuse_size, write_places
+from xcluster.plot.panels import Figsize, refuse_size, write_places
 from xcluster.plot.style import Style, style_of
 from xcluster.plot.text import facet_title, with_units
-from xcluster.plot.view import Extent, View, shape_of, view_of
+from xcluster.plot.view import Extent, View, largest_box, shape_of, view_of
 
 BACKGROUND_ALPHA = 0.6
 
@@ -123,7 +123,8 @@ def map(
         warnings.warn("nothing to draw: all values are NaN", UserWarning, stacklevel=2)
     picture = Picture(lattice, view, style, earth, {"alpha": alpha, **kwargs})
     if facets:
-        grid = _facet_grid(da, row, col, col_wrap, view)
+        looks: Any = {"figsize": (6.0, 4.0), "subplot_kws": {"projection": view.projection}}
+        grid = FacetGrid(da, col=col, row=row, col_wrap=col_wrap, **looks)
         return picture.draw_facets(da, grid, figsize, legend)
     return picture.draw_one(da, ax, figsize, legend)
 
@@ -171,15 +172,13 @@ class Picture:
     earth: Earth
     looks: Mapping[str, Any]
 
-    def draw_one(
-        self, da: xr.DataArray, ax: Any, figsize: tuple[float, float] | None, legend: bool
-    ) -> Any:
+    def draw_one(self, da: xr.DataArray, ax: Any, figsize: Figsize, legend: bool) -> Any:
         """Draw one map, on new axes if there are none."""
         made = ax is None and figsize is None
         ax = self._new_axes(figsize) if ax is None else ax
         self.view.apply(ax)
         if made:
-            width, height = _box(shape_of(ax), 8.0, 5.5)
+            width, height = largest_box(shape_of(ax), 8.0, 5.5)
             ax.figure.set_size_inches(width + 2.0, height + 0.8)
         artist = self._draw_panel(ax, da)
         ax.set_title(self.style.title)
@@ -187,25 +186,19 @@ class Picture:
             self.style.explain(artist, [ax])
         return artist
 
-    def draw_facets(
-        self, da: xr.DataArray, grid: Any, figsize: tuple[float, float] | None, legend: bool
-    ) -> Any:
+    def draw_facets(self, da: xr.DataArray, grid: Any, figsize: Figsize, legend: bool) -> Any:
         """Draw one map for each entry of the facets' dims, and one legend."""
         grid.fig.set_layout_engine("compressed")
         self.view.apply(grid.axs.flat[0])
         rows, columns = grid.axs.shape
-        shape = shape_of(grid.axs.flat[0])
-        grid.fig.set_size_inches(figsize or _facet_size(rows, columns, shape))
+        grid.fig.set_size_inches(figsize or _facet_size(rows, columns, shape_of(grid.axs.flat[0])))
         places = dict(zip(grid.axs.flat, grid.name_dicts.flat, strict=True))
         panels = [ax for ax, place in places.items() if place is not None]
         for ax in places.keys() - panels:
             self.view.apply(ax)  # a panel of another shape would hold the others apart
             ax.set_visible(False)
         for number, ax in enumerate(panels):
-            left, bottom = (
-                number % grid.axs.shape[1] == 0,
-                number + grid.axs.shape[1] >= len(panels),
-            )
+            left, bottom = number % columns == 0, number + columns >= len(panels)
             artist = self._draw_panel(ax, da.loc[places[ax]], left, bottom)
             ax.set_title(facet_title(da, places[ax]), fontsize="medium")
         if self.style.title:
@@ -234,38 +227,20 @@ class Picture:
             if self.lattice.counted and at.name in da.coords:
                 write_places(axis, da[at.name].values)
 
-    def _new_axes(self, figsize: tuple[float, float] | None) -> Any:
+    def _new_axes(self, figsize: Figsize) -> Any:
         import matplotlib.pyplot as plt
 
-        _, ax = plt.subplots(
-            figsize=figsize,
-            subplot_kw={"projection": self.view.projection},
-            layout="compressed",
-        )
-        return ax
-
-
-def _facet_grid(
-    da: xr.DataArray, row: Hashable | None, col: Hashable | None, col_wrap: int | None, view: View
-) -> Any:
-    subplots = {"projection": view.projection}
-    grid: Any = FacetGrid(
-        da, col=col, row=row, col_wrap=col_wrap, figsize=(6.0, 4.0), subplot_kws=subplots
-    )
-    return grid
+        drawn_in = {"projection": self.view.projection}
+        return plt.subplots(figsize=figsize, subplot_kw=drawn_in, layout="compressed")[1]
 
 
 def _facet_size(rows: int, columns: int, shape: float) -> tuple[float, float]:
-    width, height = _box(shape, max(9.0 / columns, 2.0), 3.0)
+    width, height = largest_box(shape, max(9.0 / columns, 2.0), 3.0)
     return columns * (width + 0.2) + 1.6, rows * (height + 0.35) + 0.5
 
 
 def _check_axes(
-    ax: Any,
-    facets: Sequence[Hashable],
-    figsize: tuple[float, float] | None,
-    projection: Any,
-    col_wrap: int | None,
+    ax: Any, facets: Sequence[Hashable], figsize: Figsize, projection: Any, col_wrap: int | None
 ) -> None:
     """Refuse options of which one would be ignored."""
     if ax is not None:
@@ -277,22 +252,13 @@ def _check_axes(
             rule, remedy = "axes are given, and they have one", "pass either ax or projection"
             raise BadValueError("projection", type(projection).__name__, rule, remedy)
     if col_wrap is not None and not facets:
-        rule = "there are no facets"
-        raise BadValueError("col_wrap", col_wrap, rule, "name a dim as col=")
-
-
-def _box(shape: float, width: float, height: float) -> tuple[float, float]:
-    """Return the largest width and height of this shape within a box."""
-    return min(width, height * shape), min(width / shape, height)
+        raise BadValueError("col_wrap", col_wrap, "there are no facets", "name a dim as col=")
 
 
 def _squeezed(da: xr.DataArray, facets: Any) -> xr.DataArray:
     """Drop dims of size one that nothing needs; two dims stay two."""
     for dim in da.dims:
-        if (
-            da.sizes[dim] == 1
-            and dim not in facets
-            and da.ndim - sum(f in da.dims for f in facets) > 2
-        ):
+        n_spatial = len(set(da.dims) - set(facets))
+        if da.sizes[dim] == 1 and dim not in facets and n_spatial > 2:
             da = da.isel({dim: 0})
     return da

@@ -7,13 +7,14 @@ from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.base.signatures import spelled_out
 from xcluster.plot.keywords import TableKeywords
 from xcluster.plot.panels import CHARACTER, named_places, single_axes
 from xcluster.plot.style import color_bar, is_light
+from xcluster.plot.style import scaled as in_shares
 from xcluster.plot.text import dim_text, with_units
 
 # Cells beyond this number are too small for numbers in them.
@@ -139,9 +140,7 @@ def features(da: xr.DataArray, *, scaled: bool = True, **kwargs: Unpack[TableKey
     if not scaled:
         return _table(da, "{:.2f}", **looks)
     values = da.values.astype(float)
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    shares = (values - low) / np.where(high > low, high - low, 1.0)
-    named = da.copy(data=shares).assign_attrs(long_name="from least (0) to greatest (1)")
+    named = da.copy(data=in_shares(values)).assign_attrs(long_name="from least (0) to greatest (1)")
     return _table(named, "{:.4g}", numbers=values, **{"vmin": 0.0, "vmax": 1.0, **looks})
 
 
@@ -154,7 +153,7 @@ def _table(
     annotate: bool | None = None,
     legend: bool = True,
     axis_names: bool = True,
-    numbers: NDArray[Any] | None = None,
+    numbers: Array | None = None,
     **kwargs: Any,
 ) -> Any:
     if da.ndim != 2:
@@ -200,7 +199,7 @@ def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
     return [str(value) for value in da[dim].values]
 
 
-def _write_numbers(image: Any, shown: NDArray[Any], numbers: NDArray[Any], form: str) -> None:
+def _write_numbers(image: Any, shown: Array, numbers: Array, form: str) -> None:
     """Write each number in its cell, black on light and white on dark colours."""
     light = is_light(image.cmap(image.norm(shown)))
     for (row, column), value in np.ndenumerate(numbers):

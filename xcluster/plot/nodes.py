@@ -101,20 +101,19 @@ def nodes(
     upright = is_vertical(centers, dim)
     rows, columns = centers.sizes["row"], centers.sizes["col"]
     size = min(1.2, 13 / columns), min(1.6 if upright else 1.1, 11 / rows)
-    wrap = columns if ax is None else None
-    axes = panel_grid(rows * columns, size, wrap, figsize, ax=ax)
+    axes = panel_grid(rows * columns, size, columns if ax is None else None, figsize, ax=ax)
     levels = centers[dim].values
     levels = levels if levels.dtype.kind in "iuf" else np.arange(len(levels))
     values = centers.transpose("row", "col", dim).values.reshape(-1, len(levels))
     numbers = [None] * len(axes) if counts is None else _numbers(counts)
-    color = LINE if color is None else color
-    colors = [color] * len(axes) if isinstance(color, str) else color
+    colors = [color or LINE] * len(axes) if color is None or isinstance(color, str) else color
     ends = (levels.max(), levels.min()) if is_depth(centers, dim) else (levels.min(), levels.max())
     for panel, curve, number, own in zip(axes, values, numbers, colors, strict=True):
         xy = (curve, levels) if upright else (levels, curve)
         panel.plot(*xy, color=own if number != 0 else EMPTY, linewidth=1.8)
         if number is not None:
-            _write_in_corner(panel, f"{number:,}")
+            look = {"ha": "right", "va": "top", "size": "x-small", "color": "0.3"}
+            panel.text(0.96, 0.96, f"{number:,}", transform=panel.transAxes, **look)
         if upright:
             panel.set_ylim(*ends)
     sides = with_units(centers), dim_text(centers, dim)
@@ -176,11 +175,6 @@ def planes(
 
 def _numbers(counts: xr.DataArray) -> list[int]:
     return [int(count) for count in counts.transpose("row", "col").values.ravel()]
-
-
-def _write_in_corner(ax: Any, text: str) -> None:
-    look = {"ha": "right", "va": "top", "size": "x-small", "color": "0.3"}
-    ax.text(0.96, 0.96, text, transform=ax.transAxes, **look)
 
 
 def _check_grid(da: xr.DataArray) -> None:

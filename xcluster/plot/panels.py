@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 
 Figsize = tuple[float, float] | None
@@ -40,7 +41,7 @@ def named_places(n: int) -> NDArray[np.intp]:
     return np.arange(0, n, -(-n // NAMES_MAX) or 1)
 
 
-def write_places(axis: Any, entries: NDArray[Any]) -> None:
+def write_places(axis: Any, entries: Array) -> None:
     """Write dates at round places, and names where they stand; numbers are written already."""
     if entries.dtype.kind == "M":
         write_dates(axis)
@@ -91,19 +92,11 @@ def panel_grid(
 
     if ax is not None:
         return _given(ax, n, col_wrap, figsize)
-    columns = col_wrap or panel_columns(n, 6 if panel[0] < panel[1] else 3)
-    columns = min(columns, n)
+    columns = min(col_wrap or panel_columns(n, 6 if panel[0] < panel[1] else 3), n)
     rows = -(-n // columns)
-    width, height = panel
-    _, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=figsize or (columns * width + 0.5, rows * height + 0.5),
-        sharex=sharex,
-        sharey=sharey,
-        squeeze=False,
-        layout="constrained",
-    )
+    size = figsize or (columns * panel[0] + 0.5, rows * panel[1] + 0.5)
+    looks: Any = {"sharex": sharex, "sharey": sharey, "layout": "constrained"}
+    _, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **looks)
     for left_over in axes.flat[n:]:
         left_over.set_visible(False)
     for above in axes.flat[max(n - columns, 0) : n]:

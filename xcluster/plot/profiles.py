@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.grid.levels import positions
 from xcluster.plot.flags import flags_of, flags_of_centers
@@ -142,8 +143,7 @@ def centers(
     dim = _curve_dim(centers, centers["label"])
     flags = flags_of_centers(centers)
     upright = is_vertical(centers, dim)
-    size = (4.5, 5.0) if upright else (7.0, 4.0)
-    ax = single_axes(ax, figsize, size)
+    ax = single_axes(ax, figsize, (4.5, 5.0) if upright else (7.0, 4.0))
     levels = _levels(centers, dim)
     rows = centers.transpose("label", dim).values
     lines = []
@@ -164,7 +164,7 @@ class _Curves:
     def __init__(self, ax: Any, upright: bool, color: str) -> None:
         self.ax, self.upright, self.color = ax, upright, color
 
-    def members(self, levels: NDArray[Any], values: NDArray[Any]) -> None:
+    def members(self, levels: Array, values: Array) -> None:
         """Draw each row as a thin line, fainter where there are many."""
         from matplotlib.collections import LineCollection
 
@@ -175,9 +175,7 @@ class _Curves:
         self.ax.add_collection(lines)
         self.ax.autoscale_view()
 
-    def band(
-        self, levels: NDArray[Any], values: NDArray[Any], quantiles: tuple[float, float]
-    ) -> None:
+    def band(self, levels: Array, values: Array, quantiles: tuple[float, float]) -> None:
         """Shade what lies between two quantiles of the rows."""
         filled = np.isfinite(values).any(axis=0)
         if not filled.any():
@@ -186,7 +184,7 @@ class _Curves:
         fill = self.ax.fill_betweenx if self.upright else self.ax.fill_between
         fill(levels[filled], low, high, color=self.color, alpha=0.3, linewidth=0, zorder=2)
 
-    def center(self, levels: NDArray[Any], values: NDArray[Any]) -> None:
+    def center(self, levels: Array, values: Array) -> None:
         """Draw one bold line."""
         xy = (values, levels) if self.upright else (levels, values)
         bold_line(self.ax, *xy, self.color)
@@ -201,7 +199,7 @@ def _curve_dim(data: xr.DataArray, labels: xr.DataArray) -> Hashable:
     raise BadValueError("dims", tuple(map(str, data.dims)), rule, remedy)
 
 
-def _levels(data: xr.DataArray, dim: Hashable) -> NDArray[Any]:
+def _levels(data: xr.DataArray, dim: Hashable) -> Array:
     """Return the positions along ``dim``: of dates, days; of other names, their numbers."""
     values = data[dim].values
     if values.dtype.kind == "M":
@@ -227,18 +225,13 @@ def _spread(n: int, at_most: int) -> NDArray[np.intp]:
 
 
 def _center(
-    centers: xr.DataArray | None,
-    label: int,
-    levels: NDArray[Any],
-    members: NDArray[Any],
-    dim: Hashable,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+    centers: xr.DataArray | None, label: int, levels: Array, members: Array, dim: Hashable
+) -> tuple[Array, Array]:
     """Return levels and values of a centre: the mean of the members where none is given."""
     if centers is not None and label in centers["label"].values:
         return _levels(centers, dim), centers.sel(label=label).values
     count = np.isfinite(members).sum(axis=0)
-    total = np.nansum(members, axis=0)
-    return levels, np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return levels, np.where(count > 0, np.nansum(members, axis=0) / np.maximum(count, 1), np.nan)
 
 
 def _direct(axes: Sequence[Any], data: xr.DataArray, dim: Hashable, upright: bool) -> None:

@@ -142,9 +142,8 @@ class SamplesPlot:
         >>> artist = ds.cluster.pixels().pca(3).plot.scatter(0, 1)
         """
         check_components(x=x, y=y)
-        return drawn(
-            scatter.scatter, self.samples.reduction.transform().compute(), x=x, y=y, **keywords
-        )
+        components = self.samples.reduction.transform().compute()
+        return drawn(scatter.scatter, components, x=x, y=y, **keywords)
 
     @spelled_out
     def histogram(self, **keywords: Unpack[HistogramKeywords]) -> list[Any]:
@@ -178,5 +177,4 @@ class SamplesPlot:
         if not 0 <= number < space.sizes["component"]:
             rule = f"is no component; they are 0 to {space.sizes['component'] - 1}"
             raise BadValueError("var", number, rule, "choose one of these")
-        component = space.isel(component=number, drop=True)
-        return component.assign_attrs(long_name=f"component {number}")
+        return space.isel(component=number, drop=True).assign_attrs(long_name=f"component {number}")

@@ -8,10 +8,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of
 from xcluster.plot.panels import CHARACTER, named_places, panel_grid, refuse_size, single_axes
-from xcluster.plot.style import bold_line, color_bar
+from xcluster.plot.style import bold_line, color_bar, scaled
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import bracketed
 
@@ -87,10 +88,10 @@ def scatter(
     _check_colored(labels, log, circles)
     ax = single_axes(ax, figsize, (6.0, 5.0))
     points = _points(components.isel(component=[x, y]))
-    of_sample = None if labels is None else _flat(labels, components)
     keep = np.isfinite(points).all(axis=1)
     look = {"s": float(np.clip(20_000 / max(keep.sum(), 1), 1, 25)), "linewidths": 0, **kwargs}
-    if labels is not None and of_sample is not None:
+    if labels is not None:
+        of_sample = _flat(labels, components)
         keep &= np.isfinite(of_sample)
         flags = flags_of(labels)
         artist = _by_label(ax, points[keep], of_sample[keep], flags, look)
@@ -280,7 +281,7 @@ def parallel(
     from matplotlib.collections import LineCollection
 
     (dim,) = [dim for dim in values.dims if dim not in labels.dims]
-    rows = _scaled(values.transpose(*labels.dims, dim).values.reshape(-1, values.sizes[dim]))
+    rows = scaled(values.transpose(*labels.dims, dim).values.reshape(-1, values.sizes[dim]))
     of_sample = labels.values.ravel()
     flags = flags_of(labels)
     at = np.arange(rows.shape[1])
@@ -325,9 +326,8 @@ def _points(components: xr.DataArray) -> NDArray[np.float64]:
     return np.asarray(rows.reshape(-1, components.sizes["component"]), dtype=float)
 
 
-def _flat(labels: xr.DataArray, components: xr.DataArray) -> NDArray[Any]:
-    order = [dim for dim in components.dims if dim != "component"]
-    return np.asarray(labels.transpose(*order).values.ravel())
+def _flat(labels: xr.DataArray, components: xr.DataArray) -> Array:
+    return np.asarray(labels.transpose(*components.isel(component=0).dims).values.ravel())
 
 
 def _component_text(components: xr.DataArray, number: int) -> str:
@@ -339,7 +339,7 @@ def _component_text(components: xr.DataArray, number: int) -> str:
     return f"component {name}" if np.issubdtype(type(name), np.integer) else str(name)
 
 
-def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) -> Any:
+def _by_density(ax: Any, points: Array, log: bool, look: dict[str, Any]) -> Any:
     from matplotlib.colors import LogNorm, Normalize
 
     counts = _counts(points)
@@ -349,7 +349,7 @@ def _by_density(ax: Any, points: NDArray[Any], log: bool, look: dict[str, Any]) 
     return ax.scatter(*points[order].T, c=counts[order], **look)
 
 
-def _counts(points: NDArray[Any]) -> NDArray[Any]:
+def _counts(points: Array) -> Array:
     """Return for each point how many share its bin."""
     counts, *bounds = np.histogram2d(points[:, 0], points[:, 1], bins=BINS)
     places = [
@@ -359,20 +359,14 @@ def _counts(points: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(counts[tuple(places)])
 
 
-def _by_label(
-    ax: Any, points: NDArray[Any], of_sample: NDArray[Any], flags: Flags, look: dict[str, Any]
-) -> Any:
+def _by_label(ax: Any, points: Array, of_sample: Array, flags: Flags, look: dict[str, Any]) -> Any:
     """Draw points in an order that hides no label behind another."""
     order = np.random.default_rng(0).permutation(len(points))
     return ax.scatter(*points[order].T, c=flags.color_of(of_sample[order]), **look)
 
 
 def _draw_circles(
-    ax: Any,
-    points: NDArray[Any],
-    of_sample: NDArray[Any],
-    flags: Flags,
-    centers: xr.DataArray | None,
+    ax: Any, points: Array, of_sample: Array, flags: Flags, centers: xr.DataArray | None
 ) -> None:
     from matplotlib.patches import Circle
 
@@ -385,14 +379,6 @@ def _draw_circles(
         ax.add_patch(Circle(tuple(center), radius, fill=False, edgecolor=color, linewidth=1.5))
         ax.plot(*center, "o", color=color, markeredgecolor="black", markersize=9, zorder=3)
     ax.set_aspect("equal", adjustable="datalim")
-
-
-def _scaled(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Return columns from 0 to 1."""
-    if not np.isfinite(rows).any():
-        return np.asarray(rows, dtype=float)
-    low, high = np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)
-    return np.asarray((rows - low) / np.where(high > low, high - low, 1.0), dtype=float)
 
 
 def _name_features(ax: Any, names: list[str]) -> None:

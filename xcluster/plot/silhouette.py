@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.plot.flags import flags_of
 from xcluster.plot.panels import named_places, single_axes
 
@@ -54,7 +54,8 @@ def silhouette(
     2
     """
     flags = flags_of(labels).classified
-    ax = single_axes(ax, figsize, _size(len(flags.values)))
+    height = min(max(4.0, 1.5 + 0.25 * len(flags.values)), HEIGHT_MAX)
+    ax = single_axes(ax, figsize, (6.5, height))
     scores = values.transpose(*labels.dims).values.ravel()
     of_sample = np.where(np.isfinite(scores), labels.values.ravel(), np.nan)
     total = max(int(np.isfinite(of_sample).sum()), 1)
@@ -74,11 +75,7 @@ def silhouette(
     return shapes
 
 
-def _size(n: int) -> tuple[float, float]:
-    return 6.5, min(max(4.0, 1.5 + 0.25 * n), HEIGHT_MAX)
-
-
-def _mark_mean(ax: Any, scores: NDArray[Any]) -> None:
+def _mark_mean(ax: Any, scores: Array) -> None:
     if len(scores):
         mean = float(scores.mean())
         ax.axvline(mean, color="0.1", linestyle="--", linewidth=1.0, label=f"mean {mean:.2f}")

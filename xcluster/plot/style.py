@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of, has_flags
 from xcluster.plot.text import name_of, with_units
@@ -23,28 +24,6 @@ LEGEND_ROWS = 20
 
 # A scale is symmetric about zero where the shorter side has at least this part of the longer.
 BOTH_SIDES = 0.25
-
-
-class Style(Protocol):
-    """What a map needs to know about colours."""
-
-    @property
-    def title(self) -> str:
-        """What stands above a map; nothing where the colour bar says it."""
-        ...
-
-    @property
-    def keywords(self) -> Mapping[str, Any]:
-        """Matplotlib's keywords for an artist with colours."""
-        ...
-
-    def values(self, da: xr.DataArray) -> NDArray[Any]:
-        """Return what the artist maps to colours."""
-        ...
-
-    def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
-        """Draw a legend or a colour bar beside the axes, and return it."""
-        ...
 
 
 def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
@@ -80,10 +59,9 @@ class LabelStyle:
     @property
     def colors(self) -> list[Any]:
         """The colours of the labels: their own, or those of ``cmap``."""
-        n = len(self.flags.values)
         if self.cmap is None:
             return list(self.flags.colors)
-        return _take_colors(self.cmap, n)
+        return _take_colors(self.cmap, len(self.flags.values))
 
     def values(self, da: xr.DataArray) -> NDArray[np.float32]:
         """Return the place of each label in the legend."""
@@ -109,13 +87,17 @@ class ScalarStyle:
         default = "RdBu_r" if _is_symmetric(self.limits) else "viridis"
         return {"cmap": self.cmap or default, **self.limits}
 
-    def values(self, da: xr.DataArray) -> NDArray[Any]:
+    def values(self, da: xr.DataArray) -> Array:
         """Return the values themselves."""
         return np.ma.masked_invalid(np.asarray(da.values, dtype=float))
 
     def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
         """Draw a colour bar with name and units."""
         return color_bar(artist, axes, self.label)
+
+
+Style = LabelStyle | ScalarStyle
+"""What a map needs to know about colours."""
 
 
 def _limits(da: xr.DataArray, cmap: Any) -> dict[str, float]:
@@ -191,6 +173,14 @@ def bold_line(ax: Any, x: Any, y: Any, color: str) -> None:
 
     outline = [withStroke(linewidth=3.2, foreground="0.1")]
     ax.plot(x, y, color=color, linewidth=2.2, path_effects=outline, zorder=3)
+
+
+def scaled(rows: Array) -> NDArray[np.float64]:
+    """Return columns from 0, the least value of each, to 1, the greatest."""
+    if not np.isfinite(rows).any():
+        return np.asarray(rows, dtype=float)
+    low, high = np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)
+    return np.asarray((rows - low) / np.where(high > low, high - low, 1.0), dtype=float)
 
 
 def is_light(colors: Any) -> NDArray[np.bool_]:

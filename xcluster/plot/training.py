@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.plot.panels import panel_grid
 
 LINE = "#0072b2"
@@ -25,7 +25,7 @@ TITLES = {
 
 
 def training(
-    history: Mapping[str, NDArray[Any]],
+    history: Mapping[str, Array],
     kept: int | None = None,
     *,
     ax: Any = None,

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from xcluster.base.errors import BadValueError
-from xcluster.grid.geography import edges
-from xcluster.plot.lattice import Lattice, longitude_range
+from xcluster.plot.lattice import Lattice, limits, longitude_range
 
 Extent = tuple[float, float, float, float]
 
@@ -104,6 +103,11 @@ def shape_of(ax: Any) -> float:
     return float(np.clip(width / (height * stretch or 1.0), 0.25, 4.0))
 
 
+def largest_box(shape: float, width: float, height: float) -> tuple[float, float]:
+    """Return the largest width and height of this shape within a box."""
+    return min(width, height * shape), min(width / shape, height)
+
+
 def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -> View:
     """Return the view that was asked for, else one that shows all of the data.
 
@@ -122,17 +126,16 @@ def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -
         projection = getattr(ax, "projection", None)
     elif projection is None:
         projection = _default_projection(lattice, shown)
-    turned = _turned(shown, projection)
-    return View(projection, turned, in_degrees, lattice.upward, lattice.counted)
+    return View(projection, _turned(shown, projection), in_degrees, lattice.upward, lattice.counted)
 
 
 def data_extent(lattice: Lattice) -> Extent:
     """Return the limits of all cells."""
     if lattice.kind == "points":
         return _around_points(lattice)
-    south, north = _reach(lattice.y.values)
+    south, north = limits(lattice.y.values)
     if not lattice.is_lonlat:
-        return (*_reach(lattice.x.values), south, north)
+        return (*limits(lattice.x.values), south, north)
     west, east = longitude_range(lattice.x.values)
     half = _half_cell(lattice.x.values)
     if east - west < 360:
@@ -152,12 +155,6 @@ def _around_points(lattice: Lattice) -> Extent:
     if east - west + 2 * margin >= 360:
         west, east, margin = -180.0, 180.0, 0.0
     return west - margin, east + margin, max(south - margin, -90.0), min(north + margin, 90.0)
-
-
-def _reach(values: Any) -> tuple[float, float]:
-    if values.ndim == 1:
-        values = edges(np.sort(values.astype(float)))
-    return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def _half_cell(longitude: Any) -> float:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_flag
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -17,8 +16,6 @@ from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, over_features, samples_of
 from xcluster.fit.labels import check_floor
 from xcluster.fit.summary import Sums, merge_sums
-
-Array = NDArray[Any]
 
 
 def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
@@ -29,9 +26,7 @@ def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
         raise BadValueError("weighted", weighted, rule, "cluster by gmm or fuzzy")
     shift = np.nan_to_num(fitted.raw_centers)
     shift = shift.sum(axis=0) / max(len(shift), 1)  # there are no centres if all is noise
-    floor = None if weighted else u
-    mean, error = _means_and_errors(fitted, floor, shift)
-    return over_features(fitted, mean, error)
+    return over_features(fitted, *_means_and_errors(fitted, None if weighted else u, shift))
 
 
 @dataclass(frozen=True, eq=False)

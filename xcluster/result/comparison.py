@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster import scores
-from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.base.arrays import Array
+from xcluster.base.errors import BadValueError
 from xcluster.fit import labelled
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.result import matching
 from xcluster.result.diagnostics import agreement
 
-Array = NDArray[Any]
 BOUNDS = {"silhouette": "value", "silhouette_low": "low", "silhouette_high": "high"}
 
 
@@ -70,8 +69,8 @@ def compare(a: Fitted | xr.DataArray, b: Fitted | xr.DataArray) -> xr.Dataset:
     >>> both.contingency.shape
     (3, 3)
     """
-    first, second = _label_map(a, "a"), _label_map(b, "b")
-    second = matching.aligned(first, second, "b")
+    first = matching.label_map(a, "a")
+    second = matching.aligned(first, b, "b")
     ours, theirs = matching.integers(first, "a"), matching.integers(second, "b")
     if not ((ours >= 0) & (theirs >= 0)).any():
         rule = "no sample has a label in both a and b"
@@ -80,14 +79,6 @@ def compare(a: Fitted | xr.DataArray, b: Fitted | xr.DataArray) -> xr.Dataset:
     out = out.assign({"contingency": _contingency(ours, theirs), **_maps(first, ours, theirs)})
     spaces = _with_data({"a": a, "b": b})
     return out.assign(_silhouettes(spaces, {"a": first, "b": second})) if spaces else out
-
-
-def _label_map(given: Any, parameter: str) -> xr.DataArray:
-    labels = given.labels if isinstance(given, Fitted) else given
-    if not isinstance(labels, xr.DataArray):
-        rule = f"must be a Clustering or a DataArray of labels, not {type(given).__name__}"
-        raise BadTypeError(parameter, type(given).__name__, rule, "pass the .labels of a result")
-    return labels
 
 
 def _with_data(given: Mapping[str, Any]) -> dict[str, Fitted]:
@@ -139,11 +130,9 @@ def _silhouettes(
 
 def _in_space(fitted: Fitted, labellings: dict[str, xr.DataArray]) -> list[scores.SilhouetteScore]:
     layout = samples_of(fitted, "compare").layout
-    order = fitted.labels
-    maps = [matching.aligned(order, each, name) for name, each in labellings.items()]
+    maps = [matching.aligned(fitted.labels, each, name) for name, each in labellings.items()]
     found = labelled.read(layout, maps, fitted.assign.chain)
     known = (found.labels >= 0).all(axis=0)
     if all(len(np.unique(each[known])) < 2 for each in found.labels):
-        nan = float("nan")
-        return [scores.SilhouetteScore(nan, nan, nan, 0)] * len(maps)
+        return [scores.SilhouetteScore(np.nan, np.nan, np.nan, 0)] * len(maps)
     return scores.silhouette_scores(found.Z, list(found.labels), sample_weight=found.weight)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
@@ -18,8 +18,6 @@ from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.fit.labelled import LabelledSamples
 from xcluster.result import matching
 from xcluster.scores.labelled import labelled_rows
-
-Array = NDArray[Any]
 
 OF_LABELS = (
     "inertia",
@@ -35,9 +33,7 @@ def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
     """Return all scores of the labels, in the space that was clustered or in that of the data."""
     layout = samples_of(fitted, "scores").layout
     check_choice("space", space, ("features", "data"))
-    maps = [fitted.labels]
-    if truth is not None:
-        maps.append(_truth(fitted, truth))
+    maps = [fitted.labels] if truth is None else [fitted.labels, _truth(fitted, truth)]
     chain = fitted.assign.chain if space == "features" else Chain()
     found = labelled.read(layout, maps, chain)
     values = _of_labels(found)
@@ -57,8 +53,7 @@ def agreement(ours: Array, theirs: Array) -> dict[str, float]:
 
 def _truth(fitted: Fitted, truth: Any) -> xr.DataArray:
     """Return the truth in the order of the labels, as whole numbers."""
-    given = truth.labels if isinstance(truth, Fitted) else truth
-    known: xr.DataArray = matching.aligned(fitted.labels, given, "truth")
+    known = matching.aligned(fitted.labels, truth, "truth")
     numbers = matching.integers(known, "truth")
     if not (numbers >= 0).any():
         rule = "has no label: all its values are NaN or negative"
@@ -86,8 +81,7 @@ def _of_model(fitted: Fitted, found: LabelledSamples) -> dict[str, float]:
         for name, criterion in CRITERIA.items()
         if criterion.needs is not None and hasattr(clusterer, criterion.needs)
     ]
-    labels = found.labels[0]
-    fit = FittedRows(found.Z, found.weight, clusterer, labels, fitted.assign.centers)
+    fit = FittedRows(found.Z, found.weight, clusterer, found.labels[0], fitted.assign.centers)
     return measure(names, fit) | _in_own_distances(fit)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from xcluster import scores
+from xcluster.base.arrays import Array
 from xcluster.base.checks import as_typed, check_seed
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -25,8 +25,6 @@ from xcluster.fit.methods import TYPED_AS
 from xcluster.fit.trials import STARTS_OF_REFITS, unheard_warnings
 from xcluster.grid.layout import COLUMN, LABEL
 from xcluster.grid.names import check_free
-
-Array = NDArray[Any]
 
 REFIT_ROWS = 20_000
 
@@ -64,12 +62,8 @@ def uncertainty(
             random_state=seed,
         )
     jaccard = xr.DataArray(stability.jaccard, {LABEL: stability.labels}, (LABEL,))
-    summary = xr.Dataset(
-        {
-            "jaccard": jaccard.reindex({LABEL: np.arange(fitted.k)}),
-            "mean_agreement": stability.mean_agreement,
-        }
-    )
+    jaccard = jaccard.reindex({LABEL: np.arange(fitted.k)})
+    summary = xr.Dataset({"jaccard": jaccard, "mean_agreement": stability.mean_agreement})
     maps = _maps(fitted, stability.refits)
     check_free(maps["agreement"], [*summary.variables, *maps])
     return labelled_dim(fitted, summary.assign(maps))

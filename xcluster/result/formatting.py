@@ -65,8 +65,7 @@ def html(fitted: Fitted) -> str:
 def scenes_html(whole: Fitted, scenes: Sequence[str]) -> str:
     """Return the result of several scenes as an HTML table."""
     rows = _share_rows(_shares(whole, _counts_told(whole)))
-    head = f"xcluster.PooledClustering: {title(whole)}"
-    return _table(head, _scenes_lines(whole, scenes), rows)
+    return _table(f"xcluster.PooledClustering: {title(whole)}", _scenes_lines(whole, scenes), rows)
 
 
 def _share_rows(shares: Sequence[Share]) -> str:
@@ -160,9 +159,8 @@ def _first_of(names: Sequence[str]) -> str:
 
 
 def _steps(steps: Sequence[Step]) -> str:
-    return " -> ".join(f"{each} (assumed)" if each.assumed else str(each) for each in steps) or (
-        "none"
-    )
+    said = [f"{each} (assumed)" if each.assumed else str(each) for each in steps]
+    return " -> ".join(said) or "none"
 
 
 def _left_out(layout: Layout) -> str:
@@ -187,8 +185,7 @@ def _scenes_lines(whole: Fitted, scenes: Sequence[str]) -> list[Line]:
 
 
 def _fit_lines(fitted: Fitted) -> list[Line]:
-    sentences = fitted.record.sentences()
-    lines = [("fit" if i == 0 else "", said) for i, said in enumerate(sentences)]
+    lines = [("fit" if i == 0 else "", said) for i, said in enumerate(fitted.record.sentences())]
     if fitted.sweep is not None:
         among, by = fitted.sweep.keywords["k"], fitted.sweep.method.criterion
         lines.append(("k", f"chosen among {among} by {by}"))

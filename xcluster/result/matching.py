@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.fit.fitted import Fitted
 from xcluster.grid.layout import Layout
-
-Array = NDArray[Any]
 
 
 def mapping(ours: xr.DataArray, theirs: Any, k: int) -> Array:
@@ -38,12 +37,18 @@ def paired(ours: xr.DataArray, theirs: Any, parameter: str = "other") -> tuple[A
     return integers(ours, parameter), integers(theirs, parameter)
 
 
+def label_map(given: Any, parameter: str) -> xr.DataArray:
+    """Return the labels of a result, or the DataArray of labels that was given."""
+    labels = given.labels if isinstance(given, Fitted) else given
+    if not isinstance(labels, xr.DataArray):
+        rule = f"must be a Clustering or a DataArray of labels, not {type(given).__name__}"
+        raise BadTypeError(parameter, type(given).__name__, rule, "pass the .labels of a result")
+    return labels
+
+
 def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
     """Return a label map in the order of ours; refuse another grid, and show both grids."""
-    if not isinstance(theirs, xr.DataArray):
-        kind = type(theirs).__name__
-        rule = f"must be a Clustering or a DataArray of labels, not {kind}"
-        raise BadTypeError(parameter, kind, rule, "pass the .labels of a result")
+    theirs = label_map(theirs, parameter)
     if set(ours.dims) != set(theirs.dims):
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}"
         raise BadValueError(parameter, theirs.name, rule, "pass labels on the same grid")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_flag
 from xcluster.base.errors import BadValueError
 from xcluster.chain.anomaly import Climatology
@@ -17,8 +17,6 @@ from xcluster.fit import prediction
 from xcluster.fit.fitted import Fitted, labelled_dim, need_soft
 from xcluster.grid.features import arranged, as_named, check_new, is_same_order, places
 from xcluster.grid.layout import Layout, Variable
-
-Array = NDArray[Any]
 
 
 def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Dataset:
@@ -47,11 +45,7 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
 def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
     """Return the layout of other data, with its features in the fitted order."""
     layout = arranged(data, fitted.sampler, fitted.template)
-    variables = {
-        name: _in_order(variable, fitted.template[name])
-        for name, variable in layout.variables.items()
-    }
-    layout = replace(layout, variables=variables)
+    layout = layout.with_each(lambda name, each: _in_order(each, fitted.template[name]))
     check_new(data, layout, fitted.sampler, fitted.template)
     return layout
 

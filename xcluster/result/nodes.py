@@ -11,6 +11,5 @@ def u_matrix(fitted: Fitted) -> xr.DataArray:
     """Return the mean distance of each node to its neighbours on the map."""
     clusterer = clusterer_with(fitted, "grid_", "u_matrix", "som")
     attrs = {"long_name": "mean distance to neighbouring nodes"}
-    return xr.DataArray(
-        clusterer.u_matrix(), dims=("som_row", "som_col"), name="u_matrix", attrs=attrs
-    )
+    dims = ("som_row", "som_col")
+    return xr.DataArray(clusterer.u_matrix(), dims=dims, name="u_matrix", attrs=attrs)

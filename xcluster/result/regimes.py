@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -22,8 +22,6 @@ from xcluster.grid.features import as_dataset
 from xcluster.grid.layout import COLUMN, LABEL, Layout
 from xcluster.grid.names import check_free
 from xcluster.result.new_data import new_layout
-
-Array = NDArray[Any]
 
 
 def regimes(
@@ -41,8 +39,7 @@ def regimes(
     dim = _time(layout)
     if not fitted.k:
         rule = "the result has no labels: every sample is noise"
-        remedy = "cluster with other parameters"
-        raise BadValueError("method", fitted.method_name, rule, remedy)
+        raise BadValueError("method", fitted.method_name, rule, "cluster with other parameters")
     found = matrix.apply(layout, _project(fitted), width=1 + fitted.k).compute()
     similarity = found.isel({COLUMN: slice(1, None)}).transpose(COLUMN, ...)
     placed = found.isel({COLUMN: 0}).copy()
@@ -94,8 +91,7 @@ def _project(fitted: Fitted) -> _Projection:
 
 def _unit(rows: Array) -> Array:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Array = np.divide(rows, length, out=np.zeros(rows.shape), where=length > 0)
-    return unit
+    return np.asarray(np.divide(rows, length, out=np.zeros(rows.shape), where=length > 0))
 
 
 def _series(layout: Layout, dim: Hashable) -> tuple[Array, Array]:
@@ -151,17 +147,14 @@ def _statistics(labels: Array, follows: Array, k: int) -> xr.Dataset:
     n_steps = max(int(np.isfinite(labels).sum()), 1)
     total = np.array([sum(each) for each in lengths], float)
     number = np.array([len(each) for each in lengths])
+    mean = np.divide(total, number, out=np.full(k, np.nan), where=number > 0)
     chance = _transitions(labels, follows, k)
     return xr.Dataset(
         {
             "frequency": (LABEL, total / n_steps, _attrs("share of the steps", "1")),
             "persistence": (LABEL, np.diag(chance), _attrs("probability to stay", "1")),
             "episodes": (LABEL, number, _attrs("number of episodes")),
-            "duration": (
-                LABEL,
-                np.divide(total, number, out=np.full(k, np.nan), where=number > 0),
-                _attrs("mean duration, in steps"),
-            ),
+            "duration": (LABEL, mean, _attrs("mean duration, in steps")),
             "transitions": ((LABEL, "next_label"), chance, _attrs("transition probability", "1")),
             "no_regime": ((), (labels < 0).sum() / n_steps, _attrs("share without regime", "1")),
         },
@@ -179,8 +172,7 @@ def _transitions(labels: Array, follows: Array, k: int) -> Array:
     counts = np.zeros((k, k))
     np.add.at(counts, (labels[:-1][both].astype(int), labels[1:][both].astype(int)), 1)
     total = counts.sum(axis=1, keepdims=True)
-    chance: Array = np.divide(counts, total, out=np.full((k, k), np.nan), where=total > 0)
-    return chance
+    return np.asarray(np.divide(counts, total, out=np.full((k, k), np.nan), where=total > 0))
 
 
 def _with_composites(
@@ -204,9 +196,8 @@ def _with_composites(
         data, labels = xr.align(data, labels, join="exact")
     except ValueError:
         rule = f"has other values of {dim!r} than the regimes"
-        raise BadValueError(
-            "composites", list(data), rule, f"select: ds.sel({dim}=labels.{dim})"
-        ) from None
+        remedy = f"select: ds.sel({dim}=labels.{dim})"
+        raise BadValueError("composites", list(data), rule, remedy) from None
     numbers = labels.values
     means = [
         data.isel({dim: np.flatnonzero(numbers == label)}).mean([dim], keep_attrs=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import as_typed, check_integer, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.pooling import of_each
@@ -18,8 +18,6 @@ from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, nu
 from xcluster.fit.labels import Partition, canonical_order, check_floor
 from xcluster.fit.methods import TYPED_AS
 from xcluster.result import matching
-
-Array = NDArray[Any]
 
 
 def threshold(fitted: AnyFitted, u: float) -> AnyFitted:
@@ -48,14 +46,12 @@ def merging(fitted: Fitted, groups: Iterable[Sequence[int | str]]) -> Array:
     listed = several("groups", groups, rule, "pass, for example, [[0, 1]]")
     if any(isinstance(group, str) or not isinstance(group, Iterable) for group in listed):
         raise BadTypeError("groups", listed, rule, f"pass {[listed]!r}")
-    numbers = [[number_of(fitted, each) for each in group] for group in listed]
-    return _merged(fitted.k, numbers)
+    return _merged(fitted.k, [[number_of(fitted, each) for each in group] for group in listed])
 
 
 def match(fitted: AnyFitted, other: Fitted | xr.DataArray) -> AnyFitted:
     """Return the result renumbered: each label takes the most similar label of ``other``."""
-    theirs = other.labels if isinstance(other, Fitted) else other
-    matched = recoded(fitted, matching.mapping(fitted.labels, theirs, fitted.k))
+    matched = recoded(fitted, matching.mapping(fitted.labels, other, fitted.k))
     return lent(matched, other.partition) if isinstance(other, Fitted) else matched
 
 
@@ -72,10 +68,8 @@ def results_of_scenes(ours: Iterable[str], theirs: Any) -> Mapping[str, Fitted]:
     if not isinstance(theirs, Mapping) or not all(
         isinstance(each, Fitted) for each in theirs.values()
     ):
-        kind = type(theirs).__name__
-        raise BadTypeError(
-            "other", kind, "must be a PooledClustering", "match each scene by itself"
-        )
+        rule = "must be a PooledClustering"
+        raise BadTypeError("other", type(theirs).__name__, rule, "match each scene by itself")
     return of_each("other", theirs, ours)
 
 

@@ -69,9 +69,8 @@ def _columns(fitted: Fitted) -> Iterator[tuple[str, xr.DataArray]]:
     n_components = components.sizes[COLUMN]
     components = components.isel({COLUMN: shown_components(chain, fitted.template, n_components)})
     numbered = [f"component_{number}" for number in range(n_components)]
-    for number, name in enumerate(
-        feature_names(fitted.template) if chain.keeps_columns else numbered
-    ):
+    names = feature_names(fitted.template) if chain.keeps_columns else numbered
+    for number, name in enumerate(names):
         yield name, components.isel({COLUMN: number})
     for number in range(fitted.k) if fitted.is_soft else ():
         yield f"membership_{number}", fitted.memberships.sel({LABEL: number}, drop=True)

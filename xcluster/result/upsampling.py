@@ -20,5 +20,4 @@ def upsample(fitted: Fitted, beyond: bool) -> xr.DataArray:
         rule = "already has labels on its own grid; only labels of patches() can be painted back"
         raise BadValueError("samples", name, rule, "use .labels")
     labels, data = fitted.labels, samples_of(fitted, "upsample").data
-    painted = windows.upsample(labels, sampler, data, beyond)
-    return prediction.as_labels(painted, fitted.partition)
+    return prediction.as_labels(windows.upsample(labels, sampler, data, beyond), fitted.partition)

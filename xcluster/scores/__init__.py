@@ -39,10 +39,7 @@ from xcluster.scores.silhouette import (
     silhouette_score,
     silhouette_scores,
 )
-from xcluster.scores.simplified import (
-    simplified_silhouette_samples,
-    simplified_silhouette_score,
-)
+from xcluster.scores.simplified import simplified_silhouette_samples, simplified_silhouette_score
 from xcluster.scores.stability import Refit, Stability, stability
 
 __all__ = [

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from xcluster.scores.counts import pair_counts
-from xcluster.scores.labelled import check_labels, check_weight
-
-Array = NDArray[Any]
+from xcluster.base.arrays import Array
+from xcluster.scores.labelled import check_labels, check_weight, pair_counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +126,8 @@ def match_labels(
     a, b, _ = _paired(a, b)
     shared = contingency(a, b, sample_weight)
     rows, columns = linear_sum_assignment(shared.table, maximize=True)
-    mapping = dict(
-        zip(shared.labels_b[columns].tolist(), shared.labels_a[rows].tolist(), strict=True)
-    )
+    of_a, of_b = shared.labels_a[rows].tolist(), shared.labels_b[columns].tolist()
+    mapping = dict(zip(of_b, of_a, strict=True))
     free = int(a.max(initial=-1)) + 1
     for label in np.unique(b[b >= 0]).tolist():
         if label not in mapping:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads
 from xcluster.scores.labelled import as_matrix, check_weight
 
-Array = NDArray[Any]
 Fit = Callable[..., ArrayLike]
 
 _FAR = 10.0
@@ -167,9 +166,8 @@ def gap_statistic(
     numbers = _ascending(ks, len(X))
     uniform = _uniform_box(X, weight)
     streams = rng.spawn(n_references)
-    references = np.array(
-        map_threads(lambda stream: _log_dispersion(fit(uniform(stream), numbers)), streams)
-    )
+    drawn = map_threads(lambda stream: _log_dispersion(fit(uniform(stream), numbers)), streams)
+    references = np.array(drawn)
     weights = () if sample_weight is None else (weight,)
     # By the mean weight, so that both dispersions sum as many units of weight as there are rows.
     own = _log_dispersion(np.asarray(fit(X, numbers, *weights)) / weight.mean())
@@ -186,8 +184,7 @@ def _some_rows(
     if len(rows) > max_samples:
         rows = np.sort(rng.choice(rows, max_samples, replace=False))
     if not np.isfinite(X[rows]).all():
-        rule = "rows must be finite"
-        raise BadValueError("X", "NaN or infinity", rule, "drop incomplete rows")
+        raise BadValueError("X", "NaN or infinity", "rows must be finite", "drop incomplete rows")
     return X[rows].astype(np.float64), weight[rows]
 
 

@@ -6,12 +6,11 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_number
 from xcluster.base.errors import BadValueError
-
-Array = NDArray[Any]
 
 INTERPOLATIONS = ("interp1d", "polynomial")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from xcluster.algorithms.parts.groups import group_means
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError, TooFewError
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +121,7 @@ def check_labels(parameter: str, labels: ArrayLike, n_samples: int) -> Array:
     if array.dtype.kind == "f":
         array = np.where(np.isnan(array), -1.0, array)
         if not np.isfinite(array).all() or (array % 1).any():
-            rule = "must be integers"
-            raise BadValueError(parameter, array.dtype, rule, "number the labels")
+            raise BadValueError(parameter, array.dtype, "must be integers", "number the labels")
     return array.astype(np.int64)
 
 
@@ -137,3 +134,34 @@ def check_weight(sample_weight: ArrayLike | None, n_samples: int) -> Array:
         rule = f"must be {n_samples} finite numbers of at least 0, one for each row"
         raise BadValueError("sample_weight", weight, rule, "check shape and values")
     return weight
+
+
+def pair_counts(
+    first: Array, second: Array, shape: tuple[int, int], weight: Array | None = None
+) -> Array:
+    """Return how often, or with how much weight, each pair of numbers occurs.
+
+    Parameters
+    ----------
+    first, second : integer arrays of shape (n_samples,)
+        From 0 to less than the sides of ``shape``.
+    shape : tuple of two ints
+        Of the table: one row for each number in ``first``, one column for each in ``second``.
+    weight : array of shape (n_samples,), optional
+        Of each pair; 1 by default.
+
+    Returns
+    -------
+    array of ``shape``
+        Integers, or float64 where there are weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xcluster.scores.labelled import pair_counts
+    >>> pair_counts(np.array([0, 0, 1]), np.array([1, 1, 0]), (2, 3))
+    array([[0, 2, 0],
+           [1, 0, 0]])
+    """
+    n_rows, n_columns = shape
+    return np.bincount(first * n_columns + second, weight, n_rows * n_columns).reshape(shape)

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_number
 from xcluster.base.errors import BadValueError
 from xcluster.scores.labelled import as_matrix, check_weight
 
-Array = NDArray[Any]
-
 ROBUSTNESS_EDGES = (0.0, 0.33, 0.66, 0.9, 0.99, 1.0)
-ROBUSTNESS_CLASSES = (
-    "unlikely",
-    "as likely as not",
-    "likely",
-    "very likely",
-    "virtually certain",
-)
+ROBUSTNESS_CLASSES = ("unlikely", "as likely as not", "likely", "very likely", "virtually certain")
 
 
 def partition_coefficient(P: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -52,8 +43,7 @@ def partition_coefficient(P: ArrayLike, sample_weight: ArrayLike | None = None) 
     >>> partition_coefficient([[1.0, 0.0], [0.5, 0.5]])
     0.75
     """
-    P = _memberships(P)
-    return _mean(np.square(P).sum(axis=1), sample_weight)
+    return _mean(np.square(_memberships(P)).sum(axis=1), sample_weight)
 
 
 def partition_entropy(P: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -166,8 +156,7 @@ def membership_entropy(P: ArrayLike) -> Array:
     """
     from scipy.special import entr
 
-    entropy: Array = entr(_memberships(P)).sum(axis=1)
-    return entropy
+    return np.asarray(entr(_memberships(P)).sum(axis=1))
 
 
 def membership_margin(P: ArrayLike) -> Array:
@@ -197,8 +186,7 @@ def membership_margin(P: ArrayLike) -> Array:
     if P.shape[1] == 1:
         return P[:, 0].copy()
     ordered = np.partition(P, -2, axis=1)
-    margin: Array = ordered[:, -1] - ordered[:, -2]  # NaN sorts last, so it takes its row
-    return margin
+    return np.asarray(ordered[:, -1] - ordered[:, -2])  # NaN sorts last, so it takes its row
 
 
 def robustness(P: ArrayLike) -> Array:

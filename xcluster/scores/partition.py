@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
-from xcluster.scores.counts import pair_counts
-from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
-
-Array = NDArray[Any]
+from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows, pair_counts
 
 
 @dataclass(frozen=True)
@@ -163,9 +160,8 @@ def _no_freedom(total: float, k: int, weighted: bool) -> TooFewError:
         rule = f"there are as many labels as the {total:g} rows, and nothing is left within them"
         return TooFewError("labels", k, rule, "cluster into fewer labels")
     rule = f"the total weight stands for the number of rows and must exceed the {k} labels"
-    return TooFewError(
-        "sample_weight", total, rule, "scale weights to a mean of 1, or use fewer labels"
-    )
+    remedy = "scale weights to a mean of 1, or use fewer labels"
+    return TooFewError("sample_weight", total, rule, remedy)
 
 
 def davies_bouldin(
@@ -303,5 +299,4 @@ def _centers(data: LabelledRows, centers: ArrayLike | None) -> Array:
 def _squared_distances(data: LabelledRows, centers: Array) -> Array:
     """Return each row's squared distance to its own centre, in float64."""
     offsets = data.X - centers.astype(np.float64)[data.cluster]
-    squares: Array = np.einsum("ij,ij->i", offsets, offsets)
-    return squares
+    return np.asarray(np.einsum("ij,ij->i", offsets, offsets))

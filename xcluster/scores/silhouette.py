@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.parallel import map_rows
 from xcluster.scores.labelled import LabelledRows, as_matrix, check_labels, labelled_rows
-
-Array = NDArray[Any]
 
 EXACT_ROWS = 65_536
 _FEWEST_SAMPLED = 1_000
@@ -141,10 +139,9 @@ def silhouette_score(
     >>> round(silhouette_score([[0.0], [1.0], [8.0], [9.0]], [0, 0, 1, 1]).value, 2)
     0.87
     """
-    scores = silhouette_scores(
+    return silhouette_scores(
         X, [labels], sample_weight=sample_weight, limit=limit, random_state=random_state
-    )
-    return scores[0]
+    )[0]
 
 
 def silhouette_scores(
@@ -267,9 +264,8 @@ def contrast(a: Array, b: Array) -> Array:
 def _stratified_rows(data: LabelledRows, n_sampled: int, rng: np.random.Generator) -> Array:
     """Draw rows without replacement, from each cluster in proportion to its weight."""
     shares = np.ceil(n_sampled * data.totals / data.totals.sum()).astype(int)
-    members = np.split(
-        np.argsort(data.cluster, kind="stable"), np.cumsum(np.bincount(data.cluster))[:-1]
-    )
+    ends = np.cumsum(np.bincount(data.cluster))
+    members = np.split(np.argsort(data.cluster, kind="stable"), ends[:-1])
     drawn = [
         rng.choice(rows, min(len(rows), max(share, _FEWEST_PER_CLUSTER)), replace=False)
         for rows, share in zip(members, shares, strict=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.scores.labelled import as_matrix, labelled_rows
 from xcluster.scores.silhouette import contrast
 
-Array = NDArray[Any]
 BLOCK_ROWS = 16_384
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer, check_number
 from xcluster.scores.agreement import contingency, match_labels
 from xcluster.scores.labelled import LabelledRows, as_matrix, labelled_rows
 
-Array = NDArray[Any]
 Predict = Callable[[Array], ArrayLike]
 Fit = Callable[[Array, Array | None], Predict]
 
@@ -161,9 +160,8 @@ def _refit(
 def _jaccard(data: LabelledRows, matched: Array) -> Array:
     """Return the Jaccard similarity of each label with its match; 0 where it has none."""
     noise = data.names[-1] + 1
-    shared = contingency(
-        data.names[data.cluster], np.where(matched < 0, noise, matched), data.weight
-    )
+    matched = np.where(matched < 0, noise, matched)
+    shared = contingency(data.names[data.cluster], matched, data.weight)
     similarity = np.zeros(data.n_clusters)
     found = shared.labels_b < noise
     places = np.searchsorted(data.names, shared.labels_b[found])
