@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import copy
 from functools import partial
+from heapq import nlargest
 from typing import Any, Self
 
 import numpy as np
@@ -45,10 +47,11 @@ from xcluster.algorithms.parts.mixture_start import (
     regularisation,
 )
 from xcluster.algorithms.parts.seeding import kmeans_plusplus, random_rows
+from xcluster.algorithms.parts.split_merge import Parameters, improved
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
-from xcluster.base.parallel import single_threaded_blas
+from xcluster.base.parallel import map_threads, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 Array = NDArray[Any]
@@ -66,8 +69,14 @@ LEARNED = (
 )
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
-ROUNDING = 1e-9
-"""Gain in the mean log-likelihood below which starts end alike, and the first is taken."""
+ALIKE = 1e-5
+"""Difference in the mean log-likelihood below which runs end alike, and the first is taken."""
+SEARCHED = 2
+"""Number of starts, which end differently, that are improved by a short search."""
+LOOSER = 10
+"""Factor on the tolerance with which starts are compared."""
+FINER = 0.03
+"""Factor on the tolerance with which the best run ends after its search."""
 
 INIT_PARAMS = ("kmeans", "random_from_data")
 SIMPLER = (
@@ -313,16 +322,34 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             self._start(blocks, seeds[0])
             return
         some = evenly_spaced(blocks)
-        best: dict[str, Any] = {}
-        for seed in seeds:
-            # Each runs to its end: the likeliest after a few passes is often not so at the end.
-            self._start(some, seed)
-            iterate(self, some, self.max_iter)
-            if not best or self._bound > best["_bound"] + ROUNDING:
-                best = {name: getattr(self, name) for name in LEARNED}
-        for name, value in best.items():
-            setattr(self, name, value)
+        starts = map_threads(partial(self._run, some), seeds)
+        found = map_threads(partial(self._searched, some), _leaders(starts, SEARCHED))
+        best = _leaders(found, 1)[0]
+        best.tol = FINER * self.tol
+        iterate(best, some, self.max_iter)
+        for name in LEARNED:
+            setattr(self, name, getattr(best, name))
         self.n_iter_ = 0
+
+    def _run(self, blocks: ArrayBlocks, seed: int) -> Self:
+        """Return a mixture iterated from one start."""
+        run = copy(self)
+        run.tol = LOOSER * self.tol
+        run._start(blocks, seed)
+        iterate(run, blocks, self.max_iter)
+        return run
+
+    def _searched(self, blocks: ArrayBlocks, run: Self) -> Self:
+        """Return a run iterated to the end, and improved."""
+        run.tol = self.tol
+        iterate(run, blocks, self.max_iter)
+        return improved(run, blocks)
+
+    def place(self, parameters: Parameters) -> None:
+        """Take other parameters, of any number of components; a fit goes on from there."""
+        self._begin()
+        self.weights_, self.means_ = parameters.weights, parameters.means
+        self._take_covariances(parameters.covariances)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit the mixture and return each row's likeliest component, of shape (n_samples,)."""
@@ -458,8 +485,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
 
     def _start(self, blocks: ArrayBlocks, seed: int) -> None:
         """Set the parameters that the first pass measures."""
-        self._bound = self.lower_bound_ = -np.inf
-        self.weight_sum_, self.n_iter_, self.converged_ = 0.0, 0, False
+        self._begin()
         given = self._given(blocks.X.shape[1])
         self.means_ = given["means"] if "means" in given else self._centers(blocks, seed)
         if len(given) < 3:
@@ -469,6 +495,11 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             setattr(self, f"{name}_", given[name])
         if "precisions" in given:
             self._take_covariances(covariances_from(given["precisions"], self.covariance_type))
+
+    def _begin(self) -> None:
+        """Forget what passes over the rows have found."""
+        self._bound = self.lower_bound_ = -np.inf
+        self.weight_sum_, self.n_iter_, self.converged_ = 0.0, 0, False
 
     def _given(self, n_features: int) -> dict[str, Array]:
         """Return what the user gave to start from."""
@@ -490,3 +521,15 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         random = check_random_state(self.random_state)
         n_starts = self.n_init if self.means_init is None else 1
         return [int(seed) for seed in random.randint(2**31 - 1, size=n_starts)]
+
+
+def _leaders(runs: Iterable[GaussianMixture], most: int) -> list[GaussianMixture]:
+    """Return the likeliest runs, the best first; of those that end alike only the first.
+
+    Rounding, which the unit of the data may change, does not choose among these.
+    """
+    leaders: list[GaussianMixture] = []
+    for run in runs:
+        if all(abs(each._bound - run._bound) > ALIKE for each in leaders):
+            leaders = nlargest(most, [*leaders, run], key=lambda each: each._bound)
+    return leaders

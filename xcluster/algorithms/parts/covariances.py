@@ -61,6 +61,32 @@ def maximising(kind: str, moments: Moments, reg_covar: Array) -> Array:
     return np.asarray(covariances)
 
 
+def squares(kind: str, d: Array) -> Array:
+    """Return the covariance of two rows that differ by twice this, for each d of shape (..., p)."""
+    if kind in MATRICES:
+        return np.asarray(d[..., :, None] * d[..., None, :])
+    return np.asarray(d**2 if kind == "diag" else np.mean(d**2, axis=-1))
+
+
+def log_determinants(kind: str, covariances: Array, p: int) -> Array:
+    """Return the logarithm of the determinant of each covariance."""
+    if kind in MATRICES:
+        return np.linalg.slogdet(covariances)[1]
+    logs = np.log(covariances)
+    return np.asarray(logs.sum(axis=-1) if kind == "diag" else p * logs)
+
+
+def flat(kind: str, covariances: Array, least: Array) -> Array:
+    """Whether the variance of each covariance falls below a least one, (p,), in some direction."""
+    if kind not in MATRICES:
+        covariances = covariances.reshape(len(covariances), -1)
+        return np.asarray((covariances < least[: covariances.shape[1]]).any(axis=1))
+    matrices = covariances.reshape(-1, len(least), len(least))
+    scale = 1 / np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+    own = matrices * squares("full", scale) - scale[:, :, None] ** 2 * np.diag(least)
+    return np.asarray(np.linalg.eigvalsh(own)[:, 0] < 0)
+
+
 def precision_factors(kind: str, covariances: Array) -> Array:
     """Return upper triangular U with inverse covariance U U', or roots of inverse variances.
 
