@@ -69,12 +69,10 @@ LEARNED = (
 )
 LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
-ALIKE = 1e-5
+ALIKE = 1e-3
 """Difference in the mean log-likelihood below which runs end alike, and the first is taken."""
 SEARCHED = 2
-"""Number of starts, which end differently, that are improved by a short search."""
-LOOSER = 10
-"""Factor on the tolerance with which starts are compared."""
+"""Number of starts, which end differently, that are improved by a search."""
 FINER = 0.03
 """Factor on the tolerance with which the best run ends after its search."""
 
@@ -323,7 +321,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             return
         some = evenly_spaced(blocks)
         starts = map_threads(partial(self._run, some), seeds)
-        found = map_threads(partial(self._searched, some), _leaders(starts, SEARCHED))
+        found = map_threads(lambda run: improved(run, some), _leaders(starts, SEARCHED))
         best = _leaders(found, 1)[0]
         best.tol = FINER * self.tol
         iterate(best, some, self.max_iter)
@@ -334,16 +332,9 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     def _run(self, blocks: ArrayBlocks, seed: int) -> Self:
         """Return a mixture iterated from one start."""
         run = copy(self)
-        run.tol = LOOSER * self.tol
         run._start(blocks, seed)
         iterate(run, blocks, self.max_iter)
         return run
-
-    def _searched(self, blocks: ArrayBlocks, run: Self) -> Self:
-        """Return a run iterated to the end, and improved."""
-        run.tol = self.tol
-        iterate(run, blocks, self.max_iter)
-        return improved(run, blocks)
 
     def place(self, parameters: Parameters) -> None:
         """Take other parameters, of any number of components; a fit goes on from there."""

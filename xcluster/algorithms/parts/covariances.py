@@ -71,7 +71,7 @@ def squares(kind: str, d: Array) -> Array:
 def log_determinants(kind: str, covariances: Array, p: int) -> Array:
     """Return the logarithm of the determinant of each covariance."""
     if kind in MATRICES:
-        return np.linalg.slogdet(covariances)[1]
+        return np.asarray(np.linalg.slogdet(covariances)[1])
     logs = np.log(covariances)
     return np.asarray(logs.sum(axis=-1) if kind == "diag" else p * logs)
 
