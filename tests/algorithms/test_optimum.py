@@ -151,6 +151,14 @@ def test_the_loss_of_a_centre_is_what_its_removal_costs(weighted):
         assert loss == pytest.approx(after - before, rel=1e-3)
 
 
+def test_the_centre_that_is_left_out_costs_least():
+    X, _ = make_blobs(9_000, 3, centers=6, cluster_std=2.0, random_state=1)
+    centers = KMeans(6).fit(X).cluster_centers_
+    left = [np.delete(centers, c, axis=0) for c in range(6)]
+    costs = [PeerKMeans(5, init=each, n_init=1, max_iter=1).fit(X).inertia_ for each in left]
+    np.testing.assert_array_equal(search.shrink(centers, X), left[np.argmin(costs)])
+
+
 def spread(X, weight):
     mean = np.average(X, axis=0, weights=weight)
     return float(weight @ ((X - mean) ** 2).sum(axis=1))

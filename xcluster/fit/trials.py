@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from xcluster import scores
 from xcluster.algorithms.parts.seeding import grow, representatives
+from xcluster.algorithms.parts.swaps import shrink
 from xcluster.base.checks import warn
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import each_in_threads, map_threads
@@ -64,6 +65,9 @@ TRIES = 6
 
 FRESH_STARTS = 1
 """Number of fresh starts that compete with the one grown from fewer labels, if rows are few."""
+
+BETTER = 1e-3
+"""Share of the inertia by which a start from more labels must end lower."""
 
 LOOSER = 5
 """Factor on the tolerance of k-means in a sweep; it changes inertias by less than a thousandth."""
@@ -167,18 +171,38 @@ def _candidates(
     if method.sweeps_by is None:
         yield from each_in_threads(one, ks)
         return
+    build = partial(built, method, prepared)
+    for estimator in _in_turn(build, ks, prepared.X, prepared.weight):
+        yield _measured(prepared, alone, estimator)
+
+
+def _in_turn(build: Build, ks: Sequence[int], X: Array, weight: Array | None) -> Iterator[Any]:
+    """Yield the fit of each k, which starts from the one before.
+
+    If rows are few, k-means may also start from the one after: a pass over many takes too long.
+    """
     before = None
     for k in ks:
-        candidate = one(k, before)
-        before = candidate.estimator
-        yield candidate
+        try:
+            fit = fit_k(build, k, X, weight, before)
+        except (BadValueError, KeyboardInterrupt):
+            if before is not None:
+                yield before
+            raise
+        if before is not None:
+            if before.sweeps_by == "growing" and len(X) <= 2 * SEARCHED_ROWS:
+                before, fit = _shrunk(build, before, fit, X, weight)
+            yield before
+        before = fit
+    yield before
 
 
-def _candidate(
-    prepared: Prepared, method: Method, names: Sequence[str], k: int, before: Any = None
-) -> Candidate:
+def _candidate(prepared: Prepared, method: Method, names: Sequence[str], k: int) -> Candidate:
     build = partial(built, method, prepared)
-    estimator = fit_k(build, k, prepared.X, prepared.weight, before)
+    return _measured(prepared, names, fit_k(build, k, prepared.X, prepared.weight, None))
+
+
+def _measured(prepared: Prepared, names: Sequence[str], estimator: Any) -> Candidate:
     record = fitting.count_labels(prepared, estimator)
     fit = _fitted_rows(prepared, estimator)
     values = measure(names, fit)
@@ -235,6 +259,21 @@ def _next_grown(build: Build, k: int, X: Array, weight: Array | None, before: An
     found = _fitted_from(best.cluster_centers_, build(k), X, weight)
     worse = fitting.objective(found) > fitting.objective(before)
     return _grown(before, build(k), X, weight) if worse else found
+
+
+def _shrunk(build: Build, before: Any, fit: Any, X: Array, weight: Array | None) -> tuple[Any, Any]:
+    """Return k-means for as many labels as ``before``, and the fit of more labels.
+
+    The latter without its most useless centres is another start for fewer labels. Where this ends
+    better, more labels are grown from there as well, so that they are not worse than fewer.
+    """
+    centers = fit.cluster_centers_
+    while len(centers) > before.n_clusters:
+        centers = shrink(centers, X, weight)
+    found = _fitted_from(centers, build(before.n_clusters), X, weight)
+    if fitting.objective(found) >= (1 - BETTER) * fitting.objective(before):
+        return before, fit
+    return found, min(fit, _grown(found, build(fit.n_clusters), X, weight), key=fitting.objective)
 
 
 def _improved(before: Any, estimator: Any, X: Array, weight: Array | None) -> Any:

@@ -140,7 +140,7 @@ def improved(mixture: M, blocks: ArrayBlocks, tries: int = TRIES) -> M:
     .. [1] N. Ueda, R. Nakano, Z. Ghahramani and G. E. Hinton, "SMEM algorithm for mixture models",
        Neural Computation 12 (2000), 2109-2128.
     """
-    left, improving = BUDGET * mixture.n_iter_, True
+    left, improving = BUDGET * mixture.n_iter_, len(mixture.means_) > 2
     while improving:
         improving, spikes = False, _n_spikes(mixture)
         for parameters in _trials(mixture, blocks, tries):
@@ -184,7 +184,7 @@ def _trials(mixture: Mixture, blocks: ArrayBlocks, most: int) -> Iterator[Parame
         return _split(mixture, c, part, log_densities[rows, c])
 
     splits = map_threads(split, range(len(shares)))
-    likely = nlargest(FOLLOWED, splits, key=lambda each: each.gain)
+    likely = nlargest(FOLLOWED, (s for s in splits if s.gain > 0), key=lambda each: each.gain)
     map_threads(lambda each: each.follow(FURTHER), likely)
     gain = np.array([each.gain for each in splits])[:, None, None] / weight.sum()
     profit = np.where(gain > PROMISING * loss, gain - loss, -np.inf)

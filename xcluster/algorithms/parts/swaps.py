@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.bounded import BoundedLloyd
+from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.placed import PlacedRows
 
 Array = NDArray[Any]
 Iterate = Callable[[BoundedLloyd, float], int]
@@ -77,6 +79,39 @@ def improve(run: BoundedLloyd, iterate: Iterate, passes: int, tries: int = TRIES
         if not improving:
             run.place(best)
             iterate(run, -np.inf)
+
+
+def shrink(centers: Array, X: Array, sample_weight: Array | None = None) -> Array:
+    """Leave out the most useless centre: the start of a fit with one cluster less.
+
+    It is that without which the sum of squares would rise least.
+
+    Parameters
+    ----------
+    centers : array of shape (n_clusters, n_features)
+        Two or more.
+    X : array of shape (n_samples, n_features), float32 or float64
+    sample_weight : array of shape (n_samples,), optional
+
+    Returns
+    -------
+    array of shape (n_clusters - 1, n_features)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [9.0]])
+    >>> shrink(X, X)
+    array([[1.],
+           [9.]])
+    """
+    frame = Frame.of(X, sample_weight)
+    run = BoundedLloyd(
+        PlacedRows.of(X, sample_weight, frame), (centers - frame.origin) / frame.unit
+    )
+    run.assign()
+    useless = _losses(run) if run.counts.all() else run.counts
+    return np.delete(centers, int(np.argmin(useless)), axis=0)
 
 
 def _swapped(run: BoundedLloyd, tries: int) -> list[Array]:
