@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
+from scipy.special import xlogy
 
 from xcluster.algorithms.parts.covariances import MATRICES, flat, log_determinants, squares
 from xcluster.algorithms.parts.gaussians import Form, by_row, to_responsibilities
@@ -120,8 +121,9 @@ class Split:
 def improved(mixture: M, blocks: ArrayBlocks, tries: int = TRIES) -> M:
     """Return a likelier mixture: one that merges two components and splits another, if there is.
 
-    Split and merge of Ueda et al. [1]_. What a merger loses follows from the parameters and the
-    overlap of the two; what a split gains from a few passes over the rows of the component alone.
+    Split and merge of Ueda et al. [1]_. What a merger loses follows from the parameters and from
+    how far rows tell the two apart; what a split gains from a few passes over the rows of the
+    component alone.
     Both are bounds as long as the other components stay, so the best pair of them is tried first,
     and iterated with all. No component gets fewer rows than one more than there are features, or
     becomes flat in some direction: such spikes are likely, but mean nothing.
@@ -176,7 +178,7 @@ def _trials(mixture: Mixture, blocks: ArrayBlocks, most: int) -> Iterator[Parame
     shares = log_densities.T.copy()
     to_responsibilities(shares)
     weight = weight_or_ones(blocks.sample_weight, len(blocks.X))
-    loss = _losses(mixture, (shares * weight) @ shares.T / weight.sum())
+    loss = _losses(mixture, shares, weight / weight.sum())
 
     def split(c: int) -> Split:
         rows = np.flatnonzero(shares[c] > MEMBERS)
@@ -196,23 +198,28 @@ def _trials(mixture: Mixture, blocks: ArrayBlocks, most: int) -> Iterator[Parame
             yield _exchanged(mixture, _parameters(splits[c].two), c, i, j)
 
 
-def _losses(mixture: Mixture, overlap: Array) -> Array:
+def _losses(mixture: Mixture, shares: Array, weight: Array) -> Array:
     """Return what the mean log-likelihood loses at most if two components merge; inf for j <= i.
 
-    Rows lose no entropy of shares that are one afterwards, which is at least 4 log 2 times the
-    overlap of the two.
+    Parameters
+    ----------
+    mixture : Mixture
+    shares : array of shape (k, n)
+        Of each row in each component.
+    weight : array of shape (n,)
+        Of the rows; they sum to 1.
     """
-    kind, weights, means = mixture.covariance_type, mixture.weights_, mixture.means_
-    k, p = means.shape
-    covariances = _of_each(mixture)
-    fits = weights * np.log(weights) - weights * log_determinants(kind, covariances, p) / 2
-    losses = np.full((k, k), np.inf)
-    for i in range(k - 1):
+    kind, weights, p = mixture.covariance_type, mixture.weights_, mixture.means_.shape[1]
+    logs = log_determinants(kind, _of_each(mixture), p)
+    fits, entropies = xlogy(weights, weights) - weights * logs / 2, xlogy(shares, shares)
+    losses = np.full((len(weights), len(weights)), np.inf)
+    for i in range(len(weights) - 1):
         j = slice(i + 1, None)
-        both = weights[i] + weights[j]
-        determinants = log_determinants(kind, _merged(mixture, i, j).covariances, p)
-        fit = both * np.log(both) - both * determinants / 2
-        losses[i, j] = fits[i] + fits[j] - fit - 4 * np.log(2) * overlap[i, j]
+        merged, both = _merged(mixture, i, j), shares[i] + shares[j]
+        logs = log_determinants(kind, merged.covariances, p)
+        fit = xlogy(merged.weights, merged.weights) - merged.weights * logs / 2
+        told_apart = (xlogy(both, both) - entropies[i] - entropies[j]) @ weight
+        losses[i, j] = fits[i] + fits[j] - fit + told_apart
     return losses
 
 
