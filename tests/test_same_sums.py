@@ -1,0 +1,115 @@
+"""Same data, same labels, while streaming: sums over blocks are the same bits in any chunks."""
+
+import math
+
+import numpy as np
+import pytest
+
+from xcluster.algorithms.fuzzy import FuzzyCMeans
+from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.parts.sums import Exact, rounded
+from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.scaling import Scaler
+from xcluster.algorithms.som import SOM
+from xcluster.base.streaming import Statistics
+
+# ---------------------------------------------------------------------------- sums of one block
+
+
+def rows(n=9000, p=4, dtype=np.float64):
+    """Return rows of very different features, one of them far out."""
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(n, p)) + 3 * rng.integers(0, 3, (n, 1))) * 10.0 ** np.arange(p)
+    X[7, 1] = 1e6
+    return X.astype(dtype)
+
+
+def bounds(X, weight=None):
+    guess = Exact.guessed(X[:500], None if weight is None else weight[:500])
+    return guess.widened(guess.extent(X, weight))
+
+
+def arrangements(n, seed=1):
+    """Yield orders of rows, cut into blocks."""
+    rng = np.random.default_rng(seed)
+    yield [np.arange(n)]
+    yield np.array_split(rng.permutation(n), 13)
+    yield np.split(np.arange(n)[::-1], np.sort(rng.integers(0, n, 40)))
+    yield [np.arange(n)[: n // 2], *np.array_split(np.arange(n)[n // 2 :], 700)]
+
+
+def merged(measure, X, weight, sums, blocks):
+    def of(rows):
+        return measure(X[rows], None if weight is None else weight[rows], sums)
+
+    parts = [of(rows) for rows in blocks]
+    pairs = [Statistics.merge(parts[i : i + 5]) for i in range(0, len(parts), 5)]
+    found = Statistics.merge(pairs)
+    return {name: rounded(each) for name, each in found.sums.items()}
+
+
+ESTIMATORS = {
+    "kmeans": KMeans(5, n_init=1),
+    "kmeans of many features": KMeans(5, n_init=1),
+    "standard": Scaler("standard"),
+    "pca": PCA(2),
+    "som": SOM((3, 3)),
+    "som, in training": SOM((3, 3)),
+    "fuzzy": FuzzyCMeans(3, max_iter=5),
+    "possibilistic": FuzzyCMeans(3, kind="possibilistic", max_iter=5),
+    "gustafson-kessel": FuzzyCMeans(3, shape="gustafson-kessel", max_iter=5),
+    "full": GaussianMixture(3, max_iter=3),
+    "factored": GaussianMixture(3, max_iter=3),
+    "tied": GaussianMixture(3, covariance_type="tied", max_iter=3),
+    "diag": GaussianMixture(3, covariance_type="diag", max_iter=3),
+    "spherical": GaussianMixture(3, covariance_type="spherical", max_iter=3),
+}
+WIDTHS = {"kmeans of many features": 70, "factored": 20}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_sums_are_the_same_bits_in_any_blocks_and_order(name, dtype, weighted):
+    X = rows(p=WIDTHS.get(name, 4)).astype(dtype)
+    if name in WIDTHS:
+        X = np.random.default_rng(2).normal(size=X.shape).astype(dtype)
+    weight = np.random.default_rng(3).gamma(1, 1, len(X)) if weighted else None
+    fitted = ESTIMATORS[name].fit(X[:500], sample_weight=None if weight is None else weight[:500])
+    if name == "som, in training":
+        fitted.n_iter_ = 1
+    found = [
+        merged(fitted.partial_statistics, X, weight, bounds(X, weight), blocks)
+        for blocks in arrangements(len(X))
+    ]
+    plain = fitted.partial_statistics(X, weight).sums
+    for name, value in plain.items():
+        for other in found:
+            np.testing.assert_array_equal(other[name], found[0][name], err_msg=name)
+        scale = np.abs(value).max()
+        np.testing.assert_allclose(found[0][name], value, rtol=1e-9, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("outlier", [1.0, 1e9, 1e-9])
+def test_sums_are_those_of_exact_arithmetic(outlier):
+    rng = np.random.default_rng(4)
+    X, A = rng.normal(size=(30_000, 3)) * [1, 1e5, 1e-5], rng.random((2, 30_000))
+    X[11] *= outlier
+    sums = bounds(X)
+    grids = sums.grids(np.tile(sums.about(np.zeros(3)), (2, 1)))
+    found = rounded(sums.products(A, X.T, grids))
+    exact = np.array([[math.fsum(a * x) for x in X.T] for a in A])
+    assert (np.abs(found - exact) <= 1e-15 * (A @ np.abs(X))).all()
+    total = rounded(sums.total(X.T, sums.about(np.zeros(3))))
+    np.testing.assert_allclose(total, [math.fsum(x) for x in X.T], atol=0, rtol=1e-12)
+
+
+def test_bounds_are_widened_only_where_rows_lie_beyond_them():
+    X = rows()
+    guess = Exact.guessed(X[:500], None)
+    assert guess.widened(guess.extent(X[:500], None)) is guess
+    wider = guess.widened(guess.extent(X * 100, np.full(len(X), 9.0)))
+    assert (wider.reach >= np.abs(X * 100 - guess.origin).max(axis=0)).all()
+    assert wider.heaviest == 9

@@ -1,0 +1,125 @@
+"""How values of rows are added: in their order, or so that blocks and order do not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+SLACK = 4.0
+"""All rows reach no farther, as a first guess, than this times those of the sample."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """Sums of rows that always come in the same blocks and order."""
+
+    heaviest: float = 0.0
+
+    def about(self, center: Any) -> Array:
+        """Return zeros: no bounds are needed."""
+        return np.zeros(np.shape(center))
+
+    def grids(self, bound: Any) -> Any:
+        """Return nothing: values are not cut."""
+        return None
+
+    def nothing(self, *shape: int) -> Array:
+        """Return sums of no rows."""
+        return np.zeros(shape)
+
+    def total(self, values: Array, bound: Any) -> Array:
+        """Return the sum over the last axis."""
+        return np.asarray(values.sum(axis=-1))
+
+    def products(self, A: Array, B: Array, grids: Any) -> Array:
+        """Return ``A @ B.T``."""
+        return np.asarray(A @ B.T)
+
+
+PLAIN = Plain()
+
+
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """Sums that no chunks and no order of the rows change by a bit.
+
+    Sums have a first axis of 4 high and low parts. Those of several blocks are added part by part,
+    which is exact up to 4e9 rows in 8e6 tiles; `rounded` makes one number of the parts.
+
+    Parameters
+    ----------
+    origin : array of shape (n_features,)
+    reach : array of shape (n_features,)
+        No row lies farther from the origin.
+    heaviest : float
+        No weight is larger.
+    """
+
+    origin: Array
+    reach: Array
+    heaviest: float
+
+    @classmethod
+    def guessed(cls, X: Array, weight: Array | None) -> Exact:
+        """Return bounds that should hold for all rows, from a sample of them."""
+        origin = np.median(X, axis=0).astype(np.float64)
+        seen = cls(origin, np.zeros(len(origin)), 1.0).extent(X, weight)
+        return cls(origin, SLACK * seen["reach"], SLACK * float(seen["heaviest"]))
+
+    def extent(self, X: Array, weight: Array | None) -> dict[str, Array]:
+        """Return how far these rows reach from the origin, and their largest weight."""
+        below = self.origin - X.min(axis=0, initial=np.inf)
+        above = X.max(axis=0, initial=-np.inf) - self.origin
+        heaviest = 1.0 if weight is None else weight.max(initial=0.0)
+        reach = np.maximum(np.maximum(below, above), 0.0)
+        return {"reach": reach, "heaviest": np.asarray(heaviest)}
+
+    def widened(self, extent: Mapping[str, Array]) -> Exact:
+        """Return bounds within which an extent lies: these if they are wide enough."""
+        reach, heaviest = extent["reach"], float(extent["heaviest"])
+        if (reach <= self.reach).all() and heaviest <= self.heaviest:
+            return self
+        wider = np.maximum(reach, self.reach), max(heaviest, self.heaviest)
+        return Exact(self.origin, *wider)
+
+    def about(self, center: Any) -> Array:
+        """Return how far a row may lie from ``center``, by feature."""
+        return np.asarray(self.reach + np.abs(self.origin - center))
+
+    def grids(self, bound: Any) -> Any:
+        """Return the grids on which values within a bound are cut."""
+        from xcluster.algorithms.kernels import sums
+
+        return sums.grids(bound)
+
+    def nothing(self, *shape: int) -> Array:
+        """Return the parts of sums of no rows."""
+        return np.zeros((4, *shape))
+
+    def total(self, values: Array, bound: Any) -> Array:
+        """Return the parts of the sum over the last axis, of values within the bound."""
+        rows = np.atleast_2d(values)
+        grids = self.grids(np.broadcast_to(np.ravel(bound), (1, len(rows))))
+        parts = self.products(np.ones((1, rows.shape[1])), rows, grids)
+        return parts.reshape(4, *values.shape[:-1])
+
+    def products(self, A: Array, B: Array, grids: Any) -> Array:
+        """Return the parts of ``A @ B.T``; the grids are for each single product."""
+        from xcluster.algorithms.kernels import sums
+
+        return sums.products(A, B, grids)
+
+
+Sums = Plain | Exact
+
+
+def rounded(parts: Array) -> Array:
+    """Return the sums that high and low parts make."""
+    high, low, finer_high, finer_low = parts
+    return np.asarray((high + low) + (finer_high + finer_low))
