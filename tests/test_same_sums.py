@@ -1,6 +1,8 @@
 """Same data, same labels, while streaming: sums over blocks are the same bits in any chunks."""
 
 import math
+from functools import reduce
+from operator import add
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
-from xcluster.algorithms.parts.sums import Exact, rounded
+from xcluster.algorithms.parts.sums import Binned, Exact, rounded
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
@@ -113,3 +115,28 @@ def test_bounds_are_widened_only_where_rows_lie_beyond_them():
     wider = guess.widened(guess.extent(X * 100, np.full(len(X), 9.0)))
     assert (wider.reach >= np.abs(X * 100 - guess.origin).max(axis=0)).all()
     assert wider.heaviest == 9
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**-700, 1e90])
+def test_sums_without_bounds_are_exact_and_the_same_bits_in_any_blocks_and_order(unit):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(6000, 4)) * 10.0 ** rng.integers(-9, 9, (6000, 1)) * [1, 1e5, 1e-5, 0]
+    X, shares = X * unit, rng.random((6000, 2))
+    found = []
+    for blocks in arrangements(len(X)):
+        parts = [Binned.products(shares[rows].T, X[rows].T) for rows in blocks]
+        pairs = [reduce(add, parts[i : i + 5]) for i in range(0, len(parts), 5)]
+        found.append(reduce(add, pairs).total())
+    exact = np.array([[math.fsum(share * x) for x in X.T] for share in shares.T])
+    np.testing.assert_allclose(found[0], exact, rtol=0, atol=1e-15 * np.abs(X).sum())
+    for other in found:
+        np.testing.assert_array_equal(other, found[0])
+
+
+def test_sums_by_label_are_those_of_its_rows():
+    X, labels = rows(), np.random.default_rng(6).integers(0, 5, 9000)
+    weight = np.random.default_rng(7).random(len(X))
+    found = Binned.by_label(X, weight, labels, 6).total()
+    for label in range(6):
+        mine = labels == label
+        np.testing.assert_allclose(found[label], weight[mine] @ X[mine], rtol=1e-12)

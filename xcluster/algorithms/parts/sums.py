@@ -123,3 +123,68 @@ def rounded(parts: Array) -> Array:
     """Return the sums that high and low parts make."""
     high, low, finer_high, finer_low = parts
     return np.asarray((high + low) + (finer_high + finer_low))
+
+
+WIDTH = 52
+"""Bits of a bin; a bin begins at each multiple of this exponent."""
+LOWEST = -21
+"""The bin of the smallest numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Binned:
+    """Sums that no chunks and no order of the rows change, where no bounds are known beforehand.
+
+    Each sum keeps two bins: that of the largest value so far, and the next. As bins begin at fixed
+    exponents, any block cuts a value at the same places, and bins are dropped as a whole.
+
+    Parameters
+    ----------
+    top : array of int
+        The upper bin of each sum.
+    parts : array of shape (4, ...)
+        High and low parts in the upper and in the lower bin.
+    """
+
+    top: Array
+    parts: Array
+
+    @classmethod
+    def products(cls, A: Array, B: Array) -> Binned:
+        """Return the sums ``A @ B.T``, of shape (k, q), for A of shape (k, n) and B (q, n)."""
+        from xcluster.algorithms.kernels import sums
+
+        size = np.abs(A).max(axis=0, initial=0.0)
+        largest = (size * np.abs(B)).max(axis=1, initial=0.0)
+        top = -(-(np.frexp(largest)[1] + 1 - WIDTH) // WIDTH)
+        top = np.tile(np.where(largest > 0, top, LOWEST), (len(A), 1))
+        bound = np.ldexp(0.5, WIDTH * top + WIDTH - 1)
+        return cls(top, sums.products(A, B, sums.grids(bound)))
+
+    @classmethod
+    def by_label(cls, rows: Array, weight: Array | None, labels: Array, n_labels: int) -> Binned:
+        """Return the (weighted) sums of the rows of each label, of shape (n_labels, q)."""
+        top = np.full((n_labels, rows.shape[1]), LOWEST)
+        parts = np.zeros((4, *top.shape))
+        for label in np.unique(labels):
+            mine = labels == label
+            share = np.ones(mine.sum()) if weight is None else weight[mine]
+            found = cls.products(share[None], rows[mine].T.astype(np.float64))
+            top[label], parts[:, label] = found.top[0], found.parts[:, 0]
+        return cls(top, parts)
+
+    def __add__(self, other: Binned) -> Binned:
+        """Return the sums of the rows of both."""
+        top = np.maximum(self.top, other.top)
+        return Binned(top, self._below(top) + other._below(top))
+
+    def total(self) -> Array:
+        """Return the sums."""
+        return rounded(self.parts)
+
+    def _below(self, top: Array) -> Array:
+        """Return the parts in the bins from ``top`` on."""
+        lower = top - self.top
+        parts = np.where(lower == 0, self.parts, 0.0)
+        parts[2:] += np.where(lower == 1, self.parts[:2], 0.0)
+        return parts
