@@ -100,6 +100,18 @@ def test_a_streamed_fit_reads_once_a_step_and_once_an_iteration():
     assert f"{len(rows_of(scene())):,} of" in fit.report().attrs["notes"][0]
 
 
+@pytest.mark.usefixtures("_large")
+def test_a_pass_is_read_again_where_rows_reach_much_farther_than_those_of_the_sample():
+    ds = scene()
+    ds["a"][7, 9] = 1e6
+    reader = Reader(ds, (20, 40))
+    fit = reader.data.cluster.pixels().scale(None).kmeans(4, fit_on="all")
+    assert reader.passes == 1 + (1 + fit.record.passes)
+    model, X = fit.model.steps[-1][1], rows_of(ds)
+    squared = ((X[:, None] - model.cluster_centers_) ** 2).sum(axis=2).min(axis=1)
+    assert model.inertia_ == pytest.approx(squared.sum(), rel=1e-3)
+
+
 def test_building_and_showing_read_nothing():
     reader = Reader(scene(), (20, 40))
     repr(reader.data.cluster.pixels().scale("standard").pca(2))

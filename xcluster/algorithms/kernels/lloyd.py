@@ -80,6 +80,7 @@ def exact_sums(
     """
     X, origin = _read_only(X), origin.astype(X.dtype)
     weight = None if weight is None else _read_only(weight)
+    squared = np.minimum(squared, np.finfo(np.float32).max)  # infinity is not cut by any grid
     out = np.zeros((4, n_clusters, X.shape[1] + 2))
     _exact_sums(X, origin, weight, labels, squared, *grids, out)
     return out[..., -2], out[..., :-2], out[..., -1]
@@ -231,9 +232,13 @@ def _exact_sums(
             rows[c] += 1
             for f in range(p):
                 _add(w * np.float64(X[r, f] - origin[f]), coarse, fine, first, second, c, f)
-            _add(w, coarse, fine, first, second, c, p)
+            if weight is not None:
+                _add(w, coarse, fine, first, second, c, p)
             _add(w * squared[r], coarse, fine, first, second, c, p + 1)
         for i in range(shape[0]):
+            if weight is None:  # the rows themselves are counted
+                first[i, p] = rows[i] * bits(1.0 + coarse[p])
+                second[i, p] = rows[i] * bits(fine[p])
             for f in range(p + 2):
                 one = first[i, f] - rows[i] * bits(coarse[f])
                 other = second[i, f] - rows[i] * bits(fine[f])

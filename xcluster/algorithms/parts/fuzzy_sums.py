@@ -105,11 +105,14 @@ def tile_sums(
     information = np.log(np.maximum(u, TINY))
     information *= u
     heaviest, own = sums.heaviest, u.argmax(axis=0) == np.arange(len(u))[:, None]
-    first = sums.grids(np.tile(heaviest * sums.about(np.zeros(X.shape[1])), (len(u), 1)))
+    ones = np.ones((1, len(X)))
+    away = heaviest * np.append(1.0, sums.about(np.zeros(X.shape[1])))
+    grids = sums.grids(np.tile(away, (len(u), 1)))
+    first = sums.products(powers, np.concatenate([ones, X.T]), grids)
     # Clusters are added one after the other: `sum` takes another order for a single row.
     return {
-        "weight": sums.total(powers, heaviest),
-        "first": sums.products(powers, X.T, first),
+        "weight": first[..., 0],
+        "first": first[..., 1:],
         "spread": sums.total(powers * squares, heaviest * farthest),
         "counts": sums.total(own * weight, heaviest),
         "total": sums.total(weight, heaviest),

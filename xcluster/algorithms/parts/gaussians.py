@@ -243,11 +243,10 @@ class Factored:
 
     def grids(self, sums: Sums) -> list[Any]:
         """Return the grids on which the sums of each component are cut."""
-        found = []
-        for away in sums.about(self.components.means):
-            squares = np.multiply.outer(away, away) if self._is_full else away[None] ** 2
-            found.append([sums.heaviest * np.array([1.0, *away]), sums.heaviest * squares])
-        return [(bound, sums.grids(squares)) for bound, squares in found]
+        away = [np.append(each, 1.0) for each in sums.about(self.components.means)]
+        if self._is_full:
+            return [sums.grids(sums.heaviest * np.multiply.outer(each, each)) for each in away]
+        return [sums.grids(sums.heaviest * np.array([[*each, *each[:-1] ** 2]])) for each in away]
 
     @property
     def n_sums(self) -> int:
@@ -267,15 +266,19 @@ class Factored:
     def _sums_about(
         self, offset: Array, responsibility: Array, features: Array, sums: Sums, grids: Any
     ) -> Array:
-        y = features - offset[:, None]
-        weighted, (bound, squares) = y * responsibility, grids
-        if self._is_full:
-            second = sums.products(weighted, y, squares)
-            second = second.reshape(*second.shape[:-2], -1)
-        else:
-            second = sums.products(responsibility[None], np.square(y), squares)[..., 0, :]
-        first = sums.total(np.concatenate([responsibility[None], weighted]), bound)
-        return np.concatenate([first, second], axis=-1)
+        p = len(features)
+        y = np.ones((p + 1, features.shape[1]))
+        np.subtract(features, offset[:, None], out=y[:-1])
+        if not self._is_full:
+            powers = np.concatenate([y, np.square(y[:-1])])
+            found = sums.products(responsibility[None], powers, grids)[..., 0, :]
+            return np.concatenate(
+                [found[..., p : p + 1], found[..., :p], found[..., p + 1 :]], axis=-1
+            )
+        y *= np.sqrt(responsibility)
+        found = sums.products(y, y, grids)
+        second = found[..., :p, :p].reshape(*found.shape[:-2], p * p)
+        return np.concatenate([found[..., p, p:], found[..., :p, p], second], axis=-1)
 
     def moments(self, sums: Array) -> Moments:
         """Return the moments about each mean."""
