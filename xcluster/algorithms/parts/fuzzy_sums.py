@@ -104,20 +104,23 @@ def tile_sums(
     """
     information = np.log(np.maximum(u, TINY))
     information *= u
-    heaviest, own = sums.heaviest, u.argmax(axis=0) == np.arange(len(u))[:, None]
-    ones = np.ones((1, len(X)))
+    k, heaviest = len(u), sums.heaviest
     away = heaviest * np.append(1.0, sums.about(np.zeros(X.shape[1])))
-    grids = sums.grids(np.tile(away, (len(u), 1)))
-    first = sums.products(powers, np.concatenate([ones, X.T]), grids)
+    columns = np.concatenate([np.ones((1, len(X))), X.T])
+    first = sums.products(powers, columns, sums.grids(np.tile(away, (k, 1))))
+    own = (u.argmax(axis=0) == np.arange(k)[:, None]) * weight
     # Clusters are added one after the other: `sum` takes another order for a single row.
+    rows = [weight, reduce(np.add, u * u) * weight, reduce(np.add, -information) * weight]
+    bound = heaviest * np.repeat([farthest, 1.0, k], [k, k + 1, 2])
+    found = sums.total(np.concatenate([powers * squares, own, rows]), bound)
     return {
         "weight": first[..., 0],
         "first": first[..., 1:],
-        "spread": sums.total(powers * squares, heaviest * farthest),
-        "counts": sums.total(own * weight, heaviest),
-        "total": sums.total(weight, heaviest),
-        "squared": sums.total(reduce(np.add, u * u) * weight, heaviest * len(u)),
-        "entropy": sums.total(reduce(np.add, -information) * weight, heaviest * len(u)),
+        "spread": found[..., :k],
+        "counts": found[..., k : 2 * k],
+        "total": found[..., 2 * k],
+        "squared": found[..., 2 * k + 1],
+        "entropy": found[..., 2 * k + 2],
     }
 
 
