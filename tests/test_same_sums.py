@@ -6,6 +6,7 @@ from operator import add
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.kmeans import KMeans
@@ -140,3 +141,25 @@ def test_sums_by_label_are_those_of_its_rows():
     for label in range(6):
         mine = labels == label
         np.testing.assert_allclose(found[label], weight[mine] @ X[mine], rtol=1e-12)
+
+
+def test_climatologies_and_means_of_labels_are_the_same_bits_in_any_chunks():
+    rng = np.random.default_rng(8)
+    dates = xr.date_range("2001-01-01", periods=400)
+    values = rng.normal(size=(400, 8, 9)) + 5 * rng.integers(0, 2, (400, 1, 1))
+    coords = {"time": dates, "lat": np.arange(8.0), "lon": np.arange(9.0)}
+    field = xr.DataArray(values, coords, ("time", "lat", "lon"), name="z")
+
+    def found(field):
+        samples = field.cluster.snapshots("time").anomaly("time.month").pca(3)
+        fit = samples.gmm(2)
+        told = fit.back_projection(), fit.centers, fit.report().to_xarray()
+        return fit.climatology.means["z"], *(each.to_array().values for each in told[:2]), told[2]
+
+    expected = found(field)
+    for chunks in ({"time": 77, "lon": 5}, {"time": 399}):
+        for ours, other in zip(found(field.chunk(chunks)), expected, strict=True):
+            if isinstance(other, np.ndarray):
+                np.testing.assert_array_equal(ours, other)
+            else:
+                xr.testing.assert_equal(ours, other)
