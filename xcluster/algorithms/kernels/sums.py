@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.base.arrays import Array
 
 TILE = 512
 """Rows whose counts, of at most 51 bits each, add up in an integer; so few stay in cache."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.base.arrays import Array
 
 SLACK = 4.0
 """All rows reach no farther, as a first guess, than this times those of the sample."""
