@@ -2,6 +2,9 @@
 
 Each trial draws data of 28,000 to 200,000 pixels, a chain and an arrangement: chunks, order of
 dims, direction of axes, order of variables, number of threads. ``--trials 2000 --seed 0``
+
+``--streamed --trials 100 --points 2000000``: one set of larger data, streamed in other chunks by
+each trial; the labels are compared with those of a first fit, and all numbers of the model too.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import xarray as xr
 
 import xcluster  # noqa: F401  (registers the accessor)
 from xcluster.base import parallel
+from xcluster.fit import fitting
 
 DIMS = ("y", "x")
 VALUES = {
@@ -71,13 +75,76 @@ def trial(rng):
     return chain, int((~same).sum()), same.size
 
 
+STREAMED = {
+    "scale, kmeans": lambda s: s.scale().kmeans(6, n_init=2, fit_on="all"),
+    "minmax, pca, kmeans": lambda s: s.scale("minmax").pca(2).kmeans(6, n_init=2, fit_on="all"),
+    "pca, gmm": lambda s: s.pca(3).gmm(4, max_iter=8, fit_on="all"),
+    "gmm": lambda s: s.gmm(4, max_iter=8, fit_on="all"),
+    "diagonal gmm": lambda s: s.gmm(4, covariance_type="diag", max_iter=8, fit_on="all"),
+    "fuzzy": lambda s: s.fuzzy(4, n_init=1, max_iter=8, fit_on="all"),
+    "som": lambda s: s.som((4, 4), fit_on="all"),
+}
+
+
+def large_data(rng, points):
+    """Return four variables of groups that overlap, with gaps and a value far out."""
+    side = int(np.sqrt(points))
+    shape = (4, side, points // side)
+    values = rng.normal(size=shape) + 2 * rng.integers(0, 5, shape[1:])
+    values *= np.array([1, 50, 1e-3, 7])[:, None, None]
+    values[0][rng.random(shape[1:]) < 0.01] = np.nan
+    values[:, 1, 2] *= 1e3
+    coords = {dim: np.arange(n, dtype=float) for dim, n in zip(DIMS, shape[1:], strict=True)}
+    return xr.Dataset({f"v{i}": (DIMS, each) for i, each in enumerate(values)}, coords)
+
+
+def numbers(fit):
+    """Return all floats that the steps and the clusterer learned."""
+    learned = [value for _, step in fit.model.steps for value in vars(step).values()]
+    arrays = [np.asarray(value) for value in learned if isinstance(value, float | np.ndarray)]
+    return [each for each in arrays if each.dtype.kind == "f"]
+
+
+def streamed_trial(ds, chain, rng, first):
+    """Return how many labels differ from those of the first fit, and how many numbers."""
+    fit = STREAMED[chain](arranged(ds, rng).cluster.pixels())
+    labels = fit.labels.compute().transpose(*DIMS).sortby(list(DIMS)).values
+    if chain not in first:
+        first[chain] = labels, numbers(fit)
+    expected, learned = first[chain]
+    pairs = zip(numbers(fit), learned, strict=True)
+    others = sum(int((~((a == b) | (a != a) & (b != b))).sum()) for a, b in pairs)
+    same = (labels == expected) | (np.isnan(labels) & np.isnan(expected))
+    return int((~same).sum()), others, labels.size
+
+
+def streamed(options):
+    """Print the table of streamed fits."""
+    fitting.ALL_POINTS = min(fitting.ALL_POINTS, options.points // 2)
+    ds = large_data(np.random.default_rng(options.seed), options.points)
+    first, rows = {}, collections.defaultdict(lambda: np.zeros(4, np.int64))
+    for number in range(options.trials):
+        for chain in STREAMED:
+            rng = np.random.default_rng([options.seed, number])
+            rows[chain] += [1, *streamed_trial(ds, chain, rng, first)]
+    print("| chain | fits | labels that differ | numbers of the model that differ | labels |")
+    print("|---|---|---|---|---|")
+    for chain, row in [*rows.items(), ("all", sum(rows.values()))]:
+        print("|", " | ".join([chain, *(f"{int(each):,}" for each in row)]), "|")
+
+
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--streamed", action="store_true")
+    parser.add_argument("--points", type=int, default=2_000_000)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.streamed:
+        streamed(options)
+        return
     rows = collections.defaultdict(lambda: np.zeros(4, np.int64))
     for number in range(options.trials):
         chain, differ, size = trial(np.random.default_rng([options.seed, number]))

@@ -25,6 +25,7 @@ from xcluster.algorithms.parts.inputs import (
     new_rows,
     weight_or_ones,
 )
+from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError, advice, complaint
 from xcluster.base.memory import check_memory
@@ -293,7 +294,9 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         """
         return self._by_tile(new_rows(self, X), np.transpose)
 
-    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
         """Return what a block of rows says about the clusters; changes nothing.
 
         Parameters
@@ -301,6 +304,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         X : array of shape (n_rows, n_features)
             Complete rows; none at all will do.
         sample_weight : array of shape (n_rows,), optional
+        sums : Plain or Exact
+            How rows are added.
 
         Returns
         -------
@@ -311,7 +316,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         """
         factors = self._norm_factors()
         return in_tiles(
-            lambda X, weight: self._sums(X, weight, factors),
+            lambda X, weight: self._sums(X, weight, factors, sums),
             X,
             weight_or_ones(sample_weight, len(X)),
             TILE_ROWS,
@@ -385,16 +390,18 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     def _take_covariances(self, covariances: Array) -> None:
         self.covariances_, self.regularized_ = fuzzy_sums.regularized(covariances)
 
-    def _sums(self, X: Array, weight: Array, factors: Array | None) -> dict[str, Array]:
+    def _sums(self, X: Array, weight: Array, factors: Array | None, sums: Sums) -> dict[str, Array]:
         squares = fuzzy_sums.squared_distances(X, self.cluster_centers_, factors)
         u = self._memberships(squares)
         powers = fuzzy_sums.power(u, self.m) * weight
-        sums = fuzzy_sums.tile_sums(X, weight, squares, u, powers)
+        farthest = fuzzy_sums.farthest(self.cluster_centers_, factors, sums)
+        found = fuzzy_sums.tile_sums(X, weight, squares, u, powers, farthest, sums)
         if factors is not None:
-            sums["second"] = fuzzy_sums.second_moments(X, self.cluster_centers_, powers)
+            found["second"] = fuzzy_sums.second_moments(X, self.cluster_centers_, powers, sums)
         if self.eta_ is not None:
-            sums["doubt"] = fuzzy_sums.power(1 - u, self.m) @ weight
-        return sums
+            doubt = fuzzy_sums.power(1 - u, self.m) * weight
+            found["doubt"] = sums.total(doubt, sums.heaviest)
+        return found
 
     def _memberships(self, squares: Array) -> Array:
         if self.eta_ is not None:

@@ -37,6 +37,7 @@ from xcluster.algorithms.parts.seeding import (
     random_rows,
     representatives,
 )
+from xcluster.algorithms.parts.sums import PLAIN, Exact, Plain, Sums
 from xcluster.algorithms.parts.swaps import TRIES, improve
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
@@ -237,13 +238,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         total = float(squared @ weight_or_ones(weight, len(X)))
         return -total * self.unit_**2
 
-    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
         """Return the sums of one block of rows by nearest centre; changes nothing.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
         sample_weight : array of shape (n_samples,), optional
+        sums : Plain or Exact
+            How rows are added.
 
         Returns
         -------
@@ -251,15 +256,25 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             Sums ``counts`` (n_clusters), ``rows`` (n_clusters, n_features), of the rows less
             `origin_`, and ``spread`` (n_clusters), of squared distances to the centre.
         """
-        from xcluster.algorithms.kernels.lloyd import nearest, sums
+        from xcluster.algorithms.kernels import lloyd
 
         X = _floats(X)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         frame = self._frame
         centers = frame.place(self.cluster_centers_)
-        labels, squared = nearest(X, frame.origin, frame.unit, centers)
-        counts, rows, spread = sums(X, frame.origin, weight, labels, squared, self.n_clusters)
+        labels, squared = lloyd.nearest(X, frame.origin, frame.unit, centers)
+        given = X, frame.origin, weight, labels, squared, self.n_clusters
+        if isinstance(sums, Plain):
+            counts, rows, spread = lloyd.sums(*given)
+        else:
+            counts, rows, spread = lloyd.exact_sums(*given, sums.grids(self._bounds(sums)))
         return Statistics({"counts": counts, "rows": rows, "spread": spread * frame.unit**2})
+
+    def _bounds(self, sums: Exact) -> Array:
+        """Return bounds on the features, the weight and the squared distance of a row."""
+        away = sums.about(self.cluster_centers_) / self.unit_
+        squared = _squares(away).max()
+        return sums.heaviest * np.array([*sums.about(self.origin_), 1.0, 2 * squared])
 
     def update(self, statistics: Statistics) -> bool:
         """Move each centre to the mean of its rows; return whether the fit is done.

@@ -48,6 +48,7 @@ from xcluster.algorithms.parts.mixture_start import (
 )
 from xcluster.algorithms.parts.seeding import kmeans_plusplus, random_rows
 from xcluster.algorithms.parts.split_merge import Parameters, improved
+from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
@@ -410,7 +411,9 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             return np.asarray(factors @ factors.swapaxes(-1, -2))
         return factors**2
 
-    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
         """Return the log-likelihood and moments of a block under the current parameters.
 
         Parameters
@@ -418,14 +421,16 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         X : array of shape (n_rows, n_features)
             Complete rows; none at all will do.
         sample_weight : array of shape (n_rows,), optional
+        sums : Plain or Exact
+            How rows are added.
 
         Returns
         -------
         Statistics
-            Sums ``log_likelihood`` (per `unit_`) and ``total`` (of the weights), and the `Moments`
-            ``weight``, ``first`` and ``second`` about the present means, all in float64.
+            Sums ``log_likelihood`` (per `unit_`) and ``total`` (of the weights), and ``moments``,
+            of which the present parameters make `Moments`, all in float64.
         """
-        return statistics(self._form(), to_responsibilities, X, sample_weight)
+        return statistics(self._form(), to_responsibilities, X, sample_weight, sums)
 
     def update(self, merged: Statistics) -> bool:
         """Take the likeliest parameters; return whether the likelihood stood still.
@@ -441,12 +446,12 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self._bound, self.lower_bound_ = mean, mean - self._log_volume
         self.weight_sum_ = total
         self.n_iter_ += 1
-        self._maximise(merged)
+        self._maximise(self._form().moments(sums["moments"]))
         return self.converged_
 
-    def _maximise(self, merged: Statistics) -> None:
-        """Set the parameters under which rows of these statistics are the likeliest."""
-        weight, first, second = (merged.sums[name] for name in Moments._fields)
+    def _maximise(self, moments: Moments) -> None:
+        """Set the parameters under which rows of these moments are the likeliest."""
+        weight, first, second = moments
         floor = LEAST_SHARE * weight.sum()
         shares = weight + floor
         self.weights_ = shares / shares.sum()
@@ -489,7 +494,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.means_ = given["means"] if "means" in given else self._centers(blocks, seed)
         if len(given) < 3:
             nearest = nearest_of(self.means_, self.covariance_type)
-            self._maximise(blocks.reduce(partial(statistics, nearest, to_assignments)))
+            merged = blocks.reduce(partial(statistics, nearest, to_assignments))
+            self._maximise(nearest.moments(merged.sums["moments"]))
         for name in given.keys() - {"precisions"}:
             setattr(self, f"{name}_", given[name])
         if "precisions" in given:

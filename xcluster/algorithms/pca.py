@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
+from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import warn
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
 from xcluster.base.parallel import map_threads, row_blocks, single_threaded_blas
@@ -141,13 +142,17 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return np.asarray(X @ self.components_.astype(X.dtype) + self.mean_.astype(X.dtype))
 
     @available_if(_streams)
-    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
         """Return the moments of one block of rows; changes nothing.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
         sample_weight : array of shape (n_samples,), optional
+        sums : Plain or Exact
+            How rows are added.
 
         Returns
         -------
@@ -156,17 +161,20 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             ``products``, of the rows less `mean_` (that of a sample, or zero); and ``rounding``,
             the relative rounding error of the values.
         """
-        center = getattr(self, "mean_", 0.0)
+        center = getattr(self, "mean_", np.zeros(X.shape[1]))
         weight = weight_or_ones(sample_weight, len(X))
-        rows, products = np.zeros(X.shape[1]), np.zeros((X.shape[1],) * 2)
+        # The root of the weight is one more column, whose products are the weighted rows.
+        away = np.append(sums.about(center), 1.0)
+        grids = sums.grids(sums.heaviest * np.multiply.outer(away, away))
+        products = sums.nothing(len(away), len(away))
         for piece in pieces(X):
-            part = X[piece].astype(np.float64) - center
-            root = np.sqrt(weight[piece])
-            part *= root[:, None]
-            rows += root @ part
-            products += part.T @ part
-        sums = _of_weight(weight) | {"rows": rows, "products": products}
-        return Statistics(sums, maxima={"rounding": np.asarray(np.finfo(X.dtype).eps)})
+            part = np.ones((X.shape[1] + 1, len(X[piece])))
+            np.subtract(X[piece].T, center[:, None], out=part[:-1])
+            part *= np.sqrt(weight[piece])
+            products += sums.products(part, part, grids)
+        moments = {"rows": products[..., :-1, -1], "products": products[..., :-1, :-1]}
+        maxima = {"rounding": np.asarray(np.finfo(X.dtype).eps)}
+        return Statistics(_of_weight(weight, sums) | moments, maxima=maxima)
 
     @available_if(_streams)
     def update(self, statistics: Statistics) -> bool:
@@ -264,11 +272,11 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return int(self.n_components_)
 
 
-def _of_weight(weight: Array) -> dict[str, Array]:
+def _of_weight(weight: Array, sums: Sums = PLAIN) -> dict[str, Array]:
     return {
-        "count": np.asarray(np.count_nonzero(weight)),
-        "weight": weight.sum(),
-        "squared_weight": weight @ weight,
+        "count": sums.total((weight > 0).astype(np.float64), 1.0),
+        "weight": sums.total(weight, sums.heaviest),
+        "squared_weight": sums.total(weight * weight, sums.heaviest**2),
     }
 
 

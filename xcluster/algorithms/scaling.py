@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
+from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import check_choice, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads, row_blocks
@@ -181,13 +182,17 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.asarray(X * self.scale_ + self.center_, dtype=X.dtype)
 
     @available_if(_streams)
-    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
         """Return the moments or the extremes of one block of rows; changes nothing.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
         sample_weight : array of shape (n_samples,), optional
+        sums : Plain or Exact
+            How rows are added.
 
         Returns
         -------
@@ -197,7 +202,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             ``greatest``.
         """
         if self.how == "standard":
-            return Statistics(_moments(X, sample_weight, getattr(self, "center_", 0.0)))
+            center = getattr(self, "center_", np.zeros(X.shape[1]))
+            return Statistics(_moments(X, sample_weight, center, sums))
         X = X if sample_weight is None else X[sample_weight > 0]
         return Statistics(
             minima={"least": X.min(axis=0, initial=np.inf)},
@@ -343,16 +349,18 @@ def _named(columns: Array, n_columns: int) -> str:
     return f"{len(columns)} of {n_columns} features (columns {first}{more})"
 
 
-def _moments(X: Array, weight: Array | None, center: Any) -> dict[str, Array]:
+def _moments(X: Array, weight: Array | None, center: Array, sums: Sums) -> dict[str, Array]:
     """Return weight, weighted sum and weighted sum of squares of the rows less the centre."""
-    total, rows, squares = np.zeros(()), np.zeros(X.shape[1]), np.zeros(X.shape[1])
     weight = weight_or_ones(weight, len(X))
+    away = sums.about(center)
+    grids = sums.grids(sums.heaviest * np.array([[*away, *away**2]]))
+    moments = sums.nothing(2 * X.shape[1])
     for piece in pieces(X):
-        part, w = X[piece].astype(np.float64) - center, weight[piece]
-        total = total + w.sum()
-        rows += w @ part
-        squares += w @ np.square(part, out=part)
-    return {"weight": total, "rows": rows, "squares": squares}
+        part = np.subtract(X[piece].T, center[:, None], order="C", dtype=np.float64)
+        powers = np.concatenate([part, np.square(part)])
+        moments += sums.products(weight[None, piece], powers, grids)[..., 0, :]
+    rows, squares = np.split(moments, 2, axis=-1)
+    return {"weight": sums.total(weight, sums.heaviest), "rows": rows, "squares": squares}
 
 
 def _unit_length(X: Array) -> Array:

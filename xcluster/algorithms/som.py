@@ -34,6 +34,7 @@ from xcluster.algorithms.parts.som_nodes import (
     sums_by_node,
 )
 from xcluster.algorithms.parts.som_schedule import STEPS, first_sigma, online_nodes, radius
+from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import check_choice, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError, complaint
 from xcluster.base.memory import check_memory
@@ -291,7 +292,9 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             raise BadValueError("n_clusters", n_clusters, rule, "ask for fewer classes")
         return merged_by_ward(self.cluster_centers_, self.counts_, n_clusters)
 
-    def partial_statistics(self, X: Array, sample_weight: Array | None = None) -> Statistics:
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
         """Return what a block of rows says about the nodes; changes nothing.
 
         Parameters
@@ -299,6 +302,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         X : array of shape (n_rows, n_features)
             Complete rows; none at all will do.
         sample_weight : array of shape (n_rows,), optional
+        sums : Plain or Exact
+            How rows are added.
 
         Returns
         -------
@@ -308,7 +313,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             the quantisation and the topographic error.
         """
         measure = self._sums_and_errors if self._is_trained() else self._sums
-        return in_tiles(measure, X, weight_or_ones(sample_weight, len(X)), TILE_ROWS)
+        weight = weight_or_ones(sample_weight, len(X))
+        return in_tiles(lambda X, weight: measure(X, weight, sums), X, weight, TILE_ROWS)
 
     def update(self, statistics: Statistics) -> bool:
         """Move the nodes; return whether the map has settled.
@@ -349,11 +355,11 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.cluster_centers_[reached] = first[reached] / weight[reached, None]
         self.n_iter_ += 1
 
-    def _sums(self, X: Array, weight: Array) -> dict[str, Array]:
+    def _sums(self, X: Array, weight: Array, sums: Sums) -> dict[str, Array]:
         nodes = nearest_nodes(X, self.cluster_centers_)
-        return sums_by_node(X, weight, nodes, len(self.cluster_centers_))
+        return sums_by_node(X, weight, nodes, len(self.cluster_centers_), sums)
 
-    def _sums_and_errors(self, X: Array, weight: Array) -> dict[str, Array]:
+    def _sums_and_errors(self, X: Array, weight: Array, sums: Sums) -> dict[str, Array]:
         from xcluster.algorithms.kernels.distances import squared_distances
 
         squares = squared_distances(X, self.cluster_centers_)
@@ -361,9 +367,10 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         distance = np.sqrt(squares[nodes, rows])
         squares[nodes, rows] = np.inf
         misplaced = ~are_neighbours(nodes, squares.argmin(axis=0), self.grid_)
-        return sums_by_node(X, weight, nodes, len(self.cluster_centers_)) | {
-            "distance": np.asarray(weight @ distance),
-            "misplaced": np.asarray(weight @ misplaced),
+        farthest = np.sqrt(np.square(sums.about(self.cluster_centers_)).sum(axis=-1).max())
+        return sums_by_node(X, weight, nodes, len(self.cluster_centers_), sums) | {
+            "distance": sums.total(weight * distance, sums.heaviest * farthest),
+            "misplaced": sums.total(weight * misplaced, sums.heaviest),
         }
 
     def _take_errors(self, statistics: Statistics) -> None:

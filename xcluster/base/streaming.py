@@ -2,13 +2,15 @@
 
 An estimator that streams offers two methods beside scikit-learn's own:
 
-``partial_statistics(X, sample_weight)``
+``partial_statistics(X, sample_weight, sums)``
     the `Statistics` of one block of complete rows under the current parameters; changes nothing.
+    ``sums`` adds the rows: see `xcluster.algorithms.parts.sums`.
 ``update(statistics)``
     takes the merged statistics of all rows, sets new parameters, and returns whether it is done.
 
 Rows in memory are cut into blocks of a fixed size and merged in order, so a sum does not depend
-on the number of threads. Chunked data come as any object with a ``reduce`` of the same meaning.
+on the number of threads. Chunked data come as any object with a ``reduce`` of the same meaning;
+it adds them so that chunks do not matter.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ def _merge(parts: Sequence[Mapping[str, Array]], rule: Callable[..., Array]) -> 
     return merged
 
 
-BlockFunction = Callable[[Array, Array | None], Statistics]
+BlockFunction = Callable[..., Statistics]
+"""Takes rows, their weights and, where sums must be the same in any chunks, how to add."""
 
 
 class Blocks(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xcluster.algorithms.parts.sums import Binned
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadValueError
@@ -17,7 +18,7 @@ from xcluster.blocks.block import Block
 from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout
 from xcluster.grid.samplers import Snapshots, known_dim
 
-Sums = Mapping[int, tuple[Array, Array]]
+Sums = Mapping[int, tuple[Binned, Array]]
 
 CYCLES = {"dayofyear": (1, 366), "month": (1, 12), "quarter": (1, 4), "dayofweek": (0, 6)}
 CYCLES |= {"hour": (0, 23)}
@@ -123,7 +124,7 @@ class Climatology:
     def _means(self, found: Sums, n_features: int) -> Array:
         total, count = np.zeros((2, len(self.groups), n_features))
         for group, (sums, counts) in found.items():
-            total[group], count[group] = sums, counts
+            total[group], count[group] = sums.total()[0], counts
         if self.smooth is not None:
             total, count = _around(total, self.smooth), _around(count, self.smooth)
         if self.component == "dayofyear":  # day 366 has no data without a leap year
@@ -198,24 +199,25 @@ def _group_sums(block: Block) -> Sums:
     codes = block.extra["group"]
     pieces = [each.reshape(len(each), -1) for each in block.pieces]
     return {
-        int(group): tuple(np.concatenate(parts) for parts in zip(*sums, strict=True))  # type: ignore
+        int(group): _sum_and_count([each[codes == group] for each in pieces])
         for group in np.unique(codes)
-        for sums in [[_sum_and_count(each[codes == group]) for each in pieces]]
     }
 
 
-def _sum_and_count(rows: Array) -> tuple[Array, Array]:
-    known = ~np.isnan(rows) if rows.dtype.kind == "f" else np.ones(rows.shape, bool)
-    total = np.asarray(np.sum(rows, axis=0, dtype=np.float64, where=known))
-    return total, np.asarray(known.sum(axis=0))
+def _sum_and_count(pieces: Sequence[Array]) -> tuple[Binned, Array]:
+    rows = np.concatenate([each.T for each in pieces]).astype(np.float64)
+    known = np.isfinite(rows)  # infinite values are refused when the anomalies are read
+    ones = np.ones((1, rows.shape[1]))
+    return Binned.products(ones, np.where(known, rows, 0.0)), np.asarray(known.sum(axis=1))
 
 
 def _merge(parts: Sequence[Sums]) -> Sums:
-    merged: dict[int, tuple[Array, Array]] = {}
+    merged: dict[int, tuple[Binned, Array]] = {}
     for part in parts:
         for group, (total, count) in part.items():
-            before = merged.get(group, (0, 0))
-            merged[group] = (before[0] + total, before[1] + count)
+            if group in merged:
+                total, count = merged[group][0] + total, merged[group][1] + count
+            merged[group] = total, count
     return merged
 
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
+from xcluster.algorithms.parts.sums import Exact, rounded
 from xcluster.base.checks import as_typed, blamed, check_integer, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
@@ -68,20 +69,45 @@ class Prepared:
     blocks: LayoutBlocks | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LayoutBlocks:
     """All rows of a layout after some fitted steps. Each ``reduce`` is one pass over the data.
 
-    Weights are divided by ``unit``.
+    Sums are the same bits in any chunks. For this they need bounds on the rows, which are guessed
+    from the sample. The first pass tells how far the rows reach. If they reach beyond the guess,
+    this pass is made again.
+
+    Parameters
+    ----------
+    layout
+        Layout of the rows.
+    chain
+        The fitted steps.
+    unit
+        What weights are divided by.
+    sums
+        The bounds, guessed at first.
     """
 
     layout: Layout
     chain: Chain
-    unit: float = 1.0
+    unit: float
+    sums: Exact
+    measured: bool = False
 
     def reduce(self, function: BlockFunction) -> Statistics:
         """Return the merged statistics of every block."""
-        of_block = _OfBlock(self.chain, function, self.unit)
+        merged = self._pass(function)
+        if not self.measured:
+            self.measured = True
+            wider = self.sums.widened(merged.maxima)
+            if wider is not self.sums:
+                self.sums = wider
+                merged = self._pass(function)
+        return replace(merged, sums={name: rounded(each) for name, each in merged.sums.items()})
+
+    def _pass(self, function: BlockFunction) -> Statistics:
+        of_block = _OfBlock(self.chain, function, self.unit, self.sums, not self.measured)
         merged = matrix.reduce(self.layout, of_block, _merge_present)
         if merged is None:
             raise BadValueError("fit_on", "all", "no block holds a row", "check the mask")
@@ -93,6 +119,8 @@ class _OfBlock:
     chain: Chain
     function: BlockFunction
     unit: float
+    sums: Exact
+    measures: bool
 
     def __call__(self, block: Block) -> Statistics | None:
         complete = block.complete
@@ -103,7 +131,10 @@ class _OfBlock:
         finite = finite_rows(Z)
         if not finite.all():
             Z, weight = Z[finite], None if weight is None else weight[finite]
-        return self.function(Z, weight)
+        found = self.function(Z, weight, self.sums)
+        if not self.measures:
+            return found
+        return replace(found, maxima={**found.maxima, **self.sums.extent(Z, weight)})
 
 
 def _merge_present(parts: Sequence[Statistics | None]) -> Statistics | None:
@@ -210,13 +241,17 @@ def _fit_steps(
             takes_weight = fit_estimator(transformer, X, weight)
         if not takes_weight:
             unweighted.append(str(step))
-        if unit is not None and not _refine_step(transformer, LayoutBlocks(layout, chain, unit)):
-            sampled.append(str(step))
+        if unit is not None:
+            blocks = LayoutBlocks(layout, chain, unit, Exact.guessed(X, weight))
+            if not _refine_step(transformer, blocks):
+                sampled.append(str(step))
         X = np.asarray(transformer.transform(X))
         chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
-    blocks = None if unit is None else LayoutBlocks(layout, chain, unit)
-    return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
+    all_rows = None
+    if unit is not None:
+        all_rows = LayoutBlocks(layout, chain, unit, Exact.guessed(X, weight))
+    return Prepared(X, weight, Reduction(layout, chain), record, found.key, all_rows)
 
 
 def _unique(step: Step, chain: Chain) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.sums import Binned
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
 from xcluster.fit.assign import Labeller
@@ -17,8 +20,8 @@ from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
 
-# Each sum has one row per label, and a last row for unclassified samples.
 Sums = Mapping[str, Array]
+"""Each has one row per label, and a last row for unclassified samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,7 @@ class LabelSums:
     assign: Labeller
     features: bool = False
 
-    def __call__(self, block: Block) -> Sums:
+    def __call__(self, block: Block) -> dict[str, Any]:
         """Return the sums of one block."""
         complete = block.complete
         n_labels = self.assign.partition.n_labels
@@ -47,7 +50,7 @@ class LabelSums:
             labels, memberships = known[complete], None
         kept = np.isfinite(labels)
         where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
-        sums = {"samples": np.bincount(where, minlength=n_labels + 1)}
+        sums: dict[str, Any] = {"samples": np.bincount(where, minlength=n_labels + 1)}
         if block.weight is not None:
             sums["weight"] = _add(block.weight[complete][kept], where, n_labels)
         if (area := block.further("area")) is not None:
@@ -57,7 +60,7 @@ class LabelSums:
             sums["membership"] = _add(own[:, 0], where, n_labels)
         if self.features:
             weight = None if block.weight is None else block.weight[complete][kept]
-            sums["features"] = _add_rows(X[kept], where, n_labels, weight)
+            sums["features"] = Binned.by_label(X[kept], weight, where, n_labels + 1)
         return sums
 
     def _assigned(self, X: Array) -> tuple[Array, Array | None]:
@@ -69,23 +72,19 @@ class LabelSums:
         return both[:, 0], both[:, 1:]
 
 
-def _add(values: Array, where: Array, n_labels: int) -> Array:
-    return np.bincount(where, values.astype(np.float64), minlength=n_labels + 1)
+def _add(values: Array, where: Array, n_labels: int) -> Binned:
+    return Binned.by_label(values[:, None], None, where, n_labels + 1)
 
 
-def _add_rows(X: Array, where: Array, n_labels: int, weight: Array | None) -> Array:
-    total = np.zeros((n_labels + 1, X.shape[1]))
-    for label in np.unique(where):
-        rows = where == label
-        share = np.ones(rows.sum()) if weight is None else weight[rows]
-        total[label] = share @ X[rows].astype(np.float64)
-    return total
-
-
-def merge_sums(parts: Sequence[Sums]) -> Sums:
+def merge_sums(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Add the sums of several blocks; blocks without samples may lack some sums."""
     names = {name for part in parts for name in part}
-    return {name: np.sum([part[name] for part in parts if name in part], axis=0) for name in names}
+    return {name: reduce(add, [part[name] for part in parts if name in part]) for name in names}
+
+
+def totals(sums: Mapping[str, Any]) -> Sums:
+    """Return merged sums as arrays."""
+    return {name: each.total() if isinstance(each, Binned) else each for name, each in sums.items()}
 
 
 def label_sums(
@@ -102,4 +101,7 @@ def label_sums(
     """
     further = {"area": area, "labels": labels}
     extra = {name: array for name, array in further.items() if array is not None}
-    return matrix.reduce(layout, LabelSums(assign, features), merge_sums, extra=lambda _: extra)
+    of_block = LabelSums(assign, features)
+    found = totals(matrix.reduce(layout, of_block, merge_sums, extra=lambda _: extra))
+    single = {name for name, each in found.items() if name != "features" and each.ndim == 2}
+    return {name: each[:, 0] if name in single else each for name, each in found.items()}

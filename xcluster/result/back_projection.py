@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xcluster.algorithms.parts.sums import Binned
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_flag
 from xcluster.base.errors import BadValueError
@@ -15,7 +17,7 @@ from xcluster.blocks.block import Block
 from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, over_features, samples_of
 from xcluster.fit.labels import check_floor
-from xcluster.fit.summary import Sums, merge_sums
+from xcluster.fit.summary import merge_sums, totals
 
 
 def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
@@ -48,7 +50,7 @@ class ProjectionSums:
     floor: float | None
     shift: Array
 
-    def __call__(self, block: Block) -> Sums:
+    def __call__(self, block: Block) -> dict[str, Any]:
         """Return the sums of one block."""
         complete = block.complete
         given = block.further("labels")
@@ -57,11 +59,12 @@ class ProjectionSums:
         shares = self._shares(block.rows(complete), labels)
         if block.weight is not None:
             shares = shares * block.weight[complete][:, None]
+        once = np.ones((1, len(X)))
         return {
-            "share": shares.sum(axis=0),
-            "square_share": np.square(shares).sum(axis=0),
-            "features": shares.T @ X,
-            "squares": shares.T @ np.square(X),
+            "share": Binned.products(once, shares.T),
+            "square_share": Binned.products(once, np.square(shares).T),
+            "features": Binned.products(shares.T, X.T),
+            "squares": Binned.products(shares.T, np.square(X).T),
         }
 
     def _shares(self, X: Array, labels: Array | None) -> Array:
@@ -85,16 +88,18 @@ def _means_and_errors(fitted: Fitted, floor: float | None, shift: Array) -> tupl
     """
     layout = samples_of(fitted, "back_projection").layout
     labels = None if fitted.source.rows is None else fitted.labels
-    sums = matrix.reduce(
+    found = matrix.reduce(
         layout,
         ProjectionSums(fitted.assign, floor, shift),
         merge_sums,
         extra=lambda _: {} if labels is None else {"labels": labels},
     )
-    share = np.where(sums["share"] > 0, sums["share"], np.nan)[:, None]
+    sums = totals(found)
+    shares, squares = sums["share"][0], sums["square_share"][0]
+    share = np.where(shares > 0, shares, np.nan)[:, None]
     mean = sums["features"] / share
     variance = np.maximum(sums["squares"] / share - mean**2, 0)
-    effective = share[:, 0] ** 2 / np.where(sums["share"] > 0, sums["square_share"], np.nan)
+    effective = share[:, 0] ** 2 / np.where(shares > 0, squares, np.nan)
     # One sample has no spread, so its error is not known.
     freedom = np.where(effective > 1, effective - 1, np.nan)[:, None]
     return mean + shift, np.sqrt(variance / freedom)

@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xcluster.algorithms.kernels.sums import TILE, Grids, bits, put
+
 Array = NDArray[Any]
 
 TILE_VALUES = 8_192  # 32 KiB of float32: a tile stays in the first-level cache
@@ -61,6 +63,27 @@ def sums(
     weight = None if weight is None else _read_only(weight)
     totals: tuple[Array, Array, Array] = _sums(X, origin, weight, labels, squared, n_clusters)
     return totals
+
+
+def exact_sums(
+    X: Array,
+    origin: Array,
+    weight: Array | None,
+    labels: Array,
+    squared: Array,
+    n_clusters: int,
+    grids: Grids,
+) -> tuple[Array, Array, Array]:
+    """Return the sums of `sums` as high and low parts, which any order of the rows leaves the same.
+
+    The grids are for the features, the weight and ``squared``, in this order.
+    """
+    X, origin = _read_only(X), origin.astype(X.dtype)
+    weight = None if weight is None else _read_only(weight)
+    squared = np.minimum(squared, np.finfo(np.float32).max)  # infinity is not cut by any grid
+    out = np.zeros((4, n_clusters, X.shape[1] + 2))
+    _exact_sums(X, origin, weight, labels, squared, *grids, out)
+    return out[..., -2], out[..., :-2], out[..., -1]
 
 
 def _read_only(array: Array) -> Array:
@@ -185,3 +208,48 @@ def _sums(
         for f in range(X.shape[1]):
             totals[c, f] += w * np.float64(X[r, f] - origin[f])
     return counts, totals, spread
+
+
+@njit(nogil=True, cache=True)
+def _exact_sums(
+    X: Array,
+    origin: Array,
+    weight: Array | None,
+    labels: Array,
+    squared: Array,
+    coarse: Array,
+    fine: Array,
+    digit: Array,
+    out: Array,
+) -> None:
+    (n, p), shape = X.shape, out.shape[1:]
+    rows, first = np.zeros(shape[0], np.int64), np.zeros(shape, np.int64)
+    second = np.zeros_like(first)
+    for start in range(0, n, TILE):
+        for r in range(start, min(start + TILE, n)):
+            c = np.uint64(labels[r])  # unsigned, so that no label is looked for from the end
+            w = 1.0 if weight is None else weight[r]
+            rows[c] += 1
+            for f in range(p):
+                _add(w * np.float64(X[r, f] - origin[f]), coarse, fine, first, second, c, f)
+            if weight is not None:
+                _add(w, coarse, fine, first, second, c, p)
+            _add(w * squared[r], coarse, fine, first, second, c, p + 1)
+        for i in range(shape[0]):
+            if weight is None:  # the rows themselves are counted
+                first[i, p] = rows[i] * bits(1.0 + coarse[p])
+                second[i, p] = rows[i] * bits(fine[p])
+            for f in range(p + 2):
+                one = first[i, f] - rows[i] * bits(coarse[f])
+                other = second[i, f] - rows[i] * bits(fine[f])
+                put(one, other, digit[f], out, i, f)
+        rows[:], first[:], second[:] = 0, 0, 0
+
+
+@njit(nogil=True, cache=True)
+def _add(
+    value: float, coarse: Array, fine: Array, first: Array, second: Array, c: Any, f: int
+) -> None:
+    cut = value + coarse[f]
+    first[c, f] += np.float64(cut).view(np.int64)
+    second[c, f] += np.float64((value - (cut - coarse[f])) + fine[f]).view(np.int64)

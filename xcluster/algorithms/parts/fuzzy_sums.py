@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.frame import power_of_two
+from xcluster.algorithms.parts.sums import Sums
 
 Array = NDArray[Any]
 
@@ -63,7 +64,23 @@ def typicalities(squares: Array, m: float, eta: Array) -> Array:
     return np.asarray(np.reciprocal(ratio, out=ratio))
 
 
-def tile_sums(X: Array, weight: Array, squares: Array, u: Array, powers: Array) -> dict[str, Array]:
+def farthest(centers: Array, factors: Array | None, sums: Sums) -> float:
+    """Return a bound on the squared distances of rows."""
+    squares = np.square(sums.about(centers)).sum(axis=-1)
+    if factors is not None:
+        squares = squares * np.square(factors).sum(axis=(1, 2))
+    return float(squares.max())
+
+
+def tile_sums(
+    X: Array,
+    weight: Array,
+    squares: Array,
+    u: Array,
+    powers: Array,
+    farthest: float,
+    sums: Sums,
+) -> dict[str, Array]:
     """Return the sums over the rows of a tile that every kind of fuzzy clustering needs.
 
     Parameters
@@ -73,6 +90,10 @@ def tile_sums(X: Array, weight: Array, squares: Array, u: Array, powers: Array) 
         w, the weights of the samples.
     squares, u, powers : arrays of shape (n_clusters, n_rows)
         d^2, u and w u^m.
+    farthest : float
+        A bound on d^2.
+    sums : Plain or Exact
+        How rows are added.
 
     Returns
     -------
@@ -83,24 +104,34 @@ def tile_sums(X: Array, weight: Array, squares: Array, u: Array, powers: Array) 
     """
     information = np.log(np.maximum(u, TINY))
     information *= u
+    k, heaviest = len(u), sums.heaviest
+    away = heaviest * np.append(1.0, sums.about(np.zeros(X.shape[1])))
+    columns = np.concatenate([np.ones((1, len(X))), X.T])
+    first = sums.products(powers, columns, sums.grids(np.tile(away, (k, 1))))
+    own = (u.argmax(axis=0) == np.arange(k)[:, None]) * weight
+    # Clusters are added one after the other: `sum` takes another order for a single row.
+    rows = [weight, reduce(np.add, u * u) * weight, reduce(np.add, -information) * weight]
+    bound = heaviest * np.repeat([farthest, 1.0, k], [k, k + 1, 2])
+    found = sums.total(np.concatenate([powers * squares, own, rows]), bound)
     return {
-        "weight": powers.sum(axis=1),
-        "first": powers @ X,
-        "spread": np.einsum("ij,ij->i", powers, squares),
-        "counts": np.bincount(u.argmax(axis=0), weights=weight, minlength=len(u)),
-        "total": np.asarray(weight.sum()),
-        "squared": np.asarray(np.einsum("ij,ij,j->", u, u, weight)),
-        "entropy": -np.asarray((information @ weight).sum()),
+        "weight": first[..., 0],
+        "first": first[..., 1:],
+        "spread": found[..., :k],
+        "counts": found[..., k : 2 * k],
+        "total": found[..., 2 * k],
+        "squared": found[..., 2 * k + 1],
+        "entropy": found[..., 2 * k + 2],
     }
 
 
-def second_moments(X: Array, centers: Array, powers: Array) -> Array:
+def second_moments(X: Array, centers: Array, powers: Array, sums: Sums) -> Array:
     """Return the sums of w u^m (x - c)(x - c)', of shape (n_clusters, n_features, n_features)."""
-    moments = np.empty((len(centers), X.shape[1], X.shape[1]))
-    for center, row, moment in zip(centers, powers, moments, strict=True):
-        residuals = X - center
-        moment[...] = (residuals * row[:, None]).T @ residuals
-    return moments
+    moments = []
+    for center, row in zip(centers, powers, strict=True):
+        away, residuals = sums.about(center), X.T - center[:, None]
+        grids = sums.grids(sums.heaviest * np.multiply.outer(away, away))
+        moments.append(sums.products(residuals * row, residuals, grids))
+    return np.stack(moments, axis=-3)
 
 
 def power(u: Array, m: float) -> Array:

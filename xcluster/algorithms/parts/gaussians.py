@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.inputs import weight_or_ones
+from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import BLOCK_ROWS, Statistics
 
@@ -88,6 +90,15 @@ class Components:
         logs = np.log(roots * self.unit)
         normalisation = logs.sum(axis=1) - 0.5 * roots.shape[1] * np.log(2 * np.pi)
         return np.asarray(np.log(self.weights) + normalisation)
+
+    def farthest(self, sums: Sums) -> float:
+        """Return a bound on the size of log densities of the rows."""
+        squares = np.square(sums.about(self.means))
+        if self.factors.ndim == 3:
+            ratios = np.square(self.factors).sum(axis=(1, 2)) * squares.sum(axis=1)
+        else:
+            ratios = (self.factors**2 * squares).sum(axis=1)
+        return float((np.abs(self.log_heights) + ratios).max()) + len(self.means)
 
     def form(self) -> Form:
         """Return the faster of the two forms that keeps enough digits."""
@@ -167,13 +178,21 @@ class Expanded:
 
         return lanes_product(self.coefficients, features)
 
-    def no_sums(self) -> Array:
-        """Return the sums of no rows."""
-        return np.zeros_like(self.coefficients)
+    def grids(self, sums: Sums) -> Any:
+        """Return the grids on which `sums` are cut."""
+        away = sums.about(self.components.origin)
+        squares = away**2 if self.precisions.ndim == 2 else (away[:, None] * away)[self.upper]
+        bound = sums.heaviest * np.concatenate([[1.0], away, squares])
+        return sums.grids(np.tile(bound, (len(self.coefficients), 1)))
 
-    def sums(self, responsibilities: Array, features: Array) -> Array:
+    @property
+    def n_sums(self) -> int:
+        """How many sums there are for each component."""
+        return self.n_numbers
+
+    def sums(self, responsibilities: Array, features: Array, sums: Sums, grids: Any) -> Array:
         """Return the sums that `moments` are made of, of shape (k, q)."""
-        return np.asarray(responsibilities @ features.T)
+        return sums.products(responsibilities, features, grids)
 
     def moments(self, sums: Array) -> Moments:
         """Return the moments about each mean from the sums about the origin."""
@@ -222,26 +241,44 @@ class Factored:
             ratios[k] = -0.5 * _added(np.square(scaled, out=scaled))
         return ratios
 
-    def no_sums(self) -> Array:
-        """Return the sums of no rows."""
-        k, p = self.components.means.shape
-        return np.zeros((k, 1 + p + self.components.factors[0].size))
+    def grids(self, sums: Sums) -> list[Any]:
+        """Return the grids on which the sums of each component are cut."""
+        away = [np.append(each, 1.0) for each in sums.about(self.components.means)]
+        if self._is_full:
+            return [sums.grids(sums.heaviest * np.multiply.outer(each, each)) for each in away]
+        return [sums.grids(sums.heaviest * np.array([[*each, *each[:-1] ** 2]])) for each in away]
 
-    def sums(self, responsibilities: Array, features: Array) -> Array:
+    @property
+    def n_sums(self) -> int:
+        """How many sums there are for each component."""
+        return 1 + int(self.components.means.shape[1]) + int(self.components.factors[0].size)
+
+    @property
+    def _is_full(self) -> bool:
+        return self.components.factors.ndim == 3
+
+    def sums(self, responsibilities: Array, features: Array, sums: Sums, grids: Any) -> Array:
         """Return the sums that `moments` are made of, of shape (k, 1 + p + factor.size)."""
-        return np.stack(
-            [
-                self._sums_about(offset, row, features)
-                for offset, row in zip(self.components.offsets, responsibilities, strict=True)
-            ]
-        )
+        given = zip(self.components.offsets, responsibilities, grids, strict=True)
+        found = [self._sums_about(offset, row, features, sums, each) for offset, row, each in given]
+        return np.stack(found, axis=-2)
 
-    def _sums_about(self, offset: Array, responsibility: Array, features: Array) -> Array:
-        y = features - offset[:, None]
-        weighted = y * responsibility
-        full = self.components.factors.ndim == 3
-        second = weighted @ y.T if full else np.einsum("ij,ij->i", weighted, y)
-        return np.concatenate([[responsibility.sum()], weighted.sum(axis=1), second.ravel()])
+    def _sums_about(
+        self, offset: Array, responsibility: Array, features: Array, sums: Sums, grids: Any
+    ) -> Array:
+        p = len(features)
+        y = np.ones((p + 1, features.shape[1]))
+        np.subtract(features, offset[:, None], out=y[:-1])
+        if not self._is_full:
+            powers = np.concatenate([y, np.square(y[:-1])])
+            found = sums.products(responsibility[None], powers, grids)[..., 0, :]
+            return np.concatenate(
+                [found[..., p : p + 1], found[..., :p], found[..., p + 1 :]], axis=-1
+            )
+        y *= np.sqrt(responsibility)
+        found = sums.products(y, y, grids)
+        second = found[..., :p, :p].reshape(*found.shape[:-2], p * p)
+        return np.concatenate([found[..., p, p:], found[..., :p, p], second], axis=-1)
 
     def moments(self, sums: Array) -> Moments:
         """Return the moments about each mean."""
@@ -294,6 +331,7 @@ def statistics(
     to_shares: Callable[[Array], Array],
     X: Array,
     sample_weight: Array | None = None,
+    sums: Sums = PLAIN,
 ) -> Statistics:
     """Return the log-likelihood and moments of a block.
 
@@ -304,18 +342,22 @@ def statistics(
         `to_responsibilities` or `to_assignments`.
     X : array of shape (n, p)
     sample_weight : array of shape (n,), optional
+    sums : Plain or Exact
+        How rows are added.
     """
-    sums, log_likelihood = form.no_sums(), 0.0
+    grids, bound = form.grids(sums), sums.heaviest * form.components.farthest(sums)
+    moments = sums.nothing(len(form.components.means), form.n_sums)
+    log_likelihood = sums.nothing()
     for piece in pieces(form, X):
         log_sums, shares = to_shares(piece.log_densities), piece.log_densities
         if sample_weight is not None:
             log_sums *= sample_weight[piece.rows]
             shares *= sample_weight[piece.rows]
-        log_likelihood += float(log_sums.sum())
-        sums += form.sums(shares, piece.features)
-    total = len(X) if sample_weight is None else sample_weight.sum()
-    totals = {"log_likelihood": np.asarray(log_likelihood), "total": np.asarray(total, float)}
-    return Statistics(sums={**totals, **form.moments(sums)._asdict()})
+        log_likelihood += sums.total(log_sums, bound)
+        moments += form.sums(shares, piece.features, sums, grids)
+    total = sums.total(weight_or_ones(sample_weight, len(X)), sums.heaviest)
+    found = {"log_likelihood": log_likelihood, "total": total, "moments": moments}
+    return Statistics(sums=found)
 
 
 def to_responsibilities(log_densities: Array) -> Array:

@@ -15,6 +15,7 @@ from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.algorithms.parts.linkages import cut_into, ward_linkage
 from xcluster.algorithms.parts.moments import pieces
 from xcluster.algorithms.parts.som_grid import Grid
+from xcluster.algorithms.parts.sums import Exact, Plain, Sums
 
 Array = NDArray[Any]
 
@@ -67,13 +68,28 @@ def nearest_nodes(X: Array, nodes: Array) -> Array:
     return nearest_by_product(X, origin, unit, (nodes - origin) / unit)
 
 
-def sums_by_node(X: Array, weight: Array, nodes: Array, n_nodes: int) -> dict[str, Array]:
+def sums_by_node(
+    X: Array, weight: Array, nodes: Array, n_nodes: int, sums: Sums
+) -> dict[str, Array]:
     """Return ``weight`` (n_nodes,) and ``first`` (n_nodes, n_features) of the rows of each node."""
+    if not isinstance(sums, Plain):
+        return _exact_sums_by_node(X, weight, nodes, n_nodes, sums)
     membership = csr_array((weight, nodes, np.arange(len(X) + 1)), shape=(len(X), n_nodes))
     return {
         "weight": np.bincount(nodes, weights=weight, minlength=n_nodes),
         "first": membership.T @ X,
     }
+
+
+def _exact_sums_by_node(
+    X: Array, weight: Array, nodes: Array, n_nodes: int, sums: Exact
+) -> dict[str, Array]:
+    from xcluster.algorithms.kernels.lloyd import exact_sums
+
+    origin, none = np.zeros(X.shape[1]), np.zeros(len(X), np.float32)
+    grids = sums.grids(sums.heaviest * np.array([*sums.about(origin), 1.0, 0.0]))
+    found = exact_sums(X, origin, weight, nodes, none, n_nodes, grids)
+    return {"weight": found[0], "first": found[1]}
 
 
 def merged_by_ward(nodes: Array, counts: Array, n_clusters: int) -> Array:
