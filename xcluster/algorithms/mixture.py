@@ -72,9 +72,9 @@ LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
 ALIKE = 1e-3
 """Difference in the mean log-likelihood below which runs end alike, and the first is taken."""
-SEARCHED = 2
+SEARCHED = 3
 """Number of starts, which end differently, that are improved by a search."""
-FINER = 0.03
+FINER = 0.25
 """Factor on the tolerance with which the best run ends after its search."""
 
 INIT_PARAMS = ("kmeans", "random_from_data")
@@ -96,7 +96,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         each.
     tol : float, default 1e-3
         The fit is done when the mean log-likelihood changes by less. After a search it goes on to
-        0.03 of this, on the rows of the starts.
+        a quarter of this, on the rows of the starts.
     reg_covar : float, optional
         Added to every variance, so that none vanishes, in squared units of the data. By default
         1e-6 times the variance of each feature, so that the answer does not depend on units (see
@@ -105,7 +105,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         Most iterations of one start.
     n_init : int, default 1
         Number of starts, each fitted to at most 20,000 rows. Of several, a local search improves
-        the two likeliest, and the better one goes on over all rows. Not used with `means_init`,
+        the three likeliest, and the best one goes on over all rows. Not used with `means_init`,
         which leaves nothing to chance.
     init_params : {"kmeans", "random_from_data"}, default "kmeans"
         Where the components start: at the centres of k-means, or at samples drawn at random.

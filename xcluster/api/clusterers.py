@@ -122,7 +122,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             Per component a covariance matrix ("full"), a diagonal one ("diag") or one variance
             ("spherical"); or one matrix for all components ("tied").
         n_init : int, default 10
-            Number of starts. A local search improves the likeliest two, and the better one is
+            Number of starts. A local search improves the likeliest three, and the best one is
             continued on all samples. With 1 there is no search.
         max_iter : int, default 100
             Maximum number of iterations of one start.

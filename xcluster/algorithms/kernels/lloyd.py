@@ -46,7 +46,7 @@ def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array
     """
     if not centers.shape[1:] == origin.shape == X.shape[1:]:
         raise ValueError("rows, origin and centres differ in their number of features")
-    rows = _read_only(X), origin.astype(X.dtype), X.dtype.type(1 / unit)
+    rows = _read_only(X), *as_precise(X, origin, 1 / unit)
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
@@ -59,7 +59,7 @@ def sums(
     X: Array, origin: Array, weight: Array | None, labels: Array, squared: Array, n_clusters: int
 ) -> tuple[Array, Array, Array]:
     """Return weight, weighted sum of rows less the origin and of ``squared``, each by label."""
-    X, origin = _read_only(X), origin.astype(X.dtype)
+    X, (origin, _) = _read_only(X), as_precise(X, origin)
     weight = None if weight is None else _read_only(weight)
     totals: tuple[Array, Array, Array] = _sums(X, origin, weight, labels, squared, n_clusters)
     return totals
@@ -78,12 +78,22 @@ def exact_sums(
 
     The grids are for the features, the weight and ``squared``, in this order.
     """
-    X, origin = _read_only(X), origin.astype(X.dtype)
+    X, (origin, _) = _read_only(X), as_precise(X, origin)
     weight = None if weight is None else _read_only(weight)
     squared = np.minimum(squared, np.finfo(np.float32).max)  # infinity is not cut by any grid
     out = np.zeros((4, n_clusters, X.shape[1] + 2))
     _exact_sums(X, origin, weight, labels, squared, *grids, out)
     return out[..., -2], out[..., :-2], out[..., -1]
+
+
+def as_precise(X: Array, origin: Array, factor: float = 1.0) -> tuple[Array, Any]:
+    """Return origin and factor in the precision of the rows, or in double where that changes them.
+
+    Rows less another origin than that of the centres would all be shifted.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        same = origin.astype(X.dtype), X.dtype.type(factor)
+    return same if same[1] == factor and (same[0] == origin).all() else (origin, factor)
 
 
 def _read_only(array: Array) -> Array:
@@ -100,7 +110,7 @@ def nearest_by_product(X: Array, origin: Array, unit: float, centers: Array) -> 
     could make another centre the nearest. For the other rows differences in float64 decide.
     Parameters are those of `nearest`, but ``centers`` may be float64.
     """
-    X, origin, factor = _read_only(X), origin.astype(X.dtype), X.dtype.type(1 / unit)
+    X, (origin, factor) = _read_only(X), as_precise(X, origin, 1 / unit)
     halves = 0.5 * np.einsum("kp,kp->k", centers, centers, dtype=np.float64)
     lengths, halves = np.sqrt(2 * halves).astype(np.float32), halves.astype(np.float32)
     single = centers.astype(np.float32, copy=False)

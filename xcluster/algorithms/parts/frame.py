@@ -22,6 +22,11 @@ def power_of_two(values: Any) -> Any:
     return np.ldexp(1.0, np.frexp(values)[1])
 
 
+def rounded_as(X: Array, point: Array) -> Array:
+    """Return a point, in double precision, that rows can have; less it rows are placed fast."""
+    return point.astype(np.result_type(X, np.float32)).astype(np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """An origin among the rows and a unit near their spread.
@@ -45,9 +50,7 @@ class Frame:
         """Return the frame of the rows, from some thousand of them at even steps."""
         rows = np.arange(len(X)) if sample_weight is None else np.flatnonzero(sample_weight)
         some = X[rows[:: max(len(rows) // LOOKED_AT, 1)]].astype(np.float64)
-        # As the rows have it: centres less another origin than the rows would all be shifted.
-        as_rows = np.result_type(X, np.float32)
-        origin = np.median(some, axis=0).astype(as_rows).astype(np.float64)
+        origin = rounded_as(X, np.median(some, axis=0))
         return cls(origin, float(power_of_two(np.abs(some - origin).max())))
 
     def place(self, points: Array) -> Array:

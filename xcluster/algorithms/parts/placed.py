@@ -38,9 +38,10 @@ class PlacedRows:
     def of(cls, X: Array, sample_weight: Array | None, frame: Frame) -> Self:
         """Place the rows."""
         from xcluster.algorithms.kernels import bounds
+        from xcluster.algorithms.kernels.lloyd import as_precise
 
         rows = row_blocks(len(X), BLOCK_ROWS)
-        origin, factor = frame.origin.astype(X.dtype), X.dtype.type(1 / frame.unit)
+        origin, factor = as_precise(X, frame.origin, 1 / frame.unit)
         X = X.view()
         X.flags.writeable = False  # so that the kernel is compiled once for both kinds of array
         blocks = map_threads(lambda each: bounds.place(X[each], origin, factor), rows)

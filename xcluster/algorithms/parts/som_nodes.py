@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_array
 
 from xcluster.algorithms.parts.distances import distances, middle
-from xcluster.algorithms.parts.frame import power_of_two
+from xcluster.algorithms.parts.frame import power_of_two, rounded_as
 from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.algorithms.parts.linkages import cut_into, ward_linkage
 from xcluster.algorithms.parts.moments import pieces
@@ -63,7 +63,7 @@ def nearest_nodes(X: Array, nodes: Array) -> Array:
     """Return the nearest node of each row."""
     from xcluster.algorithms.kernels.lloyd import nearest_by_product
 
-    origin = middle(nodes)
+    origin = rounded_as(X, middle(nodes))
     unit = power_of_two(np.abs(nodes - origin).max())
     return nearest_by_product(X, origin, unit, (nodes - origin) / unit)
 
