@@ -224,6 +224,7 @@ ODD = {
 
 GIVEN = {
     "members": {"label": 0},
+    "mask": {"labels": [0]},
     "merge": {"groups": [[0]]},
     "match": {"other": None},
     "predict": {"new": scene()},

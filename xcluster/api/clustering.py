@@ -125,12 +125,12 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return tables.members(self, label)
 
-    def mask(self, labels: int | str | Iterable[int | str]) -> xr.DataArray:
+    def mask(self, labels: int | str | Sequence[int | str]) -> xr.DataArray:
         """Return where the samples of one or several labels are; lazy if the data are lazy.
 
         Parameters
         ----------
-        labels : int, str, or iterable of these
+        labels : int, str, or list of these
             Numbers or names.
 
         Returns

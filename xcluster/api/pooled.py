@@ -473,12 +473,12 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         """
         return self._tree(lambda scene: scene.members(label))
 
-    def mask(self, labels: int | str | Iterable[int | str]) -> xr.DataTree:
+    def mask(self, labels: int | str | Sequence[int | str]) -> xr.DataTree:
         """Return where some labels are, one node per scene; see `Clustering.mask`.
 
         Parameters
         ----------
-        labels : int, str, or iterable of these
+        labels : int, str, or list of these
             Numbers or names.
 
         Examples

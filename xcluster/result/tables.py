@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -80,12 +81,12 @@ def members(fitted: Fitted, label: int | str) -> xr.Dataset:
     """Return the variables at the samples of one label, and NaN at all other samples."""
     layout = samples_of(fitted, "members").layout
     data = xr.Dataset({name: layout.variables[name].array for name in layout.shown})
-    return data.where(mask(fitted, label))
+    return data.where(fitted.labels == number_of(fitted, label))
 
 
-def mask(fitted: Fitted, labels: int | str | Iterable[int | str]) -> xr.DataArray:
+def mask(fitted: Fitted, labels: int | str | Sequence[int | str]) -> xr.DataArray:
     """Return where the samples of some labels are."""
-    several = [labels] if isinstance(labels, str) or not isinstance(labels, Iterable) else labels
+    several = labels if isinstance(labels, list | tuple | range) else [cast("int | str", labels)]
     numbers = [number_of(fitted, each) for each in several]
     return fitted.labels.isin(numbers).rename("mask").drop_attrs()
 

@@ -46,7 +46,7 @@ def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array
     """
     if not centers.shape[1:] == origin.shape == X.shape[1:]:
         raise ValueError("rows, origin and centres differ in their number of features")
-    rows = _read_only(X), *as_precise(X, origin, 1 / unit)
+    rows = _read_only(X), *as_precise(X, origin, unit)
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
@@ -86,12 +86,13 @@ def exact_sums(
     return out[..., -2], out[..., :-2], out[..., -1]
 
 
-def as_precise(X: Array, origin: Array, factor: float = 1.0) -> tuple[Array, Any]:
-    """Return origin and factor in the precision of the rows, or in double where that changes them.
+def as_precise(X: Array, origin: Array, unit: float = 1.0) -> tuple[Array, Any]:
+    """Return the origin and the factor of the unit, as precise as the rows or, if need be, more.
 
     Rows less another origin than that of the centres would all be shifted.
     """
     with np.errstate(over="ignore", under="ignore"):
+        factor = 1 / np.float64(unit)
         same = origin.astype(X.dtype), X.dtype.type(factor)
     return same if same[1] == factor and (same[0] == origin).all() else (origin, factor)
 
@@ -110,7 +111,7 @@ def nearest_by_product(X: Array, origin: Array, unit: float, centers: Array) -> 
     could make another centre the nearest. For the other rows differences in float64 decide.
     Parameters are those of `nearest`, but ``centers`` may be float64.
     """
-    X, (origin, factor) = _read_only(X), as_precise(X, origin, 1 / unit)
+    X, (origin, factor) = _read_only(X), as_precise(X, origin, unit)
     halves = 0.5 * np.einsum("kp,kp->k", centers, centers, dtype=np.float64)
     lengths, halves = np.sqrt(2 * halves).astype(np.float32), halves.astype(np.float32)
     single = centers.astype(np.float32, copy=False)

@@ -41,7 +41,7 @@ class PlacedRows:
         from xcluster.algorithms.kernels.lloyd import as_precise
 
         rows = row_blocks(len(X), BLOCK_ROWS)
-        origin, factor = as_precise(X, frame.origin, 1 / frame.unit)
+        origin, factor = as_precise(X, frame.origin, frame.unit)
         X = X.view()
         X.flags.writeable = False  # so that the kernel is compiled once for both kinds of array
         blocks = map_threads(lambda each: bounds.place(X[each], origin, factor), rows)
