@@ -99,12 +99,12 @@ def test_a_comparison_does_not_depend_on_chunks(ocean, pair):
 def test_other_grids_are_refused_and_both_are_shown(pair):
     a, b = pair
     smaller = b.labels.isel(latitude=slice(5))
-    message = r"b='labels': lies on latitude: 5, longitude: 60, .*on latitude: 30, longitude: 60"
+    message = r"b='label': lies on latitude: 5, longitude: 60, .*on latitude: 30, longitude: 60"
     with pytest.raises(ValueError, match=message):
         xcluster.compare(a, smaller)
     with pytest.raises(ValueError, match="at other coordinates"):
         xcluster.compare(a, b.labels.assign_coords(latitude=b.labels.latitude + 1))
-    with pytest.raises(ValueError, match="b='labels': lies on y: 30, longitude: 60"):
+    with pytest.raises(ValueError, match="b='label': lies on y: 30, longitude: 60"):
         xcluster.compare(a, b.labels.rename(latitude="y"))
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_label_map_is_refused(pair):
     a, b = pair
     with pytest.raises(TypeError, match="a='ndarray': must be a Clustering or a DataArray"):
         xcluster.compare(a.labels.values, b)
-    with pytest.raises(TypeError, match=r"b='labels': holds <U\d+, but labels are whole numbers"):
+    with pytest.raises(TypeError, match=r"b='label': holds <U\d+, but labels are whole numbers"):
         xcluster.compare(a, b.labels.astype(str))
     with pytest.raises(ValueError, match="fractions"):
         xcluster.compare(a, b.labels / 2)

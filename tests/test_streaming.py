@@ -440,7 +440,7 @@ def test_labels_are_written_block_by_block(tmp_path):
     reader = Reader(scene(), (20, 40))
     fit = scene().cluster.pixels().kmeans(4)
     labels = fit.predict(reader.data)
-    labels.to_dataset().to_zarr(tmp_path / "labels.zarr", consolidated=False)
+    labels.to_dataset(name="labels").to_zarr(tmp_path / "labels.zarr", consolidated=False)
     assert reader.passes == 1
     stored = xr.open_zarr(tmp_path / "labels.zarr", consolidated=False)["labels"]
     assert stored.encoding["dtype"] == np.int16

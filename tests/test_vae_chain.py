@@ -75,7 +75,7 @@ fit = xcluster.open({str(tmp_path / "a.nc")!r})
 with xr.open_dataset({str(tmp_path / "data.nc")!r}) as ds:
     labels = fit.predict(ds.load())
 with xr.open_dataset({str(tmp_path / "labels.nc")!r}) as expected:
-    assert labels.equals(expected.labels.astype("float32"))
+    assert labels.equals(expected.label.astype("float32"))
 fit.decode([[0.0, 0.0]])
 assert "torch" not in sys.modules
 """

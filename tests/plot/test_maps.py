@@ -356,7 +356,7 @@ def test_what_to_do_with_further_dims_of_a_map_is_said_and_works(globe):
     months = xr.concat([globe, globe], "month")
     remedy = "col='month'.*xcluster.plot.maps.map(fit.labels.isel(month=0))"
     with pytest.raises(ValueError, match=remedy.replace("(", r"\(").replace(")", r"\)")):
-        maps.map(months)
+        maps.map(months.rename("label"))
     assert maps.map(months, col="month") is not None
     with pytest.raises(ValueError, match=r"col='year', row='month', .*isel\(year=0, month=0\)"):
         maps.map(xr.concat([months, months], "year"))

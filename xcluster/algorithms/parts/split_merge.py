@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import copy
 from heapq import nlargest
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -262,8 +263,9 @@ def _split(mixture: M, c: int, rows: ArrayBlocks, log_densities: Array) -> Split
     if mine.sum() >= 2 * (rows.X.shape[1] + 1):
         for start in _halves(mixture, c, rows):
             two = copy(mixture)
-            two.place(start)
-            splits.append(Split(two, rows, before).follow(FIRST))
+            with suppress(BadValueError):  # a covariance without inverse
+                two.place(start)
+                splits.append(Split(two, rows, before).follow(FIRST))
     return max(splits, key=lambda each: each.gain)
 
 
@@ -298,7 +300,7 @@ def _axis(rows: ArrayBlocks, kind: str, mean: Array, covariance: Array) -> Array
         axis = y[:, np.argmax(lengths)]
         for _ in range(TURNS):
             axis = y @ (weight * (axis @ y))
-            axis /= np.linalg.norm(axis)
+            axis /= np.linalg.norm(axis) or 1.0  # rows that are all equal have no axis
     return np.asarray(root @ axis)
 
 
