@@ -25,7 +25,7 @@ def clusterers(ds: xr.Dataset) -> None:
     samples.kmeans(n_clusters=4)  # refused
     samples.kmeans(4, metric="dwt")  # refused
     samples.kmeans(4, fit_on="everything")  # refused
-    samples.kmeans(4, init="random")  # refused
+    samples.kmeans(4, init="kmeans++")  # refused
     samples.kmeans(4, progress="yes")  # refused
     samples.gmm(4, covariance_type="ful")  # refused
     samples.gmm(4, init_params="k-means")  # refused
