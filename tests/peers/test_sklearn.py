@@ -24,7 +24,7 @@ from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.large]
 
 ANY = object()
 SPARSE = {r".*(sparse_|csr_|csc_|lil_|dok_|X_csr)": "sparse matrices are not accepted"}
