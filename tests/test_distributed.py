@@ -101,7 +101,7 @@ def test_a_worker_killed_in_a_write_changes_nothing(client, tmp_path):
     timer = kill_one_worker(client, 0.3)
     labels.to_dataset().to_zarr(tmp_path / "labels.zarr", consolidated=False)
     assert timer.finished.is_set(), "all was written before the worker was killed"
-    stored = xr.open_zarr(tmp_path / "labels.zarr", consolidated=False)["labels"]
+    stored = xr.open_zarr(tmp_path / "labels.zarr", consolidated=False)["label"]
     np.testing.assert_array_equal(stored.values, locally(fit.labels.compute))
 
 
