@@ -82,6 +82,26 @@ def test_a_meridian_that_occurs_twice_counts_once(lon):
     np.testing.assert_allclose(2 * area.isel(lon=0), area.isel(lon=5), rtol=1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_meridian_may_occur_twice_by_two_names_in_single_precision(dtype):
+    lon = np.append(-9.9 + 0.1 * np.arange(3600), 350.1).astype(dtype)  # -9.9 again
+    ds = xr.Dataset(coords={"lat": np.arange(-89.5, 90), "lon": lon})
+    assert total(ds) == pytest.approx(EARTH, rel=1e-4 if dtype is np.float32 else 1e-9)
+
+
+def test_weights_by_area_are_the_same_bits_wherever_longitudes_begin():
+    values = np.random.default_rng(0).normal(size=(40, 700))
+    coords = {"lat": np.linspace(-78, 78, 40), "lon": np.arange(-180, 179.9, 360 / 700)}
+    ds = xr.Dataset({"a": (("lat", "lon"), values)}, coords)
+    turned = ds.assign_coords(lon=ds.lon % 360).sortby("lon")
+    weights = [
+        each.cluster.pixels().weights("area").layout.weight.values
+        for each in (ds, ds.isel(lon=slice(None, None, -1)), turned)
+    ]
+    for other in weights[1:]:
+        np.testing.assert_array_equal(weights[0], other)
+
+
 def test_edges_of_uneven_axes_lie_midway_and_beside_no_hole():
     lower, upper = cells(np.array([0.0, 1.0, 2.2, 3.6, 20.0, 21.2, 22.2]))
     np.testing.assert_allclose(lower, [-0.5, 0.5, 1.6, 2.9, 19.4, 20.6, 21.7])

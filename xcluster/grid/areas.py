@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from xcluster.base.arrays import Array
-from xcluster.grid.geography import EARTH_RADIUS_KM, find_axis
-from xcluster.grid.intervals import cells, repeats
+from xcluster.grid.geography import EARTH_RADIUS_KM, FULL_CIRCLE, find_axis
+from xcluster.grid.intervals import cells, halves, repeats
 from xcluster.grid.polygons import corners, of_cells, solid_angles
 
 Coords = Mapping[Hashable, xr.DataArray]
@@ -19,7 +19,6 @@ METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "k
 LENGTHS = (*METRES, "cm", "mm", "um", "µm", "μm", "nm", "pm", "angstrom", "Å")
 SQUARE_KILOMETRES = {"m2": 1e-6, "m^2": 1e-6, "m**2": 1e-6, "km2": 1.0, "km^2": 1.0, "km**2": 1.0}
 ROTATED = {"latitude": "grid_latitude", "longitude": "grid_longitude"}
-FULL_CIRCLE = 360.0
 SAME_AREA = 1e-6
 """Relative difference of areas that comes from longitudes in single precision."""
 
@@ -74,7 +73,7 @@ def area_weights(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
         area = _band_heights(latitude, data) if alone else None
         return _cosines(latitude) if area is None else area
     if area is not None and latitude is not None and area.ndim == 2 and latitude.ndim == 1:
-        column = area.isel({dim: 0 for dim in area.dims if dim not in latitude.dims})
+        column = area.max([dim for dim in area.dims if dim not in latitude.dims])
         same = abs(area - column) <= SAME_AREA * area
         area = column if same.all() else area
     return area
@@ -119,10 +118,9 @@ def _band_heights(latitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | No
 
 def _widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     """Return the width of the cells of each longitude, in radians."""
-    edges = _bounds_along(longitude, data) or cells(longitude.values, FULL_CIRCLE)
-    if edges is None:
+    width = _width(longitude, data, FULL_CIRCLE)
+    if width is None:
         return None
-    width = np.abs(edges[1] - edges[0])
     # Bounds of 359 and 1 are two degrees apart, unless there is but one cell.
     width = np.where((width > FULL_CIRCLE / 2) & (len(width) > 1), FULL_CIRCLE - width, width)
     counts = repeats(longitude.values, FULL_CIRCLE)
@@ -164,10 +162,17 @@ def _of_plane(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
 
 def _sides(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     """Return the width of the cells of one axis, in its own unit."""
-    edges = _bounds_along(axis, data) or cells(axis.values)
-    if edges is None:
-        return None
-    return xr.DataArray(np.abs(edges[1] - edges[0]) / repeats(axis.values), dims=axis.dims)
+    width = _width(axis, data)
+    return None if width is None else xr.DataArray(width / repeats(axis.values), dims=axis.dims)
+
+
+def _width(axis: xr.DataArray, data: xr.Dataset, period: float | None = None) -> Array | None:
+    """Return how wide each cell is, from bounds or centres, whatever the axis starts from."""
+    bounds = _bounds_along(axis, data)
+    if bounds is not None:
+        return np.asarray(np.abs(bounds[1] - bounds[0]))
+    sides = halves(axis.values, period)
+    return None if sides is None else sides[0] + sides[1]
 
 
 def _bounds_along(axis: xr.DataArray, data: xr.Dataset) -> tuple[Array, Array] | None:

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 EARTH_RADIUS_KM = 6371.0088
+FULL_CIRCLE = 360.0
 ROUNDING = 1e-3
 """Degrees by which single precision may go beyond a limit."""
 
@@ -40,7 +41,7 @@ def _is_degrees(coord: xr.DataArray, axis: Axis) -> bool:
     low, high = float(coord.min()), float(coord.max())
     if axis == "latitude":
         return max(-low, high) <= 90 + ROUNDING
-    return high - low <= 360 + ROUNDING
+    return high - low <= FULL_CIRCLE + ROUNDING
 
 
 def is_geographic(coords: Coords) -> bool:

@@ -10,12 +10,12 @@ HOLE = 1.5
 """A spacing is a hole if it is wider than the one beside it by more than this."""
 EVEN = 0.01
 """Largest distance from a whole number of steps at which spacings count as even."""
-DIGITS = 6
+DIGITS, DIGITS_OF_SINGLE = 6, 4
 """Coordinates that agree to so many digits are repeated; 180 and 540 degrees, too."""
 
 
-def cells(centres: Array, period: float | None = None) -> tuple[Array, Array] | None:
-    """Return the lower edge and the upper edge of the cell of each centre.
+def halves(centres: Array, period: float | None = None) -> tuple[Array, Array] | None:
+    """Return how far the cell of each centre reaches below and above it.
 
     Edges lie midway between neighbours. Beside a hole, which a selection leaves, and at both ends
     a cell is as wide as its own spacing. A centre that occurs several times has the same cell each
@@ -30,23 +30,36 @@ def cells(centres: Array, period: float | None = None) -> tuple[Array, Array] | 
 
     Returns
     -------
-    lower, upper : float64 arrays of shape (n,), or None
+    below, above : float64 arrays of shape (n,), or None
         None where there are fewer than two different centres, and so no spacing.
     """
-    values = centres.astype(np.float64)
-    turned = values if period is None else np.round(values % period, DIGITS) % period
-    distinct, place = np.unique(turned, return_inverse=True)
+    distinct, place = np.unique(_turned(centres, period), return_inverse=True)
     if len(distinct) < 2:
         return None
     below, above = _halves(distinct, period)
-    return values - below[place], values + above[place]
+    return below[place], above[place]
+
+
+def cells(centres: Array) -> tuple[Array, Array] | None:
+    """Return the lower and the upper edge of the cell of each centre; see `halves`."""
+    found = halves(centres)
+    return None if found is None else (centres - found[0], centres + found[1])
 
 
 def repeats(centres: Array, period: float | None = None) -> Array:
     """Return how often each centre occurs."""
-    turned = centres if period is None else np.round(centres % period, DIGITS) % period
+    turned = _turned(centres, period)
     _, place, counts = np.unique(turned, return_inverse=True, return_counts=True)
     return counts[place]
+
+
+def _turned(centres: Array, period: float | None) -> Array:
+    """Return the centres in double precision, within one period if there is one."""
+    values = centres.astype(np.float64)
+    if period is None:
+        return values
+    digits = DIGITS_OF_SINGLE if centres.dtype == np.float32 else DIGITS
+    return np.asarray(np.round(values % period, digits) % period)
 
 
 def _halves(distinct: Array, period: float | None) -> tuple[Array, Array]:

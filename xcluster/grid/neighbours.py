@@ -11,11 +11,9 @@ import xarray as xr
 from xcluster.algorithms.parts.connectivity import grid_connectivity
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
-from xcluster.grid.geography import find_axis
+from xcluster.grid.geography import FULL_CIRCLE, find_axis
 from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.layout import Layout
-
-FULL_CIRCLE = 360.0
 
 
 def check_neighbours(layout: Layout) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xcluster.algorithms.kernels.lloyd import tile_lanes
+from xcluster.algorithms.kernels.lloyd import ROUNDING, tile_lanes
 
 Array = NDArray[Any]
 
-EPSILON = np.float32(2.0**-24)  # the largest relative error of one float32 operation
+EPSILON = np.float32(ROUNDING)
 LEFT = np.float32(1 - 2.0**-22)  # makes up for the rounding of a gap in each pass
 VANISHING = np.float32(1e-18)  # squares of smaller distances lose digits, or are zero
 
