@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import netCDF4
 import numpy as np
@@ -56,6 +57,29 @@ def round_trip(fit, path, **keywords):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_everything_comes_back(tmp_path, ocean, fit, suffix):
     assert_same(round_trip(fit, tmp_path / f"a{suffix}"), fit, ocean)
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_variables_keep_their_order_however_a_folder_lists_its_files(
+    tmp_path, ocean, monkeypatch, is_reversed
+):
+    ours = ocean.assign_coords(zone=ocean.latitude > 0, area=ocean.latitude * 2)
+    fit = ours.cluster.pixels().gmm([2, 3], n_init=1)
+    fit.save(tmp_path / "a.zarr")
+    listed = Path.iterdir
+    monkeypatch.setattr(
+        Path, "iterdir", lambda self: iter(sorted(listed(self), reverse=is_reversed))
+    )
+    again = xcluster.open(tmp_path / "a.zarr")
+    for opened, saved in (
+        (again.labels, fit.labels),
+        (again.centers, fit.centers),
+        (again.sweep.table, fit.sweep.table),
+        (again.to_dataset(), fit.to_dataset()),
+    ):
+        assert list(opened.coords) == list(saved.coords)
+        if isinstance(saved, xr.Dataset):
+            assert list(opened.data_vars) == list(saved.data_vars)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -86,6 +86,9 @@ def _write(
         roots, manifest["apart"] = _apart(roots["/"]), True
     groups = {**roots, "/centers": whole.centers, **ours}
     manifest["cftime"] = storage.cftime_names(groups.values())
+    manifest["order"] = {
+        name.strip("/") or "/": list(map(str, group.variables)) for name, group in groups.items()
+    }
     layout = None if whole.samples is None else whole.samples.layout
     storage.write(check_path("path", path), groups, manifest, named_failures(layout))
 
@@ -224,16 +227,17 @@ def _fitting_together(manifest: Mapping[str, Any], path: Path, trusted: Collecti
 
 
 def _rebuilt(manifest: Mapping[str, Any], path: Path, trusted: Collection[str]) -> Saved:
-    cftime = manifest.get("cftime", ())
-    groups = {name: storage.decoded(path, name, cftime) for name in ("/", "centers", "scores")}
+    groups = {name: storage.decoded(path, name, manifest) for name in ("/", "centers", "scores")}
     fitted = manifests.fitted(manifest, storage.arrays(path), groups, trusted)
     names = manifest.get("scenes")
     if names is None:
-        root = storage.decoded(path, APART, cftime) if manifest.get("apart") else groups["/"]
+        root = storage.decoded(path, APART, manifest) if manifest.get("apart") else groups["/"]
         scenes, own = {}, {"": _own(root, manifest.get("own"))}
         fitted = replace(fitted, source=_stored(root, own[""], fitted))
     else:
-        roots = [storage.decoded(path, scene_group(number), cftime) for number in range(len(names))]
+        roots = [
+            storage.decoded(path, scene_group(number), manifest) for number in range(len(names))
+        ]
         owns = [_own(*each) for each in zip(roots, manifest["own"], strict=True)]
         stored = [_stored(root, own, fitted) for root, own in zip(roots, owns, strict=True)]
         scenes, own = dict(zip(names, stored, strict=True)), dict(zip(names, owns, strict=True))

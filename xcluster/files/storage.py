@@ -249,11 +249,30 @@ def cftime_names(groups: Iterable[xr.Dataset]) -> list[str]:
     ]
 
 
-def decoded(path: Path, group: str, cftime: Collection[str] = ()) -> xr.Dataset:
+def decoded(path: Path, group: str, manifest: Mapping[str, Any]) -> xr.Dataset:
     """Return one group; in memory from netCDF, lazily from Zarr.
 
-    Dates of the variables ``cftime`` become objects of that package, in any calendar.
+    The manifest knows the order of variables, which folders do not keep, and whose dates are
+    objects of cftime.
     """
+    dataset = _decoded(path, group, manifest.get("cftime", ()))
+    return _ordered(dataset, manifest.get("order", {}).get(group, ()))  # older files have neither
+
+
+def _ordered(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """Return a Dataset whose variables come in this order; others follow."""
+    variables = dataset.variables
+    order = [*(name for name in names if name in variables), *variables]
+    coords, data = (
+        {name: variables[name] for name in order if name in part}
+        for part in (dataset.coords, dataset.data_vars)
+    )
+    indexed = xr.Coordinates(coords, indexes=dataset.xindexes)
+    return xr.Dataset(data, indexed, dataset.attrs)
+
+
+def _decoded(path: Path, group: str, cftime: Collection[str]) -> xr.Dataset:
+    """Return one group, in which dates of the variables ``cftime`` are objects of that package."""
     coder = xr.coders.CFDatetimeCoder(use_cftime=True)
     keywords: dict[str, Any] = {"decode_times": dict.fromkeys(cftime, coder)} if cftime else {}
     if not path.is_dir():
