@@ -208,14 +208,22 @@ class ClusterAccessor:
         )
 
     def snapshots(
-        self, dim: Hashable = "time", vars: Names = None, *, random_state: int = 0
+        self,
+        dim: Hashable | list[Hashable] = "time",
+        vars: Names = None,
+        *,
+        random_state: int = 0,
     ) -> Samples:
         """Take each step along ``dim`` as one sample: the whole field.
 
+        All other dims give features. A warning names those that are not spatial, such as the
+        members of an ensemble.
+
         Parameters
         ----------
-        dim : default "time"
-            The dim whose steps are the samples.
+        dim : name or list of names, default "time"
+            The dim whose steps are the samples. ``["member", "time"]``: each time of each member
+            of an ensemble is one sample.
         vars : name or list of names, optional
             By default all numeric variables with that dim, on the grid that most of them share.
         random_state : int, default 0
@@ -238,4 +246,6 @@ class ClusterAccessor:
         >>> sst.cluster.snapshots("time").kmeans(2).labels.dims
         ('time',)
         """
-        return Samples(as_dataset(self._data), Snapshots(dim, vars), random_state=random_state)
+        data = as_dataset(self._data)
+        sampler = Snapshots(dim, vars).warned(data)
+        return Samples(data, sampler, random_state=random_state)

@@ -563,12 +563,13 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         min_duration: int = 1,
         min_similarity: float | None = None,
         composites: Objects | None = None,
+        by: Hashable | list[Hashable] | None = None,
     ) -> xr.DataTree:
         """Return the regimes of each scene, one node per scene; see `Clustering.regimes`.
 
         Parameters
         ----------
-        min_duration, min_similarity
+        min_duration, min_similarity, by
             As of `Clustering.regimes`.
         composites : DataTree or mapping of str to Dataset or DataArray, optional
             Any variables over the times of each scene, of which the mean of each regime is
@@ -593,7 +594,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         if composites is not None:
             further = of_each("composites", scenes_of(composites, "composites"), self)
         found = {
-            name: regimes.regimes(scene, None, min_duration, min_similarity, further[name])
+            name: regimes.regimes(scene, None, min_duration, min_similarity, further[name], by)
             for name, scene in self.items()
         }
         return tree_of(found)

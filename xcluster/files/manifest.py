@@ -119,6 +119,8 @@ def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
 
 def _is_new(sampler: Sampler) -> bool:
     """Whether samples were chosen in a way that versions for formats 1 and 2 do not know."""
+    if isinstance(sampler, Snapshots):
+        return isinstance(sampler.dim, tuple)
     return isinstance(sampler, Profiles) and sampler.along is not None
 
 

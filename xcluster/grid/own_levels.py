@@ -78,9 +78,16 @@ def _is_axis(array: xr.DataArray, dim: Hashable) -> bool:
     """Whether an array holds vertical levels that differ from column to column."""
     if array.ndim < 2 or dim not in array.dims or array.dtype.kind not in "fiu":
         return False
-    attrs = {name: str(array.attrs.get(name, "")) for name in ("axis", "standard_name", "units")}
-    if attrs["axis"] == "Z" or "positive" in array.attrs:
-        return True
     # On a grid with coordinates of its own, a field of pressure is data unless it is a coordinate.
     is_axis = array.name in array.coords or not array.indexes
-    return is_axis and (attrs["standard_name"] in VERTICAL or attrs["units"] in VERTICAL_UNITS)
+    return says_vertical(array) if is_axis else _is_marked(array)
+
+
+def says_vertical(array: xr.DataArray) -> bool:
+    """Whether attributes say that an array holds heights, depths or pressures."""
+    stated, units = (str(array.attrs.get(name, "")) for name in ("standard_name", "units"))
+    return _is_marked(array) or stated in VERTICAL or units in VERTICAL_UNITS
+
+
+def _is_marked(array: xr.DataArray) -> bool:
+    return array.attrs.get("axis") == "Z" or "positive" in array.attrs

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.ensembles import warn_of_strange_dims
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
 from xcluster.grid.levels import (
     Levels,
@@ -170,22 +171,48 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """One sample per step along ``dim``; features are the cells of the field that have data."""
+    """One sample per step along ``dim``; features are the cells of the field that have data.
+
+    A list, or a tuple that is not itself the name of a dim, names several dims.
+    """
 
     dim: Hashable = "time"
     vars: Names = None
 
+    def __post_init__(self) -> None:
+        """Turn a list into a tuple, as all fields can be hashed."""
+        if isinstance(self.dim, list):
+            object.__setattr__(self, "dim", tuple(self.dim))
+
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``."""
-        dim = known_dim(data, self.dim)
-        names, left_out = choose_variables(data, self.vars, (dim,))
-        lacking = [name for name in names if dim not in data[name].dims]
-        if lacking:
-            rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
-            raise BadValueError("dim", dim, rule, "leave that variable out of vars")
-        feature_dims = tuple(name for name in data[names].dims if name != dim)
+        dims = self._dims(data)
+        names, left_out = choose_variables(data, self.vars, dims)
+        for dim in dims:
+            lacking = [name for name in names if dim not in data[name].dims]
+            if lacking:
+                rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
+                raise BadValueError("dim", dim, rule, "leave that variable out of vars")
+        feature_dims = tuple(name for name in data[names].dims if name not in dims)
         layout = lay_out(data, names, feature_dims, left_out)
         return layout.with_each(lambda name, each: replace(each, cells=_cells(name, each, like)))
+
+    def _dims(self, data: xr.Dataset) -> tuple[Hashable, ...]:
+        """Return the dims of the samples."""
+        if not isinstance(self.dim, tuple) or is_one_of(self.dim, data.dims):
+            return (known_dim(data, self.dim),)
+        dims = tuple(known_dim(data, each) for each in self.dim)
+        if not dims or len(set(dims)) < len(dims):
+            rule = "must name at least one dim, and each once"
+            raise BadValueError("dim", list(dims), rule, "pass dim=['member', 'time']")
+        return dims
+
+    def warned(self, data: xr.Dataset) -> Self:
+        """Return the sampler; warn if a dim that is not spatial gives features."""
+        layout = self.arrange(data)
+        dims = dict.fromkeys(d for each in layout.variables.values() for d in each.feature_dims)
+        warn_of_strange_dims(data, layout.sample_dims, tuple(dims))
+        return self
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
