@@ -97,6 +97,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     def _result(self, scene: str) -> Clustering:
         source, record, sweep = self.scenes[scene], self.whole.record, self.whole.sweep
+        cycle = self.whole.climatology
         if isinstance(source, Live) and not self.whole.assign.inverts:
             # Of all scenes together, and not before they are asked for.
             source = replace(source, means=partial(getattr, self.whole, "raw_centers"))
@@ -104,7 +105,8 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
             text = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
             record = replace(record, notes=(*record.notes, Note("scenes", text)))
         sweep = None if sweep is None else replace(_SceneSweep.of(sweep), scene=scene)
-        return replace(self.whole, source=source, record=record, sweep=sweep)
+        cycle = None if cycle is None else cycle.scene(scene)
+        return replace(self.whole, source=source, record=record, sweep=sweep, climatology=cycle)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.scenes)
@@ -578,8 +580,8 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         Raises
         ------
         ValueError
-            If the samples have more than one dim, a parameter is out of range, or the
-            composites have other scenes or times.
+            If the samples have several dims of which none has dates, a parameter is out of range,
+            or the composites have other scenes or times.
 
         Examples
         --------

@@ -54,7 +54,7 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     if moved:
         arrays["columns"] = columns
     return {
-        "format": FORMATS[2] if _is_new(fitted.sampler) else FORMATS[moved],
+        "format": FORMATS[2] if _is_new(fitted) else FORMATS[moved],
         "versions": _versions(),
         "method": fitted.method_name,
         "keywords": list(fitted.keywords.items()),  # a mapping would be sorted
@@ -117,8 +117,11 @@ def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
     return {"kind": type(sampler).__name__, **fields}
 
 
-def _is_new(sampler: Sampler) -> bool:
+def _is_new(fitted: Fitted) -> bool:
     """Whether samples were chosen in a way that versions for formats 1 and 2 do not know."""
+    sampler, cycle = fitted.sampler, fitted.climatology
+    if cycle is not None and not cycle.common:
+        return True
     if isinstance(sampler, Snapshots):
         return isinstance(sampler.dim, tuple)
     return isinstance(sampler, Profiles) and sampler.along is not None
