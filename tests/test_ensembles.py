@@ -175,7 +175,7 @@ def test_cycles_of_each_member_need_the_same_members(ensemble, tmp_path):
             turned = each.predict(da.isel(member=[2, 0, 1]))
             xr.testing.assert_equal(turned, fit.labels.isel(member=[2, 0, 1]))
             with pytest.raises(
-                ValueError, match="3 points along 'member', here are 1.*common=True"
+                ValueError, match=r"3 points along 'member', here are 1.*common=True"
             ):
                 each.predict(da.isel(member=[0]))
             with pytest.raises(ValueError, match="other values of 'member'"):
@@ -217,10 +217,22 @@ def test_scenes_can_have_a_cycle_each_which_is_saved(ensemble, tmp_path, suffix)
     np.testing.assert_allclose(regimes.frequency, whole.regimes(by="member").frequency[1])
 
 
+def test_scenes_of_members_have_cycles_of_their_own_each(ensemble):
+    scenes = {"model": ensemble, "other": 2 * ensemble.isel(member=[0, 1])}
+    pooled = xcluster.pool(
+        scenes, lambda da: da.cluster.snapshots(BOTH).anomaly("time.month", common=False)
+    )
+    for layout, scene in zip(pooled.ready.layout.scenes, scenes.values(), strict=True):
+        found = layout.variables["slp"].array
+        np.testing.assert_allclose(found, cycles(scene, "time"), atol=1e-12)
+    by = pooled.kmeans(3).regimes(by="member")
+    assert [by[name].sizes["member"] for name in scenes] == [3, 2]
+
+
 def test_scenes_whose_cycles_differ_are_refused(ensemble):
     asked = {"run 0": "time.month", "run 1": "time.season", "run 2": "time.month"}
     months = iter(asked.values())
-    with pytest.raises(ValueError, match="anomaly=.*differs from that of scene 'run 0'"):
+    with pytest.raises(ValueError, match=r"anomaly=.*differs from that of scene 'run 0'"):
         xcluster.pool(
             scenes_of(ensemble), lambda da: da.cluster.snapshots("time").anomaly(next(months))
         )
@@ -231,7 +243,7 @@ def test_scenes_whose_cycles_differ_are_refused(ensemble):
             lambda da, common=common: da.cluster.pixels().anomaly("time.month", common=common),
         )
         if common:
-            with pytest.raises(ValueError, match="another grid.*common=False"):
+            with pytest.raises(ValueError, match=r"another grid.*common=False"):
                 pooled.kmeans(2)
         else:
             assert pooled.kmeans(2).k == 2
@@ -310,7 +322,7 @@ def test_composites_are_of_all_members_or_of_each(ensemble):
 @pytest.mark.parametrize("by", ["time", "lat", ["member", "member"], 3, {"member"}])
 def test_results_by_what_is_no_dim_of_series_are_refused(ensemble, by):
     fit = ensemble.cluster.snapshots(BOTH).kmeans(2)
-    with pytest.raises(ValueError, match="by=.*which are"):
+    with pytest.raises(ValueError, match=r"by=.*which are"):
         fit.regimes(by=by)
 
 

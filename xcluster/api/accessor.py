@@ -209,7 +209,7 @@ class ClusterAccessor:
 
     def snapshots(
         self,
-        dim: Hashable | list[Hashable] = "time",
+        dim: Hashable | Sequence[Hashable] = "time",
         vars: Names = None,
         *,
         random_state: int = 0,

@@ -579,7 +579,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         min_duration: int = 1,
         min_similarity: float | None = None,
         composites: xr.Dataset | xr.DataArray | None = None,
-        by: Hashable | list[Hashable] | None = None,
+        by: Hashable | Sequence[Hashable] | None = None,
     ) -> xr.Dataset:
         """Return how often, how long and in which order each regime of `snapshots` occurs.
 

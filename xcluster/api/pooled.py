@@ -565,7 +565,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         min_duration: int = 1,
         min_similarity: float | None = None,
         composites: Objects | None = None,
-        by: Hashable | list[Hashable] | None = None,
+        by: Hashable | Sequence[Hashable] | None = None,
     ) -> xr.DataTree:
         """Return the regimes of each scene, one node per scene; see `Clustering.regimes`.
 

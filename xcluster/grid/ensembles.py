@@ -11,10 +11,14 @@ from xcluster.base.checks import warn
 from xcluster.grid.geography import find_axis
 from xcluster.grid.own_levels import says_vertical
 
-MEMBERS = ("member", "ensemble", "ens", "realization", "realisation", "number", "run", "model")
-MEMBERS += ("scenario", "experiment", "simulation", "bootstrap", "replicate", "sample", "draw")
+MEMBERS = (
+    *("member", "ensemble", "ens", "realization", "realisation", "number", "run", "model"),
+    *("scenario", "experiment", "simulation", "bootstrap", "replicate", "sample", "draw"),
+)
 
-HEIGHTS = re.compile("(s|m|p|model_?)?lev|z|layer|hei?ght|depth|alt|pres|isobar|sigma|s_rho|hybrid")
+HEIGHTS = re.compile(
+    "(s|m|p|model_?)?lev|n?z|layer|hei?ght|depth|alt|pres|isobar|sigma|s_(rho|w)|hybrid|bottom_top"
+)
 """How names of vertical dims begin."""
 
 

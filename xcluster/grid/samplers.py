@@ -105,7 +105,7 @@ class Profiles:
     @property
     def has_own_levels(self) -> bool:
         """Whether each column has levels of its own."""
-        return self.along is not None and self.along != self.dim
+        return self.along is not None and not is_one_of(self.along, [self.dim])
 
     def warned(self, data: xr.Dataset) -> Self:
         """Return the sampler; warn if levels that differ between columns are not used."""
@@ -176,7 +176,7 @@ class Snapshots:
     A list, or a tuple that is not itself the name of a dim, names several dims.
     """
 
-    dim: Hashable = "time"
+    dim: Hashable | Sequence[Hashable] = "time"
     vars: Names = None
 
     def __post_init__(self) -> None:

@@ -89,7 +89,8 @@ def _others(by: Any, layout: Layout, dim: Hashable) -> list[Hashable]:
     others = [each for each in layout.sample_dims if each != dim]
     if by is None:
         return []
-    wanted = by if isinstance(by, list) else [by]
+    is_several = isinstance(by, list | tuple) and not is_one_of(by, others)
+    wanted = list(by) if is_several else [by]
     for each in wanted:
         if not is_one_of(each, others) or wanted.count(each) > 1:
             rule = f"must name dims of the samples beside {dim!r}, which are {others}, each once"
