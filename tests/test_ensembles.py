@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -280,6 +281,7 @@ def test_regimes_are_counted_within_each_member_never_across_a_seam(ensemble):
     np.testing.assert_array_equal(by.member, ensemble.member)
     xr.testing.assert_equal(together.labels, fit.labels)
     assert fit.plot.transitions() is not None
+    plt.close("all")
 
 
 def test_short_episodes_at_a_seam_do_not_join():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -246,6 +247,7 @@ def test_figures_and_pages_show_columns_on_common_levels():
     (members,) = [each for each in axes[0].collections if hasattr(each, "get_segments")]
     assert [len(each) for each in members.get_segments()] == [len(LEVELS)] * 3
     assert axes[0].yaxis_inverted()
+    plt.close("all")
     assert "PRES" in fit.explore()._repr_html_()
 
 
