@@ -117,11 +117,10 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
     name = fitted.name
     if set(new.dims) != set(fitted.dims):
         return [f"{name!r} has the feature dims {list(new.dims)}, not {list(fitted.dims)}"]
-    found = []
-    units, expected = new.attrs.get("units"), fitted.attrs.get("units")
-    if None not in (units, expected) and str(units).strip() != str(expected).strip():
-        found.append(f"{name!r} has the units {units!r}, not {expected!r}")
+    found = _other_units(name, new, fitted)
     for dim in fitted.dims:
+        if dim in new.coords and dim in fitted.coords:
+            found += _other_units(dim, new[dim], fitted[dim])
         if new.sizes[dim] != fitted.sizes[dim]:
             n, expected_n = new.sizes[dim], fitted.sizes[dim]
             found.append(f"{name!r} has {n} points along {dim!r}, not {expected_n}")
@@ -131,6 +130,14 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
             elif not is_same_order(new[dim], fitted[dim]):
                 found.append(f"{name!r} has another order of {dim!r}")
     return found
+
+
+def _other_units(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
+    """Return as text that an array has other units than the fitted one, where both are known."""
+    units, expected = new.attrs.get("units"), fitted.attrs.get("units")
+    if None in (units, expected) or str(units).strip() == str(expected).strip():
+        return []
+    return [f"{name!r} has the units {units!r}, not {expected!r}"]
 
 
 def _is_same_set(new: Array, fitted: Array) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.grid.levels import Levels
+from xcluster.grid.levels import Levels, OwnLevels
 
 Kept = NDArray[np.bool_]
 Places = NDArray[np.intp]
@@ -59,6 +59,9 @@ class Variable:
         Its feature dims in the user's order; empty if the variable is a single feature.
     levels
         How samples are filled and resampled along the only feature dim, if they are.
+    axis
+        The levels of each column, where columns have levels of their own. The values then lie over
+        the dim ``levels.dim`` instead of the feature dim.
     cells
         Which cells of the field are features, if this may not be all (land in a field of the
         sea).
@@ -69,7 +72,8 @@ class Variable:
 
     array: xr.DataArray
     feature_dims: tuple[Hashable, ...] = ()
-    levels: Levels | None = None
+    levels: Levels | OwnLevels | None = None
+    axis: xr.DataArray | None = None
     cells: Cells | None = None
     order: Places | None = None
 
@@ -81,8 +85,10 @@ class Variable:
         variable, and NaN at cells of the field that are not features.
         """
         array = self.array
-        if self.levels is not None:
+        if isinstance(self.levels, Levels):
             array = _at_levels(array, self.feature_dims[0], self.levels)
+        elif self.levels is not None and self.axis is not None:
+            array = _at_own_levels(array, self.axis, self.levels.target)
         coords = {
             name: coord.variable
             for name, coord in array.coords.items()
@@ -94,6 +100,16 @@ class Variable:
         column = np.full(self.extent, np.nan)
         column[self._cell_of_column] = np.arange(self.size)
         return template.copy(data=unflat_features(column, template))
+
+    @property
+    def arrays(self) -> tuple[xr.DataArray, ...]:
+        """What is read for the features: the values, and behind them the levels of each column."""
+        return (self.array,) if self.axis is None else (self.array, self.axis)
+
+    def with_arrays(self, change: Callable[[xr.DataArray], xr.DataArray]) -> Self:
+        """Return the variable with each of its arrays changed."""
+        axis = None if self.axis is None else change(self.axis)
+        return replace(self, array=change(self.array), axis=axis)
 
     @property
     def _cell_of_column(self) -> Places:
@@ -165,6 +181,13 @@ def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArr
     attrs = array.coords[dim].attrs if dim in array.coords else {}
     stand_in = np.broadcast_to(np.float32("nan"), (len(target),))
     return xr.DataArray(stand_in, {dim: (dim, target, attrs)}, (dim,), attrs=array.attrs)
+
+
+def _at_own_levels(array: xr.DataArray, axis: xr.DataArray, target: Places) -> xr.DataArray:
+    """Return an array without values at the target levels, over a dim with the name of the axis."""
+    stand_in = np.broadcast_to(np.float32("nan"), (len(target),))
+    coords = {axis.name: (axis.name, target, axis.attrs)}
+    return xr.DataArray(stand_in, coords, (axis.name,), attrs=array.attrs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,14 +289,15 @@ class Layout:
         return {
             dim: sizes
             for variable in self.variables.values()
-            for dim, sizes in variable.array.chunksizes.items()
+            for array in variable.arrays
+            for dim, sizes in array.chunksizes.items()
             if dim in self.sizes
         }
 
     @property
     def is_lazy(self) -> bool:
         """Whether any of the arrays is a dask array."""
-        arrays = [variable.array for variable in self.variables.values()]
+        arrays = [array for variable in self.variables.values() for array in variable.arrays]
         return any(
             array.chunks is not None
             for array in [*arrays, self.mask, self.weight]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -15,8 +15,23 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.ensembles import warn_of_strange_dims
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
-from xcluster.grid.levels import Levels, levels_of, plain, positions, regular_levels, within
+from xcluster.grid.levels import (
+    Levels,
+    OwnLevels,
+    levels_of,
+    plain,
+    positions,
+    regular_levels,
+    within,
+)
+from xcluster.grid.own_levels import (
+    check_sample_dims,
+    common_levels,
+    own_axis,
+    warn_of_own_levels,
+)
 
 Names = Hashable | Sequence[Hashable] | None
 
@@ -59,6 +74,7 @@ class Profiles:
     step: Step | None = None
     every: int | Mapping[Hashable, int] = 1
     missing: Literal["drop", "interpolate"] | float = "drop"
+    along: Hashable | None = None
 
     def __post_init__(self) -> None:
         """Turn values of any type into numbers or text, which files can hold."""
@@ -71,19 +87,56 @@ class Profiles:
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``; with ``step`` it has the levels of ``like``."""
         dim = known_dim(data, self.dim)
-        names, left_out = choose_variables(data, self.vars, (dim,))
-        if not any(dim in data[name].dims for name in names):
-            rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
-            raise BadValueError("dim", dim, rule, "name a variable with that dim in vars")
+        axis = own_axis(data, dim, self.along) if self.has_own_levels else None
+        names, left_out = self._names(data)
         data = data[names]
-        if self.between is not None:
+        if self.between is not None and axis is None:
             data = self._between(data)
-        data = data.isel(_strides(self.every, data, [name for name in data.dims if name != dim]))
+        strides = _strides(self.every, data, [name for name in data.dims if name != dim])
+        data = data.isel(strides)
         layout = lay_out(data, names, (dim,), left_out)
+        if axis is not None:
+            return self._resampled(layout, axis.isel(strides, missing_dims="ignore"))
         levels = self._levels(data, like)
         return layout.with_each(
             lambda _, each: replace(each, levels=levels) if each.feature_dims else each
         )
+
+    @property
+    def has_own_levels(self) -> bool:
+        """Whether each column has levels of its own."""
+        return self.along is not None and not is_one_of(self.along, [self.dim])
+
+    def warned(self, data: xr.Dataset) -> Self:
+        """Return the sampler; warn if levels that differ between columns are not used."""
+        if self.along is None and is_one_of(self.dim, data.dims):
+            warn_of_own_levels(data, self.dim, [] if self.vars is None else _listed(self.vars))
+        return self
+
+    def _names(self, data: xr.Dataset) -> tuple[list[Hashable], dict[Hashable, str]]:
+        """Return the variables to use, and why others are left out."""
+        if self.has_own_levels:
+            if self.vars is not None and self.along in _listed(self.vars):
+                rule = "holds the levels of the columns (along)"
+                raise BadValueError("vars", self.along, rule, "leave it out of vars")
+            data = data.set_coords([self.along])
+        names, left_out = choose_variables(data, self.vars, (self.dim,))
+        if not any(self.dim in data[name].dims for name in names):
+            rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
+            raise BadValueError("dim", self.dim, rule, "name a variable with that dim in vars")
+        return names, left_out
+
+    def _resampled(self, layout: Layout, axis: xr.DataArray) -> Layout:
+        """Return the layout with each column resampled from its own levels to common ones."""
+        check_sample_dims(axis, self.dim, layout.sample_dims)
+        target = common_levels(self.dim, self.between, self.step)
+        levels = OwnLevels(self.dim, target, _coverage(self.missing))
+        own = axis.drop_vars(axis.coords)
+
+        def change(each: Variable) -> Variable:
+            return replace(each, feature_dims=(self.along,), levels=levels, axis=own)
+
+        return layout.with_each(lambda _, each: change(each) if each.feature_dims else each)
 
     def _between(self, data: xr.Dataset) -> xr.Dataset:
         levels = levels_of(data, self.dim, "between", self.between)
@@ -118,22 +171,48 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """One sample per step along ``dim``; features are the cells of the field that have data."""
+    """One sample per step along ``dim``; features are the cells of the field that have data.
 
-    dim: Hashable = "time"
+    A list, or a tuple that is not itself the name of a dim, names several dims.
+    """
+
+    dim: Hashable | Sequence[Hashable] = "time"
     vars: Names = None
+
+    def __post_init__(self) -> None:
+        """Turn a list into a tuple, as all fields can be hashed."""
+        if isinstance(self.dim, list):
+            object.__setattr__(self, "dim", tuple(self.dim))
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``."""
-        dim = known_dim(data, self.dim)
-        names, left_out = choose_variables(data, self.vars, (dim,))
-        lacking = [name for name in names if dim not in data[name].dims]
-        if lacking:
-            rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
-            raise BadValueError("dim", dim, rule, "leave that variable out of vars")
-        feature_dims = tuple(name for name in data[names].dims if name != dim)
+        dims = self._dims(data)
+        names, left_out = choose_variables(data, self.vars, dims)
+        for dim in dims:
+            lacking = [name for name in names if dim not in data[name].dims]
+            if lacking:
+                rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
+                raise BadValueError("dim", dim, rule, "leave that variable out of vars")
+        feature_dims = tuple(name for name in data[names].dims if name not in dims)
         layout = lay_out(data, names, feature_dims, left_out)
         return layout.with_each(lambda name, each: replace(each, cells=_cells(name, each, like)))
+
+    def _dims(self, data: xr.Dataset) -> tuple[Hashable, ...]:
+        """Return the dims of the samples."""
+        if not isinstance(self.dim, tuple) or is_one_of(self.dim, data.dims):
+            return (known_dim(data, self.dim),)
+        dims = tuple(known_dim(data, each) for each in self.dim)
+        if not dims or len(set(dims)) < len(dims):
+            rule = "must name at least one dim, and each once"
+            raise BadValueError("dim", list(dims), rule, "pass dim=['member', 'time']")
+        return dims
+
+    def warned(self, data: xr.Dataset) -> Self:
+        """Return the sampler; warn if a dim that is not spatial gives features."""
+        layout = self.arrange(data)
+        dims = dict.fromkeys(d for each in layout.variables.values() for d in each.feature_dims)
+        warn_of_strange_dims(data, layout.sample_dims, tuple(dims))
+        return self
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
