@@ -57,7 +57,7 @@ def apply(
     scatter = _Scatter(function, width, np.dtype(dtype))
     data = run(layout, scatter, width=width, dtype=dtype)
     dims = layout.sample_dims if width is None else (*layout.sample_dims, COLUMN)
-    return xr.DataArray(data, dict(layout.coords), dims)
+    return xr.DataArray(data, dict(layout.coords), dims, attrs=layout.links)
 
 
 @dataclass(frozen=True, eq=False)

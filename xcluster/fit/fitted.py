@@ -29,6 +29,7 @@ from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Live, Stored
 from xcluster.grid.layout import LABEL, shown_columns
+from xcluster.grid.links import with_attrs
 from xcluster.grid.names import free, names_in
 from xcluster.grid.samplers import Sampler
 from xcluster.scores.silhouette import EXACT_ROWS
@@ -419,4 +420,4 @@ def _simplified(fitted: Fitted) -> xr.DataArray:
     larger = xr.where(a > b, a, b)
     values: xr.DataArray = (b - a) / larger.where(larger > 0, 1.0)
     attrs = {"long_name": "simplified silhouette"}
-    return values.astype(np.float32).rename("silhouette").drop_attrs().assign_attrs(attrs)
+    return with_attrs(values.astype(np.float32).rename("silhouette"), attrs, on=labels)

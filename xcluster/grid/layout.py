@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.grid.levels import Levels, OwnLevels
+from xcluster.grid.links import links_of, states_crs, unlinked, with_axes
 
 Kept = NDArray[np.bool_]
 Places = NDArray[np.intp]
@@ -90,13 +91,18 @@ class Variable:
         elif self.levels is not None and self.axis is not None:
             array = _at_own_levels(array, self.axis, self.levels.target)
         coords = {
-            name: coord.variable
+            name: coord
             for name, coord in array.coords.items()
-            if coord.dims and set(coord.dims) <= set(self.feature_dims)
+            if set(coord.dims) <= set(self.feature_dims)
+            and (coord.dims or (self.is_field and states_crs(coord)))
         }
         shape = tuple(array.sizes[dim] for dim in self.feature_dims)
         empty = np.broadcast_to(np.float32(0), shape)
-        template = xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
+        links = links_of([array], coords) if self.is_field else {}
+        coords = with_axes(coords) if links else coords
+        variables = {name: coord.variable for name, coord in coords.items()}
+        attrs = {**unlinked(array.attrs), **links}
+        template = xr.DataArray(empty, variables, self.feature_dims, attrs=attrs)
         column = np.full(self.extent, np.nan)
         column[self._cell_of_column] = np.arange(self.size)
         return template.copy(data=unflat_features(column, template))
@@ -110,6 +116,11 @@ class Variable:
         """Return the variable with each of its arrays changed."""
         axis = None if self.axis is None else change(self.axis)
         return replace(self, array=change(self.array), axis=axis)
+
+    @property
+    def is_field(self) -> bool:
+        """Whether one sample is a field, so that features lie on the grid and samples do not."""
+        return self.cells is not None
 
     @property
     def _cell_of_column(self) -> Places:
@@ -276,6 +287,14 @@ class Layout:
         dtypes = [variable.array.dtype for variable in self.variables.values()]
         small = all(np.can_cast(dtype, np.float32) for dtype in dtypes)
         return np.dtype(np.float32 if small else np.float64)
+
+    @cached_property
+    def links(self) -> dict[str, str]:
+        """The attribute by which results on the grid of the samples name their grid mapping."""
+        variables = self.variables.values()
+        if any(each.is_field for each in variables):
+            return {}
+        return links_of((each.array for each in variables), self.coords)
 
     @property
     def column_groups(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

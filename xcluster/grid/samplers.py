@@ -26,6 +26,7 @@ from xcluster.grid.levels import (
     regular_levels,
     within,
 )
+from xcluster.grid.links import linked, on_other_grid, selected, with_axes
 from xcluster.grid.own_levels import (
     check_sample_dims,
     common_levels,
@@ -89,11 +90,11 @@ class Profiles:
         dim = known_dim(data, self.dim)
         axis = own_axis(data, dim, self.along) if self.has_own_levels else None
         names, left_out = self._names(data)
-        data = data[names]
+        data = selected(data, names)
         if self.between is not None and axis is None:
             data = self._between(data)
         strides = _strides(self.every, data, [name for name in data.dims if name != dim])
-        data = data.isel(strides)
+        data = data if self.every == 1 else on_other_grid(data.isel(strides))
         layout = lay_out(data, names, (dim,), left_out)
         if axis is not None:
             return self._resampled(layout, axis.isel(strides, missing_dims="ignore"))
@@ -232,11 +233,11 @@ def lay_out(
     left_out: Mapping[Hashable, str],
 ) -> Layout:
     """Return the layout of the variables ``names``; all other dims are sample dims."""
-    chosen = data[list(names)]
+    chosen = selected(data, names)
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
     check_dims(chosen, sample_dims, feature_dims)
-    return Layout(
+    layout = Layout(
         variables=variables,
         shown=tuple(names),
         sample_dims=sample_dims,
@@ -248,6 +249,7 @@ def lay_out(
         },
         left_out=left_out,
     )
+    return replace(layout, coords=with_axes(layout.coords)) if layout.links else layout
 
 
 def _variable(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> Variable:
@@ -328,9 +330,9 @@ def _auxiliary(data: xr.Dataset) -> dict[Hashable, str]:
     found: dict[Hashable, str] = {}
     for variable in data.variables.values():
         for key in ("bounds", "climatology", "grid_mapping"):
-            named = variable.attrs.get(key, variable.encoding.get(key))
-            if named in data.data_vars:
-                found[named] = f"holds the {key.replace('_', ' ')} of another variable"
+            for named in linked(variable, key):
+                if named in data.data_vars:
+                    found[named] = f"holds the {key.replace('_', ' ')} of another variable"
     for name, array in data.data_vars.items():
         if "flag_meanings" in array.attrs or "flag_masks" in array.attrs:
             found[name] = "holds flags"

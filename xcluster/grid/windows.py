@@ -13,6 +13,7 @@ from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.grid.layout import Layout, is_descending
+from xcluster.grid.links import is_linked, on_other_grid, selected, with_axes
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
 from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
 
@@ -37,7 +38,7 @@ class Patches:
         """Return the layout of ``data``; windows are views of the image, not copies."""
         dims = image_dims(data, self.vars, self.dims)
         names, left_out = choose_variables(data, self.vars, dims)
-        image = with_coordinates(data[names], dims)
+        image = with_coordinates(on_other_grid(selected(data, names)), dims)
         fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(image, dim)}
         image = image.isel(fallen)
         sizes = per_dim("size", self.size, dims)
@@ -175,8 +176,14 @@ def upsample(
     dims = image_dims(data, sampler.vars, sampler.dims)
     image = with_coordinates(data, dims)
     sizes = per_dim("size", sampler.size, dims)
-    if sampler.at is not None:
-        return _paint_points(labels, image, sizes, beyond)
+    paint = _paint_points if sampler.at is not None else _paint_lattice
+    painted = paint(labels, image, sizes, beyond)
+    return painted.assign_coords(with_axes(painted.coords)) if is_linked(painted) else painted
+
+
+def _paint_lattice(
+    labels: xr.DataArray, image: xr.Dataset, sizes: Mapping[Hashable, int], beyond: bool
+) -> xr.DataArray:
     for dim, size in sizes.items():
         where, inside = _nearest(image[dim], labels[dim], size)
         labels = labels.isel({dim: where}).assign_coords({dim: image[dim]})
