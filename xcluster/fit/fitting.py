@@ -21,6 +21,8 @@ from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate
 from xcluster.blocks import matrix, rows
 from xcluster.blocks.block import Block
+from xcluster.blocks.gaps import check_enough
+from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Chain, Reduction, finite_rows
 from xcluster.chain.steps import FittedStep, Step, resolve
@@ -150,13 +152,15 @@ def prepare(
 ) -> Prepared:
     """Read the rows, and fit the steps to them.
 
-    If a sample has fewer than ``k`` different rows, all different rows are used instead. With
-    ``needs_all``, which `plan` explains, there is no sample.
+    If a sample has fewer than ``k`` different rows, all different rows are used instead; if less
+    than ``k`` samples are complete, the error says why. With ``needs_all``, which `plan` explains,
+    there is no sample.
     """
     layout = question.layout
     wanted, streams = plan(layout, options.fit_on, needs_all)
     found = draw(layout, wanted)
     n_fitted = len(found.X)
+    check_enough(layout, found.tally, k)
     if n_fitted < found.tally.complete and n_distinct(found.X, k) < k:
         found, streams = rows.distinct(layout), False
         n_fitted = found.tally.complete
@@ -220,7 +224,7 @@ def plan(layout: Layout, fit_on: Any, needs_all: str | None = None) -> tuple[int
     return (None if wanted >= n else wanted), False
 
 
-def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
+def _fit_on_text(n_fitted: int, tally: Tally, streams: bool) -> str:
     if streams:
         return "all rows, streamed"
     return "all rows" if n_fitted == tally.complete else "a sample"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from xcluster.blocks.rows import Tally
+from xcluster.blocks.tally import Tally
 from xcluster.grid.layout import Layout
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from xcluster.grid.levels import Levels, OwnLevels
 from xcluster.grid.links import links_of, states_crs, unlinked, with_axes
+from xcluster.grid.remedies import Gaps, of_variables
 
 Kept = NDArray[np.bool_]
 Places = NDArray[np.intp]
@@ -225,6 +226,8 @@ class Layout:
         Name of the scene, if several are fitted together.
     notes
         Sentences about the samples for the report.
+    remedy
+        What the sampler says to do if no sample is complete.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -237,6 +240,7 @@ class Layout:
     weight: xr.DataArray | None = None
     scene: str = ""
     notes: tuple[str, ...] = ()
+    remedy: Callable[[Gaps], str] = of_variables
 
     def with_each(self, change: Callable[[Hashable, Variable], Variable]) -> Self:
         """Return the layout with each variable changed, from its name and what it was."""

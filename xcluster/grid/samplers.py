@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ from xcluster.grid.own_levels import (
     own_axis,
     warn_of_own_levels,
 )
+from xcluster.grid.remedies import Gaps, fewer_entries, filled, only, runs, together
 
 Names = Hashable | Sequence[Hashable] | None
 
@@ -62,7 +64,13 @@ class Pixels:
         """Return the layout of ``data``."""
         feature_dims = () if self.dim is None else (known_dim(data, self.dim),)
         names, left_out = choose_variables(data, self.vars, feature_dims)
-        return lay_out(data, names, feature_dims, left_out)
+        layout = lay_out(data, names, feature_dims, left_out)
+        return replace(layout, remedy=self.remedy)
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        entries = [] if self.dim is None else fewer_entries(gaps, self.dim)
+        return together([*only(gaps.variables, gaps), *entries])
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Profiles:
             data = self._between(data)
         strides = _strides(self.every, data, [name for name in data.dims if name != dim])
         data = data if self.every == 1 else on_other_grid(data.isel(strides))
-        layout = lay_out(data, names, (dim,), left_out)
+        layout = replace(lay_out(data, names, (dim,), left_out), remedy=self.remedy)
         if axis is not None:
             return self._resampled(layout, axis.isel(strides, missing_dims="ignore"))
         levels = self._levels(data, like)
@@ -138,6 +146,26 @@ class Profiles:
             return replace(each, feature_dims=(self.along,), levels=levels, axis=own)
 
         return layout.with_each(lambda _, each: change(each) if each.feature_dims else each)
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        dim = self.along if self.has_own_levels else self.dim
+        has_levels = any(dim in gaps.kept[name].dims for name in gaps.variables)
+        levels = self._fewer_levels(gaps, dim) if has_levels else []
+        return together([*only(gaps.variables, gaps), *levels])
+
+    def _fewer_levels(self, gaps: Gaps, dim: Hashable) -> list[str]:
+        keep, levels = gaps.along(dim), gaps.kept.indexes.get(dim)
+        parts, is_axis = runs(keep), levels is not None and _is_axis(levels)
+        as_given = self.between is None and self.step is None
+        if keep.all():
+            return []
+        if is_axis and len(parts) == 1 and keep.sum() > 1:
+            ends = sorted(plain(gaps.kept[dim].values[keep][end]) for end in (0, -1))
+            return [f"choose a smaller range: between={tuple(ends)}"]
+        if as_given and (gaps.never or not is_axis):
+            return fewer_entries(gaps, dim)
+        return ["fill gaps between levels: missing='interpolate'"]
 
     def _between(self, data: xr.Dataset) -> xr.Dataset:
         levels = levels_of(data, self.dim, "between", self.between)
@@ -195,7 +223,7 @@ class Snapshots:
                 rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
                 raise BadValueError("dim", dim, rule, "leave that variable out of vars")
         feature_dims = tuple(name for name in data[names].dims if name not in dims)
-        layout = lay_out(data, names, feature_dims, left_out)
+        layout = replace(lay_out(data, names, feature_dims, left_out), remedy=self.remedy)
         return layout.with_each(lambda name, each: replace(each, cells=_cells(name, each, like)))
 
     def _dims(self, data: xr.Dataset) -> tuple[Hashable, ...]:
@@ -214,6 +242,17 @@ class Snapshots:
         dims = dict.fromkeys(d for each in layout.variables.values() for d in each.feature_dims)
         warn_of_strange_dims(data, layout.sample_dims, tuple(dims))
         return self
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        dims = list(self.dim) if isinstance(self.dim, tuple) else self.dim
+        if not gaps.least:
+            return filled(gaps, f"ds.mean({dims!r})")
+        variables = only(gaps.variables, gaps)
+        if all(each.all() for each in gaps.kept[gaps.variables].values()):
+            return together(variables)
+        said = "take only cells that enough samples have: "
+        return together([*variables, f"{said}ds.where(ds.count({dims!r}) >= {gaps.least})"])
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
@@ -374,6 +413,12 @@ def check_dims(
     if not sample_dims:
         rule = "leaves no dim for the samples"
         raise BadValueError("dim", list(feature_dims), rule, "choose fewer feature dims")
+
+
+def _is_axis(index: pd.Index[Any]) -> bool:
+    """Whether levels are sorted numbers or dates, so that a range of them can be told."""
+    is_number = index.dtype.kind in "fiuM" or isinstance(index, xr.CFTimeIndex)
+    return is_number and (index.is_monotonic_increasing or index.is_monotonic_decreasing)
 
 
 def _coverage(missing: Any) -> float | None:

@@ -15,6 +15,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.layout import Layout, is_descending
 from xcluster.grid.links import is_linked, on_other_grid, selected, with_axes
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
+from xcluster.grid.remedies import Gaps, filled
 from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
 
 Size = int | Mapping[Hashable, int]
@@ -46,10 +47,15 @@ class Patches:
         windows = xr.Dataset({name: _windows(image[name], sizes) for name in names})
         windows = windows.assign_coords(_centres(image, sizes))
         if self.at is not None:
-            return self._at_points(windows, image, sizes, left_out)
+            return replace(self._at_points(windows, image, sizes, left_out), remedy=self.remedy)
         every = per_dim("every", self.every, dims)
         windows = windows.isel({dim: slice(None, None, step) for dim, step in every.items()})
-        return lay_out(windows.isel(fallen), names, [_window(dim) for dim in dims], left_out)
+        inner = [_window(dim) for dim in dims]
+        return replace(lay_out(windows.isel(fallen), names, inner, left_out), remedy=self.remedy)
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        return f"choose smaller windows, or {filled(gaps, 'ds.mean()')}"
 
     def _at_points(
         self,
