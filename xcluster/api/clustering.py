@@ -163,15 +163,17 @@ class Clustering(Completed, Fitted, LatentSpace):
         ----------
         new : Dataset or DataArray
             With the same variables, feature coordinates (to 1e-6) and units as the fitted data.
+            From more entries along a feature dim the fitted ones are taken by coordinate.
             The levels of profiles may differ if the samples were made with ``step``. The mask of
-            the fitted samples is not used.
+            the fitted samples is not used. A single sample, such as a pixel, has a scalar label.
         memberships : bool, default False
             Return a Dataset of ``labels`` and ``memberships``, from one pass over the data.
 
         Raises
         ------
         ValueError
-            If the data do not have the fitted features; the error lists every difference. If labels
+            If the data do not have the fitted features, or have more without coordinates that tell
+            which were fitted; the error lists every difference. If labels
             follow from the places of the fitted samples (``contiguous=``, a graph or given
             distances); then only ``labels`` has them.
 

@@ -174,7 +174,8 @@ class Fitted:
 
         In memory labels are float32: 0 to k - 1, -1 where a sample is unclassified or noise, and
         NaN where it has no data. In files they are int16. They are lazy if the data are lazy,
-        with the same chunks. The CF attributes ``flag_values`` and ``flag_meanings`` name them.
+        with the same chunks. The CF attributes ``flag_values`` and ``flag_meanings`` name them;
+        ``grid_mapping`` names the coordinate that states the CRS, if the data have one.
         Their name is ``label``, so that ``ds.groupby(fit.labels.compute()).mean()`` lines up with
         `centers`.
 
