@@ -160,7 +160,8 @@ def test_without_coordinates_more_bands_are_refused(cube, fit):
 
 def test_more_bands_of_other_values_are_refused(cube, fit):
     moved = cube.assign_coords(band=cube.band + 0.01)
-    with pytest.raises(ValueError, match=r"12 points along .band., not 7, and 0\.78\d+. is not among"):
+    said = r"12 points along .band., not 7, and 0\.78\d+. is not among"
+    with pytest.raises(ValueError, match=said):
         fit.predict(moved)
 
 
