@@ -49,12 +49,13 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
         rule = "labels follow from the places of the fitted samples, which other data do not have"
         remedy = "use fit.labels, or cluster without contiguous=, a graph or given distances"
         raise BadValueError("method", fitted.method_name, rule, remedy)
+    data = as_named(new, list(fitted.template.data_vars))
     if getattr(fitted.sampler, "step", None) is None:  # levels are resampled otherwise
-        new = fitted_entries(new, fitted.template)
+        # The object itself, as errors say what was passed.
+        new, data = (fitted_entries(each, fitted.template) for each in (new, data))
     layout = _layout_in_order(new, fitted)
     if fitted.climatology is None:
         return layout
-    data = as_named(new, list(fitted.template.data_vars))
     return _layout_in_order(_anomalies(data, fitted.climatology, fitted.template), fitted)
 
 
