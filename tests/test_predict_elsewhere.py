@@ -184,3 +184,21 @@ def test_a_fit_without_water_bands_labels_the_whole_spectrometer_cube():
     fit = dry.cluster.pixels(dim="band").kmeans(6)
     xr.testing.assert_equal(fit.predict(scene), fit.labels)
     assert fit.predict(scene.isel(y=40, x=41)).item() == fit.labels[40, 41].item()
+
+
+def test_a_single_column_with_its_own_levels_and_one_step_of_one_member():
+    random = np.random.default_rng(0)
+    pressure = np.sort(random.uniform(0, 600, (60, 80)), axis=1)
+    warm = np.arange(60)[:, None] % 2
+    floats = xr.Dataset(
+        {
+            "t": (("profile", "level"), 4 + (8 + 6 * warm) * np.exp(-pressure / 250)),
+            "p": (("profile", "level"), pressure),
+        }
+    )
+    keywords = {"along": "p", "between": (50, 500), "step": 25}
+    fit = floats.cluster.profiles("level", vars="t", **keywords).kmeans(2)
+    assert fit.predict(floats.isel(profile=7)).item() == fit.labels[7].item()
+    runs = xr.DataArray(random.normal(size=(3, 40, 4, 5)), dims=("member", "time", "y", "x"))
+    steps = runs.cluster.snapshots(["member", "time"]).kmeans(2)
+    assert steps.predict(runs.isel(member=1, time=9)).item() == steps.labels[1, 9].item()

@@ -26,7 +26,7 @@ from xcluster.grid.features import (
 from xcluster.grid.layout import Layout, Variable
 from xcluster.grid.links import selected
 from xcluster.grid.names import free, names_in
-from xcluster.grid.samplers import Snapshots
+from xcluster.grid.samplers import Profiles, Snapshots
 
 
 def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Dataset:
@@ -35,8 +35,8 @@ def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Da
         need_soft(fitted, "memberships")
     single = _single(fitted, new)
     if single is not None:
-        dim, data = single
-        return predict(fitted, data, memberships).isel({dim: 0})
+        dims, data = single
+        return predict(fitted, data, memberships).isel(dict.fromkeys(dims, 0))
     layout = new_layout(fitted, new)
     if not memberships:
         return prediction.labels(layout, fitted.assign)
@@ -59,18 +59,24 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
     return _layout_in_order(_anomalies(data, fitted.climatology, fitted.template), fitted)
 
 
-def _single(fitted: Fitted, new: Any) -> tuple[Hashable, xr.Dataset] | None:
-    """Return a single sample, such as a pixel, over a new dim of size 1; None if it is none."""
+def _single(fitted: Fitted, new: Any) -> tuple[tuple[Hashable, ...], xr.Dataset] | None:
+    """Return a single sample, such as a pixel, over new dims of size 1; None if it is none."""
     names = list(fitted.template.data_vars)
     data = as_named(new, names)
     if not set(names) <= set(data.data_vars):
         return None
-    data = selected(data, names)
-    if not {dim for name in names for dim in data[name].dims} <= set(fitted.template.dims):
+    along = getattr(fitted.sampler, "along", None)
+    data = selected(data, [*names, *([along] if along in data.data_vars else [])])
+    sampler, features = fitted.sampler, set(fitted.template.dims)
+    if isinstance(sampler, Profiles):  # levels of its own along each column have another name
+        features.add(sampler.dim)
+    if not {dim for name in names for dim in data[name].dims} <= features:
         return None
-    dim: Hashable = free("sample", names_in(data))
-    dim = fitted.sampler.dim if isinstance(fitted.sampler, Snapshots) else dim
-    return dim, data.expand_dims(dim)
+    if isinstance(sampler, Snapshots):
+        dims = sampler.dim if isinstance(sampler.dim, tuple) else (sampler.dim,)
+    else:
+        dims = (free("sample", names_in(data)),)
+    return dims, data.expand_dims(list(dims))
 
 
 def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
