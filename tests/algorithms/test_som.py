@@ -12,6 +12,8 @@ from scipy.spatial.distance import cdist
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
+from xcluster.algorithms.kernels.distances import two_nearest
+from xcluster.algorithms.parts.som_nodes import nearest_nodes
 from xcluster.algorithms.som import SOM
 from xcluster.base import parallel
 from xcluster.base.streaming import ArrayBlocks, iterate
@@ -252,3 +254,21 @@ def test_depth_profiles_of_cascadia_lie_closer_to_the_batch_map_than_to_seisgos(
     assert batch.grid_ == (9, 9)
     assert batch.quantization_error_ < online.quantization_error_
     assert batch.topographic_error_ < 0.3 < online.topographic_error_
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("far", [0, 1e4])
+def test_the_nearest_nodes_are_those_of_distances_in_double_precision(dtype, far):
+    rng = np.random.default_rng(0)
+    nodes = rng.normal(size=(30, 70)) + far
+    X = rng.normal(size=(3000, 70)) + far
+    X[:1000] = nodes[np.sort([rng.choice(30, 2, replace=False) for _ in range(1000)])].mean(axis=1)
+    X[5], X = X[5] + 1e30, X.astype(dtype)
+    squared = ((X[:, None].astype(float) - nodes) ** 2).sum(axis=2)
+    order = np.argsort(squared, axis=1, kind="stable")
+    nearest, second, least = two_nearest(X, nodes)
+    np.testing.assert_allclose(least, squared.min(axis=1), rtol=1e-12)
+    for found, expected in ((nearest, order[:, 0]), (second, order[:, 1])):
+        away = [np.take_along_axis(squared, each[:, None], axis=1) for each in (found, expected)]
+        np.testing.assert_allclose(*away, rtol=1e-12)
+    np.testing.assert_array_equal(nearest_nodes(X, nodes), nearest)

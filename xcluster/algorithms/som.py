@@ -105,8 +105,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     ``xcluster.base.streaming.iterate(som, blocks, max_passes)``. Refinement stays at the last
     radius and is done when a pass over the same data lowers the quantisation error by less
     than 0.1 %.
-    While the radius shrinks, distances are measured in float32 about the middle of the map, and
-    in float64 where that leaves too few digits; errors and labels always in float64.
+    The nearest node is found in float32 about the middle of the map, and in float64 for rows for
+    which that leaves too few digits; errors are measured in float64.
 
     Online training is MiniSom's [2]_. SeisGo's maps of depth profiles are
     ``SOM(training="online", sigma=0.3, learning_rate=0.1, n_iter=50_000)``; at that radius a
@@ -360,16 +360,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_), sums)
 
     def _sums_and_errors(self, X: Array, weight: Array, sums: Sums) -> dict[str, Array]:
-        from xcluster.algorithms.kernels.distances import squared_distances
+        from xcluster.algorithms.kernels.distances import two_nearest
 
-        squares = squared_distances(X, self.cluster_centers_)
-        nodes, rows = squares.argmin(axis=0), np.arange(len(X))
-        distance = np.sqrt(squares[nodes, rows])
-        squares[nodes, rows] = np.inf
-        misplaced = ~are_neighbours(nodes, squares.argmin(axis=0), self.grid_)
+        nodes, second, squares = two_nearest(X, self.cluster_centers_)
+        misplaced = ~are_neighbours(nodes, second, self.grid_)
         farthest = np.sqrt(np.square(sums.about(self.cluster_centers_)).sum(axis=-1).max())
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_), sums) | {
-            "distance": sums.total(weight * distance, sums.heaviest * farthest),
+            "distance": sums.total(weight * np.sqrt(squares), sums.heaviest * farthest),
             "misplaced": sums.total(weight * misplaced, sums.heaviest),
         }
 
@@ -396,12 +393,8 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_iter_ = self._n_steps
 
     def _nearest(self, X: Array) -> Array:
-        from xcluster.algorithms.kernels.distances import squared_distances
-
-        def of_tile(tile: Array) -> Array:
-            return np.asarray(squared_distances(tile, self.cluster_centers_).argmin(axis=0))
-
-        return np.concatenate(map_rows(of_tile, X, TILE_ROWS))
+        nearest = map_rows(lambda tile: nearest_nodes(tile, self.cluster_centers_), X, TILE_ROWS)
+        return np.concatenate(nearest, dtype=np.intp)
 
     @property
     def _first_sigma(self) -> float:

@@ -32,21 +32,58 @@ def squared_distances(X: Array, points: Array) -> Array:
     return out
 
 
+def two_nearest(X: Array, points: Array) -> tuple[Array, Array, Array]:
+    """Return the nearest and the second nearest of some points, and the square to the nearest.
+
+    Of points at the same distance the first is the nearest, as for `argmin`. Parameters are those
+    of `squared_distances`; arrays of shape (n,) are returned, the points as int32.
+    """
+    view = np.ascontiguousarray(X).view()
+    view.flags.writeable = False
+    nearest, second = np.zeros((2, len(X)), np.int32)
+    squares = np.empty(len(X))
+    _two_nearest(view, np.ascontiguousarray(points, np.float64), nearest, second, squares)
+    return nearest, second, squares
+
+
 @njit(nogil=True, cache=True)
 def _squared(X: Array, points: Array, out: Array) -> None:
-    n, p = X.shape
-    origin, tile = np.zeros(p), np.zeros((FEATURES, LANES))
     sums = np.empty((len(points), LANES))
-    for start in range(0, n, LANES):
-        rows = min(LANES, n - start)
-        sums[:] = 0
-        for first in range(0, p, FEATURES):
-            last = min(first + FEATURES, p)
-            fill(tile, X[start : start + rows, first:last], origin[first:last])
-            _add_squares(points, first, last, tile, sums)
+    for start in range(0, len(X), LANES):
+        rows = min(LANES, len(X) - start)
+        _measure(X[start : start + rows], points, sums)
         for c in range(len(points)):
             for r in range(rows):
                 out[c, start + r] = sums[c, r]
+
+
+@njit(nogil=True, cache=True)
+def _two_nearest(X: Array, points: Array, nearest: Array, second: Array, squares: Array) -> None:
+    sums, least, following = np.empty((len(points), LANES)), np.empty(LANES), np.empty(LANES)
+    for start in range(0, len(X), LANES):
+        rows = min(LANES, len(X) - start)
+        _measure(X[start : start + rows], points, sums)
+        least[:], following[:] = np.inf, np.inf
+        for c in range(len(points)):
+            for r in range(rows):
+                if sums[c, r] < least[r]:
+                    following[r], second[start + r] = least[r], nearest[start + r]
+                    least[r], nearest[start + r] = sums[c, r], c
+                elif sums[c, r] < following[r]:
+                    following[r], second[start + r] = sums[c, r], c
+        squares[start : start + rows] = least[:rows]
+
+
+@njit(nogil=True, cache=True)
+def _measure(X: Array, points: Array, sums: Array) -> None:
+    """Set ``sums`` to the squared distances of the points (rows) from a tile of rows (lanes)."""
+    p = X.shape[1]
+    origin, tile = np.zeros(p), np.zeros((FEATURES, LANES))
+    sums[:] = 0
+    for first in range(0, p, FEATURES):
+        last = min(first + FEATURES, p)
+        fill(tile, X[:, first:last], origin[first:last])
+        _add_squares(points, first, last, tile, sums)
 
 
 @njit(nogil=True, cache=True)

@@ -22,7 +22,7 @@ Array = NDArray[Any]
 TILE_VALUES = 8_192  # 32 KiB of float32: a tile stays in the first-level cache
 PRODUCT_FEATURES = 64  # from here on a matrix product is faster (measured with AVX-512) ...
 PRODUCT_WORK = 4_000  # ... and from this many features times centres
-PRODUCT_ROWS = 1_024
+PRODUCT_ROWS = 512
 ROUNDING = 2.0**-24  # the largest relative error of one float32 operation
 
 
@@ -107,45 +107,72 @@ def _read_only(array: Array) -> Array:
 def nearest_by_product(X: Array, origin: Array, unit: float, centers: Array) -> Array:
     """Return each row's nearest centre, as int32, from products where these decide it.
 
+    For the other rows differences in float64 decide. Parameters are those of `nearest`.
+    """
+    labels = decided_by_product(X, origin, unit, centers)
+    unsure = np.flatnonzero(labels < 0)
+    rest = _read_only(X[unsure]), *as_precise(X, origin, unit), centers.astype(np.float64)
+    labels[unsure] = _nearest_in_lanes(*rest)[0]
+    return labels
+
+
+def decided_by_product(X: Array, origin: Array, unit: float, centers: Array) -> Array:
+    """Return each row's nearest centre, as int32, or -1 where rounding decides which it is.
+
     BLAS adds in another order at the edge of a block. So a product decides only if no rounding
-    could make another centre the nearest. For the other rows differences in float64 decide.
-    Parameters are those of `nearest`, but ``centers`` may be float64.
+    could make another centre the nearest. Parameters are those of `nearest`, but ``centers`` may be
+    float64.
     """
     X, (origin, factor) = _read_only(X), as_precise(X, origin, unit)
     halves = 0.5 * np.einsum("kp,kp->k", centers, centers, dtype=np.float64)
     lengths, halves = np.sqrt(2 * halves).astype(np.float32), halves.astype(np.float32)
     single = centers.astype(np.float32, copy=False)
     labels = np.empty(len(X), np.int32)
-    with np.errstate(over="ignore", invalid="ignore"):  # such rows are measured in float64
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are not decided
         for start in range(0, len(X), PRODUCT_ROWS):
             rows = slice(start, start + PRODUCT_ROWS)
-            placed = ((X[rows] - origin) * factor).astype(np.float32, copy=False)
+            placed = _placed(X[rows], origin, factor)
             norms = np.sqrt(np.einsum("rp,rp->r", placed, placed))
-            _decide(placed @ single.T - halves, norms, lengths, halves, X.shape[1], labels[rows])
-    unsure = np.flatnonzero(labels < 0)
-    rest = _read_only(X[unsure]), origin, factor, centers.astype(np.float64)
-    labels[unsure] = _nearest_in_lanes(*rest)[0]
+            _decide(single @ placed.T, norms, lengths, halves, X.shape[1], labels[rows])
     return labels
 
 
 @njit(nogil=True, cache=True)
+def _placed(X: Array, origin: Array, factor: Any) -> Array:
+    placed = np.empty(X.shape, np.float32)
+    for r in range(X.shape[0]):
+        for f in range(X.shape[1]):
+            placed[r, f] = (X[r, f] - origin[f]) * factor
+    return placed
+
+
+@njit(nogil=True, cache=True)
 def _decide(
-    ranks: Array, norms: Array, lengths: Array, halves: Array, n_features: int, labels: Array
+    products: Array, norms: Array, lengths: Array, halves: Array, n_features: int, labels: Array
 ) -> None:
     """Set the label of each row to the centre of highest rank, or to -1 where rounding decides.
 
-    A sum of p products is within p roundings of the product of lengths, in any order; a few more
-    pay for the rounding of rows, centres, squares and of the last difference.
+    The rank is the product less half the square of the centre. A sum of p products is within p
+    roundings of the product of lengths, in any order; a few more pay for the rounding of rows,
+    centres, squares and of the last difference.
     """
-    slack = np.float32((n_features + 8) * ROUNDING)
-    for r in range(len(ranks)):
-        best = np.argmax(ranks[r])
-        least = ranks[r, best] - slack * (norms[r] * lengths[best] + halves[best])
-        sure = True
-        for c in range(len(lengths)):
-            most = ranks[r, c] + slack * (norms[r] * lengths[c] + halves[c])
-            sure &= c == best or most < least
-        labels[r] = best if sure else -1
+    k, slack = len(products), np.float32((n_features + 8) * ROUNDING)
+    best, beaten = np.zeros(len(labels), np.int32), np.zeros(len(labels), np.int32)
+    top = products[0] - halves[0]
+    for c in range(1, k):
+        for r in range(len(labels)):
+            rank = products[c, r] - halves[c]
+            higher = rank > top[r]
+            top[r] = rank if higher else top[r]
+            best[r] = np.int32(c) if higher else best[r]
+    for r in range(len(labels)):
+        top[r] -= slack * (norms[r] * lengths[best[r]] + halves[best[r]])
+    for c in range(k):
+        for r in range(len(labels)):
+            most = products[c, r] - halves[c] + slack * (norms[r] * lengths[c] + halves[c])
+            beaten[r] += np.int32(most < top[r])
+    for r in range(len(labels)):
+        labels[r] = best[r] if beaten[r] == k - 1 else -1
 
 
 @njit(nogil=True, cache=True)

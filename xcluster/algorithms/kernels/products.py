@@ -31,8 +31,7 @@ def lanes_product(coefficients: Array, lanes: Array) -> Array:
     array of shape (k, n)
     """
     out = np.empty((len(coefficients), lanes.shape[1]))
-    origin = np.zeros(len(lanes))
-    _rows_product(np.ascontiguousarray(lanes).T, origin, np.ascontiguousarray(coefficients), out.T)
+    _lanes_product(np.ascontiguousarray(lanes), np.ascontiguousarray(coefficients), out)
     return out
 
 
@@ -56,6 +55,20 @@ def rows_product(X: Array, origin: Array, coefficients: Array, dtype: Any = None
     out = np.empty((len(X), len(coefficients)), dtype or X.dtype)
     _rows_product(view, np.asarray(origin, np.float64), np.ascontiguousarray(coefficients), out)
     return out
+
+
+@njit(nogil=True, cache=True)
+def _lanes_product(lanes: Array, coefficients: Array, out: Array) -> None:
+    p, n = lanes.shape
+    tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
+    for start in range(0, n, LANES):
+        stop = min(start + LANES, n)
+        sums[:] = 0
+        for first in range(0, p, FEATURES):
+            last = min(first + FEATURES, p)
+            tile[: last - first, : stop - start] = lanes[first:last, start:stop]
+            _add_products(coefficients, first, last, tile, sums)
+        out[:, start:stop] = sums[:, : stop - start]
 
 
 @njit(nogil=True, cache=True)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.sparse import csr_array
 
 from xcluster.algorithms.parts.distances import distances, middle
 from xcluster.algorithms.parts.frame import power_of_two, rounded_as
@@ -15,7 +14,7 @@ from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.algorithms.parts.linkages import cut_into, ward_linkage
 from xcluster.algorithms.parts.moments import pieces
 from xcluster.algorithms.parts.som_grid import Grid
-from xcluster.algorithms.parts.sums import Exact, Plain, Sums
+from xcluster.algorithms.parts.sums import Plain, Sums
 
 Array = NDArray[Any]
 
@@ -60,35 +59,34 @@ def _principal_axes(covariance: Array) -> Array:
 
 
 def nearest_nodes(X: Array, nodes: Array) -> Array:
-    """Return the nearest node of each row."""
-    from xcluster.algorithms.kernels.lloyd import nearest_by_product
+    """Return the nearest node of each row: by a product in float32, or in float64 if that is close.
+
+    A product is taken about the middle of the nodes, or an offset of the data would leave it too
+    few digits.
+    """
+    from xcluster.algorithms.kernels.distances import two_nearest
+    from xcluster.algorithms.kernels.lloyd import decided_by_product
 
     origin = rounded_as(X, middle(nodes))
     unit = power_of_two(np.abs(nodes - origin).max())
-    return nearest_by_product(X, origin, unit, (nodes - origin) / unit)
+    nearest = decided_by_product(X, origin, unit, (nodes - origin) / unit)
+    close = np.flatnonzero(nearest < 0)
+    nearest[close] = two_nearest(X[close], nodes)[0]
+    return nearest
 
 
 def sums_by_node(
     X: Array, weight: Array, nodes: Array, n_nodes: int, sums: Sums
 ) -> dict[str, Array]:
     """Return ``weight`` (n_nodes,) and ``first`` (n_nodes, n_features) of the rows of each node."""
-    if not isinstance(sums, Plain):
-        return _exact_sums_by_node(X, weight, nodes, n_nodes, sums)
-    membership = csr_array((weight, nodes, np.arange(len(X) + 1)), shape=(len(X), n_nodes))
-    return {
-        "weight": np.bincount(nodes, weights=weight, minlength=n_nodes),
-        "first": membership.T @ X,
-    }
-
-
-def _exact_sums_by_node(
-    X: Array, weight: Array, nodes: Array, n_nodes: int, sums: Exact
-) -> dict[str, Array]:
-    from xcluster.algorithms.kernels.lloyd import exact_sums
+    from xcluster.algorithms.kernels import lloyd
 
     origin, none = np.zeros(X.shape[1]), np.zeros(len(X), np.float32)
-    grids = sums.grids(sums.heaviest * np.array([*sums.about(origin), 1.0, 0.0]))
-    found = exact_sums(X, origin, weight, nodes, none, n_nodes, grids)
+    if isinstance(sums, Plain):
+        found = lloyd.sums(X, origin, weight, nodes, none, n_nodes)
+    else:
+        grids = sums.grids(sums.heaviest * np.array([*sums.about(origin), 1.0, 0.0]))
+        found = lloyd.exact_sums(X, origin, weight, nodes, none, n_nodes, grids)
     return {"weight": found[0], "first": found[1]}
 
 
