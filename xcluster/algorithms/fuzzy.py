@@ -310,17 +310,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Returns
         -------
         Statistics
-            The sums of `xcluster.algorithms.parts.fuzzy_sums.tile_sums`; for Gustafson-Kessel also
-            ``second``, those of w u^m (x - c)(x - c)'; where memberships are possibilistic
-            ``doubt``, those of w (1 - u)^m.
+            The sums of `xcluster.algorithms.parts.fuzzy_sums`, `tile_sums` and `described`; for
+            Gustafson-Kessel also ``second``, those of w u^m (x - c)(x - c)'; where memberships are
+            possibilistic ``doubt``, those of w (1 - u)^m.
         """
-        factors = self._norm_factors()
-        return in_tiles(
-            lambda X, weight: self._sums(X, weight, factors, sums),
-            X,
-            weight_or_ones(sample_weight, len(X)),
-            TILE_ROWS,
-        )
+        return self._statistics(X, sample_weight, sums, described=True)
 
     def update(self, statistics: Statistics) -> bool:
         """Move the clusters; return whether they have settled.
@@ -342,10 +336,16 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     def _measure(self, statistics: Statistics) -> None:
         """Take what the sums tell of the present clusters."""
         sums = statistics.sums
-        self.counts_, self.weight_sum_ = sums["counts"], float(sums["total"])
+        self.weight_sum_ = float(sums["total"])
         self.objective_ = float(sums["spread"].sum())
         if self.eta_ is not None:
             self.objective_ += float(self.eta_ @ sums["doubt"])
+        if "counts" in sums:
+            self._describe(sums)
+
+    def _describe(self, sums: Mapping[str, Array]) -> None:
+        """Take what tells how good the present clusters are."""
+        self.counts_ = sums["counts"]
         self.partition_coefficient_ = float(sums["squared"]) / self.weight_sum_
         self.partition_entropy_ = float(sums["entropy"]) / self.weight_sum_
         self._measure_separation(sums)
@@ -390,12 +390,37 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     def _take_covariances(self, covariances: Array) -> None:
         self.covariances_, self.regularized_ = fuzzy_sums.regularized(covariances)
 
-    def _sums(self, X: Array, weight: Array, factors: Array | None, sums: Sums) -> dict[str, Array]:
+    def _statistics(
+        self,
+        X: Array,
+        sample_weight: Array | None,
+        sums: Sums = PLAIN,
+        described: bool = False,
+    ) -> Statistics:
+        """Return the sums of a block by which clusters move, and those that describe them."""
+        factors = self._norm_factors()
+        return in_tiles(
+            lambda X, weight: self._sums(X, weight, factors, sums, described),
+            X,
+            weight_or_ones(sample_weight, len(X)),
+            TILE_ROWS,
+        )
+
+    def _sums(
+        self,
+        X: Array,
+        weight: Array,
+        factors: Array | None,
+        sums: Sums,
+        described: bool,
+    ) -> dict[str, Array]:
         squares = fuzzy_sums.squared_distances(X, self.cluster_centers_, factors)
         u = self._memberships(squares)
         powers = fuzzy_sums.power(u, self.m) * weight
         farthest = fuzzy_sums.farthest(self.cluster_centers_, factors, sums)
-        found = fuzzy_sums.tile_sums(X, weight, squares, u, powers, farthest, sums)
+        found = fuzzy_sums.tile_sums(X, weight, squares, powers, farthest, sums)
+        if described:
+            found |= fuzzy_sums.described(weight, u, sums)
         if factors is not None:
             found["second"] = fuzzy_sums.second_moments(X, self.cluster_centers_, powers, sums)
         if self.eta_ is not None:
@@ -423,7 +448,9 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
 
     def _run(self, blocks: ArrayBlocks) -> bool:
         """Pass over the blocks until the clusters have settled; return whether they have."""
-        return iterate(self, blocks, self.max_iter) < self.max_iter
+        # Only the last clusters are described: for those on the way it would be half of the work.
+        passes = iterate(self, blocks, self.max_iter, measure=self._statistics)
+        return passes < self.max_iter
 
     def _begin(self, centers: Array, covariances: Array | None) -> None:
         """Set the clusters that the first pass measures; norms start out euclidean."""

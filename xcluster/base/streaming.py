@@ -131,6 +131,7 @@ def iterate(
     blocks: Blocks,
     max_passes: int,
     after_pass: Callable[[int], None] = lambda done: None,
+    measure: BlockFunction | None = None,
 ) -> int:
     """Pass over the blocks until the estimator is done; return the number of passes.
 
@@ -144,11 +145,14 @@ def iterate(
         The most passes to make.
     after_pass
         Called with the number of passes done, for a progress bar.
+    measure
+        What a pass computes of a block: `partial_statistics` by default.
     """
+    measure = measure or estimator.partial_statistics
     # Held over all passes: to look up the libraries takes milliseconds, as long as a short pass.
     with single_threaded_blas():
         for done in range(1, max_passes + 1):
-            finished = estimator.update(blocks.reduce(estimator.partial_statistics))
+            finished = estimator.update(blocks.reduce(measure))
             after_pass(done)
             if finished:
                 return done

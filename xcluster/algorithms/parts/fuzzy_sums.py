@@ -47,7 +47,11 @@ def shares(squares: Array, m: float) -> Array:
     Relative to the row's nearest centre, so that no power overflows however close `m` is to 1.
     A row on a centre belongs to it alone.
     """
-    u = np.divide(squares.min(axis=0), squares, out=np.ones_like(squares), where=squares > 0)
+    nearest = squares.min(axis=0)
+    with np.errstate(invalid="ignore"):
+        u = nearest / squares
+    if not nearest.all():
+        u[squares == 0] = 1
     if m != 2:
         u **= 1 / (m - 1)
     u /= reduce(np.add, u)  # `sum` adds those of a single row in another order than of several
@@ -73,23 +77,17 @@ def farthest(centers: Array, factors: Array | None, sums: Sums) -> float:
 
 
 def tile_sums(
-    X: Array,
-    weight: Array,
-    squares: Array,
-    u: Array,
-    powers: Array,
-    farthest: float,
-    sums: Sums,
+    X: Array, weight: Array, squares: Array, powers: Array, farthest: float, sums: Sums
 ) -> dict[str, Array]:
-    """Return the sums over the rows of a tile that every kind of fuzzy clustering needs.
+    """Return the sums over the rows of a tile by which every kind of fuzzy clustering moves.
 
     Parameters
     ----------
     X : array of shape (n_rows, n_features)
     weight : array of shape (n_rows,)
         w, the weights of the samples.
-    squares, u, powers : arrays of shape (n_clusters, n_rows)
-        d^2, u and w u^m.
+    squares, powers : arrays of shape (n_clusters, n_rows)
+        d^2 and w u^m.
     farthest : float
         A bound on d^2.
     sums : Plain or Exact
@@ -98,29 +96,39 @@ def tile_sums(
     Returns
     -------
     dict
-        Of each cluster ``weight`` (sum of w u^m), ``first`` (w u^m x), ``spread`` (w u^m d^2)
-        and ``counts`` (w where u is largest); of all ``total`` (w), ``squared`` (w u^2) and
+        Of each cluster ``weight`` (sum of w u^m), ``first`` (w u^m x) and ``spread`` (w u^m d^2);
+        of all ``total`` (w).
+    """
+    heaviest = sums.heaviest
+    grids = sums.grids(np.tile(heaviest * sums.about(np.zeros(X.shape[1])), (len(powers), 1)))
+    return {
+        "weight": sums.total(powers, heaviest),
+        "first": sums.products(powers, X.T, grids),
+        "spread": sums.total(powers * squares, heaviest * farthest),
+        "total": sums.total(weight, heaviest),
+    }
+
+
+def described(weight: Array, u: Array, sums: Sums) -> dict[str, Array]:
+    """Return the sums over the rows of a tile that tell how good memberships are.
+
+    Parameters are those of `tile_sums`, and ``u``, the memberships.
+
+    Returns
+    -------
+    dict
+        Of each cluster ``counts`` (w where u is largest); of all ``squared`` (w u^2) and
         ``entropy`` (-w u log u).
     """
     information = np.log(np.maximum(u, TINY))
-    information *= u
+    information *= -u
     k, heaviest = len(u), sums.heaviest
-    away = heaviest * np.append(1.0, sums.about(np.zeros(X.shape[1])))
-    columns = np.concatenate([np.ones((1, len(X))), X.T])
-    first = sums.products(powers, columns, sums.grids(np.tile(away, (k, 1))))
     own = (u.argmax(axis=0) == np.arange(k)[:, None]) * weight
     # Clusters are added one after the other: `sum` takes another order for a single row.
-    rows = [weight, reduce(np.add, u * u) * weight, reduce(np.add, -information) * weight]
-    bound = heaviest * np.repeat([farthest, 1.0, k], [k, k + 1, 2])
-    found = sums.total(np.concatenate([powers * squares, own, rows]), bound)
     return {
-        "weight": first[..., 0],
-        "first": first[..., 1:],
-        "spread": found[..., :k],
-        "counts": found[..., k : 2 * k],
-        "total": found[..., 2 * k],
-        "squared": found[..., 2 * k + 1],
-        "entropy": found[..., 2 * k + 2],
+        "counts": sums.total(own, heaviest),
+        "squared": sums.total(reduce(np.add, u * u) * weight, heaviest * k),
+        "entropy": sums.total(reduce(np.add, information) * weight, heaviest * k),
     }
 
 
