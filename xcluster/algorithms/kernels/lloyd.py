@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xcluster.algorithms.kernels.sums import TILE, Grids, bits, put
+from xcluster.algorithms.kernels.sums import FINER, TILE, Grids, bits, put
 
 Array = NDArray[Any]
 
@@ -269,10 +269,10 @@ def _exact_sums(
             w = 1.0 if weight is None else weight[r]
             rows[c] += 1
             for f in range(p):
-                _add(w * np.float64(X[r, f] - origin[f]), coarse, fine, first, second, c, f)
+                _add(w * np.float64(X[r, f] - origin[f]), coarse, first, second, c, f)
             if weight is not None:
-                _add(w, coarse, fine, first, second, c, p)
-            _add(w * squared[r], coarse, fine, first, second, c, p + 1)
+                _add(w, coarse, first, second, c, p)
+            _add(w * squared[r], coarse, first, second, c, p + 1)
         for i in range(shape[0]):
             if weight is None:  # the rows themselves are counted
                 first[i, p] = rows[i] * bits(1.0 + coarse[p])
@@ -285,9 +285,9 @@ def _exact_sums(
 
 
 @njit(nogil=True, cache=True)
-def _add(
-    value: float, coarse: Array, fine: Array, first: Array, second: Array, c: Any, f: int
-) -> None:
-    cut = value + coarse[f]
+def _add(value: float, coarse: Array, first: Array, second: Array, c: Any, f: int) -> None:
+    # The fine grid is computed: with a fifth array compilers give up to add several features at
+    # once, as each array to which sums go might overlap each from which numbers come.
+    cut, fine = value + coarse[f], coarse[f] * FINER
     first[c, f] += np.float64(cut).view(np.int64)
-    second[c, f] += np.float64((value - (cut - coarse[f])) + fine[f]).view(np.int64)
+    second[c, f] += np.float64((value - (cut - coarse[f])) + fine).view(np.int64)
