@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, issparse, triu
+from scipy.sparse import coo_array, issparse
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -290,10 +290,12 @@ class Hierarchical(ClusterMixin, BaseEstimator):
             remedy = "make one with grid_connectivity"
             found = getattr(matrix, "shape", type(matrix))
             raise BadValueError("connectivity", found, rule, remedy)
-        pattern = coo_array(matrix != 0)
-        self.n_connected_components_ = connected_components(pattern, directed=False)[0]
-        upper = coo_array(triu(pattern + pattern.T, k=1))
-        return np.column_stack(upper.coords)
+        entries = coo_array(matrix)
+        ends = np.sort(np.column_stack(entries.coords)[entries.data != 0], axis=1)
+        ends = ends[ends[:, 0] < ends[:, 1]]
+        once = coo_array((np.ones(len(ends), bool), tuple(ends.T)), shape=(n, n)).tocsr()
+        self.n_connected_components_ = connected_components(once, directed=False)[0]
+        return np.column_stack(once.tocoo().coords)
 
     def check_memory(self, n_samples: int, n_features: int) -> None:
         """Refuse so many rows that the distances between them do not fit in memory."""

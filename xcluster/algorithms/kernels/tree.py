@@ -25,3 +25,27 @@ def highest_below(pairs, heights):  # type: ignore[no-untyped-def]
         below = max(highest[pairs[merge, 0]], highest[pairs[merge, 1]])
         highest[n + merge] = max(heights[merge], below)
     return highest[n:]
+
+
+@njit(nogil=True, cache=True)
+def groups_by(pairs, kept):  # type: ignore[no-untyped-def]
+    """Return the group of each leaf and merge when only some merges are made; -1: not made.
+
+    Groups are numbered by their first leaves.
+    """
+    n = len(pairs) + 1
+    found = np.full(2 * n - 1, -1)  # the highest merge above each node that is made
+    for node in range(2 * n - 2, -1, -1):
+        if node < n or kept[node - n]:
+            if found[node] < 0:
+                found[node] = node
+            if node >= n:
+                found[pairs[node - n, 0]] = found[pairs[node - n, 1]] = found[node]
+    number, groups = np.full(2 * n - 1, -1), 0
+    for node in range(2 * n - 1):
+        if found[node] >= 0:
+            if number[found[node]] < 0:
+                number[found[node]] = groups
+                groups += 1
+            found[node] = number[found[node]]
+    return found

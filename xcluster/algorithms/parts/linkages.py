@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import paired_distances
 
@@ -170,13 +170,14 @@ def contiguous_linkage(X: Array, weights: Array, edges: Array, linkage: str, met
         the next, as they do in every tree grown under a constraint. Where the graph has several
         parts, the last merges join these at infinite height, in the order of their first rows.
     """
-    from xcluster.algorithms.kernels.contiguous import merge_regions
+    from xcluster.algorithms.kernels.contiguous import Heap, merge_regions
 
     n = len(X)
     pairs, heights = np.empty((n - 1, 2), np.int64), np.full(n - 1, np.inf)
     lengths = np.zeros(len(edges)) if linkage == "ward" else _edge_lengths(X, edges, metric)
     regions = _regions(X, weights, edges, lengths)
-    done = merge_regions(regions, LINKAGES.index(linkage), pairs, heights)
+    heap = Heap(np.empty(n), *(np.empty((n, 2), regions.nodes.dtype) for _ in range(2)))
+    done = merge_regions(regions, heap, LINKAGES.index(linkage), pairs, heights)
     if linkage == "ward":
         heights[:done] = np.sqrt(heights[:done])
     _join_parts(pairs, done)
@@ -190,49 +191,57 @@ def _edge_lengths(X: Array, edges: Array, metric: str) -> Array:
 
 
 def _regions(X: Array, weights: Array, edges: Array, lengths: Array) -> Any:
-    """Return the start of a contiguous clustering: every row its own cluster."""
+    """Return the start of a contiguous clustering: every row its own cluster.
+
+    Neighbours are near each other in memory. The tree does not depend on it, as nodes keep the
+    numbers of the rows.
+    """
     from xcluster.algorithms.kernels.contiguous import Regions
 
     n = len(X)
+    integer = np.int32 if 2 * max(n, len(edges)) < 2**31 else np.int64
+    rows = _along_edges(n, edges)
+    slots = np.empty(n, integer)
+    slots[rows] = np.arange(n)
+    links = np.full((2 * len(edges), 2), -1, integer)
+    links[:, 1] = slots[edges].reshape(-1)
     return Regions(
-        centers=X.astype(np.float64),
-        weights=weights.astype(np.float64),
-        nodes=np.arange(n),
-        parents=np.arange(n),
-        first=np.full(n, -1),
-        last=np.full(n, -1),
-        following=np.full(2 * len(edges), -1),
-        targets=edges.astype(np.int64).reshape(-1),
+        centers=X[rows].astype(np.float64),
+        weights=weights[rows].astype(np.float64),
+        nodes=rows.astype(integer),
+        parents=np.arange(n, dtype=integer),
+        ends=np.full((n, 2), -1, integer),
+        links=links,
         values=lengths,
-        alive=np.ones(len(edges), bool),
-        seen=np.full(n, -1),
-        seen_edge=np.full(n, -1),
+        seen=np.full((n, 2), -1, integer),
     )
+
+
+def _along_edges(n: int, edges: Array) -> Array:
+    """Return the rows in an order in which neighbours are near each other."""
+    both = (np.concatenate([edges[:, i], edges[:, 1 - i]]) for i in (0, 1))
+    graph = coo_array((np.ones(2 * len(edges), bool), tuple(both)), shape=(n, n)).tocsr()
+    return np.asarray(reverse_cuthill_mckee(graph, symmetric_mode=True))
 
 
 def _join_parts(pairs: Array, done: int) -> None:
     """Let the merges after ``done`` join what is left, in the order of the first leaves."""
+    from xcluster.algorithms.kernels.tree import groups_by
+
     n_nodes = len(pairs) + 1 + done
-    part = _components(pairs, np.arange(len(pairs)) < done)[:n_nodes]
+    part = groups_by(pairs, np.arange(len(pairs)) < done)[:n_nodes]
     roots = np.zeros(part.max() + 1, np.int64)
     np.maximum.at(roots, part, np.arange(n_nodes))
     joined = np.concatenate([roots[:1], np.arange(n_nodes, n_nodes + len(roots) - 2)])
     pairs[done:] = np.sort(np.column_stack([joined[: len(roots) - 1], roots[1:]]), axis=1)
 
 
-def _components(pairs: Array, kept: Array) -> Array:
-    """Return the group of each node when only some merges are made, by first node."""
-    n = len(pairs) + 1
-    parents = n + np.flatnonzero(kept)
-    edges = np.repeat(parents, 2), pairs[kept].reshape(-1)
-    graph = coo_array((np.ones(2 * len(parents), bool), edges), shape=(2 * n - 1, 2 * n - 1))
-    return connected_components(graph, directed=False)[1]  # type: ignore[no-any-return]
-
-
 def cut_into(linkage: Array, n_groups: int) -> Array:
     """Return the group of each leaf when the last ``n_groups - 1`` merges are undone."""
+    from xcluster.algorithms.kernels.tree import groups_by
+
     n = len(linkage) + 1
-    return _components(_pairs(linkage), np.arange(n - 1) < n - n_groups)[:n]
+    return np.asarray(groups_by(_pairs(linkage), np.arange(n - 1) < n - n_groups)[:n])
 
 
 def cut_at(linkage: Array, height: float) -> Array:
@@ -240,11 +249,11 @@ def cut_at(linkage: Array, height: float) -> Array:
 
     Where heights fall, a merge counts as high as the highest below it.
     """
-    from xcluster.algorithms.kernels.tree import highest_below
+    from xcluster.algorithms.kernels.tree import groups_by, highest_below
 
     pairs = _pairs(linkage)
     kept = highest_below(pairs, np.ascontiguousarray(linkage[:, 2])) <= height
-    return _components(pairs, kept)[: len(linkage) + 1]
+    return np.asarray(groups_by(pairs, kept)[: len(linkage) + 1])
 
 
 def _pairs(linkage: Array) -> Array:
