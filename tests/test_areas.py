@@ -295,11 +295,50 @@ def test_what_has_the_name_of_a_longitude_but_is_none_drops_no_pixel(step, attrs
         ds.drop_vars(["lat", "lon"]).cluster.pixels().weights("area")
 
 
-def test_scattered_points_have_no_area_and_weigh_as_the_cosine_of_latitude():
+def test_scattered_points_have_no_area_and_are_not_weighed_by_it():
     ds = xr.Dataset(
         {"a": ("point", np.arange(40.0))},
         {"lat": ("point", np.linspace(-80, 80, 40)), "lon": ("point", np.linspace(0, 300, 40))},
     )
     samples = ds.cluster.pixels()
     assert "area_km2" not in samples.kmeans(2).report()
-    np.testing.assert_allclose(samples.weights("area").layout.weight, np.cos(np.deg2rad(ds.lat)))
+    with pytest.raises(ValueError, match=r"not known of points along 'point'.*cell_measures"):
+        samples.weights("area")
+    cosines = np.cos(np.deg2rad(ds.lat))
+    np.testing.assert_allclose(samples.weights(cosines).layout.weight, cosines)  # the remedy
+    ds["cells"] = ("point", np.arange(1.0, 41), {"units": "km2"})
+    ds["a"].attrs["cell_measures"] = "area: cells"  # the other one
+    weight = ds.cluster.pixels(vars=["a"]).weights("area").layout.weight
+    np.testing.assert_allclose(weight, ds.cells)
+
+
+# ------------------------------------------------------------------------------- lists of cells
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_faces_and_nodes_of_a_real_mesh_have_the_areas_of_geodesics():
+    ds = xr.open_dataset(DATA / "mesh" / "fesom_pi_ts.nc").isel(depth=0)
+    faces = ds.face_nodes.values.astype(int)
+    exact = np.array([geodesic(ds.node_lon.values[f], ds.node_lat.values[f]) for f in faces])
+    ds["t"] = ("face", ds.temperature.values[faces].mean(axis=1))
+    weight = ds.cluster.pixels(vars=["t"]).weights("area").layout.weight
+    np.testing.assert_allclose(weight, exact, rtol=1e-6)
+    nodes = ds.cluster.pixels(vars=["temperature"])
+    thirds = np.bincount(faces.ravel(), np.repeat(exact / 3, 3), minlength=ds.sizes["node"])
+    np.testing.assert_allclose(nodes.weights("area").layout.weight, thirds, rtol=1e-6)
+    # Theirs are of another radius, and flat.
+    np.testing.assert_allclose(thirds * 1e6, ds.node_area, rtol=0.03)
+    assert nodes.kmeans(3).report()["area_km2"].sum() == pytest.approx(exact.sum(), rel=1e-6)
+
+
+def test_healpix_cells_have_equal_areas_that_add_up_to_the_globe():
+    attrs = {"grid_mapping_name": "healpix", "healpix_nside": 8, "healpix_order": "nest"}
+    values = np.random.default_rng(0).normal(size=768)
+    ds = xr.Dataset({"a": ("cell", values)}, {"crs": ((), 0, attrs)})
+    samples = ds.cluster.pixels()
+    np.testing.assert_allclose(samples.weights("area").layout.weight, EARTH / 768, rtol=1e-12)
+    assert samples.kmeans(3).report()["area_km2"].sum() == pytest.approx(EARTH, rel=1e-9)
+    half = ds.assign_coords(cell=np.arange(768)).isel(cell=slice(100))
+    assert half.cluster.pixels().kmeans(2).report()["area_km2"].sum() == pytest.approx(
+        EARTH * 100 / 768, rel=1e-9
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, Literal, TypeVar, Unpack
 
 from xcluster.api.keywords import (
+    Contiguous,
     CriterionName,
     DBSCANKeywords,
     FuzzyKeywords,
@@ -167,7 +168,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         k: K = None,
         *,
         linkage: Literal["ward", "average", "complete", "single"] = "ward",
-        contiguous: bool | Literal[4, 8] = False,
+        contiguous: Contiguous = False,
         **keywords: Unpack[HACKeywords],
     ) -> Answer:
         """Cluster hierarchically: merge the two nearest groups again and again.
@@ -179,10 +180,15 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             chooses among candidates. All of them are cuts of the same tree.
         linkage : {"ward", "average", "complete", "single"}, default "ward"
             How the distance between two groups is measured. Only "ward" takes weights.
-        contiguous : bool, 4 or 8, default False
-            Merge only neighbours on the grid, so that every label is one region. True and 4 count
+        contiguous : bool, 4, 8, "mesh", "healpix", ("nearest", n) or graph, default False
+            Merge only neighbours, so that every label is one region. On a grid True and 4 count
             4 neighbours per point, 8 counts diagonal ones too. Masked points separate regions;
-            the first and the last longitude of a global grid are neighbours.
+            the first and the last longitude of a global grid are neighbours. "mesh": cells of a
+            UGRID mesh with a common edge, or nodes along an edge. "healpix": HEALPix cells with a
+            common side (8: or corner). ("nearest", 6): each sample and its 6 nearest, on the
+            sphere if there are longitudes and latitudes. A graph is a sparse matrix over all grid
+            points in the order of the grid (also those without data), or an array (n, 2) of
+            numbers of neighbours.
         metric : {"euclidean", "cityblock", "cosine"}, default "euclidean"
             Distance. "ward" allows only "euclidean".
         max_exact : int, default 131,072 ("ward"), 65,536 ("single") or 20,000
@@ -197,15 +203,16 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         Raises
         ------
         ValueError
-            If there are fewer distinct samples than ``k``. If ``contiguous`` is set and ``k`` is
-            below the number of separate regions, the samples have no neighbours, or ``fit_on`` is
-            a number.
+            If there are fewer distinct samples than ``k``. If ``contiguous`` is set and the
+            samples have no neighbours, ``fit_on`` is a number, or ``k`` is below the number of
+            separate regions of a grid.
 
         Warns
         -----
         UserWarning
             If ``contiguous`` is set and there are more samples than ``fit_on="auto"`` would fit:
-            how much memory all of them need.
+            how much memory all of them need. If a mesh or graph has more separate parts than
+            ``k``: each is joined to the most similar sample of the largest part.
 
         Notes
         -----

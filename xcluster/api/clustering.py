@@ -62,6 +62,8 @@ class Clustering(Completed, Fitted, LatentSpace):
         The mean cycle that is subtracted from the data first.
     keywords : mapping of str to str
         Keywords of the method that differ from the defaults, as text.
+    graph : csr_array of bool, shape (n_points, n_points), optional
+        Which samples are neighbours, if you gave a graph as ``contiguous=``.
 
     Examples
     --------

@@ -9,7 +9,7 @@ code that fits checks their values.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 import xarray as xr
 
@@ -18,6 +18,23 @@ from xcluster.base.arrays import Array
 Numbers = Array | Sequence[float]
 Rows = Array | Sequence[Sequence[float]]
 Order = Hashable | Callable[[xr.Dataset], Any] | None
+
+
+class Sparse(Protocol):
+    """A sparse matrix of scipy."""
+
+    def tocoo(self) -> Any:
+        """Return it by coordinates."""
+
+
+Contiguous = (
+    bool
+    | Literal[4, 8, "mesh", "healpix"]
+    | tuple[Literal["nearest"], int]
+    | Array
+    | Sequence[Sequence[int]]
+    | Sparse
+)
 
 MethodName = Literal["kmeans", "gmm", "hac", "fuzzy"]
 CriterionName = Literal[
@@ -132,7 +149,7 @@ class SweepKeywords(KMeansKeywords, total=False):
     means_init: Annotated[Rows | None, None]
     precisions_init: Annotated[Numbers | Rows | None, None]
     linkage: Annotated[Literal["ward", "average", "complete", "single"], "ward"]
-    contiguous: Annotated[bool | Literal[4, 8], False]
+    contiguous: Annotated[Contiguous, False]
     max_exact: Annotated[int | None, None]
     m: Annotated[float, 2.0]
     kind: Annotated[Literal["probabilistic", "possibilistic"], "probabilistic"]

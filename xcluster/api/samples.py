@@ -134,9 +134,8 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         ----------
         weights : "area" or DataArray
             "area": the area of each cell, as the data state it (``cell_measures``), from bounds or
-            between centres; scattered points weigh as the cosine of their latitude. A DataArray
-            lies over some or all of the sample dims; its values are at least 0, and some are above
-            0.
+            between centres, of meshes and of HEALPix cells. A DataArray lies over some or all of
+            the sample dims; its values are at least 0, and some are above 0.
 
         Raises
         ------

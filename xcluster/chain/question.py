@@ -66,7 +66,7 @@ class Question:
         data = self.data if self.climatology is None else self.climatology(self.data)
         layout = self.ordering.of(with_cells(self.sampler.arrange(data)))
         mask = None if self.mask is None else on_grid("mask", self.mask, layout)
-        return replace(layout, mask=mask, weight=self._weight(layout))
+        return replace(layout, mask=mask, weight=self._weight(layout), data=self.data)
 
     @property
     def ordering(self) -> Columns:
@@ -93,7 +93,7 @@ class Question:
             return None
         if isinstance(self.weighting, xr.DataArray):
             return on_grid("weights", self.weighting, layout)
-        area = areas.area_weights(layout.coords, self.data)
+        area = areas.area_weights(layout.coords, self.data, layout.sample_dims)
         if area is None:
             rule = "needs a latitude among the coordinates of the samples, and finds none"
             remedy = "pass a DataArray of weights, or set units='degrees_north' on the latitude"

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import sklearn
 import xarray as xr
+from scipy.sparse import csr_array
 from sklearn.base import clone
 
 from xcluster.base.arrays import Array
@@ -53,6 +54,8 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     moved = not np.array_equal(columns, np.arange(len(columns)))
     if moved:
         arrays["columns"] = columns
+    if fitted.graph is not None:
+        arrays["graph_indices"], arrays["graph_indptr"] = fitted.graph.indices, fitted.graph.indptr
     return {
         "format": FORMATS[2] if _is_new(fitted) else FORMATS[moved],
         "versions": _versions(),
@@ -153,7 +156,17 @@ def fitted(
         sweep=_sweep(manifest, groups["scores"]),
         attrs=dict(groups["/"].attrs),
         climatology=decode(manifest["climatology"], arrays, trusted),
+        graph=_graph(arrays),
     )
+
+
+def _graph(arrays: Mapping[str, Array]) -> Any:
+    """Return the graph that the user gave as ``contiguous=``, if there is one."""
+    if "graph_indptr" not in arrays:
+        return None
+    indices, indptr = arrays["graph_indices"], arrays["graph_indptr"]
+    n = len(indptr) - 1
+    return csr_array((np.ones(len(indices), bool), indices, indptr), shape=(n, n))
 
 
 def _step(entry: Entry, arrays: Mapping[str, Array], trusted: Collection[str]) -> FittedStep:

@@ -64,6 +64,7 @@ def conclude(
         sweep=sweep,
         attrs=check_attrs(options.attrs),
         climatology=question.climatology,
+        graph=None if method.neighbours is None else method.neighbours.graph,
     )
 
 

@@ -65,6 +65,8 @@ class Fitted:
         The mean cycle that is subtracted from the data first.
     keywords : mapping of str to str
         Keywords of the method that differ from the defaults, as text.
+    graph : csr_array of bool, shape (n_points, n_points), optional
+        Which samples are neighbours, if the user gave a graph as ``contiguous=``.
     """
 
     method_name: str
@@ -77,6 +79,7 @@ class Fitted:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     climatology: Climatology | None = None
     keywords: Mapping[str, str] = field(default_factory=dict)
+    graph: Any = None
 
     # ------------------------------------------------------------------------- of the clusterer
 

@@ -32,7 +32,7 @@ from xcluster.base.wording import call_text, changed, value_text
 from xcluster.chain.question import Question
 from xcluster.fit import indexed
 from xcluster.grid.layout import Layout, Places, shown_columns
-from xcluster.grid.neighbours import check_neighbours
+from xcluster.grid.neighbours import Neighbours, neighbours_of
 from xcluster.scores.knee import INTERPOLATIONS
 
 CALLED_K = ("n_clusters", "n_components")
@@ -57,7 +57,7 @@ class Method:
     criterion
         What chooses k among candidates.
     neighbours
-        4 or 8, if only neighbours on the grid may share a label.
+        How neighbours are found, if only these may share a label.
     placed
         Whether labels follow from the places of the samples, not from their features alone.
     indexed
@@ -84,7 +84,7 @@ class Method:
     estimator: Any
     parameter: str | None = None
     criterion: str | None = None
-    neighbours: int | None = None
+    neighbours: Neighbours | None = None
     placed: bool = False
     indexed: tuple[str, ...] = ()
     reorders: bool = True
@@ -212,7 +212,7 @@ def _own_keywords(method: Method) -> dict[str, str]:
     hidden = ["random_state", *INTERNAL, *filter(None, [method.parameter])]
     said = changed(estimator, method.defaults, hidden)
     if method.neighbours is not None:
-        said["contiguous"] = "True" if method.neighbours == 4 else str(method.neighbours)
+        said["contiguous"] = method.neighbours.said
     return said
 
 
@@ -236,7 +236,7 @@ def split_keywords(method: Method, keywords: Mapping[str, Any]) -> tuple[Method,
             raise BadTypeError(name, given, "the number of labels is called k here", remedy)
         if name == "connectivity" and method.name == "hac":
             rule = "hac() finds the neighbours of each sample on the grid itself"
-            remedy = "pass contiguous=True, or fit(AgglomerativeClustering(connectivity=...))"
+            remedy = "pass contiguous=True, or the graph as contiguous="
             raise BadTypeError(name, type(keywords[name]).__name__, rule, remedy)
         if name in method.needing:
             needed = method.needing[name]
@@ -337,13 +337,10 @@ def wrapped(layout: Layout, estimator: Any) -> Method:
     return Method("fit", estimator, placed=placed, indexed=known, takes_keywords=False)
 
 
-def hac(layout: Layout, linkage: str = "ward", contiguous: bool | int = False) -> Method:
+def hac(layout: Layout, linkage: str = "ward", contiguous: Any = False) -> Method:
     """Return hierarchical clustering; with ``contiguous`` only neighbours are merged."""
     check_choice("linkage", linkage, ("ward", "average", "complete", "single"))
-    check_choice("contiguous", contiguous, (False, True, 4, 8))
-    neighbours = 4 if contiguous is True else contiguous or None
-    if neighbours is not None:
-        check_neighbours(layout)
+    neighbours = neighbours_of(contiguous, layout)
     estimator = Hierarchical(linkage=linkage)
     placed = neighbours is not None
     return Method("hac", estimator, "n_clusters", "distortion", neighbours, placed)

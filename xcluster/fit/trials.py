@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from xcluster import scores
+from xcluster.algorithms.parts.nearest import nearest
 from xcluster.algorithms.parts.seeding import grow, representatives
 from xcluster.algorithms.parts.swaps import shrink
 from xcluster.base.checks import warn
@@ -222,10 +224,25 @@ def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> A
     """Return an unfitted estimator with its random state and, if it needs them, neighbours."""
     estimator = method.build(k, random_state=prepared.record.random_state, **params)
     if method.neighbours is not None:
-        layout = prepared.reduction.layout
-        pairs = connect(layout, prepared.key, method.neighbours)
-        estimator.set_params(connectivity=pairs)
+        graph = connect(prepared.reduction.layout, prepared.key, method.neighbours)
+        if method.neighbours.joins and k is not None:
+            graph = _joined(graph, prepared.X, k)
+        estimator.set_params(connectivity=graph)
     return estimator
+
+
+def _joined(graph: Any, X: Array, k: int) -> Any:
+    """Join each part of a graph to the most similar row of the largest, if there are over ``k``."""
+    n_parts, part = connected_components(graph, directed=False)
+    if n_parts <= k:
+        return graph
+    warn(f"the graph has {n_parts:,} separate parts, more than k={k}: they were joined by value")
+    largest = np.bincount(part).argmax()
+    inside = np.flatnonzero(part == largest)
+    first = np.delete(np.unique(part, return_index=True)[1], largest)
+    ends = first, inside[nearest(X[inside], X[first])[0]]
+    bridges = coo_array((np.ones(len(first), bool), ends), shape=graph.shape)
+    return graph + bridges + bridges.T
 
 
 def fit_k(build: Build, k: int, X: Array, weight: Array | None, before: Any) -> Any:

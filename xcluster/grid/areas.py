@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xcluster.base.arrays import Array
+from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import EARTH_RADIUS_KM, FULL_CIRCLE, find_axis
+from xcluster.grid.healpix import healpix_of
 from xcluster.grid.intervals import cells, halves, repeats
+from xcluster.grid.meshes import mesh_of
 from xcluster.grid.polygons import corners, of_cells, solid_angles
 
 Coords = Mapping[Hashable, xr.DataArray]
@@ -23,19 +26,24 @@ SAME_AREA = 1e-6
 """Relative difference of areas that comes from longitudes in single precision."""
 
 
-def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+def cell_areas(
+    coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()
+) -> xr.DataArray | None:
     """Return the area of each cell.
 
-    In this order: a variable that the data name in ``cell_measures``, bounds, and the centres of
-    latitudes and longitudes (1-D, 2-D, or those of a rotated pole) or of a plane whose coordinates
-    have a unit of length. A cell that occurs several times has a part of its area each time.
+    In this order: a variable that the data name in ``cell_measures``, HEALPix cells, the faces of
+    a UGRID mesh, bounds, and the centres of latitudes and longitudes (1-D, 2-D, or those of a
+    rotated pole) or of a plane whose coordinates have a unit of length. A cell that occurs several
+    times has a part of its area each time.
 
     Parameters
     ----------
     coords : mapping of DataArray
         Coordinates of the samples.
     data : Dataset
-        With bounds and cell measures.
+        With bounds, cell measures and meshes.
+    dims
+        Dims of the samples, which may have no coordinates.
 
     Returns
     -------
@@ -46,6 +54,9 @@ def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
     measured = _measured(coords, data)
     if measured is not None:
         return measured
+    listed = _of_lists({*dims, *(dim for coord in coords.values() for dim in coord.dims)}, data)
+    if listed is not None:
+        return (listed * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
     latitude, longitude = (_axis(coords, name) for name in ("latitude", "longitude"))
     if latitude is None or longitude is None:
         return _of_plane(coords, data)
@@ -61,22 +72,42 @@ def cell_areas(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
     return (angles * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
 
 
-def area_weights(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+def area_weights(
+    coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()
+) -> xr.DataArray | None:
     """Return the area of each cell; without longitudes that of bands.
 
-    Scattered points, which have no area, weigh as the cosine of their latitude. None where there
-    is no latitude either.
+    None where no area is known; scattered points are refused.
     """
-    area, latitude = cell_areas(coords, data), _axis(coords, "latitude")
+    area, latitude = cell_areas(coords, data, dims), _axis(coords, "latitude")
     if area is None and latitude is not None:
-        alone = latitude.ndim == 1 and _axis(coords, "longitude") is None
-        area = _band_heights(latitude, data) if alone else None
+        longitude = _axis(coords, "longitude")
+        if longitude is None and latitude.ndim == 1:
+            area = _band_heights(latitude, data)
+        elif longitude is not None and longitude.dims == latitude.dims and latitude.ndim == 1:
+            raise _scattered(latitude)
         return _cosines(latitude) if area is None else area
     if area is not None and latitude is not None and area.ndim == 2 and latitude.ndim == 1:
         column = area.max([dim for dim in area.dims if dim not in latitude.dims])
         same = abs(area - column) <= SAME_AREA * area
         area = column if same.all() else area
     return area
+
+
+def _scattered(latitude: xr.DataArray) -> BadValueError:
+    (dim,) = latitude.dims
+    rule = f"is not known of points along {dim!r}, which have no bounds and lie on no known mesh"
+    remedy = "pass a DataArray of weights, such as a variable of areas, or name it in cell_measures"
+    return BadValueError("weights", "area", rule, remedy)
+
+
+def _of_lists(dims: Collection[Hashable], data: xr.Dataset) -> xr.DataArray | None:
+    """Return the solid angle of HEALPix cells, or of faces or nodes of a mesh."""
+    healpix = healpix_of(dims, data)
+    if healpix is not None:
+        return xr.DataArray(np.full(len(healpix.cells), healpix.solid_angle), dims=[healpix.dim])
+    mesh = mesh_of(dims, data)
+    return None if mesh is None else xr.DataArray(mesh.solid_angles(), dims=[mesh.dim])
 
 
 def _cosines(latitude: xr.DataArray) -> xr.DataArray:

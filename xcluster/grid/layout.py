@@ -228,6 +228,8 @@ class Layout:
         Sentences about the samples for the report.
     remedy
         What the sampler says to do if no sample is complete.
+    data
+        The object that the samples were taken from, which may describe their cells.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -241,6 +243,7 @@ class Layout:
     scene: str = ""
     notes: tuple[str, ...] = ()
     remedy: Callable[[Gaps], str] = of_variables
+    data: xr.Dataset | None = None
 
     def with_each(self, change: Callable[[Hashable, Variable], Variable]) -> Self:
         """Return the layout with each variable changed, from its name and what it was."""

@@ -25,7 +25,7 @@ def corners(longitude: Array, latitude: Array) -> tuple[Array, Array]:
     longitude, latitude : array of shape (ny + 1, nx + 1)
         NaN where no neighbour has coordinates.
     """
-    points = _points(longitude, latitude)
+    points = unit_vectors(longitude, latitude)
     for axis in (1, 2):
         points = _midpoints(points, axis)
     x, y, z = points
@@ -49,10 +49,10 @@ def solid_angles(longitude: Array, latitude: Array) -> Array:
     level = np.minimum(np.abs(eastward), np.abs(northward)).max(axis=-1) < SAME_DEGREES
     height = np.sin(np.deg2rad(latitude + northward / 2))
     boxes = np.abs((np.deg2rad(eastward) * height).sum(axis=-1))
-    return np.where(level, boxes, _of_great_circles(_points(longitude, latitude)))
+    return np.where(level, boxes, _of_great_circles(unit_vectors(longitude, latitude)))
 
 
-def _points(longitude: Array, latitude: Array) -> Array:
+def unit_vectors(longitude: Array, latitude: Array) -> Array:
     """Return points on the unit sphere, of shape (3, ...)."""
     lon, lat = np.deg2rad(longitude), np.deg2rad(latitude)
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

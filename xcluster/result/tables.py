@@ -22,7 +22,8 @@ from xcluster.grid.names import check_free, free, names_in
 def report(fitted: Fitted) -> pd.DataFrame:
     """Return one row per label; see `Clustering.report`."""
     samples = samples_of(fitted, "report")
-    area = areas.cell_areas(samples.layout.coords, samples.data)
+    layout = samples.layout
+    area = areas.cell_areas(layout.coords, samples.data, layout.sample_dims)
     labels = None if fitted.source.rows is None else fitted.labels
     sums = label_sums(samples.layout, fitted.assign, area=area, labels=labels)
     k, count = fitted.k, sums["samples"]

@@ -41,7 +41,7 @@ class Regions(NamedTuple):
 
 
 class Heap(NamedTuple):
-    """Entries, the nearest pair first: its ``values``, tree ``nodes`` (n, 2) and ``slots`` (n, 2)."""
+    """Pairs, the nearest first: ``values`` (n,), tree ``nodes`` and ``slots`` (n, 2)."""
 
     values: Array
     nodes: Array

@@ -56,6 +56,22 @@ def grid_connectivity(
            [1, 0, 0, 1],
            [0, 1, 1, 0]])
     """
+    edges = grid_pairs(shape, mask, neighbours=neighbours, wrap=wrap)
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    n = int(np.prod(shape)) if mask is None else np.count_nonzero(mask)
+    matrix = coo_array((np.ones(len(edges), bool), tuple(edges.T)), shape=(n, n)).tocsr()
+    matrix.data[:] = True
+    return matrix
+
+
+def grid_pairs(
+    shape: Sequence[int],
+    mask: Array | None = None,
+    *,
+    neighbours: int = 4,
+    wrap: Sequence[int] = (),
+) -> Array:
+    """Return the pairs of cells that touch, shape (n_pairs, 2); see `grid_connectivity`."""
     check_choice("neighbours", neighbours, (4, 8))
     shape = tuple(int(side) for side in shape)
     around = _check_wrap(wrap, len(shape))
@@ -63,12 +79,7 @@ def grid_connectivity(
     number = np.full(shape, -1)
     number[mask] = np.arange(np.count_nonzero(mask))
     pairs = [_pairs(number, step, around) for step in _steps(len(shape), neighbours)]
-    edges = np.concatenate([*pairs, np.empty((0, 2), int)])
-    edges = np.concatenate([edges, edges[:, ::-1]])
-    n = np.count_nonzero(mask)
-    matrix = coo_array((np.ones(len(edges), bool), tuple(edges.T)), shape=(n, n)).tocsr()
-    matrix.data[:] = True
-    return matrix
+    return np.concatenate([*pairs, np.empty((0, 2), int)])
 
 
 def _check_wrap(wrap: Sequence[int], n_axes: int) -> set[int]:
