@@ -64,11 +64,12 @@ class Healpix:
             found.append(np.column_stack(pair).astype(np.int32))
         return np.concatenate(found)
 
-    def corners(self) -> tuple[Array, Array]:
-        """Return longitude and latitude of the four corners of each cell, in degrees."""
+    def polygons(self) -> tuple[Array, Array, Array]:
+        """Return longitude and latitude of the corners of each cell (n, 4), and its number."""
         nested = _library().nested
         longitude, latitude = nested.vertices(self._nested(), self._depth)
-        return longitude.to_value("deg"), latitude.to_value("deg")
+        number = np.arange(len(self.cells))
+        return longitude.to_value("deg"), latitude.to_value("deg"), number
 
     @property
     def _depth(self) -> int:
@@ -101,7 +102,7 @@ def healpix_of(dims: Collection[Hashable], data: xr.Dataset | None) -> Healpix |
         nside = _nside(attrs)
         if nside is not None and cells is not None:
             return Healpix(dim, nside, _scheme(attrs), cells)
-        if nside is not None and data is not None and data.sizes[dim] == 12 * nside**2:
+        if nside is not None and data is not None and data.sizes.get(dim) == 12 * nside**2:
             return Healpix(dim, nside, _scheme(attrs), np.arange(data.sizes[dim]))
     return None
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.grid.geography import find_axis
-from xcluster.grid.polygons import solid_angles
+from xcluster.grid.polygons import as_degrees, solid_angles, unit_vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +75,28 @@ class Mesh:
         real = self.faces >= 0
         part = np.broadcast_to((of_faces / self.n_corners)[:, None], real.shape)
         return np.bincount(self.faces[real], part[real], minlength=len(self.longitude))
+
+    def polygons(self) -> tuple[Array, Array, Array]:
+        """Return longitude and latitude of the corners of polygons, and the sample of each.
+
+        A node has a quadrilateral in each face around it: to the middle of the face, and to those
+        of its sides.
+        """
+        corners = self.corners
+        lonlat = self.longitude[corners], self.latitude[corners]
+        if self.location == "face":
+            return *lonlat, np.arange(len(corners))
+        real = self.faces >= 0
+        points = unit_vectors(*lonlat)
+        middle = (points * real).sum(axis=-1, keepdims=True) + np.zeros(real.shape)
+        column = np.arange(real.shape[1])
+        after = np.where(column + 1 < self.n_corners[:, None], column + 1, 0)
+        sides = points + np.take_along_axis(points, after[None], axis=-1)
+        before = np.where(column > 0, column - 1, self.n_corners[:, None] - 1)
+        quads = np.stack(
+            [points, sides, middle, np.take_along_axis(sides, before[None], axis=-1)], axis=-1
+        )
+        return *as_degrees(quads[:, real]), self.faces[real]
 
 
 def mesh_of(dims: Collection[Hashable], data: xr.Dataset | None) -> Mesh | None:

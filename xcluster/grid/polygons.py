@@ -28,6 +28,11 @@ def corners(longitude: Array, latitude: Array) -> tuple[Array, Array]:
     points = unit_vectors(longitude, latitude)
     for axis in (1, 2):
         points = _midpoints(points, axis)
+    return as_degrees(points)
+
+
+def as_degrees(points: Array) -> tuple[Array, Array]:
+    """Return longitude and latitude of vectors (3, ...) of any length."""
     x, y, z = points
     return np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y)))
 

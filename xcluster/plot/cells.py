@@ -13,6 +13,7 @@ from xcluster.base.arrays import Array
 from xcluster.grid.geography import edges
 from xcluster.grid.polygons import corners, of_cells
 from xcluster.plot.lattice import Floats, Lattice, is_even, longitude_range, unrolled
+from xcluster.plot.outlines import draw_outline
 from xcluster.plot.style import Style
 from xcluster.plot.view import View
 
@@ -26,6 +27,8 @@ def draw_cells(
     """Draw ``da`` on ``ax`` and return the artist."""
     keywords = {"zorder": 1, **style.keywords, **looks}
     values = style.values(da.transpose(*lattice.dims))
+    if lattice.outline is not None:
+        return draw_outline(ax, values, lattice.outline, lattice.crs, keywords)
     if lattice.kind == "points":
         return _draw_points(ax, values, lattice, keywords)
     if lattice.kind == "curvilinear":

@@ -102,7 +102,9 @@ class ClusteringPlot:
         if "ax" in over:  # the image has taken the size
             keywords.pop("figsize", None)
         upright = over["ax"].get_ylim() if "ax" in over else None
-        artist = drawn(maps.map, self.clustering.labels, **{**over, **keywords})
+        samples = self.clustering.samples
+        cells = None if samples is None else samples.data
+        artist = drawn(maps.map, self.clustering.labels, cells, **{**over, **keywords})
         if upright is not None:  # images may count downwards, points never do
             artist.axes.set_ylim(upright)
         set_title(artist, _lines(titled(self.clustering)) if title is None else title)

@@ -18,6 +18,7 @@ from xcluster.grid.areas import METRES
 from xcluster.grid.geography import edges, find_axis
 from xcluster.grid.layout import LABEL
 from xcluster.grid.links import grid_mapping_of
+from xcluster.plot.outlines import Outline, outline_of
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +39,8 @@ class Lattice:
     counted
         Whether an axis has dates or names, so that x and y have no common scale. Positions are
         then days of matplotlib's, or places.
+    outline
+        The cells of values along one dim, if these are known.
     """
 
     kind: Literal["grid", "curvilinear", "points"]
@@ -45,6 +48,7 @@ class Lattice:
     y: xr.DataArray
     crs: Any
     counted: bool = False
+    outline: Outline | None = None
 
     @property
     def dims(self) -> tuple[Hashable, ...]:
@@ -73,8 +77,11 @@ def lattice_of(
     x: Hashable | None = None,
     y: Hashable | None = None,
     transform: Any = None,
+    cells: xr.Dataset | None = None,
 ) -> Lattice:
     """Find the horizontal coordinates of ``da``; names and a CRS that are given win.
+
+    ``cells`` may describe the mesh or the HEALPix cells that values lie on.
 
     Raises
     ------
@@ -85,6 +92,12 @@ def lattice_of(
     import cartopy.crs as ccrs
 
     facets = tuple(facets)
+    free = [dim for dim in da.dims if dim not in facets]
+    alone = len(free) == 1 and x is None and y is None
+    one = da.isel(dict.fromkeys(facets, 0)) if alone else da
+    outline = outline_of(one, cells) if alone else None
+    if outline is not None:
+        return _listed(free[0], outline)
     if x is not None or y is not None:
         horizontal = _named(da, "x", x), _named(da, "y", y)
         lonlat = _is_lonlat(*horizontal)
@@ -99,6 +112,22 @@ def lattice_of(
     if lonlat or transform is not None:
         return Lattice(kind, *numbers, transform or ccrs.PlateCarree(), counted)
     return Lattice(kind, *_placed(da, *numbers), counted)
+
+
+def _listed(dim: Hashable, outline: Outline) -> Lattice:
+    """Return the places of cells along one dim."""
+    import cartopy.crs as ccrs
+
+    x, y = (
+        xr.DataArray(each, dims=[dim], name=name, attrs={"units": units})
+        for each, name, units in zip(
+            outline.centre,
+            ("longitude", "latitude"),
+            ("degrees_east", "degrees_north"),
+            strict=True,
+        )
+    )
+    return Lattice("points", x, y, ccrs.PlateCarree(), outline=outline)
 
 
 def _counted(axis: xr.DataArray) -> xr.DataArray:

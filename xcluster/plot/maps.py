@@ -27,6 +27,7 @@ FINE_WIDTH = 100.0
 
 def map(
     da: xr.DataArray,
+    cells: xr.Dataset | None = None,
     *,
     projection: Any = None,
     transform: Any = None,
@@ -54,6 +55,9 @@ def map(
         Over two spatial dims, in any order and direction, or over one dim with latitudes and
         longitudes; and over the dims of ``col`` and ``row``. It is a label map where it has
         ``flag_values`` and ``flag_meanings``.
+    cells : Dataset, optional
+        What describes the UGRID mesh or the HEALPix cells that ``da`` lies on along one dim: they
+        are drawn as polygons.
     projection : cartopy.crs.Projection, optional
         By default longitudes and latitudes as rectangles, true to shape in the middle of a region;
         the data's own projection where its grid mapping (such as ``spatial_ref``) states one.
@@ -87,7 +91,7 @@ def map(
 
     Returns
     -------
-    AxesImage, QuadMesh or PathCollection; xarray.plot.FacetGrid with ``col`` or ``row``
+    AxesImage, QuadMesh, PolyCollection or PathCollection; FacetGrid with ``col`` or ``row``
 
     Raises
     ------
@@ -112,7 +116,7 @@ def map(
     facets = [dim for dim in (row, col) if dim is not None]
     _check_axes(ax, facets, figsize, projection, col_wrap)
     da = _squeezed(da, facets).compute()
-    lattice = lattice_of(da, facets, x, y, transform)
+    lattice = lattice_of(da, facets, x, y, transform, cells)
     limits = {key: kwargs.pop(key) for key in ("vmin", "vmax", "norm") if key in kwargs}
     style = style_of(da, cmap, **limits)
     if alpha is None and background is not None:

@@ -77,7 +77,7 @@ class SamplesPlot:
             raise BadTypeError("sel", selection, "must be a mapping of dims", remedy)
         with blamed("sel", selection, f"choose along {list(chosen.dims)}"):
             chosen = _selected(chosen, selection)
-        artist = drawn(maps.map, chosen, **keywords)
+        artist = drawn(maps.map, chosen, self.samples.data, **keywords)
         place = {dim: chosen[dim].values[()] for dim in selection if dim not in chosen.dims}
         if place:
             set_title(artist, facet_title(chosen, place))

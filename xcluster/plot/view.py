@@ -131,6 +131,9 @@ def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -
 
 def data_extent(lattice: Lattice) -> Extent:
     """Return the limits of all cells."""
+    if lattice.outline is not None:
+        south, north = limits(lattice.outline.latitude)
+        return (*longitude_range(lattice.outline.longitude), south, north)
     if lattice.kind == "points":
         return _around_points(lattice)
     south, north = limits(lattice.y.values)

@@ -1,0 +1,89 @@
+"""Cells in lists as polygons: faces and nodes of meshes, HEALPix cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xcluster.base.arrays import Array
+from xcluster.grid.healpix import healpix_of
+from xcluster.grid.layout import COLUMN
+from xcluster.grid.meshes import mesh_of
+from xcluster.grid.polygons import as_degrees, unit_vectors
+
+MOST_POLYGONS = 500_000
+"""More are smaller than pixels, and take minutes; they are drawn as points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Polygons on the sphere.
+
+    Parameters
+    ----------
+    longitude, latitude : arrays of shape (n_polygons, n_corners)
+        In degrees; a corner may be repeated.
+    owner : int array of shape (n_polygons,)
+        The sample that each polygon belongs to.
+    centre : arrays of shape (n_samples,)
+        Longitude and latitude of each sample.
+    """
+
+    longitude: Array
+    latitude: Array
+    owner: Array
+    centre: tuple[Array, Array]
+
+
+def outline_of(da: xr.DataArray, described: xr.Dataset | None) -> Outline | None:
+    """Return the cells of an array over one dim; None if they are not known, or too many."""
+    data = da.to_dataset(name=COLUMN) if described is None else described
+    (dim,) = da.dims
+    found = healpix_of([dim], data) or mesh_of([dim], data)
+    if found is None or data.sizes.get(dim) != da.sizes[dim] or da.size > MOST_POLYGONS:
+        return None
+    longitude, latitude, owner = found.polygons()
+    corners = unit_vectors(longitude, latitude)
+    sums = [np.bincount(owner, each.sum(axis=1), minlength=da.size) for each in corners]
+    return Outline(longitude, latitude, owner, as_degrees(np.stack(sums)))
+
+
+def draw_outline(
+    ax: Any, values: Array, outline: Outline, crs: Any, keywords: Mapping[str, Any]
+) -> Any:
+    """Draw each sample's polygons; those across the edge of a map of degrees at both ends."""
+    from matplotlib.collections import PolyCollection
+
+    shown = np.ma.masked_invalid(values)[outline.owner]
+    corner = np.stack([_beside_poles(outline), outline.latitude], axis=-1)
+    broken = np.zeros(len(corner), bool)
+    if hasattr(ax, "projection"):
+        corner = ax.projection.transform_points(crs, corner[..., 0], corner[..., 1])[..., :2]
+        broken = ~(np.ptp(corner[..., 0], axis=-1) < np.ptp(ax.projection.x_limits) / 2)
+    present = ~np.ma.getmaskarray(shown)
+    whole, split = present & ~broken, present & broken & _in_degrees(ax)
+    east = corner[split] + np.where(corner[split][..., :1] < 0, [360.0, 0.0], 0.0)
+    polygons = np.concatenate([corner[whole], east, east - [360.0, 0.0]])
+    order = np.concatenate([np.flatnonzero(whole), *[np.flatnonzero(split)] * 2])
+    looks = {key: each for key, each in keywords.items() if key not in ("vmin", "vmax", "s")}
+    looks = {"linewidths": 0, "antialiased": False, **looks}
+    drawn = PolyCollection(list(polygons), array=shown[order], **looks)
+    drawn.set_clim(keywords.get("vmin"), keywords.get("vmax"))
+    ax.add_collection(drawn, autolim=False)
+    return drawn
+
+
+def _in_degrees(ax: Any) -> bool:
+    import cartopy.crs as ccrs
+
+    return isinstance(getattr(ax, "projection", None), ccrs.PlateCarree)
+
+
+def _beside_poles(outline: Outline) -> Array:
+    """Return longitudes; a corner at a pole, which has none, gets that of its sample."""
+    centre = outline.centre[0][outline.owner][:, None]
+    return np.asarray(np.where(np.abs(outline.latitude) > 90 - 1e-9, centre, outline.longitude))
