@@ -31,6 +31,8 @@ def clusterers(ds: xr.Dataset) -> None:
     assert_type(samples.gmm(4, covariance_type="diag", attrs={"run": 1}), Clustering)
     assert_type(samples.hac(4, linkage="average", metric="cosine"), Clustering)
     assert_type(samples.hac(4, contiguous=8, max_exact=500), Clustering)
+    assert_type(samples.hac(4, contiguous=("nearest", 6)), Clustering)
+    assert_type(samples.hac(4, contiguous="mesh"), Clustering)
     assert_type(samples.fuzzy(4, kind="possibilistic", init="k-means++"), Clustering)
     assert_type(samples.som((3, 4), sigma=2.0), Clustering)
     assert_type(samples.dbscan(0.3, metric="cityblock"), Clustering)
