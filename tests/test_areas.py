@@ -315,6 +315,18 @@ def test_scattered_points_have_no_area_and_are_not_weighed_by_it():
 # ------------------------------------------------------------------------------- lists of cells
 
 
+def test_cells_of_a_stacked_grid_have_the_areas_of_the_grid():
+    ds = globe(4.0)
+    rng = np.random.default_rng(0)
+    stacked = ds.stack(cell=("lon", "lat"))
+    stacked = stacked.isel(cell=rng.permutation(stacked.sizes["cell"])[:3000])
+    area = cell_areas(dict(stacked.coords), stacked)
+    exact = [box(lat - 2, lat + 2, 0, 4) for lat in stacked.lat.values]
+    np.testing.assert_allclose(area, exact, rtol=1e-9)
+    weight = stacked.cluster.pixels().weights("area").layout.weight
+    np.testing.assert_allclose(weight, exact, rtol=1e-9)
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
 def test_faces_and_nodes_of_a_real_mesh_have_the_areas_of_geodesics():
     ds = xr.open_dataset(DATA / "mesh" / "fesom_pi_ts.nc").isel(depth=0)

@@ -60,7 +60,9 @@ def cell_areas(
     latitude, longitude = (_axis(coords, name) for name in ("latitude", "longitude"))
     if latitude is None or longitude is None:
         return _of_plane(coords, data)
-    if latitude.dims == longitude.dims:
+    if _is_stacked(coords, latitude, longitude):
+        angles = _of_stacked(latitude, longitude)
+    elif latitude.dims == longitude.dims:
         angles = _of_polygons(latitude, longitude, data)
     elif latitude.ndim == longitude.ndim == 1:
         height, width = _band_heights(latitude, data), _widths(longitude, data)
@@ -156,6 +158,26 @@ def _widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     width = np.where((width > FULL_CIRCLE / 2) & (len(width) > 1), FULL_CIRCLE - width, width)
     counts = repeats(longitude.values, FULL_CIRCLE)
     return xr.DataArray(np.deg2rad(width) / counts, dims=longitude.dims)
+
+
+def _is_stacked(coords: Coords, latitude: xr.DataArray, longitude: xr.DataArray) -> bool:
+    """Whether both are levels of the index of one dim, as of a grid that was stacked."""
+    if latitude.dims != longitude.dims or latitude.ndim != 1 or latitude.dims[0] not in coords:
+        return False
+    names = coords[latitude.dims[0]].to_index().names
+    return latitude.name in names and longitude.name in names and len(names) > 1
+
+
+def _of_stacked(latitude: xr.DataArray, longitude: xr.DataArray) -> xr.DataArray | None:
+    """Return the solid angle of the cells of the grid that was stacked."""
+    sides = []
+    for axis, side in ((latitude, _band_heights), (longitude, _widths)):
+        distinct, place = np.unique(axis.values, return_inverse=True)
+        found = side(xr.DataArray(distinct, dims=axis.dims), xr.Dataset())
+        if found is None:
+            return None
+        sides.append(found.values[place])
+    return xr.DataArray(sides[0] * sides[1], dims=latitude.dims)
 
 
 def _of_polygons(
