@@ -155,8 +155,9 @@ def test_numbers_of_cells_are_no_line(contiguous):
     ("dim", "values", "rule"),
     [
         ("member", [1, 2, 3], "'member' counts members"),
-        ("run", ["a", "b", "c"], "'run' has names"),
-        ("run", np.array(["a", "b", "c"], object), "'run' has names"),
+        ("member", None, "'member' counts members"),
+        ("kind", ["a", "b", "c"], "'kind' has names"),
+        ("kind", np.array(["a", "b", "c"], object), "'kind' has names"),
         ("land", [True, False, True], "'land' has names"),
     ],
 )
@@ -164,7 +165,7 @@ def test_members_and_names_are_no_axis_of_neighbours(dim, values, rule):
     da = xr.DataArray(
         np.random.default_rng(0).normal(size=(3, 6, 7)), dims=(dim, "y", "x"), name="z"
     )
-    da = da.assign_coords({dim: values})
+    da = da if values is None else da.assign_coords({dim: values})
     with pytest.raises(ValueError, match=rule):
         da.cluster.pixels().hac(3, contiguous=True)
     assert da.isel({dim: 0}).cluster.pixels().hac(3, contiguous=True).k == 3  # the remedy

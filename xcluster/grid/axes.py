@@ -12,13 +12,11 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
+from xcluster.grid.ensembles import counts_members
 from xcluster.grid.geography import FULL_CIRCLE, find_axis
 from xcluster.grid.intervals import EVEN, HOLE
 from xcluster.grid.layout import Layout
 from xcluster.grid.polygons import unit_vectors
-
-MEMBERS = ("member", "ensemble", "realization", "realisation", "ens", "number")
-"""Names of dims whose entries are no neighbours, whatever their values."""
 
 REMEDY = 'pass ("nearest", 6), or a graph: a sparse matrix or pairs of numbers of samples'
 SAME_PLACE = 7
@@ -163,7 +161,7 @@ def check_axes(layout: Layout, contiguous: Any) -> None:
     for dim in layout.sample_dims:
         levels = _levels(layout, dim)
         for values in [layout.coords.get(dim)] if levels is None else levels:
-            rule = _no_axis(layout, dim, values) if values is not None else ""
+            rule = _no_axis(layout, dim, values)
             if rule:
                 remedy = f"select one entry of it, or {REMEDY}"
                 raise BadValueError("contiguous", contiguous, rule, remedy)
@@ -173,15 +171,17 @@ def check_axes(layout: Layout, contiguous: Any) -> None:
         raise BadValueError("contiguous", contiguous, rule, REMEDY)
 
 
-def _no_axis(layout: Layout, dim: Hashable, values: xr.DataArray) -> str:
+def _no_axis(layout: Layout, dim: Hashable, values: xr.DataArray | None) -> str:
     """Return why a dim is no axis of neighbours; empty if it is one."""
-    name = values.name
+    name = dim if values is None else values.name
+    if counts_members(str(name), values):
+        return f"{name!r} counts members, which are no neighbours of each other"
+    if values is None:
+        return ""
     kind = values.dtype.kind
     text = kind == "O" and values.size > 0 and isinstance(values.values.flat[0], str)
     if text or kind in "USb":
         return f"{name!r} has names, which are no neighbours of each other"
-    if values.attrs.get("standard_name") == "realization" or str(name).lower() in MEMBERS:
-        return f"{name!r} counts members, which are no neighbours of each other"
     if _levels(layout, dim) is None and kind in "iu" and _is_list(layout, dim, values):
         return f"the numbers of {name!r} do not say which samples are neighbours"
     return ""

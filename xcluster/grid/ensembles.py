@@ -37,9 +37,8 @@ def warn_of_strange_dims(
 
 def _why_strange(data: xr.Dataset, dim: Hashable, dims: Sequence[Hashable]) -> str:
     """Return why a dim is not spatial; empty text if it may be."""
-    coord, index = data.coords.get(dim), data.indexes.get(dim)
-    stated = "" if coord is None else str(coord.attrs.get("standard_name", ""))
-    if stated == "realization" or str(dim).lower().rstrip("s_0123456789") in MEMBERS:
+    index = data.indexes.get(dim)
+    if counts_members(dim, data.coords.get(dim)):
         return "counts members of an ensemble"
     if index is not None and (isinstance(index, xr.CFTimeIndex) or index.dtype.kind in "mM"):
         return "holds times"
@@ -47,6 +46,12 @@ def _why_strange(data: xr.Dataset, dim: Hashable, dims: Sequence[Hashable]) -> s
         return "holds names"
     spatial = _spatial_dims(data, dims)
     return "is no axis of space" if spatial and dim not in spatial else ""
+
+
+def counts_members(dim: Hashable, coord: xr.DataArray | None) -> bool:
+    """Whether the entries of a dim are members of an ensemble, by its name or its coordinate."""
+    stated = "" if coord is None else str(coord.attrs.get("standard_name", ""))
+    return stated == "realization" or str(dim).lower().rstrip("s_0123456789") in MEMBERS
 
 
 def _spatial_dims(data: xr.Dataset, dims: Sequence[Hashable]) -> set[Hashable]:
