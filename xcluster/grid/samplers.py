@@ -17,6 +17,7 @@ from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
 from xcluster.grid.levels import Levels, levels_of, plain, positions, regular_levels, within
+from xcluster.grid.roles import describing
 
 Names = Hashable | Sequence[Hashable] | None
 
@@ -197,7 +198,7 @@ def choose_variables(
         for name in wanted:
             _check_variable(data, name)
         return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
-    left_out = _auxiliary(data)
+    left_out = describing(data)
     for name, array in data.data_vars.items():
         if name not in left_out and (reason := _unfit(array, feature_dims)):
             left_out[name] = reason
@@ -242,22 +243,6 @@ def _check_variable(data: xr.Dataset, name: Hashable) -> None:
         remedies = dict.fromkeys("mM", "use a number that is computed from it")
         remedies["c"] = "use abs(), or real and imag as two variables"
         raise BadTypeError("vars", name, rule, remedies.get(kind, "encode it as numbers"))
-
-
-def _auxiliary(data: xr.Dataset) -> dict[Hashable, str]:
-    """Return the variables that describe others (bounds, grid mappings, flags), and why."""
-    found: dict[Hashable, str] = {}
-    for variable in data.variables.values():
-        for key in ("bounds", "climatology", "grid_mapping"):
-            named = variable.attrs.get(key, variable.encoding.get(key))
-            if named in data.data_vars:
-                found[named] = f"holds the {key.replace('_', ' ')} of another variable"
-    for name, array in data.data_vars.items():
-        if "flag_meanings" in array.attrs or "flag_masks" in array.attrs:
-            found[name] = "holds flags"
-        elif str(name).endswith(("_bnds", "_bounds")):
-            found[name] = "holds bounds"
-    return found
 
 
 def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:

@@ -164,9 +164,11 @@ def _steps(steps: Sequence[Step]) -> str:
 
 
 def _left_out(layout: Layout) -> str:
-    shown = [f"{name} ({reason})" for name, reason in list(layout.left_out.items())[:6]]
-    more = len(layout.left_out) - len(shown)
-    return ", ".join(shown) + (f", and {more} more" if more > 0 else "")
+    """Return the variables that are not used, together where the reason is the same."""
+    names: dict[str, list[str]] = {}
+    for name, reason in layout.left_out.items():
+        names.setdefault(reason, []).append(str(name))
+    return "; ".join(f"{_first_of(each)} ({reason})" for reason, each in names.items())
 
 
 def _clustering_lines(fitted: Fitted) -> list[Line]:
