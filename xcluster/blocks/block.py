@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import single_threaded_blas
+from xcluster.grid.fills import fills_of
 from xcluster.grid.layout import Layout, canonical_dims, upright
 from xcluster.grid.levels import Levels
 
@@ -58,6 +59,9 @@ class Block:
     runs
         For each piece the ranges of its features that are columns one after another; empty if
         all pieces have the order of the columns.
+    filled
+        For each piece where it holds a number that the attributes of the variable call missing;
+        empty if no attribute does so.
     """
 
     pieces: tuple[Array, ...]
@@ -68,6 +72,7 @@ class Block:
     extra: Mapping[str, Array]
     shape: tuple[int, ...]
     runs: tuple[tuple[slice, ...], ...] = ()
+    filled: tuple[Array, ...] = ()
 
     @cached_property
     def complete(self) -> Array:
@@ -150,7 +155,8 @@ class Block:
         extra = {name: of(array) if array.ndim else array for name, array in self.extra.items()}
         keys, pieces = tuple(map(of, self.keys)), tuple(map(of, self.pieces))
         of_points = (inside.ravel(), weight, keys, extra, inside.shape)
-        return Block(pieces, self.dtype, *of_points, self.runs)
+        filled = tuple(map(of, self.filled))
+        return Block(pieces, self.dtype, *of_points, self.runs, filled)
 
 
 def _positions(chosen: Array) -> Array:
@@ -165,6 +171,7 @@ class _Part:
     levels: Levels | None
     kept: Array | None
     runs: tuple[slice, ...]
+    fills: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,12 +235,14 @@ class Assembly:
         values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
         pieces = [_columns(array, part) for array, part in zip(values, self.parts, strict=True)]
         spread = list(map(_spread, others, self.beside.values()))
+        filled = tuple(_filled(array, part) for array, part in zip(values, self.parts, strict=True))
         n_axes = len(self.parts[0].axes)
         shape = np.broadcast_shapes(
             *(piece.shape[:n_axes] for piece in pieces), *(array.shape for array in spread)
         )
         runs = tuple(part.runs for part in self.parts)
-        return _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
+        block = _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
+        return replace(block, filled=filled) if any(part.fills for part in self.parts) else block
 
 
 def _unnested(array: Any) -> Array:
@@ -287,6 +296,15 @@ def _columns(array: Array, part: _Part) -> Array:
     return np.expand_dims(array, tuple(i for i, present in enumerate(part.axes) if not present))
 
 
+def _filled(array: Array, part: _Part) -> Array:
+    """Return where a variable holds a number that its attributes call missing."""
+    if not part.fills:
+        return np.zeros((1,) * len(part.axes), bool)
+    feature_axes = tuple(range(sum(part.axes), array.ndim))
+    found = np.asarray(np.isin(array, part.fills).any(axis=feature_axes))
+    return _spread(found, part.axes)
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """The arrays of a layout in the order that an `Assembly` takes them."""
@@ -315,7 +333,8 @@ def inputs_of(
         array = upright(variable.array, feature_dims)
         arrays.append(_in_order(array, dims, feature_dims))
         present = _present(array, dims)
-        parts.append(_Part(present, variable.levels, variable.kept, variable.runs))
+        fills = tuple(value for _, value in fills_of(variable.array))
+        parts.append(_Part(present, variable.levels, variable.kept, variable.runs, fills))
     beside = Beside(layout.mask, layout.weight, keys, extra or {})
     arrays += [_in_order(array, dims) for array in beside.values()]
     axes = beside.like(_present(array, dims) for array in beside.values())

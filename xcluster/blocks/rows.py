@@ -43,6 +43,9 @@ class Tally:
         Number of the other points where every feature is a number.
     missing, infinite : arrays of shape (n_variables,)
         Per variable, the number of points inside where it lacks a value or is infinite.
+    filled : array of shape (n_variables,)
+        Per variable, the number of points inside where it holds a number that its attributes call
+        missing.
     """
 
     points: int
@@ -50,6 +53,7 @@ class Tally:
     complete: int
     missing: Array
     infinite: Array
+    filled: Array
 
     @property
     def incomplete(self) -> int:
@@ -66,7 +70,10 @@ class Tally:
             missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
             infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
         outside = int(len(inside) - inside.sum())
-        return Tally(len(inside), outside, int(complete.sum()), missing, infinite)
+        grid = inside.reshape(block.shape)
+        filled = np.zeros(len(starts), np.int64)
+        filled[: len(block.filled)] = [np.count_nonzero(grid & each) for each in block.filled]
+        return Tally(len(inside), outside, int(complete.sum()), missing, infinite, filled)
 
     @staticmethod
     def merge(tallies: Sequence[Tally]) -> Tally:
@@ -77,6 +84,7 @@ class Tally:
             sum(each.complete for each in tallies),
             np.sum([each.missing for each in tallies], axis=0),
             np.sum([each.infinite for each in tallies], axis=0),
+            np.sum([each.filled for each in tallies], axis=0),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from xcluster.blocks.rows import Tally
+from xcluster.grid.fills import fills_of, said
 from xcluster.grid.layout import Layout
 
 
@@ -106,7 +107,9 @@ class Record:
             fit_on=fit_on,
             missing=missing,
             weighted=layout.weight is not None,
-            notes=tuple(Note("samples", text) for text in layout.notes),
+            notes=tuple(
+                Note("samples", text) for text in (*layout.notes, *undecoded(tally, layout))
+            ),
             random_state=random_state,
         )
 
@@ -124,3 +127,9 @@ class Record:
         if self.sampled:
             said.append(f"fitted on the sample only: {', '.join(self.sampled)}")
         return [*said, *map(str, self.notes)]
+
+
+def undecoded(tally: Tally, layout: Layout) -> list[str]:
+    """Return a sentence for each variable with numbers that its attributes call missing."""
+    counted = zip(layout.variables.items(), tally.filled.tolist(), strict=True)
+    return [said(name, fills_of(each.array), count) for (name, each), count in counted if count]
