@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import xcluster
+import xcluster  # noqa: F401
 from xcluster.grid.roles import describing
 
 GRID = ("y", "x")
@@ -149,4 +149,153 @@ def test_each_reason_is_said_once_with_the_names_that_it_holds_for():
     ds = xr.Dataset({"band": field(), **flags})
     said = next(line for line in repr(ds.cluster.pixels()).splitlines() if "left out" in line)
     assert said.count("(holds flags)") == 1
-    assert "flag_00, flag_01" in said and "... 20 more (holds flags)" in said
+    assert "flag_00, flag_01" in said
+    assert "... 20 more (holds flags)" in said
+
+
+# ------------------------------------------------------------------------------- several grids
+
+
+def staggered(sizes=(240, 180), coords=True):
+    """Two variables that share no dim."""
+    (ny, nx), rng = sizes, np.random.default_rng(0)
+    ds = xr.Dataset(
+        {
+            "t": (("y_t", "x_t"), rng.normal(size=(24, 18))),
+            "u": (("y_u", "x_u"), rng.normal(size=(ny, nx))),
+        }
+    )
+    if not coords:
+        return ds
+    edges = {"y_u": np.linspace(-1, 25, ny), "x_u": np.linspace(-1, 19, nx)}
+    return ds.assign_coords(y_t=np.arange(24.0), x_t=np.arange(18.0), **edges)
+
+
+def remedy_of(ds):
+    with pytest.raises(ValueError, match="lies over") as caught:
+        ds.cluster.pixels(vars=["t", "u"])
+    return caught.value
+
+
+def test_variables_on_two_grids_are_refused_with_the_number_of_pairs():
+    error = remedy_of(staggered())
+    assert f"{24 * 18 * 240 * 180:,}" in error.rule
+    assert "'t' lies over ['y_t', 'x_t'] and 'u' over ['y_u', 'x_u']" in error.rule
+
+
+@pytest.mark.parametrize("case", ["interpolate", "if their points are the same"])
+def test_the_remedy_brings_two_grids_together(case):
+    ds = staggered() if case == "interpolate" else staggered((24, 18), coords=False)
+    said, call = remedy_of(ds).remedy.split(": ", 1)
+    assert said == case
+    joined = eval(call, {"ds": ds})
+    samples = joined.cluster.pixels(vars=["t", "u"])
+    assert samples.layout.sizes == {"y_t": 24, "x_t": 18}
+    assert samples.kmeans(2).labels.notnull().all()
+
+
+def test_grids_that_cannot_be_joined_by_one_call_are_refused_too():
+    assert "bring them to one grid" in remedy_of(staggered((25, 17), coords=False)).remedy
+
+
+def test_grids_that_share_only_time_are_two_grids():
+    ds = staggered().expand_dims(time=3)
+    error = remedy_of(ds)
+    assert eval(error.remedy.split(": ", 1)[1], {"ds": ds})["u"].dims == ("time", "y_t", "x_t")
+
+
+def test_a_variable_of_fewer_dims_is_spread_over_the_grid_of_another():
+    ds = staggered().assign(line=("x_t", np.arange(18.0)))
+    assert ds.cluster.pixels(vars=["line", "t"]).layout.sample_dims == ("y_t", "x_t")
+    with pytest.raises(ValueError, match="lies over"):
+        ds.cluster.profiles("y_t", vars=["t", "u"])
+
+
+# ------------------------------------------------------------------- missing values as numbers
+
+
+def raster(dtype="f4", fill=-999.0, **attrs):
+    """An image in two groups, with 7 pixels of a number that stands for a missing value."""
+    values = np.random.default_rng(0).normal(size=(200, 300)) + 40 * (1 + np.arange(300) % 2)
+    values.flat[:70:10] = fill
+    return xr.Dataset({"t": (GRID, values.astype(dtype), attrs), "u": (GRID, -values.astype("f4"))})
+
+
+FILLS = {
+    "_FillValue": ("f4", -999.0, {"_FillValue": np.float32(-999)}),
+    "missing_value": ("f8", 1e36, {"missing_value": 1e36}),
+    "several": ("f4", -999.0, {"missing_value": [1e36, -999.0], "_FillValue": 1e36}),
+    "nodata": ("i2", -999, {"nodata": -999}),
+    "text": ("f4", -999.0, {"nodata": "-999"}),
+    "whole": ("i4", -999, {"missing_value": -999.0}),
+    "byte": ("u1", 255, {"_FillValue": np.uint8(255)}),
+}
+
+
+@pytest.mark.parametrize("chunks", [None, {"y": 37}])
+@pytest.mark.parametrize("case", FILLS)
+def test_missing_values_that_stand_as_numbers_are_counted(case, chunks):
+    dtype, fill, attrs = FILLS[case]
+    ds = raster(dtype, fill, **attrs)
+    ds = ds if chunks is None else ds.chunk(chunks)
+    with pytest.warns(UserWarning, match="^7 samples hold a number of 't' that its") as caught:
+        fit = ds.cluster.pixels().kmeans(2)
+    said = str(caught[0].message)
+    assert all(key in said for key in attrs)
+    assert "7 samples hold a number of 't'" in repr(fit)
+    assert ("xr.decode_cf(ds)" in said) == ("nodata" not in attrs)
+    remedy = re.search(r"NaN by (.*), if it is", said).group(1)
+    for call in remedy.split(" or "):
+        mended = eval(call, {"xr": xr, "ds": ds})
+        labels = mended.cluster.pixels("t").kmeans(2).labels
+        assert int(labels.isnull().sum()) == 7
+
+
+@pytest.mark.parametrize(
+    ("dtype", "attrs"),
+    [
+        ("f4", {"_FillValue": np.nan}),
+        ("i2", {"_FillValue": np.nan, "missing_value": 1e36}),
+        ("i2", {"nodata": "none", "missing_value": -998.5}),
+        ("f4", {"missing_value": -998.0, "nodata": None}),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_no_attribute_calls_missing_are_values(dtype, attrs):
+    assert raster(dtype, **attrs).cluster.pixels().kmeans(2).labels.notnull().all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_missing_values_outside_the_mask_are_not_counted():
+    ds = raster(_FillValue=-999.0)
+    ds.cluster.pixels().where(ds.t != -999).kmeans(2)
+
+
+def test_looking_for_missing_values_reads_nothing_more(computes):
+    counts = []
+    for attrs in ({}, {"_FillValue": -999.0}):
+        ds, before = raster(**attrs).chunk(y=50), computes()
+        if attrs:
+            with pytest.warns(UserWarning, match="7 samples"):
+                ds.cluster.pixels().kmeans(2)
+        else:
+            ds.cluster.pixels().kmeans(2)
+        counts.append(computes() - before)
+    assert counts[0] == counts[1] > 0
+
+
+def test_a_profile_is_counted_once_and_before_its_levels_are_filled():
+    values = np.random.default_rng(0).normal(size=(500, 8)) + 9 * (np.arange(500) % 2)[:, None]
+    values[3:6, 2:] = -999
+    ds = xr.DataArray(values, {"depth": np.arange(8.0)}, ("x", "depth"), attrs={"nodata": -999})
+    with pytest.warns(UserWarning, match="^3 samples hold a number of 'data'"):
+        ds.cluster.profiles("depth", step=0.7).kmeans(2)
+
+
+def test_missing_values_of_windows_and_of_a_sample_of_the_rows_are_counted():
+    ds = raster(_FillValue=-999.0)
+    with pytest.warns(UserWarning, match="^7 samples"):
+        ds.cluster.pixels().kmeans(2, fit_on=500)
+    holds = np.lib.stride_tricks.sliding_window_view(ds.t.values == -999, (3, 3)).any((2, 3))
+    with pytest.warns(UserWarning, match=f"^{holds.sum()} samples"):
+        ds.cluster.patches(3, "t").kmeans(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.foreign import check_plain, foreign_name
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
 from xcluster.grid.levels import Levels, levels_of, plain, positions, regular_levels, within
 from xcluster.grid.roles import describing
@@ -158,6 +160,7 @@ def lay_out(
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
     check_dims(chosen, sample_dims, feature_dims)
+    _check_one_grid(data, variables, sample_dims)
     return Layout(
         variables=variables,
         shown=tuple(names),
@@ -183,6 +186,40 @@ def _ordered_sample_dims(
     fullest = sorted(names, key=lambda name: -data[name].ndim)
     dims = dict.fromkeys(dim for name in fullest for dim in data[name].dims)
     return tuple(dim for dim in dims if dim not in feature_dims)
+
+
+def _check_one_grid(
+    data: xr.Dataset, variables: Mapping[Hashable, Variable], sample_dims: Sequence[Hashable]
+) -> None:
+    """Refuse variables on several grids, of which none has all sample dims."""
+    own = {
+        name: [d for d in sample_dims if d in each.array.dims] for name, each in variables.items()
+    }
+    first = max(own, key=lambda name: len(own[name]))
+    if len(own[first]) == len(sample_dims):
+        return
+    other = next(name for name, dims in own.items() if not set(dims) <= set(own[first]))
+    n = math.prod(data.sizes[dim] for dim in sample_dims)
+    rule = f"{first!r} lies over {own[first]} and {other!r} over {own[other]}: every pair of their "
+    rule += f"points would be a sample, {n:,} in all"
+    raise BadValueError("vars", list(variables), rule, _to_one_grid(data, other, own, first))
+
+
+def _to_one_grid(
+    data: xr.Dataset, name: Hashable, dims: Mapping[Hashable, Sequence[Hashable]], onto: Hashable
+) -> str:
+    """Return how to bring a variable to the grid of another one."""
+    ours = [dim for dim in dims[onto] if dim not in dims[name]]
+    theirs = [dim for dim in dims[name] if dim not in dims[onto]]
+    pairs = dict(zip(theirs, ours, strict=False))
+    moved = f"ds.assign({{{name!r}: ds[{name!r}]"
+    if len(ours) == len(theirs):
+        if all(dim in data.coords and data[dim].dtype.kind in "fiu" for dim in (*ours, *theirs)):
+            places = ", ".join(f"{dim!r}: ds[{to!r}]" for dim, to in pairs.items())
+            return f"interpolate: {moved}.interp({{{places}}})}})"
+        if all(data.sizes[a] == data.sizes[b] and a not in data.coords for a, b in pairs.items()):
+            return f"if their points are the same: {moved}.rename({pairs})}})"
+    return "bring them to one grid first, or leave one of them out of vars"
 
 
 def choose_variables(
@@ -243,11 +280,14 @@ def _check_variable(data: xr.Dataset, name: Hashable) -> None:
         remedies = dict.fromkeys("mM", "use a number that is computed from it")
         remedies["c"] = "use abs(), or real and imag as two variables"
         raise BadTypeError("vars", name, rule, remedies.get(kind, "encode it as numbers"))
+    check_plain("vars", name, data[name])
 
 
 def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
     if array.dtype.kind not in "fiu":
         return f"has dtype {array.dtype}"
+    if foreign := foreign_name(array):
+        return f"is an array of {foreign}"
     lacking = [dim for dim in feature_dims if dim not in array.dims]
     if lacking:
         return f"has no dim {lacking[0]!r}"
