@@ -53,7 +53,7 @@ def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     problems = [
         f"the variable {name!r} is missing; {did_you_mean(name, dataset.data_vars)}"
         for name in names
-        if name not in dataset.data_vars
+        if name not in dataset.variables
     ]
     if problems:
         raise _unfit("new", type(data).__name__, problems)

@@ -40,15 +40,21 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class Pixels:
-    """One sample per grid point; features are the variables, or the entries of ``dim``."""
+    """One sample per grid point; features are the variables, or the entries of feature dims.
+
+    ``dim`` is one dim, whose name may be a tuple, or a list of dims.
+    """
 
     vars: Names = None
-    dim: Hashable | None = None
+    dim: Hashable | list[Any] | None = None
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``."""
-        feature_dims = () if self.dim is None else (known_dim(data, self.dim),)
-        names, left_out = choose_variables(data, self.vars, feature_dims)
+        feature_dims = () if self.dim is None else _feature_dims(data, self.dim)
+        several = isinstance(self.dim, list)
+        names, left_out = choose_variables(data, self.vars, feature_dims, any_of=several)
+        for dim in feature_dims:
+            _check_used(data, dim, names)
         return lay_out(data, names, feature_dims, left_out)
 
 
@@ -75,9 +81,7 @@ class Profiles:
         """Return the layout of ``data``; with ``step`` it has the levels of ``like``."""
         dim = known_dim(data, self.dim)
         names, left_out = choose_variables(data, self.vars, (dim,))
-        if not any(dim in data[name].dims for name in names):
-            rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
-            raise BadValueError("dim", dim, rule, "name a variable with that dim in vars")
+        _check_used(data, dim, names)
         data = data[names]
         if self.between is not None:
             data = self._between(data)
@@ -130,13 +134,14 @@ class Snapshots:
         """Return the layout of ``data``."""
         dim = known_dim(data, self.dim)
         names, left_out = choose_variables(data, self.vars, (dim,))
-        lacking = [name for name in names if dim not in data[name].dims]
-        if lacking:
-            rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
-            raise BadValueError("dim", dim, rule, "leave that variable out of vars")
+        check_each_has("dim", data, names, [dim])
         feature_dims = tuple(name for name in data[names].dims if name != dim)
         layout = lay_out(data, names, feature_dims, left_out)
-        return layout.with_each(lambda name, each: replace(each, cells=_cells(name, each, like)))
+        return layout.with_each(
+            lambda name, each: (
+                replace(each, cells=_cells(name, each, like)) if each.feature_dims else each
+            )
+        )
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
@@ -160,6 +165,7 @@ def lay_out(
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
     check_dims(chosen, sample_dims, feature_dims)
+    _check_positions(chosen, names, sample_dims)
     _check_one_grid(data, variables, sample_dims)
     return Layout(
         variables=variables,
@@ -186,6 +192,27 @@ def _ordered_sample_dims(
     fullest = sorted(names, key=lambda name: -data[name].ndim)
     dims = dict.fromkeys(dim for name in fullest for dim in data[name].dims)
     return tuple(dim for dim in dims if dim not in feature_dims)
+
+
+def _check_positions(
+    data: xr.Dataset, names: Sequence[Hashable], sample_dims: Sequence[Hashable]
+) -> None:
+    """Refuse coordinates that are the same for all samples."""
+    for name in names:
+        if name in data.coords and not set(data[name].dims) & set(sample_dims):
+            rule = f"is a coordinate of the features, over {list(data[name].dims)}"
+            raise BadValueError("vars", name, rule, "name coordinates of the samples only")
+
+
+def check_each_has(
+    parameter: str, data: xr.Dataset, names: Sequence[Hashable], dims: Sequence[Hashable]
+) -> None:
+    """Refuse variables without some of these dims."""
+    lacking = [(name, dim) for name in names for dim in dims if dim not in data[name].dims]
+    if lacking:
+        name, dim = lacking[0]
+        rule = f"must be a dim of each variable, but {name!r} lacks it"
+        raise BadValueError(parameter, dim, rule, "leave that variable out of vars")
 
 
 def _check_one_grid(
@@ -223,23 +250,32 @@ def _to_one_grid(
 
 
 def choose_variables(
-    data: xr.Dataset, names: Names, feature_dims: Sequence[Hashable]
+    data: xr.Dataset, names: Names, feature_dims: Sequence[Hashable], *, any_of: bool = False
 ) -> tuple[list[Hashable], dict[Hashable, str]]:
     """Return the variables to use, and for each other variable why it is left out.
 
-    If ``names`` is None, these are the numeric variables with the feature dims. If they have
-    different dims, those with the most common dims are taken.
+    If ``names`` is None, these are the numeric variables with the feature dims (or ``any_of``
+    them). If their other dims differ, those with the most common dims are taken.
     """
     if names is not None:
         wanted = _listed(names)
         for name in wanted:
             _check_variable(data, name)
+        if all(name in data.coords for name in wanted):
+            rule = "is a coordinate, and there is no variable beside it"
+            raise BadValueError(
+                "vars", wanted[0], rule, "name a variable too, or ds.reset_coords()"
+            )
         return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
     left_out = describing(data)
     for name, array in data.data_vars.items():
-        if name not in left_out and (reason := _unfit(array, feature_dims)):
+        if name not in left_out and (reason := _unfit(array, feature_dims, any_of)):
             left_out[name] = reason
-    dims = {name: frozenset(data[name].dims) for name in data.data_vars if name not in left_out}
+    dims = {
+        name: frozenset(data[name].dims).difference(feature_dims)
+        for name in data.data_vars
+        if name not in left_out
+    }
     if not dims:
         rule = "finds no variable of real numbers"
         rule += f" with the dims {list(feature_dims)}" if feature_dims else ""
@@ -247,9 +283,9 @@ def choose_variables(
         rule += f": {'; '.join(reasons) or 'the data have no variable'}"
         raise BadValueError("vars", None, rule, "name the variables to use, as numbers")
     counts = Counter(dims.values())
-    grid = max(counts, key=lambda each: (counts[each], len(each)))
+    grid = max(counts, key=lambda each: (bool(each), counts[each], len(each)))
     left_out |= {
-        name: f"has other dims: {sorted(map(str, each))}"
+        name: f"has other dims: {sorted(map(str, data[name].dims))}"
         for name, each in dims.items()
         if each != grid
     }
@@ -269,10 +305,11 @@ def _listed(names: Names) -> list[Hashable]:
 
 
 def _check_variable(data: xr.Dataset, name: Hashable) -> None:
-    if name not in data.data_vars:
+    if name not in data.variables:
         rule, remedy = "is not a variable of the Dataset", did_you_mean(name, data.data_vars)
-        if name in data.coords:
-            rule, remedy = "is a coordinate", "turn it into a variable with ds.reset_coords()"
+        if is_one_of(name, data.dims):
+            rule = "is a dim without coordinates"
+            remedy = f"number its points: ds.assign_coords({{{name!r}: range({data.sizes[name]})}})"
         raise BadValueError("vars", name, rule, remedy)
     kind = data[name].dtype.kind
     if kind not in "fiub":
@@ -283,15 +320,36 @@ def _check_variable(data: xr.Dataset, name: Hashable) -> None:
     check_plain("vars", name, data[name])
 
 
-def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
+def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable], any_of: bool) -> str:
     if array.dtype.kind not in "fiu":
         return f"has dtype {array.dtype}"
     if foreign := foreign_name(array):
         return f"is an array of {foreign}"
     lacking = [dim for dim in feature_dims if dim not in array.dims]
-    if lacking:
+    if lacking and not (any_of and len(lacking) < len(feature_dims)):
         return f"has no dim {lacking[0]!r}"
     return "" if array.ndim else "has no dims"
+
+
+def _feature_dims(data: xr.Dataset, dim: Hashable | list[Any]) -> tuple[Hashable, ...]:
+    """Return the dims that a user names: one, or those of a list."""
+    if not isinstance(dim, list):
+        known = isinstance(dim, tuple) and all(is_one_of(each, data.dims) for each in dim)
+        if known and not is_one_of(dim, data.dims):
+            rule = "is not a dim of the data: a tuple is the name of one dim"
+            raise BadValueError("dim", dim, rule, f"pass a list: dim={list(dim)}")
+        return (known_dim(data, dim),)
+    check_hashable("dim", dim)
+    if not dim or len(set(dim)) < len(dim):
+        rule = "names a dim twice" if dim else "names no dim"
+        raise BadValueError("dim", dim, rule, "name each feature dim once")
+    return tuple(known_dim(data, each) for each in dim)
+
+
+def _check_used(data: xr.Dataset, dim: Hashable, names: Sequence[Hashable]) -> None:
+    if not any(dim in data[name].dims for name in names):
+        rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
+        raise BadValueError("dim", dim, rule, "name a variable with that dim in vars")
 
 
 def known_dim(data: xr.Dataset, dim: Hashable) -> Hashable:

@@ -14,7 +14,7 @@ from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.grid.layout import Layout, is_descending
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
-from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
+from xcluster.grid.samplers import Names, check_each_has, choose_variables, known_dim, lay_out
 
 Size = int | Mapping[Hashable, int]
 
@@ -37,6 +37,7 @@ class Patches:
         """Return the layout of ``data``; windows are views of the image, not copies."""
         dims = image_dims(data, self.vars, self.dims)
         names, left_out = choose_variables(data, self.vars, dims)
+        check_each_has("dims", data, names, dims)
         image = with_coordinates(data[names], dims)
         fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(image, dim)}
         image = image.isel(fallen)

@@ -19,6 +19,8 @@ from xcluster.grid.samplers import Sampler
 Line = tuple[str, str]
 WIDTH = 9
 SHOWN_LABELS = 20
+UNEVEN = 10
+"""How many times the features of another variable are worth a note."""
 
 
 class Share(NamedTuple):
@@ -119,7 +121,19 @@ def _samples_lines(samples: Question) -> list[Line]:
         lines.append(("weights", name))
     if layout.left_out:
         lines.append(("left out", _left_out(layout)))
-    return lines
+    return lines + _unbalanced(samples)
+
+
+def _unbalanced(samples: Question) -> list[Line]:
+    """Return a line if some variables count much more than others, as they have more features."""
+    layout = samples.layout
+    extents = {name: layout.variables[name].extent for name in layout.shown}
+    most, least = max(extents, key=extents.__getitem__), min(extents, key=extents.__getitem__)
+    balanced = any(getattr(step.transformer, "balance", False) for step in samples.steps)
+    if balanced or extents[most] < UNEVEN * extents[least]:
+        return []
+    said = f"{most} has {extents[most]} features, {least} {extents[least]}, and each counts alike; "
+    return [("note", said + "scale(over='variable', balance=True) weighs variables alike")]
 
 
 def _saved_lines(fitted: Fitted) -> list[Line]:
