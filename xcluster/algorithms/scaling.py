@@ -106,9 +106,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     reads_order_of: tuple[str, ...] = ()
 
-    def __init__(
-        self, how: str = "standard", *, groups: Any = None, balance: bool = False
-    ) -> None:
+    def __init__(self, how: str = "standard", *, groups: Any = None, balance: bool = False) -> None:
         self.how = how
         self.groups = groups
         self.balance = balance

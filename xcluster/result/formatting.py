@@ -99,7 +99,8 @@ def _aligned(lines: Sequence[Line]) -> list[str]:
 
 
 def _asked_lines(samples: Question) -> list[Line]:
-    return _samples_lines(samples) + [("note", note) for note in samples.layout.notes]
+    notes = [("note", note) for note in samples.layout.notes]
+    return [*_samples_lines(samples), *_unbalanced(samples), *notes]
 
 
 def _samples_lines(samples: Question) -> list[Line]:
@@ -121,7 +122,7 @@ def _samples_lines(samples: Question) -> list[Line]:
         lines.append(("weights", name))
     if layout.left_out:
         lines.append(("left out", _left_out(layout)))
-    return lines + _unbalanced(samples)
+    return lines
 
 
 def _unbalanced(samples: Question) -> list[Line]:
@@ -132,8 +133,8 @@ def _unbalanced(samples: Question) -> list[Line]:
     balanced = any(getattr(step.transformer, "balance", False) for step in samples.steps)
     if balanced or extents[most] < UNEVEN * extents[least]:
         return []
-    said = f"{most} has {extents[most]} features, {least} {extents[least]}, and each counts alike; "
-    return [("note", said + "scale(over='variable', balance=True) weighs variables alike")]
+    said = f"{most} has {extents[most]} features and {least} {extents[least]}: it counts more, "
+    return [("note", said + "unless scale(over='variable', balance=True) weighs all alike")]
 
 
 def _saved_lines(fitted: Fitted) -> list[Line]:
