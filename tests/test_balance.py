@@ -78,7 +78,7 @@ def test_the_balance_is_said_saved_and_opened(tmp_path, scene):
 
 def test_samples_say_when_variables_differ_tenfold_in_features(scene):
     ds, _ = scene
-    said = "noise has 200 features and image 1: it counts more"
+    said = "noise, with 200 features, counts more than image, with 1;"
     assert said in repr(samples_of(ds))
     assert said in samples_of(ds)._repr_html_()
     assert said not in repr(samples_of(ds).scale(over="variable", balance=True))

@@ -133,8 +133,9 @@ def _unbalanced(samples: Question) -> list[Line]:
     balanced = any(getattr(step.transformer, "balance", False) for step in samples.steps)
     if balanced or extents[most] < UNEVEN * extents[least]:
         return []
-    said = f"{most} has {extents[most]} features and {least} {extents[least]}: it counts more, "
-    return [("note", said + "unless scale(over='variable', balance=True) weighs all alike")]
+    said = f"{most}, with {extents[most]} features, counts more than {least}, with "
+    said += f"{extents[least]}; scale(over='variable', balance=True) weighs all alike"
+    return [("note", said)]
 
 
 def _saved_lines(fitted: Fitted) -> list[Line]:
