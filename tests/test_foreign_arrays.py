@@ -99,6 +99,27 @@ def test_sparse_arrays_are_refused_by_name_with_a_remedy_that_works(chunks):
     np.testing.assert_array_equal(*labels)
 
 
+class OnDevice:
+    """An array that numpy may not read, as those of cupy are."""
+
+    __module__ = "cupy.core"
+    shape, ndim, dtype = (20, 30), 2, np.dtype("f4")
+
+    def __array_function__(self, *_, **__):
+        raise AssertionError("touched")
+
+    __array_ufunc__ = __array__ = __array_function__
+
+
+def test_an_array_on_a_device_is_refused_before_it_is_touched():
+    ds = xr.Dataset({"a": (("y", "x"), OnDevice()), "b": (("y", "x"), VALUES.reshape(20, 30))})
+    samples = ds.cluster.pixels()
+    assert samples.layout.left_out == {"a": "is an array of cupy OnDevice"}
+    assert "cupy OnDevice" in repr(samples)
+    with pytest.raises(TypeError, match=r"vars='a': is an array of cupy OnDevice"):
+        ds.cluster.pixels(["a", "b"])
+
+
 def test_a_mask_or_weights_of_another_library_are_refused_by_name():
     sparse = pytest.importorskip("sparse")
     ds = xr.Dataset({"a": ("x", VALUES)})

@@ -1,6 +1,7 @@
 """What is taken where no variables are named, and what is said about the rest."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import xcluster  # noqa: F401
 from xcluster.grid.roles import describing
 
 GRID = ("y", "x")
+DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def field(seed=0, **attrs):
@@ -132,6 +134,18 @@ def test_a_raw_argo_file_gives_temperature_and_salinity():
     assert "PRES_ADJUSTED_ERROR, TEMP_ADJUSTED_ERROR, PSAL_ADJUSTED_ERROR (holds errors)" in said
 
 
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_an_ocean_model_on_a_mesh_gives_temperature_and_salinity():
+    with xr.open_dataset(DATA / "mesh" / "fesom_pi_ts.nc") as ds:
+        layout = ds.cluster.pixels().layout
+        undecoded = xr.open_dataset(DATA / "mesh" / "fesom_pi_ts.nc", decode_coords=False)
+    assert layout.shown == ("temperature", "salinity")
+    assert layout.left_out["mesh2d"] == "has the cf_role 'mesh_topology'"
+    assert layout.left_out["face_nodes"] == "holds the connectivity of another variable"
+    for name in ("node_lon", "node_lat"):
+        assert describing(undecoded)[name] == "holds the coordinates of another variable"
+
+
 def test_measured_quantities_with_similar_names_are_taken():
     names = {
         "sea_floor_depth_below_geoid": "elevation",
@@ -234,6 +248,7 @@ FILLS = {
 
 @pytest.mark.parametrize("chunks", [None, {"y": 37}])
 @pytest.mark.parametrize("case", FILLS)
+@pytest.mark.filterwarnings("ignore:variable 't' has multiple fill values")
 def test_missing_values_that_stand_as_numbers_are_counted(case, chunks):
     dtype, fill, attrs = FILLS[case]
     ds = raster(dtype, fill, **attrs)

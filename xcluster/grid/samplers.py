@@ -258,15 +258,7 @@ def choose_variables(
     them). If their other dims differ, those with the most common dims are taken.
     """
     if names is not None:
-        wanted = _listed(names)
-        for name in wanted:
-            _check_variable(data, name)
-        if all(name in data.coords for name in wanted):
-            rule = "is a coordinate, and there is no variable beside it"
-            raise BadValueError(
-                "vars", wanted[0], rule, "name a variable too, or ds.reset_coords()"
-            )
-        return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
+        return _named(data, names)
     left_out = describing(data)
     for name, array in data.data_vars.items():
         if name not in left_out and (reason := _unfit(array, feature_dims, any_of)):
@@ -290,6 +282,18 @@ def choose_variables(
         if each != grid
     }
     return [name for name in dims if name not in left_out], left_out
+
+
+def _named(data: xr.Dataset, names: Names) -> tuple[list[Hashable], dict[Hashable, str]]:
+    """Return the variables that a user names, and the others."""
+    wanted = _listed(names)
+    for name in wanted:
+        _check_variable(data, name)
+    if all(name in data.coords for name in wanted):
+        rule = "is a coordinate, and there is no variable beside it"
+        remedy = "name a variable too; ds.reset_coords() makes variables of those that are no index"
+        raise BadValueError("vars", wanted[0], rule, remedy)
+    return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
 
 
 def _listed(names: Names) -> list[Hashable]:
@@ -334,10 +338,10 @@ def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable], any_of: bool) 
 def _feature_dims(data: xr.Dataset, dim: Hashable | list[Any]) -> tuple[Hashable, ...]:
     """Return the dims that a user names: one, or those of a list."""
     if not isinstance(dim, list):
-        known = isinstance(dim, tuple) and all(is_one_of(each, data.dims) for each in dim)
-        if known and not is_one_of(dim, data.dims):
+        parts = dim if isinstance(dim, tuple) and not is_one_of(dim, data.dims) else ()
+        if parts and all(is_one_of(each, data.dims) for each in parts):
             rule = "is not a dim of the data: a tuple is the name of one dim"
-            raise BadValueError("dim", dim, rule, f"pass a list: dim={list(dim)}")
+            raise BadValueError("dim", dim, rule, f"pass a list: dim={list(parts)}")
         return (known_dim(data, dim),)
     check_hashable("dim", dim)
     if not dim or len(set(dim)) < len(dim):
