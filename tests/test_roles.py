@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -314,3 +315,15 @@ def test_missing_values_of_windows_and_of_a_sample_of_the_rows_are_counted():
     holds = np.lib.stride_tricks.sliding_window_view(ds.t.values == -999, (3, 3)).any((2, 3))
     with pytest.warns(UserWarning, match=f"^{holds.sum()} samples"):
         ds.cluster.patches(3, "t").kmeans(2)
+
+
+def test_missing_values_are_counted_before_a_mean_cycle_is_subtracted():
+    time = pd.date_range("2000-01-01", periods=240, freq="MS")
+    values = np.random.default_rng(0).normal(size=(240, 20, 30))
+    values[5:9, 3, 4] = -999
+    attrs = {"missing_value": -999.0}
+    field = xr.DataArray(values, {"time": time}, ("time", "y", "x"), name="t", attrs=attrs)
+    for each in (field, field.chunk(time=50)):
+        with pytest.warns(UserWarning, match="^4 samples hold a number of 't'") as caught:
+            each.cluster.snapshots().anomaly("time.month").kmeans(2)
+        assert len(caught) == 1

@@ -90,6 +90,13 @@ class Block:
         """The sum of the keys of each point, shape (n_points,)."""
         return np.broadcast_to(sum(self.keys), self.shape).ravel()
 
+    @property
+    def n_filled(self) -> Array:
+        """Per piece, at how many points inside it holds a number that is called missing."""
+        inside = self.inside.reshape(self.shape)
+        counts = [np.count_nonzero(inside & each) for each in self.filled]
+        return np.array(counts or [0] * len(self.pieces), np.int64)
+
     def further(self, name: str) -> Array | None:
         """Return a further array at each point, shape (n_points,); None if it was not given."""
         found = self.extra.get(name)

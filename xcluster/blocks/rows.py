@@ -70,10 +70,8 @@ class Tally:
             missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
             infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
         outside = int(len(inside) - inside.sum())
-        grid = inside.reshape(block.shape)
-        filled = np.zeros(len(starts), np.int64)
-        filled[: len(block.filled)] = [np.count_nonzero(grid & each) for each in block.filled]
-        return Tally(len(inside), outside, int(complete.sum()), missing, infinite, filled)
+        n_complete = int(complete.sum())
+        return Tally(len(inside), outside, n_complete, missing, infinite, block.n_filled)
 
     @staticmethod
     def merge(tallies: Sequence[Tally]) -> Tally:

@@ -11,10 +11,11 @@ import xarray as xr
 
 from xcluster.algorithms.parts.sums import Binned
 from xcluster.base.arrays import Array
-from xcluster.base.checks import check_choice, check_integer
+from xcluster.base.checks import check_choice, check_integer, warn
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
+from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout
 from xcluster.grid.samplers import Snapshots, known_dim
 
@@ -101,7 +102,10 @@ class Climatology:
         fields = Snapshots(self.dim, tuple(names)).arrange(data)
         fields = fields.with_each(lambda _, each: replace(each, cells=None))
         codes = xr.DataArray(self._codes(data), dims=[self.dim])
-        found = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
+        found, filled = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
+        # Behind the subtraction such numbers could no longer be told.
+        for sentence in undecoded({name: data[name] for name in fields.variables}, filled):
+            warn(sentence)
         rows = self._means(found, fields.n_features).astype(fields.dtype)
         means = matrix.unpack(fields.features, rows, COLUMN, np.arange(len(rows)))
         return replace(
@@ -194,14 +198,18 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
         raise BadValueError("groupby", dim, rule, remedy)
 
 
-def _group_sums(block: Block) -> Sums:
-    """Return sum and count of the values of each group in one block, without missing ones."""
+def _group_sums(block: Block) -> tuple[Sums, Array]:
+    """Return sum and count of the values of each group in one block, without missing ones.
+
+    Beside them, the number of samples of each variable that hold a number called missing.
+    """
     codes = block.extra["group"]
     pieces = [each.reshape(len(each), -1) for each in block.pieces]
-    return {
+    sums = {
         int(group): _sum_and_count([each[codes == group] for each in pieces])
         for group in np.unique(codes)
     }
+    return sums, block.n_filled
 
 
 def _sum_and_count(pieces: Sequence[Array]) -> tuple[Binned, Array]:
@@ -211,14 +219,14 @@ def _sum_and_count(pieces: Sequence[Array]) -> tuple[Binned, Array]:
     return Binned.products(ones, np.where(known, rows, 0.0)), np.asarray(known.sum(axis=1))
 
 
-def _merge(parts: Sequence[Sums]) -> Sums:
+def _merge(parts: Sequence[tuple[Sums, Array]]) -> tuple[Sums, Array]:
     merged: dict[int, tuple[Binned, Array]] = {}
-    for part in parts:
+    for part, _ in parts:
         for group, (total, count) in part.items():
             if group in merged:
                 total, count = merged[group][0] + total, merged[group][1] + count
             merged[group] = total, count
-    return merged
+    return merged, np.sum([filled for _, filled in parts], axis=0)
 
 
 def _around(values: Array, width: int) -> Array:

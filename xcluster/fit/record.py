@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from xcluster.blocks.rows import Tally
-from xcluster.grid.fills import fills_of, said
+from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import Layout
 
 
@@ -108,7 +108,7 @@ class Record:
             missing=missing,
             weighted=layout.weight is not None,
             notes=tuple(
-                Note("samples", text) for text in (*layout.notes, *undecoded(tally, layout))
+                Note("samples", text) for text in (*layout.notes, *filled_sentences(tally, layout))
             ),
             random_state=random_state,
         )
@@ -129,7 +129,6 @@ class Record:
         return [*said, *map(str, self.notes)]
 
 
-def undecoded(tally: Tally, layout: Layout) -> list[str]:
+def filled_sentences(tally: Tally, layout: Layout) -> list[str]:
     """Return a sentence for each variable with numbers that its attributes call missing."""
-    counted = zip(layout.variables.items(), tally.filled.tolist(), strict=True)
-    return [said(name, fills_of(each.array), count) for (name, each), count in counted if count]
+    return undecoded({n: each.array for n, each in layout.variables.items()}, tally.filled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,13 @@ def _held(number: Any, dtype: np.dtype[Any]) -> float | None:
     return value if value.is_integer() else None
 
 
-def said(name: Hashable, fills: tuple[Fill, ...], n: int) -> str:
-    """Return the sentence about ``n`` samples that hold such numbers."""
+def undecoded(arrays: Mapping[Hashable, xr.DataArray], counts: Iterable[int]) -> list[str]:
+    """Return a sentence for each variable with such numbers; ``counts`` are of samples."""
+    pairs = zip(arrays.items(), counts, strict=True)
+    return [_said(name, fills_of(array), int(n)) for (name, array), n in pairs if n]
+
+
+def _said(name: Hashable, fills: tuple[Fill, ...], n: int) -> str:
     values = [value for _, value in fills]
     given = ", ".join(f"{attribute}={value:.9g}" for attribute, value in fills)
     ways = ["xr.decode_cf(ds)"] if all(key in DECODED for key, _ in fills) else []
