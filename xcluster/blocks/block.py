@@ -94,7 +94,7 @@ class Block:
     def n_filled(self) -> Array:
         """Per piece, at how many points inside it holds a number that is called missing."""
         inside = self.inside.reshape(self.shape)
-        counts = [np.count_nonzero(inside & each) for each in self.filled]
+        counts = [int(np.count_nonzero(inside & each)) for each in self.filled]
         return np.array(counts or [0] * len(self.pieces), np.int64)
 
     def further(self, name: str) -> Array | None:
