@@ -431,7 +431,7 @@ def test_only_a_file_with_moved_columns_has_the_newer_format(tmp_path):
         ds.cluster.pixels(vars=names).kmeans(2).save(tmp_path / "a.nc")
         with storage.held(tmp_path / "a.nc"):
             raw = storage.engine(tmp_path / "a.nc")[1]
-            found = integrity.checked_manifest(tmp_path / "a.nc", raw, (1, 2))
+            found = integrity.checked_manifest(tmp_path / "a.nc", raw, (1, 2, 3))
         assert found["format"] == version
 
 

@@ -128,7 +128,10 @@ def test_a_raw_argo_file_gives_temperature_and_salinity():
         ds[f"{name}_ADJUSTED_ERROR"] = of(name)
     ds["LATITUDE"] = ("N_PROF", np.zeros(40), {"units": "degree_north"})
     ds["JULD"] = ("N_PROF", np.arange(40.0), {"standard_name": "time"})
-    for samples in (ds.cluster.pixels(), ds.cluster.profiles("N_LEVELS")):
+    with pytest.warns(UserWarning, match="'PRES' holds other levels"):
+        columns = ds.cluster.profiles("N_LEVELS")
+    own = ds.cluster.profiles("N_LEVELS", along="PRES", between=(-1, 1), step=0.5)
+    for samples in (ds.cluster.pixels(), columns, own):
         assert samples.layout.shown == ("TEMP", "PSAL")
     said = repr(ds.cluster.pixels())
     assert "PRES_QC, TEMP_QC, PSAL_QC (holds flags)" in said

@@ -271,11 +271,20 @@ def test_months_of_a_real_ocean_split_into_seasons():
     assert fit.centers.SST.isnull().any("label").equals(ds.SST.isnull().all("month"))
 
 
-def test_pooled_scenes_have_no_common_climatology():
+def test_pooled_scenes_have_a_common_climatology():
     time = xr.date_range("2000-01-01", periods=24, freq="MS", use_cftime=False)
     fields = xr.DataArray(
         np.random.default_rng(0).normal(size=(24, 3, 4)), {"time": time}, ("time", "y", "x"), "t"
     )
-    scenes = [fields, fields + 1]
-    with pytest.raises(ValueError, match="Subtract a climatology"):
-        xcluster.pool(scenes, lambda ds: ds.cluster.snapshots("time").anomaly("time.month"))
+    scenes = {"a": fields, "b": fields + 1}
+    pooled = xcluster.pool(scenes, lambda ds: ds.cluster.snapshots("time").anomaly("time.month"))
+    mean = (fields.groupby("time.month").mean() + 0.5).sel(month=fields.time.dt.month)
+    for scene, layout in zip(scenes.values(), pooled.ready.layout.scenes, strict=True):
+        expected = (scene - mean).drop_vars("month")
+        np.testing.assert_allclose(layout.variables["t"].array, expected, atol=1e-12)
+
+
+def test_a_series_of_single_numbers_can_be_snapshots():
+    series = xr.DataArray(np.repeat([0.0, 5.0, 0.0], 4), dims="time", name="z")
+    labels = series.cluster.snapshots("time").kmeans(2).labels
+    np.testing.assert_array_equal(labels, np.repeat([0, 1, 0], 4))

@@ -19,6 +19,10 @@ def steps(ds: xr.Dataset) -> None:
     assert_type(samples.scale("robust", over="variable", balance=True).pca(3), Samples)
     assert_type(ClusterAccessor(ds).pixels(dim=["ky", "kx"]), Samples)
     assert_type(ClusterAccessor(ds).profiles("depth", every=2).vae(2, epochs=3), Samples)
+    floats = ClusterAccessor(ds).profiles("level", along="PRES", between=(0, 500), step=10)
+    assert_type(floats, Samples)
+    days = ClusterAccessor(ds).snapshots(["member", "time"]).anomaly("time.month", common=False)
+    assert_type(days.kmeans(3).regimes(by="member"), xr.Dataset)
 
 
 def clusterers(ds: xr.Dataset) -> None:

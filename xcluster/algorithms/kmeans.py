@@ -52,7 +52,7 @@ WAYS = ("k-means++", "random")
 """How starts are drawn."""
 FEW_TRIES = 6
 """Number of swaps without success after which the first search ends, that of the best starts."""
-SEARCHED = 3
+SEARCHED = 2
 """Number of starts, which end differently, from which there is a first search."""
 ALIKE = 1e-5
 """Share of the within sum of squares by which starts differ that end alike: in rounding alone."""
@@ -80,7 +80,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         ``init(X, n_clusters, random_state)``, where X is the rows or some that stand for all. From
         given centres there is one start, and no search.
     n_init : int, default 10
-        Number of starts that are not given. A short local search follows the best three, and a
+        Number of starts that are not given. A short local search follows the best two, and a
         longer one the best of these.
     max_iter : int, default 300
         Most iterations of one start.

@@ -83,6 +83,7 @@ class ClusterAccessor:
         step: Step | None = None,
         every: int | Mapping[Hashable, int] = 1,
         missing: Literal["drop", "interpolate"] | float = "drop",
+        along: Hashable | None = None,
         random_state: int = 0,
     ) -> Samples:
         """Take each column as one sample: the values along ``dim``.
@@ -111,6 +112,15 @@ class ClusterAccessor:
             gaps: linearly between levels, and with the nearest level at the ends. A fraction does
             this for profiles that have data on at least that share of the levels, and leaves out
             the others.
+        along : optional
+            A coordinate or variable with the levels of each profile, where these differ: the
+            pressures of Argo floats, ``z_rho`` of ROMS, pressures on hybrid levels. Each profile is
+            interpolated linearly from its own levels, which may rise or fall, to common ones:
+            from the first number of ``between``, ``step`` apart; both are needed. Entries without
+            a level or a value are skipped. Outside its own range a profile lacks data: "drop"
+            leaves it out, "interpolate" takes the nearest of the common levels. Centres lie over a
+            dim of this name. Without ``along``, profiles whose levels differ are compared level
+            by level, with a warning; ``along=dim`` does the same without it.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -121,7 +131,8 @@ class ClusterAccessor:
         Raises
         ------
         ValueError
-            If a name is unknown, the range holds no level, or the levels are not sorted.
+            If a name is unknown, the range holds no level, the levels are not sorted, or
+            ``between`` or ``step`` is missing beside ``along``.
         TypeError
             If the range is not two numbers or two dates, or the step is not a number (a length
             of time where the levels are dates).
@@ -132,8 +143,9 @@ class ClusterAccessor:
         >>> model = xcluster.datasets.tomography()
         >>> samples = model.cluster.profiles("depth", between=(10, 60), step=5)
         """
-        sampler = Profiles(dim, vars, between, step, every, missing)
-        return Samples(as_dataset(self._data), sampler, random_state=random_state)
+        data = as_dataset(self._data)
+        sampler = Profiles(dim, vars, between, step, every, missing, along).warned(data)
+        return Samples(data, sampler, random_state=random_state)
 
     def patches(
         self,
@@ -201,14 +213,22 @@ class ClusterAccessor:
         )
 
     def snapshots(
-        self, dim: Hashable = "time", vars: Names = None, *, random_state: int = 0
+        self,
+        dim: Hashable | Sequence[Hashable] = "time",
+        vars: Names = None,
+        *,
+        random_state: int = 0,
     ) -> Samples:
         """Take each step along ``dim`` as one sample: the whole field.
 
+        All other dims give features. A warning names those that are not spatial, such as the
+        members of an ensemble.
+
         Parameters
         ----------
-        dim : default "time"
-            The dim whose steps are the samples.
+        dim : name or list of names, default "time"
+            The dim whose steps are the samples. ``["member", "time"]``: each time of each member
+            of an ensemble is one sample.
         vars : name or list of names, optional
             By default all numeric variables with that dim, on the grid that most of them share.
         random_state : int, default 0
@@ -231,4 +251,6 @@ class ClusterAccessor:
         >>> sst.cluster.snapshots("time").kmeans(2).labels.dims
         ('time',)
         """
-        return Samples(as_dataset(self._data), Snapshots(dim, vars), random_state=random_state)
+        data = as_dataset(self._data)
+        sampler = Snapshots(dim, vars).warned(data)
+        return Samples(data, sampler, random_state=random_state)

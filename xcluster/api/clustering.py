@@ -163,15 +163,17 @@ class Clustering(Completed, Fitted, LatentSpace):
         ----------
         new : Dataset or DataArray
             With the same variables, feature coordinates (to 1e-6) and units as the fitted data.
+            From more entries along a feature dim the fitted ones are taken by coordinate.
             The levels of profiles may differ if the samples were made with ``step``. The mask of
-            the fitted samples is not used.
+            the fitted samples is not used. A single sample, such as a pixel, has a scalar label.
         memberships : bool, default False
             Return a Dataset of ``labels`` and ``memberships``, from one pass over the data.
 
         Raises
         ------
         ValueError
-            If the data do not have the fitted features; the error lists every difference. If labels
+            If the data do not have the fitted features, or have more without coordinates that tell
+            which were fitted; the error lists every difference. If labels
             follow from the places of the fitted samples (``contiguous=``, a graph or given
             distances); then only ``labels`` has them.
 
@@ -579,8 +581,12 @@ class Clustering(Completed, Fitted, LatentSpace):
         min_duration: int = 1,
         min_similarity: float | None = None,
         composites: xr.Dataset | xr.DataArray | None = None,
+        by: Hashable | Sequence[Hashable] | None = None,
     ) -> xr.Dataset:
         """Return how often, how long and in which order each regime of `snapshots` occurs.
+
+        Samples over several dims, such as ``snapshots(["member", "time"])``, are several series.
+        Episodes and transitions are counted within each series, never from one to the next.
 
         Parameters
         ----------
@@ -591,7 +597,11 @@ class Clustering(Completed, Fitted, LatentSpace):
         min_similarity : float, optional
             Steps whose similarity to their regime is below this are set to no regime; -1 to 1.
         composites : Dataset or DataArray, optional
-            Other variables over the same times; the mean of each is returned per regime.
+            Other variables over the same times; the mean of each is returned per regime. A variable
+            without the dim of members counts once for each member.
+        by : name or list of names, optional
+            Sample dims beside that of time: ``by="member"`` returns all statistics and composites
+            for each member, over this dim too. By default they are of all members together.
 
         Returns
         -------
@@ -607,8 +617,8 @@ class Clustering(Completed, Fitted, LatentSpace):
         Raises
         ------
         ValueError
-            If the samples have more than one dim, a parameter is out of range, or the
-            composites have other times.
+            If the samples have several dims of which none has dates, ``by`` is none of the others,
+            a parameter is out of range, or the composites have other times.
 
         Notes
         -----
@@ -626,7 +636,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         >>> fit.regimes().duration.values
         array([4., 4.])
         """
-        return regimes.regimes(self, new, min_duration, min_similarity, composites)
+        return regimes.regimes(self, new, min_duration, min_similarity, composites, by)
 
     # ------------------------------------------------------------- tables, files, pages and figures
 

@@ -97,6 +97,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     def _result(self, scene: str) -> Clustering:
         source, record, sweep = self.scenes[scene], self.whole.record, self.whole.sweep
+        cycle = self.whole.climatology
         if isinstance(source, Live) and not self.whole.assign.inverts:
             # Of all scenes together, and not before they are asked for.
             source = replace(source, means=partial(getattr, self.whole, "raw_centers"))
@@ -104,7 +105,8 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
             text = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
             record = replace(record, notes=(*record.notes, Note("scenes", text)))
         sweep = None if sweep is None else replace(_SceneSweep.of(sweep), scene=scene)
-        return replace(self.whole, source=source, record=record, sweep=sweep)
+        cycle = None if cycle is None else cycle.scene(scene)
+        return replace(self.whole, source=source, record=record, sweep=sweep, climatology=cycle)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.scenes)
@@ -563,12 +565,13 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         min_duration: int = 1,
         min_similarity: float | None = None,
         composites: Objects | None = None,
+        by: Hashable | Sequence[Hashable] | None = None,
     ) -> xr.DataTree:
         """Return the regimes of each scene, one node per scene; see `Clustering.regimes`.
 
         Parameters
         ----------
-        min_duration, min_similarity
+        min_duration, min_similarity, by
             As of `Clustering.regimes`.
         composites : DataTree or mapping of str to Dataset or DataArray, optional
             Any variables over the times of each scene, of which the mean of each regime is
@@ -577,8 +580,8 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         Raises
         ------
         ValueError
-            If the samples have more than one dim, a parameter is out of range, or the
-            composites have other scenes or times.
+            If the samples have several dims of which none has dates, a parameter is out of range,
+            or the composites have other scenes or times.
 
         Examples
         --------
@@ -593,7 +596,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         if composites is not None:
             further = of_each("composites", scenes_of(composites, "composites"), self)
         found = {
-            name: regimes.regimes(scene, None, min_duration, min_similarity, further[name])
+            name: regimes.regimes(scene, None, min_duration, min_similarity, further[name], by)
             for name, scene in self.items()
         }
         return tree_of(found)

@@ -310,7 +310,13 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         """
         return with_step(self, foreign(transformer))
 
-    def anomaly(self, groupby: str = "time.dayofyear", *, smooth: int | None = None) -> Self:
+    def anomaly(
+        self,
+        groupby: str = "time.dayofyear",
+        *,
+        smooth: int | None = None,
+        common: bool = True,
+    ) -> Self:
         """Subtract the mean of each day of the year, month or season.
 
         The means are computed from the data when a clusterer is called: at each point of the
@@ -324,6 +330,10 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         smooth : int, optional
             Take a running mean over this many groups around the cycle. Each group is weighted by
             the number of its steps. For days of the year 31 is usual.
+        common : bool, default True
+            Whether all members of an ensemble (``snapshots(["member", "time"])``), and all scenes
+            of `xcluster.pool`, have one mean cycle; False: each has its own. Points of pixels and
+            profiles always have their own.
 
         Raises
         ------
@@ -340,7 +350,7 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         >>> sst.cluster.snapshots("time").anomaly("time.month").kmeans(2).k
         2
         """
-        return with_anomaly(self, groupby, smooth)
+        return with_anomaly(self, groupby, smooth, common)
 
     def transform(self) -> xr.DataArray:
         """Return the samples in the reduced space; lazy if the data are lazy.

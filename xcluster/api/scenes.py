@@ -29,7 +29,8 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
         of an iterable are named "0", "1" and so on.
     question : callable
         Takes one scene as a Dataset and returns its `Samples`: the sampler, steps, mask and
-        weights. Called once for each scene, so that each may have a mask of its own.
+        weights. Called once for each scene, so that each may have a mask of its own. The mean
+        cycle of an `anomaly` is common to all scenes, unless ``common=False``.
 
     Returns
     -------
@@ -39,8 +40,8 @@ def pool(objects: Objects, question: Callable[[xr.Dataset], Samples]) -> PooledS
     Raises
     ------
     ValueError
-        If there is no scene, a chain has an `anomaly`, or a scene differs from the first in its
-        features, steps or seed, or in having weights.
+        If there is no scene, or a scene differs from the first in its features, anomaly, steps or
+        seed, or in having weights.
 
     Examples
     --------

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import single_threaded_blas
 from xcluster.grid.fills import fills_of
-from xcluster.grid.layout import Layout, canonical_dims, upright
-from xcluster.grid.levels import Levels
+from xcluster.grid.layout import Layout, Variable, canonical_dims, upright
+from xcluster.grid.levels import Levels, OwnLevels
 
 Array = NDArray[Any]
 Axes = tuple[bool, ...]
@@ -174,8 +175,8 @@ def _positions(chosen: Array) -> Array:
 class _Part:
     """How the columns of one variable are made; it pickles to a few bytes."""
 
-    axes: Axes
-    levels: Levels | None
+    axes: tuple[Axes, ...]
+    levels: Levels | OwnLevels | None
     kept: Array | None
     runs: tuple[slice, ...]
     fills: tuple[float, ...]
@@ -238,12 +239,12 @@ class Assembly:
 
     def block(self, *nested: Any) -> Block:
         """Return the block that these arrays make."""
-        arrays = [_unnested(array) for array in nested]
-        values, others = arrays[: len(self.parts)], arrays[len(self.parts) :]
-        pieces = [_columns(array, part) for array, part in zip(values, self.parts, strict=True)]
-        spread = list(map(_spread, others, self.beside.values()))
-        filled = tuple(_filled(array, part) for array, part in zip(values, self.parts, strict=True))
-        n_axes = len(self.parts[0].axes)
+        arrays = map(_unnested, nested)
+        given = [list(islice(arrays, len(part.axes))) for part in self.parts]
+        pieces = list(map(_columns, given, self.parts))
+        filled = tuple(map(_filled, given, self.parts))
+        spread = list(map(_spread, arrays, self.beside.values()))
+        n_axes = len(self.parts[0].axes[0])
         shape = np.broadcast_shapes(
             *(piece.shape[:n_axes] for piece in pieces), *(array.shape for array in spread)
         )
@@ -290,9 +291,13 @@ def _spread(array: Array, axes: Axes) -> Array:
     return np.expand_dims(array, lacking)
 
 
-def _columns(array: Array, part: _Part) -> Array:
+def _columns(arrays: Sequence[Array], part: _Part) -> Array:
     """Return one variable as (sample axes..., feature axes...), with all sample axes."""
-    n_axes = sum(part.axes)
+    if isinstance(part.levels, OwnLevels):
+        values, own = map(_spread, arrays, part.axes)
+        return _resampled(values, own, part.levels)
+    (array,), (axes,) = arrays, part.axes
+    n_axes = sum(axes)
     if part.levels is not None:
         array = array if array.dtype.kind == "f" else array.astype(np.float64)
         rows = part.levels(array.reshape(-1, array.shape[-1]))
@@ -300,16 +305,43 @@ def _columns(array: Array, part: _Part) -> Array:
     if part.kept is not None:
         width = math.prod(array.shape[n_axes:])
         array = array.reshape(*array.shape[:n_axes], width)[..., part.kept]
-    return np.expand_dims(array, tuple(i for i, present in enumerate(part.axes) if not present))
+    return _spread(array, axes)
 
 
-def _filled(array: Array, part: _Part) -> Array:
+def _resampled(values: Array, own: Array, levels: OwnLevels) -> Array:
+    """Return columns (axes..., n_source) at common levels; the axes of both arrays broadcast."""
+    values, own = np.broadcast_arrays(values, own)
+    rows = levels(*(each.reshape(-1, each.shape[-1]) for each in (values, own)))
+    return rows.reshape(*values.shape[:-1], rows.shape[-1])
+
+
+def on_levels(variable: Variable) -> xr.DataArray:
+    """Return a variable as figures draw it: on common levels if columns have their own; lazy."""
+    levels = variable.levels
+    if not isinstance(levels, OwnLevels):
+        return variable.array
+    (along,), template = variable.feature_dims, variable.template
+    found: xr.DataArray = xr.apply_ufunc(
+        _resampled,
+        *variable.arrays,
+        kwargs={"levels": levels},
+        input_core_dims=[[levels.dim]] * 2,
+        output_core_dims=[[along]],
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": {along: template.sizes[along]}, "allow_rechunk": True},
+        output_dtypes=[variable.array.dtype],
+        keep_attrs="override",
+    )
+    return found.assign_coords(template.coords)
+
+
+def _filled(arrays: Sequence[Array], part: _Part) -> Array:
     """Return where a variable holds a number that its attributes call missing."""
+    values, axes = arrays[0], part.axes[0]  # behind the values come the levels of each column
     if not part.fills:
-        return np.zeros((1,) * len(part.axes), bool)
-    feature_axes = tuple(range(sum(part.axes), array.ndim))
-    found = np.asarray(np.isin(array, part.fills).any(axis=feature_axes))
-    return _spread(found, part.axes)
+        return np.zeros((1,) * len(axes), bool)
+    found = np.isin(values, part.fills).any(axis=tuple(range(sum(axes), values.ndim)))
+    return _spread(np.asarray(found), axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,16 +368,23 @@ def inputs_of(
     dims = layout.sample_dims
     arrays, parts = [], []
     for variable in layout.variables.values():
-        feature_dims = canonical_dims(variable.feature_dims)
-        array = upright(variable.array, feature_dims)
-        arrays.append(_in_order(array, dims, feature_dims))
-        present = _present(array, dims)
+        found = [_in_order(each, dims, feature_dims) for each, feature_dims in _read(variable)]
+        arrays += found
+        present = tuple(_present(array, dims) for array in found)
         fills = tuple(value for _, value in fills_of(variable.array))
         parts.append(_Part(present, variable.levels, variable.kept, variable.runs, fills))
     beside = Beside(layout.mask, layout.weight, keys, extra or {})
     arrays += [_in_order(array, dims) for array in beside.values()]
     axes = beside.like(_present(array, dims) for array in beside.values())
     return Inputs(tuple(arrays), dims, tuple(parts), axes, layout.dtype)
+
+
+def _read(variable: Variable) -> list[tuple[xr.DataArray, tuple[Hashable, ...]]]:
+    """Return the arrays of a variable, each with its feature dims, whose coordinates rise."""
+    if isinstance(variable.levels, OwnLevels):  # each column is sorted by itself
+        return [(array, (variable.levels.dim,)) for array in variable.arrays]
+    dims = canonical_dims(variable.feature_dims)
+    return [(upright(variable.array, dims), dims)]
 
 
 def _present(array: xr.DataArray, dims: tuple[Hashable, ...]) -> Axes:

@@ -21,6 +21,8 @@ def with_cells(layout: Layout) -> Layout:
 def _with_cells(variable: Variable) -> Variable:
     if variable.cells is None or variable.cells.find is not None:
         return variable
+    if not variable.feature_dims:  # a single number is a feature, whether it has data or not
+        return replace(variable, cells=None)
     return replace(variable, cells=Cells(partial(_find, variable.array, variable.feature_dims)))
 
 

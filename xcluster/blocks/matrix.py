@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -56,7 +57,7 @@ def apply(
     scatter = _Scatter(function, width, np.dtype(dtype))
     data = run(layout, scatter, width=width, dtype=dtype)
     dims = layout.sample_dims if width is None else (*layout.sample_dims, COLUMN)
-    return xr.DataArray(data, dict(layout.coords), dims)
+    return xr.DataArray(data, dict(layout.coords), dims, attrs=layout.links)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,46 +207,65 @@ SPLIT_EVERY = 8
 def _dask_reduce(
     inputs: Sequence[Inputs], function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
 ) -> T:
+    """Return the merged results of all blocks. The graph is one layer of blocks and one tree."""
     from dask.base import compute
-    from dask.delayed import delayed
 
-    boxed = _Boxed(function)
-    blocks = [_dask_blocks(each, boxed, width=None, dtype=np.dtype(object)) for each in inputs]
-    parts = [part for each in blocks for part in each.to_delayed().ravel()]
-    merge_task = delayed(_MergeBoxed(merge), pure=False)
-    while True:
-        parts = [merge_task(parts[i : i + SPLIT_EVERY]) for i in range(0, len(parts), SPLIT_EVERY)]
-        if len(parts) == 1:
-            result: T = _unbox(compute(parts[0])[0])
-            return result
+    blocks = [_dask_blocks(each, function, width=None, dtype=np.dtype(object)) for each in inputs]
+    merged: tuple[T] = compute(_Tree.of(blocks, merge))
+    return merged[0]
 
 
 @dataclass(frozen=True, eq=False)
-class _Boxed:
-    """Puts any result into an array with one element: blocks of a dask array must be arrays."""
+class _Tree:
+    """A collection of dask with one value: results of blocks, merged a few at a time.
 
-    function: Callable[[Block], Any]
+    The results stay what they are: only dask's functions of arrays need arrays.
+    """
 
-    def __call__(self, block: Block) -> Array:
-        return _box(self.function(block), len(block.shape))
+    key: tuple[Any, ...]
+    graph: Any
 
+    @classmethod
+    def of(cls, blocks: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> _Tree:
+        """Merge all blocks of these dask arrays, in their order."""
+        from dask.base import tokenize
+        from dask.core import flatten
+        from dask.highlevelgraph import HighLevelGraph
 
-@dataclass(frozen=True, eq=False)
-class _MergeBoxed:
-    merge: Callable[[Sequence[Any]], Any]
+        keys = [key for each in blocks for key in flatten(each.__dask_keys__())]
+        name = f"xcluster-merge-{tokenize(*(each.name for each in blocks))}"
+        tasks: dict[Any, Any] = {}
+        for level in count():
+            groups = [keys[i : i + SPLIT_EVERY] for i in range(0, len(keys), SPLIT_EVERY)]
+            keys = [(name, level, i) for i in range(len(groups))]
+            tasks |= {key: (merge, group) for key, group in zip(keys, groups, strict=True)}
+            if len(keys) == 1:
+                break
+        return cls(keys[0], HighLevelGraph.from_collections(name, tasks, dependencies=blocks))
 
-    def __call__(self, boxes: Sequence[Array]) -> Array:
-        return _box(self.merge([_unbox(box) for box in boxes]), 1)
+    def __dask_graph__(self) -> Any:
+        return self.graph
 
+    def __dask_keys__(self) -> list[Any]:
+        return [self.key]
 
-def _box(result: Any, ndim: int) -> Array:
-    box = np.empty((1,) * ndim, object)
-    box.flat[0] = result
-    return box
+    def __dask_layers__(self) -> tuple[str, ...]:
+        return (self.key[0],)
 
+    def __dask_postcompute__(self) -> tuple[Callable[[Sequence[Any]], Any], tuple[()]]:
+        return itemgetter(0), ()
 
-def _unbox(box: Array) -> Any:
-    return box.flat[0]
+    @staticmethod
+    def __dask_optimize__(graph: Any, keys: Any, **options: Any) -> Any:
+        from dask.array.optimization import optimize
+
+        return optimize(graph, keys, **options)
+
+    @staticmethod
+    def __dask_scheduler__(*args: Any, **options: Any) -> Any:
+        from dask.threaded import get
+
+        return get(*args, **options)
 
 
 # --------------------------------------------------------------------- rows back to the variables

@@ -14,6 +14,8 @@ from xcluster.algorithms.parts.ordering import value_order
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
+from xcluster.blocks.gaps import finite_only, nothing_complete
+from xcluster.blocks.tally import Tally
 from xcluster.grid.hashing import canonical_positions, coordinate_keys, mix
 from xcluster.grid.layout import Layout
 
@@ -27,63 +29,6 @@ SPARE = 8
 WIDE = 256
 SPARE_WIDE = 2
 """The same for rows of more than `WIDE` features, such as windows, which need much memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """How many grid points there were, and why some are not samples.
-
-    Parameters
-    ----------
-    points
-        Number of all grid points.
-    outside
-        Number of points where the mask is False or the weight is zero.
-    complete
-        Number of the other points where every feature is a number.
-    missing, infinite : arrays of shape (n_variables,)
-        Per variable, the number of points inside where it lacks a value or is infinite.
-    filled : array of shape (n_variables,)
-        Per variable, the number of points inside where it holds a number that its attributes call
-        missing.
-    """
-
-    points: int
-    outside: int
-    complete: int
-    missing: Array
-    infinite: Array
-    filled: Array
-
-    @property
-    def incomplete(self) -> int:
-        """Points inside that lack a feature."""
-        return self.points - self.outside - self.complete
-
-    @staticmethod
-    def of(block: Block, complete: Array, starts: Array) -> Tally:
-        """Count one block, whose variables start at the columns ``starts``."""
-        inside = block.inside
-        missing = infinite = np.zeros(len(starts), np.int64)
-        if complete.sum() < inside.sum():
-            X = block.rows(inside & ~complete)
-            missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
-            infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
-        outside = int(len(inside) - inside.sum())
-        n_complete = int(complete.sum())
-        return Tally(len(inside), outside, n_complete, missing, infinite, block.n_filled)
-
-    @staticmethod
-    def merge(tallies: Sequence[Tally]) -> Tally:
-        """Add the counts of several blocks."""
-        return Tally(
-            sum(each.points for each in tallies),
-            sum(each.outside for each in tallies),
-            sum(each.complete for each in tallies),
-            np.sum([each.missing for each in tallies], axis=0),
-            np.sum([each.infinite for each in tallies], axis=0),
-            np.sum([each.filled for each in tallies], axis=0),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,17 +186,16 @@ def _smallest(rows: Rows, n: int) -> Rows:
 def checked(rows: Rows, layout: Layout) -> Rows:
     """Return ``rows``; refuse infinite values, and data without any complete row."""
     tally, names = rows.tally, list(layout.variables)
+    if tally.points == tally.outside:
+        rule = f"leaves out all {tally.points:,} points"
+        told = ("weights", "all 0") if layout.mask is None else ("where", "mask")
+        raise TooFewError(*told, rule, "check the mask and the weights")
+    if not tally.complete:
+        raise nothing_complete(layout, tally)
     if tally.infinite.any():
         name = names[int(tally.infinite.argmax())]
         rule = f"holds infinite values at {tally.infinite.max():,} of {tally.points:,} points"
-        raise BadValueError("vars", name, rule, "mask them: ds.where(np.isfinite(ds))")
-    if tally.points == tally.outside:
-        rule = f"leaves out all {tally.points:,} points"
-        name = "weights" if layout.mask is None else "where"
-        value = "all 0" if layout.mask is None else "mask"
-        raise TooFewError(name, value, rule, "check the mask and the weights")
-    if not tally.complete:
-        raise _nothing_complete(tally, names)
+        raise BadValueError("vars", name, rule, f"mask them: {finite_only(layout)}")
     _check_range(rows.X, names)
     return rows
 
@@ -261,13 +205,3 @@ def _check_range(X: Array, names: Sequence[Hashable]) -> None:
     if X.dtype == np.float64 and max(X.max(), -X.min()) > LARGEST_VALUE:
         rule = f"hold values beyond {LARGEST_VALUE:g}, whose squares overflow"
         raise BadValueError("vars", list(names), rule, "divide the variables by a constant first")
-
-
-def _nothing_complete(tally: Tally, names: Sequence[Hashable]) -> TooFewError:
-    worst = int(tally.missing.argmax())
-    rule = (
-        f"all {tally.incomplete:,} samples are incomplete; {names[worst]!r} lacks values in "
-        f"{tally.missing[worst]:,} of them"
-    )
-    remedy = "leave it out, choose a smaller range between=, or pass missing='interpolate'"
-    return TooFewError("vars", list(names), rule, remedy)

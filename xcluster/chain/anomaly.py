@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,9 @@ from xcluster.base.checks import check_choice, check_integer, warn
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
+from xcluster.grid.features import check_features
 from xcluster.grid.fills import undecoded
-from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout
+from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout, Scenes
 from xcluster.grid.samplers import Snapshots, known_dim
 
 Sums = Mapping[int, tuple[Binned, Array]]
@@ -45,6 +46,12 @@ class Climatology:
         Per variable the dims of its field.
     coords : mapping of str to array
         The coordinates of the fields.
+    common : bool
+        Whether all members of an ensemble, and all scenes of a pool, have the same means.
+    over : tuple of str
+        The dims of members that have the same means.
+    of : mapping of str to Climatology, optional
+        The climatology of each scene of a pool, if each has its own.
     """
 
     groupby: str
@@ -52,6 +59,22 @@ class Climatology:
     means: Mapping[str, Array] | None = None
     dims: Mapping[str, tuple[str, ...]] | None = None
     coords: Mapping[str, Array] | None = None
+    common: bool = True
+    over: tuple[Hashable, ...] = ()
+    of: Mapping[str, Climatology] | None = None
+
+    @classmethod
+    def of_scenes(cls, each: Mapping[str, Climatology | None]) -> Climatology | None:
+        """Return the climatology of several scenes: that of all, or of each its own."""
+        first = next(iter(each.values()))
+        if first is None or first.common:
+            return first
+        own = {name: one for name, one in each.items() if one is not None}
+        return cls(first.groupby, first.smooth, common=False, of=own)
+
+    def scene(self, name: str) -> Climatology:
+        """Return the climatology of one scene."""
+        return self if self.of is None else self.of[name]
 
     @property
     def dim(self) -> str:
@@ -73,7 +96,7 @@ class Climatology:
 
     def __str__(self) -> str:
         smooth = "" if self.smooth is None else f", smooth={self.smooth}"
-        return f"{self.groupby!r}{smooth}"
+        return f"{self.groupby!r}{smooth}{'' if self.common else ', common=False'}"
 
     # ----------------------------------------------------------------------------- learning it
 
@@ -96,18 +119,21 @@ class Climatology:
         check_regular(data, self.dim)
         return self
 
-    def fit(self, layout: Layout, data: xr.Dataset) -> Climatology:
-        """Return the climatology of the variables of ``layout``; reads the data once."""
-        names = [name for name in layout.variables if self.dim in data[name].dims]
-        fields = Snapshots(self.dim, tuple(names)).arrange(data)
-        fields = fields.with_each(lambda _, each: replace(each, cells=None))
-        codes = xr.DataArray(self._codes(data), dims=[self.dim])
-        found, filled = matrix.reduce(fields, _group_sums, _merge, extra=lambda _: {"group": codes})
+    def fit(self, variables: Iterable[Hashable], scenes: Mapping[str, xr.Dataset]) -> Climatology:
+        """Return the climatology of these variables of one or several scenes; reads them once."""
+        fields = self._fields(variables, scenes)
+
+        def codes(scene: Layout) -> dict[str, xr.DataArray]:
+            return {"group": xr.DataArray(self._codes(scenes[scene.scene]), dims=[self.dim])}
+
+        found, filled = matrix.reduce(fields, _group_sums, _merge, extra=codes)
         # Behind the subtraction such numbers could no longer be told.
-        for sentence in undecoded({name: data[name] for name in fields.variables}, filled):
+        for sentence in undecoded(fields, filled):
             warn(sentence)
+        names = list(fields.variables)
         rows = self._means(found, fields.n_features).astype(fields.dtype)
         means = matrix.unpack(fields.features, rows, COLUMN, np.arange(len(rows)))
+        kinds = "fiu" if self.common else "fiuU"  # names of members too
         return replace(
             self,
             means={str(name): means[name].values for name in names},
@@ -115,9 +141,32 @@ class Climatology:
             coords={
                 str(dim): means[dim].values
                 for dim in fields.features.dims
-                if dim in means.coords and means[dim].dtype.kind in "fiu"
+                if dim in means.coords and means[dim].dtype.kind in kinds
             },
         )
+
+    def _fields(self, variables: Iterable[Hashable], scenes: Mapping[str, xr.Dataset]) -> Scenes:
+        """Return the layouts of the fields that are averaged, as one."""
+        each = [self._scene_fields(variables, data, name) for name, data in scenes.items()]
+        for other in each:
+            self._check_like(other, each[0])
+        return Scenes.of(each)
+
+    def _scene_fields(self, variables: Iterable[Hashable], data: xr.Dataset, scene: str) -> Layout:
+        names = tuple(name for name in variables if self.dim in data[name].dims)
+        layout = Snapshots((self.dim, *self.over), names).arrange(data)
+        return replace(layout.with_each(lambda _, each: replace(each, cells=None)), scene=scene)
+
+    def _check_like(self, ours: Layout, first: Layout) -> None:
+        """Refuse a scene whose fields lie on another grid than those of the first scene."""
+        try:
+            check_features(f"scene {ours.scene!r}", "Dataset", ours.features, first.features)
+        except BadValueError as error:
+            rule = (
+                f"of scene {ours.scene!r} lies on another grid than that of scene {first.scene!r}"
+            )
+            remedy = "give each scene a cycle of its own: anomaly(..., common=False)"
+            raise BadValueError("anomaly", self.groupby, rule, remedy) from error
 
     def _codes(self, data: xr.Dataset) -> Array:
         """Return the number of the group of each time step."""
@@ -143,6 +192,9 @@ class Climatology:
 
         Before the fit the data are returned unchanged.
         """
+        if self.of is not None:
+            rule = f"is another one for each of the scenes {list(self.of)}"
+            raise BadValueError("anomaly", self.groupby, rule, "use fit[scene].predict(new)")
         if self.means is None or self.dims is None:
             return data
         known_dim(data, self.dim)
@@ -157,8 +209,9 @@ class Climatology:
         if lacking:
             rule = f"was fitted without {self.component} {lacking[0]!r}"
             raise BadValueError("anomaly", self.groupby, rule, "leave those samples out")
-        ordered = array.transpose(self.dim, *dims)
-        means = self._at(means, dims, ordered)
+        others = [dim for dim in array.dims if dim not in (self.dim, *dims)]
+        ordered = array.transpose(self.dim, *others, *dims)
+        means = np.expand_dims(self._at(means, dims, ordered), tuple(range(1, len(others) + 1)))
         less = _less_dask if ordered.chunks is not None else _less_numpy
         return ordered.copy(data=less(ordered.data, codes, means)).transpose(*array.dims)
 
@@ -166,12 +219,31 @@ class Climatology:
         """Return the means with their axes in the direction of ``array``."""
         for axis, dim in enumerate(dims, start=1):
             ours = (self.coords or {}).get(dim)
-            if ours is None or dim not in array.coords or len(ours) < 2:
+            if means.shape[axis] != array.sizes[dim]:
+                n, size = means.shape[axis], array.sizes[dim]
+                raise self._elsewhere(
+                    f"was fitted on {n} points along {dim!r}, here are {size}", dim
+                )
+            if ours is None or dim not in array.coords:
                 continue
-            slack = COORDINATE_TOLERANCE * float(np.abs(ours).max())
-            if np.allclose(array[dim].values, ours[::-1], rtol=0, atol=slack):
+            if _is_near(array[dim].values, ours[::-1]) and len(ours) > 1:
                 means = np.flip(means, axis)
+            elif not _is_near(array[dim].values, ours):
+                raise self._elsewhere(f"was fitted at other values of {dim!r}", dim)
         return means
+
+    def _elsewhere(self, rule: str, dim: str) -> BadValueError:
+        remedy = f"select the fitted entries of {dim!r}"
+        remedy += "" if self.common else ", or fit with common=True"
+        return BadValueError("anomaly", self.groupby, rule, remedy)
+
+
+def _is_near(ours: Array, theirs: Array) -> bool:
+    """Whether two coordinates hold the same values."""
+    if ours.dtype.kind not in "fiu" or theirs.dtype.kind not in "fiu":
+        return np.array_equal(ours, theirs)
+    slack = COORDINATE_TOLERANCE * float(np.abs(theirs).max())
+    return np.allclose(ours, theirs, rtol=0, atol=slack)
 
 
 def check_regular(data: xr.Dataset, dim: Hashable) -> None:
@@ -203,8 +275,13 @@ def _group_sums(block: Block) -> tuple[Sums, Array]:
 
     Beside them, the number of samples of each variable that hold a number called missing.
     """
-    codes = block.extra["group"]
-    pieces = [each.reshape(len(each), -1) for each in block.pieces]
+    codes = block.further("group")
+    assert codes is not None
+    n_axes = len(block.shape)
+    pieces = [
+        np.broadcast_to(each, (*block.shape, *each.shape[n_axes:])).reshape(len(codes), -1)
+        for each in block.pieces
+    ]
     sums = {
         int(group): _sum_and_count([each[codes == group] for each in pieces])
         for group in np.unique(codes)
@@ -250,7 +327,8 @@ def _less_dask(values: Any, codes: Array, means: Array) -> Any:
 
     axes, groups = tuple(range(values.ndim)), values.ndim
     steps = da.from_array(codes, chunks=(values.chunks[0],)), axes[:1]
-    fields = da.from_array(means, chunks=(len(means), *values.chunks[1:])), (groups, *axes[1:])
+    chunks = [1 if n == 1 else c for n, c in zip(means.shape[1:], values.chunks[1:], strict=True)]
+    fields = da.from_array(means, chunks=(len(means), *chunks)), (groups, *axes[1:])
     meta = np.empty((0,) * values.ndim, np.result_type(values, means.dtype))
     pairs = values, axes, *steps, *fields
     return da.blockwise(_less_block, axes, *pairs, dtype=meta.dtype, meta=meta)

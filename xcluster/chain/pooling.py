@@ -37,10 +37,6 @@ def ask_each(
 
 def _check_like(name: str, question: Question, first: str, like: Question) -> None:
     """Refuse a scene whose features or chain differ from those of the first scene."""
-    if question.climatology is not None:
-        rule = "is learned from one object, and pooled scenes are several"
-        remedy = "subtract a climatology from each scene before pool()"
-        raise BadValueError("anomaly", question.climatology.groupby, rule, remedy)
     check_features(f"scene {name!r}", "Dataset", _features(question), _features(like))
     _check_same_chain(name, question, first, like)
 
@@ -57,6 +53,9 @@ def _check_same_chain(name: str, question: Question, first: str, like: Question)
     if question.random_state != like.random_state:
         rule = f"{mine} differs from that {other}, {like.random_state}"
         raise BadValueError("random_state", question.random_state, rule, remedy)
+    if str(question.climatology) != str(like.climatology):
+        rule = f"{mine} differs from that {other}, {like.climatology}"
+        raise BadValueError("anomaly", str(question.climatology), rule, remedy)
     if not _are_same_steps(question.steps, like.steps):
         steps, expected = ([str(step) for step in each.steps] for each in (question, like))
         rule = f"{mine} differ from those {other}, {expected}"

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.base.checks import check_seed
+from xcluster.base.checks import check_flag, check_seed
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.blocks.cells import with_cells
 from xcluster.chain.anomaly import Climatology
@@ -86,7 +86,8 @@ class Question:
         climatology = self.climatology
         if climatology is None or climatology.means is not None:
             return self
-        return replace(self, climatology=climatology.fit(self.layout, self.data))
+        scene = {self.layout.scene: self.data}
+        return replace(self, climatology=climatology.fit(self.layout.variables, scene))
 
     def _weight(self, layout: Layout) -> xr.DataArray | None:
         if self.weighting is None:
@@ -128,6 +129,8 @@ class PooledQuestion(Question):
             for name, each in scenes.items()
         }
         shared = {each.name: getattr(first, each.name) for each in fields(Question)}
+        cycles = {name: each.climatology for name, each in scenes.items()}
+        shared["climatology"] = Climatology.of_scenes(cycles)
         return cls(**shared, scenes=scenes)
 
     @cached_property
@@ -143,7 +146,19 @@ class PooledQuestion(Question):
 
     @cached_property
     def ready(self) -> Self:
-        """The question, or an error if the fields of two scenes have data at different cells."""
+        """The question, with what has to be learned from the data before rows are read."""
+        first = next(iter(self.scenes.values())).climatology
+        if first is None or first.means is not None:
+            return self._checked()
+        if not first.common:
+            return self.of({name: each.ready for name, each in self.scenes.items()})._checked()
+        data = {name: each.data for name, each in self.scenes.items()}
+        fitted = first.fit(self.layout.variables, data)
+        scenes = {name: replace(each, climatology=fitted) for name, each in self.scenes.items()}
+        return self.of(scenes)._checked()
+
+    def _checked(self) -> Self:
+        """Return the question; refuse fields that have data at other cells in one scene."""
         first, *others = self.layout.scenes
         for scene in others:
             for name, variable in scene.variables.items():
@@ -201,15 +216,21 @@ def _weighs_features(question: Question, weights: Any) -> bool:
     return bool(weights.dims) and set(weights.dims) <= dims
 
 
-def with_anomaly(question: AnyQuestion, groupby: Any, smooth: int | None) -> AnyQuestion:
+def with_anomaly(
+    question: AnyQuestion, groupby: Any, smooth: int | None, common: bool
+) -> AnyQuestion:
     """Return the question for the data minus their mean cycle."""
     if question.climatology is not None:
         rule = "is already subtracted"
         raise BadValueError("groupby", question.climatology.groupby, rule, "call anomaly() once")
     if not isinstance(groupby, str):
         raise BadTypeError("groupby", groupby, "must be text", "pass 'time.dayofyear'")
-    climatology = Climatology(groupby, smooth)
-    checked = climatology.checked(question.data, question.layout.sample_dims)
+    climatology = Climatology(groupby, smooth, common=check_flag("common", common))
+    dims = question.layout.sample_dims
+    checked = climatology.checked(question.data, dims)
+    if common and isinstance(question.sampler, Snapshots):
+        over = tuple(dim for dim in dims if dim != checked.dim)
+        checked = replace(checked, over=over)
     return replace(question, climatology=checked)
 
 

@@ -99,7 +99,7 @@ def cut(layout: Layout, indexers: Mapping[Hashable, Any]) -> Layout:
         dim: len(range(size)[indexers.get(dim, slice(None))]) for dim, size in layout.sizes.items()
     }
     return replace(
-        layout.with_each(lambda _, each: replace(each, array=less(each.array))),
+        layout.with_each(lambda _, each: each.with_arrays(less)),
         sizes=sizes,
         coords={name: less(coord) for name, coord in layout.coords.items()},
         mask=None if layout.mask is None else less(layout.mask),

@@ -132,7 +132,7 @@ def checked_manifest(path: Path, read: Read, versions: Sequence[int]) -> dict[st
     """Return the manifest, after all checksums are compared."""
     manifest = _unsealed(path, read)
     if manifest.get("format") not in versions:
-        known = " and ".join(map(str, versions))
+        known = f"{versions[0]} to {versions[-1]}"
         rule = f"has format {manifest.get('format')!r}, but this version reads {known}"
         raise BadValueError("path", str(path), rule, "update xarray-cluster")
     try:

@@ -15,6 +15,7 @@ from xcluster.base.arrays import Array
 from xcluster.base.checks import check_path
 from xcluster.base.errors import BadValueError, MissingFileError
 from xcluster.blocks.failures import named_failures
+from xcluster.chain.anomaly import Climatology
 from xcluster.chain.question import AnyQuestion, Question
 from xcluster.files import manifest as manifests
 from xcluster.files import storage, validity
@@ -189,10 +190,14 @@ class Saved:
             mask=own["mask"].astype(bool) if "mask" in own else None,
             weighting=own.get("weights", self.weighting),
             random_state=self.fitted.record.random_state,
-            climatology=self.fitted.climatology,
+            climatology=self._climatology(scene),
             columns=Like.fitted(template),
         )
         return Live(question, stored.rows, stored.means)
+
+    def _climatology(self, scene: str) -> Climatology | None:
+        found = self.fitted.climatology
+        return None if found is None else found.scene(scene)
 
 
 def read(path: StrPath, trusted: Collection[str]) -> Saved:

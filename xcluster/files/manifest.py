@@ -32,9 +32,10 @@ from xcluster.grid.windows import Patches
 
 Entry = Mapping[str, Any]
 
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 """Versions of the file format; a new one is used only if older versions of the package cannot read
-the file: 2 if columns have another order than the cells of the variables."""
+the file: 2 if columns have another order than the cells of the variables, 3 if samples were chosen
+in a way that these do not know (`_is_new`)."""
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
@@ -53,7 +54,7 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
     if moved:
         arrays["columns"] = columns
     return {
-        "format": FORMATS[moved],
+        "format": FORMATS[2] if _is_new(fitted) else FORMATS[moved],
         "versions": _versions(),
         "method": fitted.method_name,
         "keywords": list(fitted.keywords.items()),  # a mapping would be sorted
@@ -107,8 +108,23 @@ def _versions() -> dict[str, str]:
 
 
 def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
-    fields = {each.name: getattr(sampler, each.name) for each in dataclasses.fields(sampler)}  # type: ignore[arg-type]
+    # Defaults are left out: older versions do not know all fields.
+    fields = {
+        each.name: getattr(sampler, each.name)
+        for each in dataclasses.fields(sampler)  # type: ignore[arg-type]
+        if getattr(sampler, each.name) != each.default
+    }
     return {"kind": type(sampler).__name__, **fields}
+
+
+def _is_new(fitted: Fitted) -> bool:
+    """Whether samples were chosen in a way that versions for formats 1 and 2 do not know."""
+    sampler, cycle = fitted.sampler, fitted.climatology
+    if cycle is not None and not cycle.common:
+        return True
+    if isinstance(sampler, Snapshots):
+        return isinstance(sampler.dim, tuple)
+    return isinstance(sampler, Profiles) and sampler.along is not None
 
 
 # -------------------------------------------------------------------------------------- reading

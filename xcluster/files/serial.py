@@ -77,7 +77,9 @@ def encode(value: Any, arrays: Arrays, start: int = 0) -> Any:
     if isinstance(value, BaseEstimator):
         return _encode_part(value, arrays, start)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        state = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        # Defaults are left out: older versions do not know all fields.
+        fields = {field.name: field.default for field in dataclasses.fields(value)}
+        state = {n: getattr(value, n) for n in fields if getattr(value, n) is not fields[n]}
         return _encode_object("dataclass", value, state, arrays, start)
     if _is_plain(type(value)):
         return _encode_object("object", value, dict(vars(value)), arrays, start)

@@ -25,6 +25,7 @@ from xcluster.files.integrity import (
     value_checksums,
 )
 from xcluster.files.replacing import beside
+from xcluster.grid.links import states_crs
 
 Write = Callable[[xr.DataTree, Path], None]
 
@@ -153,9 +154,16 @@ def _kept_encoding(variable: xr.Variable, is_ours: bool) -> tuple[str, ...]:
 
 
 def _with_plain_texts(dataset: xr.Dataset) -> xr.Dataset:
-    """Return texts as objects in memory: texts of fixed length are not in the standard of Zarr."""
+    """Return texts as objects in memory: texts of fixed length are not in the standard of Zarr.
+
+    A grid mapping, whose value has no meaning, may be one byte, and becomes a number.
+    """
     texts = [name for name, each in dataset.variables.items() if each.dtype.kind == "U"]
-    return dataset.assign({name: dataset[name].compute().astype(object) for name in texts})
+    letters = [
+        n for n, each in dataset.coords.items() if each.dtype.kind == "S" and states_crs(each)
+    ]
+    plain = {name: dataset[name].compute().astype(object) for name in texts}
+    return dataset.assign(plain | {name: dataset[name].copy(data=0) for name in letters})
 
 
 def _even_chunks(dataset: xr.Dataset) -> dict[Any, int]:

@@ -29,6 +29,7 @@ from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Live, Stored
 from xcluster.grid.layout import LABEL, shown_columns
+from xcluster.grid.links import with_attrs
 from xcluster.grid.names import free, names_in
 from xcluster.grid.samplers import Sampler
 from xcluster.scores.silhouette import EXACT_ROWS
@@ -173,7 +174,8 @@ class Fitted:
 
         In memory labels are float32: 0 to k - 1, -1 where a sample is unclassified or noise, and
         NaN where it has no data. In files they are int16. They are lazy if the data are lazy,
-        with the same chunks. The CF attributes ``flag_values`` and ``flag_meanings`` name them.
+        with the same chunks. The CF attributes ``flag_values`` and ``flag_meanings`` name them;
+        ``grid_mapping`` names the coordinate that states the CRS, if the data have one.
         Their name is ``label``, so that ``ds.groupby(fit.labels.compute()).mean()`` lines up with
         `centers`.
 
@@ -419,4 +421,4 @@ def _simplified(fitted: Fitted) -> xr.DataArray:
     larger = xr.where(a > b, a, b)
     values: xr.DataArray = (b - a) / larger.where(larger > 0, 1.0)
     attrs = {"long_name": "simplified silhouette"}
-    return values.astype(np.float32).rename("silhouette").drop_attrs().assign_attrs(attrs)
+    return with_attrs(values.astype(np.float32).rename("silhouette"), attrs, on=labels)

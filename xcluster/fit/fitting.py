@@ -21,11 +21,14 @@ from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate
 from xcluster.blocks import matrix, rows
 from xcluster.blocks.block import Block
+from xcluster.blocks.gaps import check_enough
+from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Chain, Reduction, finite_rows
 from xcluster.chain.steps import FittedStep, Step, resolve
 from xcluster.fit.methods import Method, Options
-from xcluster.fit.record import Record, filled_sentences
+from xcluster.fit.record import Record
+from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
@@ -150,20 +153,22 @@ def prepare(
 ) -> Prepared:
     """Read the rows, and fit the steps to them.
 
-    If a sample has fewer than ``k`` different rows, all different rows are used instead. With
-    ``needs_all``, which `plan` explains, there is no sample.
+    If a sample has fewer than ``k`` different rows, all different rows are used instead; if less
+    than ``k`` samples are complete, the error says why. With ``needs_all``, which `plan` explains,
+    there is no sample.
     """
     layout = question.layout
     wanted, streams = plan(layout, options.fit_on, needs_all)
     found = draw(layout, wanted)
     n_fitted = len(found.X)
+    check_enough(layout, found.tally, k)
     if n_fitted < found.tally.complete and n_distinct(found.X, k) < k:
         found, streams = rows.distinct(layout), False
         n_fitted = found.tally.complete
     fit_on = _fit_on_text(n_fitted, found.tally, streams)
     seed = question.random_state if options.random_state is None else options.random_state
     record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
-    for sentence in filled_sentences(found.tally, layout):
+    for sentence in undecoded(layout, found.tally.filled):
         warn(sentence)
     found, unit = ordered(found, n_fitted)
     return _fit_steps(question, found, record, unit if streams else None, options.progress)
@@ -222,7 +227,7 @@ def plan(layout: Layout, fit_on: Any, needs_all: str | None = None) -> tuple[int
     return (None if wanted >= n else wanted), False
 
 
-def _fit_on_text(n_fitted: int, tally: rows.Tally, streams: bool) -> str:
+def _fit_on_text(n_fitted: int, tally: Tally, streams: bool) -> str:
     if streams:
         return "all rows, streamed"
     return "all rows" if n_fitted == tally.complete else "a sample"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from xcluster.blocks.rows import Tally
+from xcluster.blocks.tally import Tally
 from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import Layout
 
@@ -108,7 +108,7 @@ class Record:
             missing=missing,
             weighted=layout.weight is not None,
             notes=tuple(
-                Note("samples", text) for text in (*layout.notes, *filled_sentences(tally, layout))
+                Note("samples", text) for text in (*layout.notes, *undecoded(layout, tally.filled))
             ),
             random_state=random_state,
         )
@@ -127,8 +127,3 @@ class Record:
         if self.sampled:
             said.append(f"fitted on the sample only: {', '.join(self.sampled)}")
         return [*said, *map(str, self.notes)]
-
-
-def filled_sentences(tally: Tally, layout: Layout) -> list[str]:
-    """Return a sentence for each variable with numbers that its attributes call missing."""
-    return undecoded({n: each.array for n, each in layout.variables.items()}, tally.filled)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import is_dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from xcluster.base.arrays import Array
@@ -16,6 +17,8 @@ from xcluster.grid.columns import Like
 from xcluster.grid.foreign import as_plain
 from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout, upright
 from xcluster.grid.samplers import Profiles, Sampler
+
+AnyData = TypeVar("AnyData", xr.Dataset, xr.DataArray)
 
 
 def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
@@ -59,6 +62,34 @@ def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
         raise _unfit("new", type(data).__name__, problems)
     layout = replace_names(sampler, names).arrange(dataset, like=template)
     return Like.fitted(template).of(layout)
+
+
+def fitted_entries(data: AnyData, template: xr.Dataset) -> AnyData:
+    """Return data with the fitted entries of dims that have more; they are found by coordinate.
+
+    A dim that lacks some of them is returned as it is, and refused later.
+    """
+    found = {
+        dim: _entries(data.indexes[dim], template.indexes[dim])
+        for dim in template.dims
+        if dim in data.indexes and dim in template.indexes
+        if data.sizes[dim] > template.sizes[dim]
+    }
+    return data.isel({dim: each for dim, each in found.items() if each is not None})
+
+
+def _entries(ours: pd.Index[Any], theirs: pd.Index[Any]) -> Array | None:
+    """Return the places of ``theirs`` in ``ours``, rising; None if not each has exactly one."""
+    if not (ours.is_unique and theirs.is_unique):
+        return None
+    if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
+        order, wanted = np.argsort(ours.values), theirs.values.astype(float)
+        slack = _slack(wanted) + COORDINATE_TOLERANCE * np.abs(wanted)
+        first = np.searchsorted(ours.values[order], wanted - slack)
+        after = np.searchsorted(ours.values[order], wanted + slack, side="right")
+        return np.sort(order[first]) if (after - first == 1).all() else None
+    place = np.sort(ours.get_indexer(theirs))
+    return None if place[0] < 0 else place
 
 
 def check_new(data: Any, layout: Layout, sampler: Sampler, template: xr.Dataset) -> None:
@@ -118,14 +149,15 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
     name = fitted.name
     if set(new.dims) != set(fitted.dims):
         return [f"{name!r} has the feature dims {list(new.dims)}, not {list(fitted.dims)}"]
-    found = []
-    units, expected = new.attrs.get("units"), fitted.attrs.get("units")
-    if None not in (units, expected) and str(units).strip() != str(expected).strip():
-        found.append(f"{name!r} has the units {units!r}, not {expected!r}")
+    found = _other_units(name, new, fitted)
     for dim in fitted.dims:
+        if dim in new.coords and dim in fitted.coords:
+            found += _other_units(dim, new[dim], fitted[dim])
         if new.sizes[dim] != fitted.sizes[dim]:
             n, expected_n = new.sizes[dim], fitted.sizes[dim]
             found.append(f"{name!r} has {n} points along {dim!r}, not {expected_n}")
+            if n > expected_n:
+                found[-1] += _why_not_chosen(new, fitted, dim)
         elif dim in new.coords and dim in fitted.coords:
             if not _is_same_set(new[dim].values, fitted[dim].values):
                 found.append(f"{name!r} has other values of {dim!r}")
@@ -134,17 +166,38 @@ def _differences(new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
     return found
 
 
+def _other_units(name: Hashable, new: xr.DataArray, fitted: xr.DataArray) -> list[str]:
+    """Return as text that an array has other units than the fitted one, where both are known."""
+    units, expected = new.attrs.get("units"), fitted.attrs.get("units")
+    if None in (units, expected) or str(units).strip() == str(expected).strip():
+        return []
+    return [f"{name!r} has the units {units!r}, not {expected!r}"]
+
+
+def _why_not_chosen(new: xr.DataArray, fitted: xr.DataArray, dim: Hashable) -> str:
+    """Say why the fitted entries were not found among more."""
+    if dim not in new.indexes or dim not in fitted.indexes:
+        return ", and no coordinates tell which of them"
+    known = set(new.indexes[dim])
+    lacking = [each for each in fitted.indexes[dim] if each not in known]
+    return f", and {lacking[0]!r} is not among them" if lacking else ""
+
+
 def _is_same_set(new: Array, fitted: Array) -> bool:
     """Whether coordinates hold the same values, in any order."""
     ours, theirs = np.sort(new), np.sort(fitted)
     if ours.dtype.kind in "fiu" and theirs.dtype.kind in "fiu":
-        # Relative to the largest value: coordinates may be metres of the order of 1e-9.
-        slack = COORDINATE_TOLERANCE * min(1.0, float(np.abs(theirs).max(initial=0)))
-        return np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=slack)
+        return np.allclose(ours, theirs, rtol=COORDINATE_TOLERANCE, atol=_slack(theirs))
     try:
         return bool(np.array_equal(ours, theirs))
     except TypeError:  # dates of two calendars cannot be compared
         return False
+
+
+def _slack(fitted: Array) -> float:
+    """Return how far numbers near 0 may differ from fitted ones."""
+    # Relative to the largest value: coordinates may be metres of the order of 1e-9.
+    return COORDINATE_TOLERANCE * min(1.0, float(np.abs(fitted).max(initial=0)))
 
 
 def is_same_order(new: xr.DataArray, fitted: xr.DataArray) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from xcluster.grid.layout import Layout
 
 DECODED = ("_FillValue", "missing_value")
 """Attributes that `xr.decode_cf` turns into NaN."""
@@ -40,10 +43,16 @@ def _held(number: Any, dtype: np.dtype[Any]) -> float | None:
     return value if value.is_integer() else None
 
 
-def undecoded(arrays: Mapping[Hashable, xr.DataArray], counts: Iterable[int]) -> list[str]:
+def undecoded(layout: Layout, counts: Iterable[int]) -> list[str]:
     """Return a sentence for each variable with such numbers; ``counts`` are of samples."""
-    pairs = zip(arrays.items(), counts, strict=True)
-    return [_said(name, fills_of(array), int(n)) for (name, array), n in pairs if n]
+    pairs = zip(layout.variables, counts, strict=True)
+    return [_said(name, _of_scenes(name, layout), int(n)) for name, n in pairs if n]
+
+
+def _of_scenes(name: Hashable, layout: Layout) -> tuple[Fill, ...]:
+    """Return what attributes call missing in any of the scenes."""
+    each = (fills_of(scene.variables[name].array) for scene in layout.scenes)
+    return tuple(dict.fromkeys(chain.from_iterable(each)))
 
 
 def _said(name: Hashable, fills: tuple[Fill, ...], n: int) -> str:

@@ -17,7 +17,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.grid.levels import Levels
+from xcluster.grid.levels import Levels, OwnLevels
+from xcluster.grid.links import links_of, states_crs, unlinked, with_axes
+from xcluster.grid.remedies import Gaps, of_variables
 
 Kept = NDArray[np.bool_]
 Places = NDArray[np.intp]
@@ -59,6 +61,9 @@ class Variable:
         Its feature dims in the user's order; empty if the variable is a single feature.
     levels
         How samples are filled and resampled along the only feature dim, if they are.
+    axis
+        The levels of each column, where columns have levels of their own. The values then lie over
+        the dim ``levels.dim`` instead of the feature dim.
     cells
         Which cells of the field are features, if this may not be all (land in a field of the
         sea).
@@ -69,7 +74,8 @@ class Variable:
 
     array: xr.DataArray
     feature_dims: tuple[Hashable, ...] = ()
-    levels: Levels | None = None
+    levels: Levels | OwnLevels | None = None
+    axis: xr.DataArray | None = None
     cells: Cells | None = None
     order: Places | None = None
 
@@ -81,19 +87,41 @@ class Variable:
         variable, and NaN at cells of the field that are not features.
         """
         array = self.array
-        if self.levels is not None:
+        if isinstance(self.levels, Levels):
             array = _at_levels(array, self.feature_dims[0], self.levels)
+        elif self.levels is not None and self.axis is not None:
+            array = _at_own_levels(array, self.axis, self.levels.target)
         coords = {
-            name: coord.variable
+            name: coord
             for name, coord in array.coords.items()
-            if coord.dims and set(coord.dims) <= set(self.feature_dims)
+            if set(coord.dims) <= set(self.feature_dims)
+            and (coord.dims or (self.is_field and states_crs(coord)))
         }
         shape = tuple(array.sizes[dim] for dim in self.feature_dims)
         empty = np.broadcast_to(np.float32(0), shape)
-        template = xr.DataArray(empty, coords, self.feature_dims, attrs=dict(array.attrs))
+        links = links_of([array], coords) if self.is_field else {}
+        coords = with_axes(coords) if links else coords
+        variables = {name: coord.variable for name, coord in coords.items()}
+        attrs = {**unlinked(array.attrs), **links}
+        template = xr.DataArray(empty, variables, self.feature_dims, attrs=attrs)
         column = np.full(self.extent, np.nan)
         column[self._cell_of_column] = np.arange(self.size)
         return template.copy(data=unflat_features(column, template))
+
+    @property
+    def arrays(self) -> tuple[xr.DataArray, ...]:
+        """What is read for the features: the values, and behind them the levels of each column."""
+        return (self.array,) if self.axis is None else (self.array, self.axis)
+
+    def with_arrays(self, change: Callable[[xr.DataArray], xr.DataArray]) -> Self:
+        """Return the variable with each of its arrays changed."""
+        axis = None if self.axis is None else change(self.axis)
+        return replace(self, array=change(self.array), axis=axis)
+
+    @property
+    def is_field(self) -> bool:
+        """Whether one sample is a field, so that features lie on the grid and samples do not."""
+        return self.cells is not None
 
     @property
     def _cell_of_column(self) -> Places:
@@ -167,6 +195,13 @@ def _at_levels(array: xr.DataArray, dim: Hashable, levels: Levels) -> xr.DataArr
     return xr.DataArray(stand_in, {dim: (dim, target, attrs)}, (dim,), attrs=array.attrs)
 
 
+def _at_own_levels(array: xr.DataArray, axis: xr.DataArray, target: Places) -> xr.DataArray:
+    """Return an array without values at the target levels, over a dim with the name of the axis."""
+    stand_in = np.broadcast_to(np.float32("nan"), (len(target),))
+    coords = {axis.name: (axis.name, target, axis.attrs)}
+    return xr.DataArray(stand_in, coords, (axis.name,), attrs=array.attrs)
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Samples and features of one object.
@@ -191,6 +226,8 @@ class Layout:
         Name of the scene, if several are fitted together.
     notes
         Sentences about the samples for the report.
+    remedy
+        What the sampler says to do if no sample is complete.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -203,6 +240,7 @@ class Layout:
     weight: xr.DataArray | None = None
     scene: str = ""
     notes: tuple[str, ...] = ()
+    remedy: Callable[[Gaps], str] = of_variables
 
     def with_each(self, change: Callable[[Hashable, Variable], Variable]) -> Self:
         """Return the layout with each variable changed, from its name and what it was."""
@@ -254,6 +292,14 @@ class Layout:
         small = all(np.can_cast(dtype, np.float32) for dtype in dtypes)
         return np.dtype(np.float32 if small else np.float64)
 
+    @cached_property
+    def links(self) -> dict[str, str]:
+        """The attribute by which results on the grid of the samples name their grid mapping."""
+        variables = self.variables.values()
+        if any(each.is_field for each in variables):
+            return {}
+        return links_of((each.array for each in variables), self.coords)
+
     @property
     def column_groups(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
         """The number of the variable of each column."""
@@ -266,14 +312,15 @@ class Layout:
         return {
             dim: sizes
             for variable in self.variables.values()
-            for dim, sizes in variable.array.chunksizes.items()
+            for array in variable.arrays
+            for dim, sizes in array.chunksizes.items()
             if dim in self.sizes
         }
 
     @property
     def is_lazy(self) -> bool:
         """Whether any of the arrays is a dask array."""
-        arrays = [variable.array for variable in self.variables.values()]
+        arrays = [array for variable in self.variables.values() for array in variable.arrays]
         return any(
             array.chunks is not None
             for array in [*arrays, self.mask, self.weight]

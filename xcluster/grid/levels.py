@@ -67,6 +67,36 @@ class Levels:
         return interpolation_matrix(positions(self.source, first), positions(self.target, first))
 
 
+@dataclass(frozen=True, eq=False)
+class OwnLevels:
+    """Resamples profiles that have levels of their own onto common ones.
+
+    Parameters
+    ----------
+    dim
+        The dim of the data along which a profile lies.
+    target : array of shape (n_target,)
+        The common levels, ascending. Those outside the range of a profile become NaN.
+    coverage : float, optional
+        These are filled with the nearest level in profiles with data on at least this share of
+        the common levels. None: they are not filled.
+    """
+
+    dim: Hashable
+    target: Array
+    coverage: float | None = None
+
+    def __call__(self, values: Array, own: Array) -> Array:
+        """Return rows (n, n_target) of ``values`` at the levels ``own``, both (n, n_source)."""
+        from xcluster.algorithms.kernels.columns import interpolate_columns
+
+        own, values = (
+            each if each.dtype.kind == "f" else each.astype(float) for each in (own, values)
+        )
+        rows = interpolate_columns(own, values, self.target)
+        return rows if self.coverage is None else fill_gaps(rows, self.target, self.coverage)
+
+
 def is_dated(levels: Array) -> bool:
     """Whether levels, as `levels_of` gives them, are dates."""
     return levels.dtype.kind in "MO"
@@ -224,7 +254,7 @@ def within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
     if is_dated(levels):
         inside = _dates_within(levels, dim, between)
     else:
-        low, high = _check_range(between)
+        low, high = check_range(between)
         inside = np.flatnonzero((levels >= low) & (levels <= high))
     if not len(inside):
         ends = _said(levels.min()), _said(levels.max())
@@ -233,7 +263,7 @@ def within(levels: Array, dim: Hashable, between: Any) -> NDArray[np.intp]:
     return inside
 
 
-def _check_range(between: Any) -> tuple[float, float]:
+def check_range(between: Any) -> tuple[float, float]:
     """Return a pair of numbers, the lower first."""
     remedy = "pass between=(lowest, highest)"
     try:

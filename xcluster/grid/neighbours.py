@@ -65,4 +65,5 @@ def rows_on_grid(layout: Layout, key: Array) -> xr.DataArray:
     """Return the number of the row at each grid point; -1 where there is none."""
     rows = np.full(layout.n_points, -1, np.int32)
     rows[places(layout, key)] = np.arange(len(key))
-    return xr.DataArray(rows.reshape(layout.shape), dict(layout.coords), layout.sample_dims, "row")
+    rows = rows.reshape(layout.shape)
+    return xr.DataArray(rows, dict(layout.coords), layout.sample_dims, "row", layout.links)

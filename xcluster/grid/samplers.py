@@ -8,17 +8,35 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.grid.ensembles import warn_of_strange_dims
 from xcluster.grid.foreign import check_plain, foreign_name
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
-from xcluster.grid.levels import Levels, levels_of, plain, positions, regular_levels, within
+from xcluster.grid.levels import (
+    Levels,
+    OwnLevels,
+    levels_of,
+    plain,
+    positions,
+    regular_levels,
+    within,
+)
+from xcluster.grid.links import on_other_grid, selected, with_axes
+from xcluster.grid.own_levels import (
+    check_sample_dims,
+    common_levels,
+    own_axis,
+    warn_of_own_levels,
+)
+from xcluster.grid.remedies import Gaps, fewer_entries, filled, only, runs, together
 from xcluster.grid.roles import describing
 
 Names = Hashable | Sequence[Hashable] | None
@@ -55,7 +73,14 @@ class Pixels:
         names, left_out = choose_variables(data, self.vars, feature_dims, any_of=several)
         for dim in feature_dims:
             _check_used(data, dim, names)
-        return lay_out(data, names, feature_dims, left_out)
+        layout = lay_out(data, names, feature_dims, left_out)
+        return replace(layout, remedy=self.remedy)
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        dims = self.dim if isinstance(self.dim, list) else [self.dim]
+        entries = [each for dim in dims if dim is not None for each in fewer_entries(gaps, dim)]
+        return together([*only(gaps.variables, gaps), *entries])
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,7 @@ class Profiles:
     step: Step | None = None
     every: int | Mapping[Hashable, int] = 1
     missing: Literal["drop", "interpolate"] | float = "drop"
+    along: Hashable | None = None
 
     def __post_init__(self) -> None:
         """Turn values of any type into numbers or text, which files can hold."""
@@ -80,17 +106,74 @@ class Profiles:
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``; with ``step`` it has the levels of ``like``."""
         dim = known_dim(data, self.dim)
-        names, left_out = choose_variables(data, self.vars, (dim,))
-        _check_used(data, dim, names)
-        data = data[names]
-        if self.between is not None:
+        axis = own_axis(data, dim, self.along) if self.has_own_levels else None
+        names, left_out = self._names(data)
+        data = selected(data, names)
+        if self.between is not None and axis is None:
             data = self._between(data)
-        data = data.isel(_strides(self.every, data, [name for name in data.dims if name != dim]))
-        layout = lay_out(data, names, (dim,), left_out)
+        strides = _strides(self.every, data, [name for name in data.dims if name != dim])
+        data = data if self.every == 1 else on_other_grid(data.isel(strides))
+        layout = replace(lay_out(data, names, (dim,), left_out), remedy=self.remedy)
+        if axis is not None:
+            return self._resampled(layout, axis.isel(strides, missing_dims="ignore"))
         levels = self._levels(data, like)
         return layout.with_each(
             lambda _, each: replace(each, levels=levels) if each.feature_dims else each
         )
+
+    @property
+    def has_own_levels(self) -> bool:
+        """Whether each column has levels of its own."""
+        return self.along is not None and not is_one_of(self.along, [self.dim])
+
+    def warned(self, data: xr.Dataset) -> Self:
+        """Return the sampler; warn if levels that differ between columns are not used."""
+        if self.along is None and is_one_of(self.dim, data.dims):
+            warn_of_own_levels(data, self.dim, [] if self.vars is None else _listed(self.vars))
+        return self
+
+    def _names(self, data: xr.Dataset) -> tuple[list[Hashable], dict[Hashable, str]]:
+        """Return the variables to use, and why others are left out."""
+        if self.has_own_levels:
+            if self.vars is not None and self.along in _listed(self.vars):
+                rule = "holds the levels of the columns (along)"
+                raise BadValueError("vars", self.along, rule, "leave it out of vars")
+            data = data.set_coords([self.along])
+        names, left_out = choose_variables(data, self.vars, (self.dim,))
+        _check_used(data, self.dim, names)
+        return names, left_out
+
+    def _resampled(self, layout: Layout, axis: xr.DataArray) -> Layout:
+        """Return the layout with each column resampled from its own levels to common ones."""
+        check_sample_dims(axis, self.dim, layout.sample_dims)
+        target = common_levels(self.dim, self.between, self.step)
+        levels = OwnLevels(self.dim, target, _coverage(self.missing))
+        own = axis.drop_vars(axis.coords)
+
+        def change(each: Variable) -> Variable:
+            return replace(each, feature_dims=(self.along,), levels=levels, axis=own)
+
+        return layout.with_each(lambda _, each: change(each) if each.feature_dims else each)
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        dim = self.along if self.has_own_levels else self.dim
+        has_levels = any(dim in gaps.kept[name].dims for name in gaps.variables)
+        levels = self._fewer_levels(gaps, dim) if has_levels else []
+        return together([*only(gaps.variables, gaps), *levels])
+
+    def _fewer_levels(self, gaps: Gaps, dim: Hashable) -> list[str]:
+        keep, levels = gaps.along(dim), gaps.kept.indexes.get(dim)
+        parts, is_axis = runs(keep), levels is not None and _is_axis(levels)
+        as_given = self.between is None and self.step is None
+        if keep.all():
+            return []
+        if is_axis and len(parts) == 1 and keep.sum() > 1:
+            ends = sorted(plain(gaps.kept[dim].values[keep][end]) for end in (0, -1))
+            return [f"choose a smaller range: between={tuple(ends)}"]
+        if as_given and (gaps.never or not is_axis):
+            return fewer_entries(gaps, dim)
+        return ["fill gaps between levels: missing='interpolate'"]
 
     def _between(self, data: xr.Dataset) -> xr.Dataset:
         levels = levels_of(data, self.dim, "between", self.between)
@@ -125,23 +208,59 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """One sample per step along ``dim``; features are the cells of the field that have data."""
+    """One sample per step along ``dim``; features are the cells of the field that have data.
 
-    dim: Hashable = "time"
+    A list, or a tuple that is not itself the name of a dim, names several dims.
+    """
+
+    dim: Hashable | Sequence[Hashable] = "time"
     vars: Names = None
+
+    def __post_init__(self) -> None:
+        """Turn a list into a tuple, as all fields can be hashed."""
+        if isinstance(self.dim, list):
+            object.__setattr__(self, "dim", tuple(self.dim))
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``."""
-        dim = known_dim(data, self.dim)
-        names, left_out = choose_variables(data, self.vars, (dim,))
-        check_each_has("dim", data, names, [dim])
-        feature_dims = tuple(name for name in data[names].dims if name != dim)
-        layout = lay_out(data, names, feature_dims, left_out)
+        dims = self._dims(data)
+        names, left_out = choose_variables(data, self.vars, dims)
+        check_each_has("dim", data, names, dims)
+        feature_dims = tuple(name for name in data[names].dims if name not in dims)
+        layout = replace(lay_out(data, names, feature_dims, left_out), remedy=self.remedy)
         return layout.with_each(
             lambda name, each: (
                 replace(each, cells=_cells(name, each, like)) if each.feature_dims else each
             )
         )
+
+    def _dims(self, data: xr.Dataset) -> tuple[Hashable, ...]:
+        """Return the dims of the samples."""
+        if not isinstance(self.dim, tuple) or is_one_of(self.dim, data.dims):
+            return (known_dim(data, self.dim),)
+        dims = tuple(known_dim(data, each) for each in self.dim)
+        if not dims or len(set(dims)) < len(dims):
+            rule = "must name at least one dim, and each once"
+            raise BadValueError("dim", list(dims), rule, "pass dim=['member', 'time']")
+        return dims
+
+    def warned(self, data: xr.Dataset) -> Self:
+        """Return the sampler; warn if a dim that is not spatial gives features."""
+        layout = self.arrange(data)
+        dims = dict.fromkeys(d for each in layout.variables.values() for d in each.feature_dims)
+        warn_of_strange_dims(data, layout.sample_dims, tuple(dims))
+        return self
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        dims = list(self.dim) if isinstance(self.dim, tuple) else self.dim
+        if not gaps.least:
+            return filled(gaps, f"ds.mean({dims!r})")
+        variables = only(gaps.variables, gaps)
+        if all(each.all() for each in gaps.kept[gaps.variables].values()):
+            return together(variables)
+        said = "take only cells that enough samples have: "
+        return together([*variables, f"{said}ds.where(ds.count({dims!r}) >= {gaps.least})"])
 
 
 def _cells(name: Hashable, variable: Variable, like: xr.Dataset | None) -> Cells:
@@ -161,13 +280,13 @@ def lay_out(
     left_out: Mapping[Hashable, str],
 ) -> Layout:
     """Return the layout of the variables ``names``; all other dims are sample dims."""
-    chosen = data[list(names)]
+    chosen = selected(data, names)
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
     check_dims(chosen, sample_dims, feature_dims)
     _check_positions(chosen, names, sample_dims)
     _check_one_grid(data, variables, sample_dims)
-    return Layout(
+    layout = Layout(
         variables=variables,
         shown=tuple(names),
         sample_dims=sample_dims,
@@ -179,6 +298,7 @@ def lay_out(
         },
         left_out=left_out,
     )
+    return replace(layout, coords=with_axes(layout.coords)) if layout.links else layout
 
 
 def _variable(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> Variable:
@@ -380,6 +500,12 @@ def check_dims(
     if not sample_dims:
         rule = "leaves no dim for the samples"
         raise BadValueError("dim", list(feature_dims), rule, "choose fewer feature dims")
+
+
+def _is_axis(index: pd.Index[Any]) -> bool:
+    """Whether levels are sorted numbers or dates, so that a range of them can be told."""
+    is_number = index.dtype.kind in "fiuM" or isinstance(index, xr.CFTimeIndex)
+    return is_number and (index.is_monotonic_increasing or index.is_monotonic_decreasing)
 
 
 def _coverage(missing: Any) -> float | None:

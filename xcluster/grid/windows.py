@@ -13,7 +13,9 @@ from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
 from xcluster.grid.layout import Layout, is_descending
+from xcluster.grid.links import is_linked, on_other_grid, selected, with_axes
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
+from xcluster.grid.remedies import Gaps, filled
 from xcluster.grid.samplers import Names, check_each_has, choose_variables, known_dim, lay_out
 
 Size = int | Mapping[Hashable, int]
@@ -38,7 +40,7 @@ class Patches:
         dims = image_dims(data, self.vars, self.dims)
         names, left_out = choose_variables(data, self.vars, dims)
         check_each_has("dims", data, names, dims)
-        image = with_coordinates(data[names], dims)
+        image = with_coordinates(on_other_grid(selected(data, names)), dims)
         fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(image, dim)}
         image = image.isel(fallen)
         sizes = per_dim("size", self.size, dims)
@@ -46,10 +48,15 @@ class Patches:
         windows = xr.Dataset({name: _windows(image[name], sizes) for name in names})
         windows = windows.assign_coords(_centres(image, sizes))
         if self.at is not None:
-            return self._at_points(windows, image, sizes, left_out)
+            return replace(self._at_points(windows, image, sizes, left_out), remedy=self.remedy)
         every = per_dim("every", self.every, dims)
         windows = windows.isel({dim: slice(None, None, step) for dim, step in every.items()})
-        return lay_out(windows.isel(fallen), names, [_window(dim) for dim in dims], left_out)
+        inner = [_window(dim) for dim in dims]
+        return replace(lay_out(windows.isel(fallen), names, inner, left_out), remedy=self.remedy)
+
+    def remedy(self, gaps: Gaps) -> str:
+        """Return what to do if no sample is complete."""
+        return f"choose smaller windows, or {filled(gaps, 'ds.mean()')}"
 
     def _at_points(
         self,
@@ -176,8 +183,14 @@ def upsample(
     dims = image_dims(data, sampler.vars, sampler.dims)
     image = with_coordinates(data, dims)
     sizes = per_dim("size", sampler.size, dims)
-    if sampler.at is not None:
-        return _paint_points(labels, image, sizes, beyond)
+    paint = _paint_points if sampler.at is not None else _paint_lattice
+    painted = paint(labels, image, sizes, beyond)
+    return painted.assign_coords(with_axes(painted.coords)) if is_linked(painted) else painted
+
+
+def _paint_lattice(
+    labels: xr.DataArray, image: xr.Dataset, sizes: Mapping[Hashable, int], beyond: bool
+) -> xr.DataArray:
     for dim, size in sizes.items():
         where, inside = _nearest(image[dim], labels[dim], size)
         labels = labels.isel({dim: where}).assign_coords({dim: image[dim]})

@@ -15,6 +15,7 @@ from xcluster.base.checks import check_choice, check_flag, check_integer, check_
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.signatures import spelled_out
 from xcluster.blocks import matrix
+from xcluster.blocks.block import on_levels
 from xcluster.chain.reduction import feature_names, shown_components
 from xcluster.fit.centers import by_label
 from xcluster.fit.fitted import Fitted, clusterer_with, samples_of
@@ -139,7 +140,7 @@ class ClusteringPlot:
         layout = samples_of(self.clustering, "plot.profiles").layout
         var = self._curve(var)
         labels = self.clustering.labels
-        data = layout.variables[var].array
+        data = on_levels(layout.variables[var])
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
         data, of_labels = data.expand_dims(lacking), self.clustering.centers[var]
         return drawn(profiles.profiles, data, labels, of_labels, **keywords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadValueError
+from xcluster.grid.areas import METRES
 from xcluster.grid.geography import edges, find_axis
 from xcluster.grid.layout import LABEL
+from xcluster.grid.links import grid_mapping_of
 
 Floats = NDArray[np.float64]
 
@@ -93,8 +96,9 @@ def lattice_of(
         raise _not_a_map(da, facets)
     numbers = _counted(horizontal[0]), _counted(horizontal[1])
     counted = numbers[0] is not horizontal[0] or numbers[1] is not horizontal[1]
-    crs = transform or (ccrs.PlateCarree() if lonlat else crs_of(da, *numbers))
-    return Lattice(kind, *numbers, crs, counted)
+    if lonlat or transform is not None:
+        return Lattice(kind, *numbers, transform or ccrs.PlateCarree(), counted)
+    return Lattice(kind, *_placed(da, *numbers), counted)
 
 
 def _counted(axis: xr.DataArray) -> xr.DataArray:
@@ -165,19 +169,18 @@ def _not_horizontal(da: xr.DataArray, left: list[str]) -> list[str]:
     return [dim for dim in left if dim not in horizontal]
 
 
-def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
-    """Return the CRS that a grid mapping such as ``spatial_ref`` states, else None."""
-    mapping = da.attrs.get("grid_mapping") or da.encoding.get("grid_mapping") or "spatial_ref"
-    attrs = da.coords[mapping].attrs if mapping in da.coords else {}
-    if not attrs:
-        return None
+def _placed(
+    da: xr.DataArray, x: xr.DataArray, y: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray, Any]:
+    """Return x and y, in the units of the CRS of the grid mapping, and this CRS or None."""
+    stated = _stated_crs(da, x)
+    if stated is None:
+        return x, y, None
     import cartopy.crs as ccrs
-    from pyproj import CRS
 
-    text = attrs.get("crs_wkt") or attrs.get("spatial_ref")
-    stated = CRS.from_wkt(text) if text else CRS.from_cf(attrs)
     if stated.is_geographic:
-        return ccrs.PlateCarree()
+        return x, y, _rotated_pole(stated) if stated.is_derived else ccrs.PlateCarree()
+    x, y = (_in_units_of(stated, axis) for axis in (x, y))
     projection = ccrs.Projection(stated)
     # Cartopy knows the limits of few projections, and cuts at them what lies outside.
     (west, east), (south, north) = limits(x.values), limits(y.values)
@@ -185,7 +188,44 @@ def crs_of(da: xr.DataArray, x: xr.DataArray, y: xr.DataArray) -> Any:
     projection.bounds = (
         min(known[0], west), max(known[1], east), min(known[2], south), max(known[3], north)
     )  # fmt: skip
-    return projection
+    return x, y, projection
+
+
+def _stated_crs(da: xr.DataArray, x: xr.DataArray) -> Any:
+    """Return the horizontal CRS of pyproj that the grid mapping of ``da`` states, else None."""
+    mapping = grid_mapping_of(da, x.name)
+    if mapping is None:
+        return None
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    text = mapping.attrs.get("crs_wkt") or mapping.attrs.get("spatial_ref")
+    try:
+        stated = CRS.from_user_input(text) if text else CRS.from_cf(mapping.attrs)
+    except (CRSError, KeyError) as error:
+        said = f"the grid mapping {mapping.name!r} is not understood ({error}), so that the map "
+        said += "has no place on Earth; pass its CRS as transform="
+        warnings.warn(said, UserWarning, stacklevel=5)
+        return None
+    stated = stated.sub_crs_list[0] if stated.is_compound else stated
+    return stated.source_crs if stated.is_bound else stated
+
+
+def _rotated_pole(stated: Any) -> Any:
+    import cartopy.crs as ccrs
+
+    names = ("grid_north_pole_longitude", "grid_north_pole_latitude", "north_pole_grid_longitude")
+    return ccrs.RotatedPole(*(stated.to_cf()[name] for name in names))
+
+
+def _in_units_of(stated: Any, axis: xr.DataArray) -> xr.DataArray:
+    """Return a coordinate in the unit of a CRS; angles of a geostationary view become lengths."""
+    unit, first = str(axis.attrs.get("units")), stated.axis_info[0]
+    metres = METRES.get(unit, first.unit_conversion_factor)
+    if unit in ("rad", "radian", "radians"):
+        metres = stated.to_cf().get("perspective_point_height", metres)
+    factor = metres / first.unit_conversion_factor
+    return axis if factor == 1 else (axis * factor).assign_attrs(axis.attrs, units=first.unit_name)
 
 
 def limits(values: Array) -> tuple[float, float]:

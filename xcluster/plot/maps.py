@@ -56,7 +56,7 @@ def map(
         ``flag_values`` and ``flag_meanings``.
     projection : cartopy.crs.Projection, optional
         By default longitudes and latitudes as rectangles, true to shape in the middle of a region;
-        the data's own projection where its grid mapping (``spatial_ref``) states one.
+        the data's own projection where its grid mapping (such as ``spatial_ref``) states one.
     transform : cartopy.crs.CRS, optional
         The CRS of the coordinates, where their attributes do not tell.
     background : {"satellite", "relief"}, optional
@@ -99,7 +99,8 @@ def map(
     Warns
     -----
     UserWarning
-        If every value is NaN; the map is then empty.
+        If every value is NaN; the map is then empty. If the grid mapping is not understood; the
+        map then has no place on Earth.
 
     Examples
     --------

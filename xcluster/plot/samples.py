@@ -11,6 +11,7 @@ import xarray as xr
 from xcluster.base.checks import blamed, check_choice, did_you_mean, is_one_of
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.signatures import spelled_out
+from xcluster.blocks.block import on_levels
 from xcluster.fit.reduced import Reducible, correlation
 from xcluster.grid.windows import Patches
 from xcluster.plot import curves, loadings, maps, matrices, scatter
@@ -168,7 +169,7 @@ class SamplesPlot:
             raise BadValueError("var", var, rule, did_you_mean(var, variables))
         if isinstance(self.samples.sampler, Patches):  # the image, not every window of it
             return self.samples.data[name]
-        array = variables[name].array.rename(name)
+        array = on_levels(variables[name]).rename(name)
         mask = self.samples.mask
         return array if mask is None else array.where(mask)
 

@@ -13,6 +13,7 @@ from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.fit import labelled
 from xcluster.fit.fitted import Fitted, samples_of
+from xcluster.grid.links import with_attrs
 from xcluster.result import matching
 from xcluster.result.diagnostics import agreement
 
@@ -101,6 +102,7 @@ def _maps(first: xr.DataArray, ours: Array, theirs: Array) -> dict[str, xr.DataA
     matched = scores.relabel(theirs, scores.match_labels(ours, theirs))
     differ = np.where((ours < 0) | (theirs < 0), np.nan, matched != ours)
     grid = xr.DataArray(np.empty(first.shape, np.float32), first.coords, first.dims)
+    grid = with_attrs(grid, {}, on=first)
 
     def on_grid(values: Array, long_name: str) -> xr.DataArray:
         data = values.reshape(first.shape).astype(np.float32)

@@ -24,6 +24,7 @@ from xcluster.fit.labels import FILL_VALUE
 from xcluster.fit.methods import TYPED_AS
 from xcluster.fit.trials import STARTS_OF_REFITS, unheard_warnings
 from xcluster.grid.layout import COLUMN, LABEL
+from xcluster.grid.links import with_attrs
 from xcluster.grid.names import check_free
 
 REFIT_ROWS = 20_000
@@ -97,7 +98,7 @@ def _flagged(classes: xr.DataArray) -> xr.DataArray:
         "flag_values": np.arange(len(names), dtype=np.int16),
         "flag_meanings": " ".join(name.replace(" ", "_") for name in names),
     }
-    flagged = classes.drop_attrs().assign_attrs(long_name=classes.attrs["long_name"], **flags)
+    flagged = with_attrs(classes, {"long_name": classes.attrs["long_name"], **flags}, on=classes)
     flagged.encoding = {"dtype": "int16", "_FillValue": FILL_VALUE}
     return flagged
 

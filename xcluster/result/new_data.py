@@ -15,14 +15,28 @@ from xcluster.base.errors import BadValueError
 from xcluster.chain.anomaly import Climatology
 from xcluster.fit import prediction
 from xcluster.fit.fitted import Fitted, labelled_dim, need_soft
-from xcluster.grid.features import arranged, as_named, check_new, is_same_order, places
+from xcluster.grid.features import (
+    arranged,
+    as_named,
+    check_new,
+    fitted_entries,
+    is_same_order,
+    places,
+)
 from xcluster.grid.layout import Layout, Variable
+from xcluster.grid.links import selected
+from xcluster.grid.names import free, names_in
+from xcluster.grid.samplers import Profiles, Snapshots
 
 
 def predict(fitted: Fitted, new: Any, memberships: bool) -> xr.DataArray | xr.Dataset:
     """Return the labels of other data, and memberships on request; lazy if the data are lazy."""
     if check_flag("memberships", memberships):
         need_soft(fitted, "memberships")
+    single = _single(fitted, new)
+    if single is not None:
+        dims, data = single
+        return predict(fitted, data, memberships).isel(dict.fromkeys(dims, 0))
     layout = new_layout(fitted, new)
     if not memberships:
         return prediction.labels(layout, fitted.assign)
@@ -35,11 +49,34 @@ def new_layout(fitted: Fitted, new: Any) -> Layout:
         rule = "labels follow from the places of the fitted samples, which other data do not have"
         remedy = "use fit.labels, or cluster without contiguous=, a graph or given distances"
         raise BadValueError("method", fitted.method_name, rule, remedy)
+    data = as_named(new, list(fitted.template.data_vars))
+    if getattr(fitted.sampler, "step", None) is None:  # levels are resampled otherwise
+        # The object itself, as errors say what was passed.
+        new, data = (fitted_entries(each, fitted.template) for each in (new, data))
     layout = _layout_in_order(new, fitted)
     if fitted.climatology is None:
         return layout
-    data = as_named(new, list(fitted.template.data_vars))
     return _layout_in_order(_anomalies(data, fitted.climatology, fitted.template), fitted)
+
+
+def _single(fitted: Fitted, new: Any) -> tuple[tuple[Hashable, ...], xr.Dataset] | None:
+    """Return a single sample, such as a pixel, over new dims of size 1; None if it is none."""
+    names = list(fitted.template.data_vars)
+    data = as_named(new, names)
+    if not set(names) <= set(data.data_vars):
+        return None
+    along = getattr(fitted.sampler, "along", None)
+    data = selected(data, [*names, *([along] if along in data.data_vars else [])])
+    sampler, features = fitted.sampler, set(fitted.template.dims)
+    if isinstance(sampler, Profiles):  # levels of its own along each column have another name
+        features.add(sampler.dim)
+    if not {dim for name in names for dim in data[name].dims} <= features:
+        return None
+    if isinstance(sampler, Snapshots):
+        dims = sampler.dim if isinstance(sampler.dim, tuple) else (sampler.dim,)
+    else:
+        dims = (free("sample", names_in(data)),)
+    return dims, data.expand_dims(list(dims))
 
 
 def _layout_in_order(data: Any, fitted: Fitted) -> Layout:

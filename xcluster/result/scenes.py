@@ -10,6 +10,7 @@ import xarray as xr
 
 from xcluster.base.errors import TooFewError
 from xcluster.fit.fitted import Fitted
+from xcluster.grid.links import with_attrs
 from xcluster.result.diagnostics import all_scores
 from xcluster.result.doubt import uncertainty
 
@@ -37,7 +38,7 @@ def silhouette(scene: Fitted) -> xr.DataArray:
     if found is not None:
         return found
     nothing = xr.full_like(scene.labels, np.nan).rename("silhouette")
-    return nothing.drop_attrs(deep=False).assign_attrs(long_name="silhouette")
+    return with_attrs(nothing, {"long_name": "silhouette"}, on=scene.labels)
 
 
 def doubt(scene: Fitted, *options: Any) -> xr.Dataset:

@@ -15,6 +15,7 @@ from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.fit.summary import label_sums
 from xcluster.grid import areas
 from xcluster.grid.layout import COLUMN, LABEL, Layout
+from xcluster.grid.links import with_attrs
 from xcluster.grid.names import check_free, free, names_in
 
 
@@ -88,7 +89,8 @@ def mask(fitted: Fitted, labels: int | str | Sequence[int | str]) -> xr.DataArra
     """Return where the samples of some labels are."""
     several = labels if isinstance(labels, list | tuple | range) else [cast("int | str", labels)]
     numbers = [number_of(fitted, each) for each in several]
-    return fitted.labels.isin(numbers).rename("mask").drop_attrs()
+    found = fitted.labels
+    return with_attrs(found.isin(numbers).rename("mask"), {}, on=found)
 
 
 def to_dataset(fitted: Fitted) -> xr.Dataset:

@@ -18,6 +18,7 @@ from xcluster.algorithms.kernels.lloyd import ROUNDING, tile_lanes
 
 Array = NDArray[Any]
 
+MANY_LANES = 1_024  # of many features a tile is in no cache, and short ones are slow to read
 EPSILON = np.float32(ROUNDING)
 LEFT = np.float32(1 - 2.0**-22)  # makes up for the rounding of a gap in each pass
 VANISHING = np.float32(1e-18)  # squares of smaller distances lose digits, or are zero
@@ -65,7 +66,7 @@ def squared_distances(block: Array, centers: Array) -> Array:
     """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
     n = block.shape[1]
     squared = np.empty((len(centers), n), np.float32)
-    lanes = tile_lanes(block.shape[0])
+    lanes = max(tile_lanes(block.shape[0]), MANY_LANES)
     for start in range(0, n, lanes):
         for c in range(len(centers)):
             accumulate(squared[c, start : start + lanes], block, start, centers[c])
@@ -110,24 +111,105 @@ def settle(
     counts, totals : array of shape (n_clusters,) and (n_clusters, n_features), float64
         Sums of weights and of weighted rows of this block, changed in place.
     """
-    n = block.shape[1]
-    lanes = tile_lanes(block.shape[0])
-    tile = np.empty((block.shape[0], lanes), np.float32)
-    pending = np.empty(lanes, np.int64)
-    trial, own = np.empty(lanes, np.float32), np.empty(lanes, np.int32)
-    least, second = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
-    for r in range(n):
-        gaps[r] = (gaps[r] - loss[labels[r]]) * LEFT
+    _measure(block, weight, centers, _used_up(loss, labels, gaps), labels, gaps, counts, totals)
+
+
+def settle_by_products(
+    block: Array,
+    norms: Array,
+    weight: Array | None,
+    centers: Array,
+    loss: Array,
+    labels: Array,
+    gaps: Array,
+    counts: Array,
+    totals: Array,
+) -> None:
+    """Do what `settle` does, faster for many features: products decide where rounding cannot.
+
+    ``norms`` are the lengths of the rows, of shape (n_samples,), float32.
+    """
+    pending = _used_up(loss, labels, gaps)
+    tile = block if len(pending) == block.shape[1] else np.take(block, pending, axis=1)
+    halves = 0.5 * np.einsum("kp,kp->k", centers, centers)
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are measured
+        ranks = centers @ tile - halves[:, None]
+    lengths = np.sqrt(2 * halves)
+    own = _decide(ranks, norms[pending], lengths, halves, block.shape[0], pending, gaps)
+    sure = own >= 0
+    if not sure.all():
+        _measure(block, weight, centers, pending[~sure], labels, gaps, counts, totals)
+        pending, own = pending[sure], own[sure]
+    _move(block, pending, weight, pending, own, labels, counts, totals)
+
+
+@njit(nogil=True, cache=True)
+def _used_up(loss: Array, labels: Array, gaps: Array) -> Array:
+    """Lessen the gaps by what they lost; return the rows where nothing is left."""
+    pending = np.empty(len(gaps), np.int64)
     found = 0
-    for r in range(n):
+    for r in range(len(gaps)):
+        gaps[r] = (gaps[r] - loss[labels[r]]) * LEFT
         pending[found] = r
         found += gaps[r] <= 0
-        if found == lanes or r == n - 1:
-            _gather(tile, block, pending[:found])
-            _two_nearest(tile, centers, trial[:found], own, least, second)
-            _widen(gaps, pending[:found], least, second, block.shape[0])
-            _move(tile, weight, pending[:found], own, labels, counts, totals)
-            found = 0
+    return pending[:found]
+
+
+@njit(nogil=True, cache=True)
+def _decide(
+    ranks: Array,
+    norms: Array,
+    lengths: Array,
+    halves: Array,
+    n_features: int,
+    pending: Array,
+    gaps: Array,
+) -> Array:
+    """Return the centre of highest rank of each row, or -1 where rounding decides; set its gap.
+
+    A rank is half of what the squared distance lacks of the squared length of the row. It is as
+    far off as in `lloyd.nearest_by_product`.
+    """
+    own = np.full(len(pending), -1, np.int32)
+    slack = np.float32((n_features + 8) * ROUNDING)
+    for i in range(len(pending)):
+        best = np.argmax(ranks[:, i])
+        least = ranks[best, i] - slack * (norms[i] * lengths[best] + halves[best])
+        most = np.float32(-np.inf)
+        for c in range(len(lengths)):
+            if c != best:
+                most = max(most, ranks[c, i] + slack * (norms[i] * lengths[c] + halves[c]))
+        if most < least:
+            own[i] = best
+            square = norms[i] * norms[i]
+            far = np.sqrt(max(square * (1 - slack) - 2 * most, np.float32(0)))
+            near = np.sqrt(max(square * (1 + slack) - 2 * least, np.float32(0)))
+            gaps[pending[i]] = far * (1 - 5 * slack) - near * (1 + slack) - VANISHING
+    return own
+
+
+@njit(nogil=True, cache=True)
+def _measure(
+    block: Array,
+    weight: Array | None,
+    centers: Array,
+    pending: Array,
+    labels: Array,
+    gaps: Array,
+    counts: Array,
+    totals: Array,
+) -> None:
+    """Measure these rows, and move those that have another nearest centre than before."""
+    lanes = tile_lanes(block.shape[0])
+    tile, places = np.empty((block.shape[0], lanes), np.float32), np.arange(lanes)
+    trial, own = np.empty(lanes, np.float32), np.empty(lanes, np.int32)
+    least, second = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    for start in range(0, len(pending), lanes):
+        rows = pending[start : start + lanes]
+        _gather(tile, block, rows)
+        _two_nearest(tile, centers, trial[: len(rows)], own, least, second)
+        _widen(gaps, rows, least, second, block.shape[0])
+        _move(tile, places, weight, rows, own, labels, counts, totals)
 
 
 @njit(nogil=True, cache=True)
@@ -168,6 +250,7 @@ def _widen(gaps: Array, pending: Array, least: Array, second: Array, p: int) -> 
 @njit(nogil=True, cache=True)
 def _move(
     tile: Array,
+    places: Array,
     weight: Array | None,
     pending: Array,
     own: Array,
@@ -180,8 +263,8 @@ def _move(
         if own[i] != labels[r]:
             w = 1.0 if weight is None else weight[r]
             if labels[r] >= 0:
-                _add(tile, i, -w, labels[r], counts, totals)
-            _add(tile, i, w, own[i], counts, totals)
+                _add(tile, places[i], -w, labels[r], counts, totals)
+            _add(tile, places[i], w, own[i], counts, totals)
             labels[r] = own[i]
 
 

@@ -15,6 +15,8 @@ Array = NDArray[Any]
 MANY = np.iinfo(np.int16).max
 LITTLE = 1e-6
 """A cluster with less than this share of all weight is counted again: it may be rounding alone."""
+WIDE = 64
+"""Number of features from which on matrix products find the nearest centre faster."""
 PATIENCE = 10
 """Number of passes as good as the last one after which a run must have reached what is wanted."""
 
@@ -64,24 +66,21 @@ class BoundedLloyd:
 
     def assign(self) -> None:
         """Label every row by its nearest centre."""
-        from xcluster.algorithms.kernels import bounds
-
-        self.rows.each(
-            lambda b: bounds.settle(
-                self.rows.blocks[b],
-                self.rows.weights[b],
-                self.centers,
-                self.loss,
-                self.labels[b],
-                self.gaps[b],
-                self._counts[b],
-                self._totals[b],
-            )
-        )
+        self.rows.each(self._settle)
         self.loss[:] = 0
         self._merge()
         if self.counts.min() < LITTLE * self.counts.sum():
             self._recount()
+
+    def _settle(self, b: int) -> None:
+        from xcluster.algorithms.kernels import bounds
+
+        block, sums = self.rows.blocks[b], (self._counts[b], self._totals[b])
+        changed = self.centers, self.loss, self.labels[b], self.gaps[b], *sums
+        if len(block) < WIDE:
+            bounds.settle(block, self.rows.weights[b], *changed)
+        else:
+            bounds.settle_by_products(block, self.rows.norms[b], self.rows.weights[b], *changed)
 
     def step(self) -> float:
         """Move each centre to the mean of its rows; return the squared shift of all."""

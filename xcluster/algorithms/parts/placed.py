@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -47,6 +48,11 @@ class PlacedRows:
         blocks = map_threads(lambda each: bounds.place(X[each], origin, factor), rows)
         weights = [None if sample_weight is None else sample_weight[each] for each in rows]
         return cls(frame, blocks, weights)
+
+    @cached_property
+    def norms(self) -> list[Array]:
+        """The length of each row, in the same blocks, as float32."""
+        return self.each(lambda b: np.sqrt(np.einsum("fr,fr->r", *(self.blocks[b],) * 2)))
 
     @property
     def few(self) -> bool:

@@ -1,0 +1,71 @@
+"""How many grid points are samples, and why others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcluster.blocks.block import Block
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """How many grid points there were, and why some are not samples.
+
+    Parameters
+    ----------
+    points
+        Number of all grid points.
+    outside
+        Number of points where the mask is False or the weight is zero.
+    complete
+        Number of the other points where every feature is a number.
+    missing, infinite : arrays of shape (n_variables,)
+        Per variable, the number of points inside where it lacks a value or is infinite.
+    filled : array of shape (n_variables,)
+        Per variable, the number of points inside where it holds a number that its attributes call
+        missing.
+    """
+
+    points: int
+    outside: int
+    complete: int
+    missing: Array
+    infinite: Array
+    filled: Array
+
+    @property
+    def incomplete(self) -> int:
+        """Points inside that lack a feature."""
+        return self.points - self.outside - self.complete
+
+    @staticmethod
+    def of(block: Block, complete: Array, starts: Array) -> Tally:
+        """Count one block, whose variables start at the columns ``starts``."""
+        inside = block.inside
+        missing = infinite = np.zeros(len(starts), np.int64)
+        if complete.sum() < inside.sum():
+            X = block.rows(inside & ~complete)
+            missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
+            infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
+        outside = int(len(inside) - inside.sum())
+        n_complete = int(complete.sum())
+        return Tally(len(inside), outside, n_complete, missing, infinite, block.n_filled)
+
+    @staticmethod
+    def merge(tallies: Sequence[Tally]) -> Tally:
+        """Add the counts of several blocks."""
+        return Tally(
+            sum(each.points for each in tallies),
+            sum(each.outside for each in tallies),
+            sum(each.complete for each in tallies),
+            np.sum([each.missing for each in tallies], axis=0),
+            np.sum([each.infinite for each in tallies], axis=0),
+            np.sum([each.filled for each in tallies], axis=0),
+        )
