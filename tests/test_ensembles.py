@@ -250,6 +250,20 @@ def test_scenes_whose_cycles_differ_are_refused(ensemble):
             assert pooled.kmeans(2).k == 2
 
 
+def test_scenes_whose_cycles_differ_in_an_option_are_told_which(ensemble):
+    for ours, theirs, said in [
+        ({"common": False}, {}, "'time.month': of scene 'b' with common=False differs"),
+        ({"smooth": 3}, {}, "'time.month': of scene 'b' with smooth=3 differs"),
+        ({}, {"common": False}, "of scene 'b' differs from that of scene 'a', .*common=False"),
+    ]:
+        options = iter([theirs, ours])
+        with pytest.raises(ValueError, match=said):
+            xcluster.pool(
+                {"a": ensemble, "b": ensemble},
+                lambda da, o=options: da.cluster.snapshots(BOTH).anomaly("time.month", **next(o)),
+            )
+
+
 @pytest.mark.parametrize("chunks", [None, {"time": 50}])
 def test_missing_values_of_all_members_and_scenes_are_counted_before_a_cycle(ensemble, chunks):
     held = ensemble.copy(deep=True)

@@ -95,8 +95,13 @@ class Climatology:
         return list(range(first, last + 1))
 
     def __str__(self) -> str:
-        smooth = "" if self.smooth is None else f", smooth={self.smooth}"
-        return f"{self.groupby!r}{smooth}{'' if self.common else ', common=False'}"
+        return ", ".join([repr(self.groupby), *self.options])
+
+    @property
+    def options(self) -> list[str]:
+        """What a user passed beside ``groupby``."""
+        smooth = [] if self.smooth is None else [f"smooth={self.smooth}"]
+        return smooth if self.common else [*smooth, "common=False"]
 
     # ----------------------------------------------------------------------------- learning it
 
