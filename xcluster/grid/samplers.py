@@ -36,7 +36,7 @@ from xcluster.grid.own_levels import (
     own_axis,
     warn_of_own_levels,
 )
-from xcluster.grid.remedies import Gaps, fewer_entries, filled, only, runs, together
+from xcluster.grid.remedies import Gaps, fewer_entries, filled, only, runs, smaller, together
 from xcluster.grid.roles import describing
 
 Names = Hashable | Sequence[Hashable] | None
@@ -78,9 +78,9 @@ class Pixels:
 
     def remedy(self, gaps: Gaps) -> str:
         """Return what to do if no sample is complete."""
-        dims = self.dim if isinstance(self.dim, list) else [self.dim]
-        entries = [each for dim in dims if dim is not None for each in fewer_entries(gaps, dim)]
-        return together([*only(gaps.variables, gaps), *entries])
+        if self.dim is None:
+            return together(only(gaps.variables, gaps))
+        return smaller(gaps, self.dim if isinstance(self.dim, list) else [self.dim])
 
 
 @dataclass(frozen=True)
