@@ -47,6 +47,32 @@ def test_labels_by_position_do_not_depend_on_the_direction_of_an_axis(field):
     np.testing.assert_array_equal(ours, theirs.sel(y=field.y).transpose("y", "x"))
 
 
+def test_a_row_and_a_single_pixel_are_labelled_by_their_position(field):
+    fit = field.cluster.pixels(["ndvi", "x", "y"]).kmeans(4)
+    np.testing.assert_array_equal(fit.predict(field.isel(y=3)), fit.labels.isel(y=3))
+    for y, x in [(3, 4), (90, 100), (169, 0)]:
+        one = fit.predict(field.isel(y=y, x=x))
+        assert one.ndim == 0
+        assert one.item() == fit.labels.isel(y=y, x=x).item()
+
+
+def test_a_single_step_is_labelled_by_its_position():
+    values = np.random.default_rng(0).normal(size=(60, 4)) + np.arange(60)[:, None] // 20
+    steps = xr.DataArray(values, {"x": np.arange(60.0)}, ("x", "cell"), name="v").to_dataset()
+    fit = steps.cluster.snapshots("x", ["v", "x"]).kmeans(3)
+    assert fit.predict(steps.isel(x=33)).item() == fit.labels[33].item()
+
+
+def test_labels_by_position_name_their_grid_mapping(field):
+    crs = xr.DataArray(0, attrs={"grid_mapping_name": "transverse_mercator"})
+    projected = field.assign(crs=crs)
+    projected["ndvi"].attrs["grid_mapping"] = "crs"
+    fit = projected.cluster.pixels(["ndvi", "x", "y"]).kmeans(4)
+    for labels in (fit.labels, fit.predict(projected)):
+        assert labels.attrs["grid_mapping"] == "crs"
+        assert "crs" in labels.coords
+
+
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
 def test_a_result_by_position_is_saved_and_opened(tmp_path, field, suffix):
     fit = field.cluster.pixels(["ndvi", "x", "y"]).kmeans(4)

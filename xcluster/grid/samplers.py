@@ -317,10 +317,11 @@ def _ordered_sample_dims(
 def _check_positions(
     data: xr.Dataset, names: Sequence[Hashable], sample_dims: Sequence[Hashable]
 ) -> None:
-    """Refuse coordinates that are the same for all samples."""
+    """Refuse coordinates of features; one number may be the place of a row of new samples."""
     for name in names:
-        if name in data.coords and not set(data[name].dims) & set(sample_dims):
-            rule = f"is a coordinate of the features, over {list(data[name].dims)}"
+        dims = data[name].dims if name in data.coords else ()
+        if dims and not set(dims) & set(sample_dims):
+            rule = f"is a coordinate of the features, over {list(dims)}"
             raise BadValueError("vars", name, rule, "name coordinates of the samples only")
 
 
