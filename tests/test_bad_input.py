@@ -67,6 +67,26 @@ CASES = {
         ("dim='bnad'", "not a dim", "Did you mean 'band'"),
     ),
     "dim of pixels": (lambda d: d.cluster.pixels(dim="bnd"), V, ("dim='bnd'", "'band'")),
+    "dims of pixels": (
+        lambda d: d.cluster.pixels(dim=["band", "bnd"]),
+        V,
+        ("dim='bnd'", "not a dim", "'band'"),
+    ),
+    "tuple of dims": (
+        lambda d: d.cluster.pixels(dim=("band", "y")),
+        V,
+        ("dim=('band', 'y')", "name of one dim", "dim=['band', 'y']"),
+    ),
+    "balance without variables": (
+        lambda d: pixels(d).scale(balance=True),
+        V,
+        ("balance=True", "over='feature'", "Pass over='variable'"),
+    ),
+    "balance without a scale": (
+        lambda d: pixels(d).scale("clr", over="variable", balance=True),
+        V,
+        ("balance=True", "centre and a scale", "how='standard'"),
+    ),
     "dim of snapshots": (lambda d: d.cluster.snapshots(), V, ("dim='time'", "not a dim", "'band'")),
     "dim as list": (lambda d: d.cluster.profiles(["band"]), V, ("dim=['band']", "'band'")),
     "dim in every": (

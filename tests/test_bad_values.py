@@ -148,6 +148,8 @@ BAD_DATA = {
     "dim label": lambda d: d.rename(x="label"),
     "name of a dim": lambda d: d.rename("x"),
     "no name": lambda d: d.rename(None),
+    "fill values": lambda d: d.assign_attrs(_FillValue=float(d[0, 0, 0]), missing_value=[1e99, -1]),
+    "fill values of any kind": lambda d: d.assign_attrs(_FillValue="none", nodata=[{}, None]),
     "nobody's blocks": lambda d: _lazy(d, _broken),
     "negative block": lambda d: _lazy(d, lambda block: -block - 1),
 }
@@ -166,6 +168,7 @@ ENDS = {
     "pca": lambda s: s.pca(1).transform().compute(),
     "nmf": lambda s: s.nmf(1).transform().compute(),
     "correlation": lambda s: s.correlation(),
+    "balance": lambda s: s.scale(over="variable", balance=True).transform().compute(),
     "anomaly": lambda s: s.anomaly("y.month"),
     **{
         f"scale {how}": lambda s, how=how: s.scale(how).transform().compute()

@@ -250,6 +250,45 @@ def test_scenes_whose_cycles_differ_are_refused(ensemble):
             assert pooled.kmeans(2).k == 2
 
 
+def test_scenes_whose_cycles_differ_in_an_option_are_told_which(ensemble):
+    for ours, theirs, said in [
+        ({"common": False}, {}, "'time.month': of scene 'b' with common=False differs"),
+        ({"smooth": 3}, {}, "'time.month': of scene 'b' with smooth=3 differs"),
+        ({}, {"common": False}, "of scene 'b' differs from that of scene 'a', .*common=False"),
+    ]:
+        options = iter([theirs, ours])
+        with pytest.raises(ValueError, match=said):
+            xcluster.pool(
+                {"a": ensemble, "b": ensemble},
+                lambda da, o=options: da.cluster.snapshots(BOTH).anomaly("time.month", **next(o)),
+            )
+
+
+@pytest.mark.parametrize("chunks", [None, {"time": 50}])
+def test_missing_values_of_all_members_and_scenes_are_counted_before_a_cycle(ensemble, chunks):
+    held = ensemble.copy(deep=True)
+    held[{"member": 0, "time": slice(3, 7), "lat": 1}] = -999
+    held[{"member": 1, "time": slice(5, 11), "lat": 2}] = -999
+    held = held if chunks is None else held.chunk(chunks)
+    marked = held.assign_attrs(missing_value=-999.0)
+    with pytest.warns(UserWarning, match="^10 samples hold a number of 'slp'") as caught:
+        marked.cluster.snapshots(BOTH).anomaly("time.month").kmeans(2)
+    assert len(caught) == 1
+    # The scenes may say it differently, and the first one not at all.
+    scenes = {"a": held[0], "b": marked[1], "c": marked[0].assign_attrs(nodata=-999)}
+    scenes = {name: scene.drop_vars("member") for name, scene in scenes.items()}
+    with pytest.warns(UserWarning, match=r"^10 samples.*\(missing_value=-999") as caught:
+        xcluster.pool(scenes, lambda da: da.cluster.snapshots("time").anomaly("time.month")).kmeans(
+            2
+        )
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match=r"^30 samples.*\(missing_value=-999"):
+        xcluster.pool(
+            {name: scene for name, scene in scenes.items() if name != "c"},
+            lambda da: da.cluster.pixels(),
+        ).kmeans(2)
+
+
 # ------------------------------------------------------------------------------------------ regimes
 
 

@@ -179,6 +179,23 @@ def test_floats_of_the_real_ocean_are_interpolated_as_numpy_does():
     assert adjusted_rand_score(*(each.values[both.values] for each in labels)) > 0.95
 
 
+@pytest.mark.parametrize("chunks", [None, {"N_PROF": 70}])
+def test_columns_with_undecoded_missing_values_are_counted_by_their_values(chunks):
+    ds = floats().fillna(0)
+    ds.TEMP[:7, 5:9] = -999
+    ds.PRES[20:60, 39] = -999
+    for array in (ds.TEMP, ds.PRES):
+        array.attrs["missing_value"] = -999.0
+    ds = ds if chunks is None else ds.chunk(chunks)
+    with pytest.warns(UserWarning, match="^7 samples hold a number of 'TEMP'") as caught:
+        ds.cluster.profiles("N_LEVELS", missing="interpolate", **CHOICE).kmeans(2)
+    assert len(caught) == 1
+    one = xr.Dataset({"same": ds.TEMP[0].drop_vars("PRES"), "TEMP": ds.TEMP.drop_attrs(deep=False)})
+    samples = one.cluster.profiles("N_LEVELS", ["same", "TEMP"], missing="interpolate", **CHOICE)
+    with pytest.warns(UserWarning, match="^300 samples hold a number of 'same'"):
+        samples.kmeans(2)
+
+
 # ------------------------------------------------------------------------------- results and files
 
 

@@ -128,6 +128,38 @@ def test_a_stacked_detector_leaves_dead_channels_out():
     check(data, "pixels", ["dropna('detector', how='all')"], dim="detector")
 
 
+DEAD = {
+    "a row": (lambda ky, kx: ky == 2, ["dropna('ky', how='all')"], ["'kx'"]),
+    "a row and columns": (lambda ky, kx: (ky == 0) | (kx > 2), ["dropna('ky'", "dropna('kx'"], []),
+    "a cell": (lambda ky, kx: (ky == 1) & (kx == 3), ["fillna(ds.mean())"], ["'k"]),
+}
+
+
+@pytest.mark.parametrize("case", DEAD)
+def test_a_detector_of_two_dims_leaves_rows_and_columns_out_or_is_filled(case):
+    dead, mentions, others = DEAD[case]
+    data = xr.DataArray(rng.normal(size=(10, 12, 4, 5)), dims=("y", "x", "ky", "kx"), name="counts")
+    places = (xr.DataArray(np.arange(data.sizes[dim]), dims=dim) for dim in ("ky", "kx"))
+    data = data.where(~dead(*places))
+    error, _ = check(data.to_dataset(), "pixels", mentions, dim=["ky", "kx"])
+    assert not any(text in error.remedy for text in others)
+
+
+def test_spectra_over_different_dims_leave_entries_of_each_out(spectra):
+    spectra["counts"] = (("y", "x", "energy"), rng.normal(size=(20, 30, 5)))
+    spectra["image"] = (("y", "x"), rng.normal(size=(20, 30)))
+    spectra["counts"][..., 3] = np.nan
+    spectra["radiance"][..., :4] = np.nan
+    names, mentions = ["radiance", "counts", "image"], ["dropna('energy'", "dropna('band'"]
+    _, fit = check(spectra, "pixels", mentions, vars=names, dim=["band", "energy"])
+    assert dict(fit.centers.sizes) == {"label": 2, "band": 8, "energy": 4}
+    spectra["counts"][:] = np.nan
+    mentions = ["vars=['radiance', 'image']", "dropna('band'"]
+    keywords = {"vars": names, "dim": ["band", "energy"]}
+    error = error_of(lambda: spectra.cluster.pixels(**keywords).kmeans(2))
+    assert all(text in error.remedy for text in mentions), error.remedy
+
+
 def test_other_variables_do_not_keep_bands(spectra):
     spectra["quality"] = ("band", np.ones(12, np.int8))
     spectra["radiance"] = spectra.radiance.where(spectra.band > 1.0)

@@ -16,7 +16,8 @@ def question(ds: xr.Dataset) -> Samples:
 def steps(ds: xr.Dataset) -> None:
     samples = ClusterAccessor(ds).pixels(vars=["sst"]).where(ds.sst > 0).weights("area")
     assert_type(samples, Samples)
-    assert_type(samples.scale("robust", over="variable").pca(3), Samples)
+    assert_type(samples.scale("robust", over="variable", balance=True).pca(3), Samples)
+    assert_type(ClusterAccessor(ds).pixels(dim=["ky", "kx"]), Samples)
     assert_type(ClusterAccessor(ds).profiles("depth", every=2).vae(2, epochs=3), Samples)
     floats = ClusterAccessor(ds).profiles("level", along="PRES", between=(0, 500), step=10)
     assert_type(floats, Samples)

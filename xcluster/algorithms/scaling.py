@@ -16,7 +16,7 @@ from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.algorithms.parts.sums import PLAIN, Sums
-from xcluster.base.checks import check_choice, warn
+from xcluster.base.checks import check_choice, check_flag, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import ArrayBlocks, Statistics
@@ -71,6 +71,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     groups : array of int of shape (n_features,), optional
         Group of each column; None takes each column alone. For ``"norm"`` and ``"clr"`` None
         means one group of all columns, as a single column has no proportions.
+    balance : bool, default False
+        Divide each group by the square root of its number of columns too, so that a distance does
+        not count a group of many columns more. For scalings by a centre and a scale.
 
     Attributes
     ----------
@@ -103,9 +106,10 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     reads_order_of: tuple[str, ...] = ()
 
-    def __init__(self, how: str = "standard", *, groups: Any = None) -> None:
+    def __init__(self, how: str = "standard", *, groups: Any = None, balance: bool = False) -> None:
         self.how = how
         self.groups = groups
+        self.balance = balance
 
     @property
     def has_inverse(self) -> bool:
@@ -135,11 +139,14 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For an unknown ``how``, groups of another length, and where ``"log"`` or ``"clr"``
-            meets values that are not positive, or ``"anscombe"`` values below -3/8.
+            For an unknown ``how``, groups of another length, ``balance`` without a scale, and where
+            ``"log"`` or ``"clr"`` meets values that are not positive, or ``"anscombe"`` values
+            below -3/8.
         """
         X = validate_data(self, X, dtype=FLOATS)
         check_choice("how", self.how, (*LINEAR, *STATELESS))
+        if check_flag("balance", self.balance):
+            check_balance(self.how)
         weight = check_weight(sample_weight, X)
         self._check_groups(X.shape[1])
         if self.how == "robust":
@@ -282,6 +289,8 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         self.center_ = center
         self.scale_ = np.where(scale == 0, 1.0, scale)
+        if self.balance:
+            self.scale_ *= np.sqrt(self._by_group(np.ones(len(scale)), np.sum))
 
     def _linear(self, X: Array) -> Array:
         scaled = np.empty_like(X)
@@ -340,6 +349,13 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if is_root:
             remedy = "mask these values"
         raise BadValueError("how", self.how, rule, remedy)
+
+
+def check_balance(how: Any) -> None:
+    """Refuse to balance what is not divided by a scale."""
+    if how not in LINEAR:
+        rule = f"needs a scaling by a centre and a scale: one of {', '.join(map(repr, LINEAR))}"
+        raise BadValueError("balance", True, rule, "use how='standard'")
 
 
 def _named(columns: Array, n_columns: int) -> str:

@@ -35,7 +35,7 @@ class ClusterAccessor:
         self._data = data
 
     def pixels(
-        self, vars: Names = None, dim: Hashable | None = None, *, random_state: int = 0
+        self, vars: Names = None, dim: Hashable | list[Any] | None = None, *, random_state: int = 0
     ) -> Samples:
         """Take each grid point as one sample.
 
@@ -43,10 +43,14 @@ class ClusterAccessor:
         ----------
         vars : name or list of names, optional
             The variables whose values are the features. By default all numeric variables on the
-            grid that most of them share.
-        dim : optional
-            A dim whose entries are the features: bands, channels, energies. A variable in
-            ``vars`` that lacks this dim is added as a single feature.
+            grid that most of them share, without those that CF says describe others (bounds,
+            flags, errors, cell measures). A coordinate of the samples that is named adds their
+            position as a feature.
+        dim : name or list of names, optional
+            A dim whose entries are the features: bands, channels, energies. A list names several:
+            of one variable (``["ky", "kx"]``), or of different variables (``["loss",
+            "energy"]``). A tuple is the name of one dim. A variable in ``vars`` that lacks these
+            dims is added as a single feature.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -58,15 +62,16 @@ class ClusterAccessor:
         ------
         ValueError
             If a variable or dim is unknown (the error suggests a similar name), empty, or named
-            ``label``.
+            ``label``; or if variables lie on several grids.
         TypeError
-            If a variable holds no real numbers.
+            If a variable holds no real numbers, or is an array that is neither numpy nor dask.
 
         Examples
         --------
         >>> import xcluster
         >>> samples = xcluster.datasets.ocean().cluster.pixels(vars=["sst", "wind_speed"])
         """
+        dim = list(dim) if isinstance(dim, list) else dim
         return Samples(as_dataset(self._data), Pixels(vars, dim), random_state=random_state)
 
     def profiles(

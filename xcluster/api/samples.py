@@ -149,7 +149,9 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         """
         return weighted(self, weights)
 
-    def scale(self, how: Any = "standard", over: Over = "feature") -> Self:
+    def scale(
+        self, how: Any = "standard", over: Over = "feature", *, balance: bool = False
+    ) -> Self:
         """Scale the features.
 
         Parameters
@@ -164,18 +166,23 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         over : {"feature", "variable", "all"}, default "feature"
             Which columns share a centre and a scale. "feature": none, each has its own.
             "variable": those of one variable. "all": all of them.
+        balance : bool, default False
+            Give every variable the same weight, whatever its number of features: with
+            ``over="variable"`` each variable is also divided by the square root of that number.
+            Without it a spectrum of 200 channels counts 200 times as much as an image beside it.
 
         Raises
         ------
         ValueError
-            If ``how`` or ``over`` is unknown, or the columns are no longer variables.
+            If ``how`` or ``over`` is unknown, the columns are no longer variables, or ``balance``
+            is asked for without ``over="variable"`` or for a scaling without a scale.
 
         Examples
         --------
         >>> import xcluster
         >>> samples = xcluster.datasets.ocean().cluster.pixels().scale("robust")
         """
-        return with_step(self, scaling(how, over, self.steps))
+        return with_step(self, scaling(how, over, balance, self.steps))
 
     def pca(self, n: float) -> Self:
         """Reduce to principal components; weights of the samples count.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import single_threaded_blas
+from xcluster.grid.fills import fills_of
 from xcluster.grid.layout import Layout, Variable, canonical_dims, upright
 from xcluster.grid.levels import Levels, OwnLevels
 
@@ -59,6 +60,9 @@ class Block:
     runs
         For each piece the ranges of its features that are columns one after another; empty if
         all pieces have the order of the columns.
+    filled
+        For each piece where it holds a number that the attributes of the variable call missing;
+        empty if no attribute does so.
     """
 
     pieces: tuple[Array, ...]
@@ -69,6 +73,7 @@ class Block:
     extra: Mapping[str, Array]
     shape: tuple[int, ...]
     runs: tuple[tuple[slice, ...], ...] = ()
+    filled: tuple[Array, ...] = ()
 
     @cached_property
     def complete(self) -> Array:
@@ -85,6 +90,13 @@ class Block:
     def key(self) -> Array:
         """The sum of the keys of each point, shape (n_points,)."""
         return np.broadcast_to(sum(self.keys), self.shape).ravel()
+
+    @property
+    def n_filled(self) -> Array:
+        """Per piece, at how many points inside it holds a number that is called missing."""
+        inside = self.inside.reshape(self.shape)
+        counts = [int(np.count_nonzero(inside & each)) for each in self.filled]
+        return np.array(counts or [0] * len(self.pieces), np.int64)
 
     def further(self, name: str) -> Array | None:
         """Return a further array at each point, shape (n_points,); None if it was not given."""
@@ -151,7 +163,8 @@ class Block:
         extra = {name: of(array) if array.ndim else array for name, array in self.extra.items()}
         keys, pieces = tuple(map(of, self.keys)), tuple(map(of, self.pieces))
         of_points = (inside.ravel(), weight, keys, extra, inside.shape)
-        return Block(pieces, self.dtype, *of_points, self.runs)
+        filled = tuple(map(of, self.filled))
+        return Block(pieces, self.dtype, *of_points, self.runs, filled)
 
 
 def _positions(chosen: Array) -> Array:
@@ -166,6 +179,7 @@ class _Part:
     levels: Levels | OwnLevels | None
     kept: Array | None
     runs: tuple[slice, ...]
+    fills: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,14 +240,17 @@ class Assembly:
     def block(self, *nested: Any) -> Block:
         """Return the block that these arrays make."""
         arrays = map(_unnested, nested)
-        pieces = [_columns(list(islice(arrays, len(part.axes))), part) for part in self.parts]
+        given = [list(islice(arrays, len(part.axes))) for part in self.parts]
+        pieces = list(map(_columns, given, self.parts))
+        filled = tuple(map(_filled, given, self.parts))
         spread = list(map(_spread, arrays, self.beside.values()))
         n_axes = len(self.parts[0].axes[0])
         shape = np.broadcast_shapes(
             *(piece.shape[:n_axes] for piece in pieces), *(array.shape for array in spread)
         )
         runs = tuple(part.runs for part in self.parts)
-        return _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
+        block = _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
+        return replace(block, filled=filled) if any(part.fills for part in self.parts) else block
 
 
 def _unnested(array: Any) -> Array:
@@ -318,6 +335,15 @@ def on_levels(variable: Variable) -> xr.DataArray:
     return found.assign_coords(template.coords)
 
 
+def _filled(arrays: Sequence[Array], part: _Part) -> Array:
+    """Return where a variable holds a number that its attributes call missing."""
+    values, axes = arrays[0], part.axes[0]  # behind the values come the levels of each column
+    if not part.fills:
+        return np.zeros((1,) * len(axes), bool)
+    found = np.isin(values, part.fills).any(axis=tuple(range(sum(axes), values.ndim)))
+    return _spread(np.asarray(found), axes)
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """The arrays of a layout in the order that an `Assembly` takes them."""
@@ -345,7 +371,8 @@ def inputs_of(
         found = [_in_order(each, dims, feature_dims) for each, feature_dims in _read(variable)]
         arrays += found
         present = tuple(_present(array, dims) for array in found)
-        parts.append(_Part(present, variable.levels, variable.kept, variable.runs))
+        fills = tuple(value for _, value in fills_of(variable.array))
+        parts.append(_Part(present, variable.levels, variable.kept, variable.runs, fills))
     beside = Beside(layout.mask, layout.weight, keys, extra or {})
     arrays += [_in_order(array, dims) for array in beside.values()]
     axes = beside.like(_present(array, dims) for array in beside.values())

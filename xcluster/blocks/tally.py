@@ -28,6 +28,9 @@ class Tally:
         Number of the other points where every feature is a number.
     missing, infinite : arrays of shape (n_variables,)
         Per variable, the number of points inside where it lacks a value or is infinite.
+    filled : array of shape (n_variables,)
+        Per variable, the number of points inside where it holds a number that its attributes call
+        missing.
     """
 
     points: int
@@ -35,6 +38,7 @@ class Tally:
     complete: int
     missing: Array
     infinite: Array
+    filled: Array
 
     @property
     def incomplete(self) -> int:
@@ -51,7 +55,8 @@ class Tally:
             missing = np.logical_or.reduceat(np.isnan(X), starts, axis=1).sum(axis=0)
             infinite = np.logical_or.reduceat(np.isinf(X), starts, axis=1).sum(axis=0)
         outside = int(len(inside) - inside.sum())
-        return Tally(len(inside), outside, int(complete.sum()), missing, infinite)
+        n_complete = int(complete.sum())
+        return Tally(len(inside), outside, n_complete, missing, infinite, block.n_filled)
 
     @staticmethod
     def merge(tallies: Sequence[Tally]) -> Tally:
@@ -62,4 +67,5 @@ class Tally:
             sum(each.complete for each in tallies),
             np.sum([each.missing for each in tallies], axis=0),
             np.sum([each.infinite for each in tallies], axis=0),
+            np.sum([each.filled for each in tallies], axis=0),
         )

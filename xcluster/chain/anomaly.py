@@ -11,11 +11,12 @@ import xarray as xr
 
 from xcluster.algorithms.parts.sums import Binned
 from xcluster.base.arrays import Array
-from xcluster.base.checks import check_choice, check_integer
+from xcluster.base.checks import check_choice, check_integer, warn
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
 from xcluster.grid.features import check_features
+from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import COLUMN, COORDINATE_TOLERANCE, Layout, Scenes
 from xcluster.grid.samplers import Snapshots, known_dim
 
@@ -94,8 +95,13 @@ class Climatology:
         return list(range(first, last + 1))
 
     def __str__(self) -> str:
-        smooth = "" if self.smooth is None else f", smooth={self.smooth}"
-        return f"{self.groupby!r}{smooth}{'' if self.common else ', common=False'}"
+        return ", ".join([repr(self.groupby), *self.options])
+
+    @property
+    def options(self) -> list[str]:
+        """What a user passed beside ``groupby``."""
+        smooth = [] if self.smooth is None else [f"smooth={self.smooth}"]
+        return smooth if self.common else [*smooth, "common=False"]
 
     # ----------------------------------------------------------------------------- learning it
 
@@ -120,15 +126,15 @@ class Climatology:
 
     def fit(self, variables: Iterable[Hashable], scenes: Mapping[str, xr.Dataset]) -> Climatology:
         """Return the climatology of these variables of one or several scenes; reads them once."""
-        each = {name: self._fields(variables, data, name) for name, data in scenes.items()}
-        fields = next(iter(each.values()))
-        for name, other in each.items():
-            self._check_like(name, other, fields)
+        fields = self._fields(variables, scenes)
 
         def codes(scene: Layout) -> dict[str, xr.DataArray]:
             return {"group": xr.DataArray(self._codes(scenes[scene.scene]), dims=[self.dim])}
 
-        found = matrix.reduce(Scenes.of(list(each.values())), _group_sums, _merge, extra=codes)
+        found, filled = matrix.reduce(fields, _group_sums, _merge, extra=codes)
+        # Behind the subtraction such numbers could no longer be told.
+        for sentence in undecoded(fields, filled):
+            warn(sentence)
         names = list(fields.variables)
         rows = self._means(found, fields.n_features).astype(fields.dtype)
         means = matrix.unpack(fields.features, rows, COLUMN, np.arange(len(rows)))
@@ -144,18 +150,26 @@ class Climatology:
             },
         )
 
-    def _fields(self, variables: Iterable[Hashable], data: xr.Dataset, scene: str) -> Layout:
-        """Return the layout of the fields that are averaged."""
+    def _fields(self, variables: Iterable[Hashable], scenes: Mapping[str, xr.Dataset]) -> Scenes:
+        """Return the layouts of the fields that are averaged, as one."""
+        each = [self._scene_fields(variables, data, name) for name, data in scenes.items()]
+        for other in each:
+            self._check_like(other, each[0])
+        return Scenes.of(each)
+
+    def _scene_fields(self, variables: Iterable[Hashable], data: xr.Dataset, scene: str) -> Layout:
         names = tuple(name for name in variables if self.dim in data[name].dims)
         layout = Snapshots((self.dim, *self.over), names).arrange(data)
         return replace(layout.with_each(lambda _, each: replace(each, cells=None)), scene=scene)
 
-    def _check_like(self, name: str, ours: Layout, first: Layout) -> None:
+    def _check_like(self, ours: Layout, first: Layout) -> None:
         """Refuse a scene whose fields lie on another grid than those of the first scene."""
         try:
-            check_features(f"scene {name!r}", "Dataset", ours.features, first.features)
+            check_features(f"scene {ours.scene!r}", "Dataset", ours.features, first.features)
         except BadValueError as error:
-            rule = f"of scene {name!r} lies on another grid than that of scene {first.scene!r}"
+            rule = (
+                f"of scene {ours.scene!r} lies on another grid than that of scene {first.scene!r}"
+            )
             remedy = "give each scene a cycle of its own: anomaly(..., common=False)"
             raise BadValueError("anomaly", self.groupby, rule, remedy) from error
 
@@ -261,8 +275,11 @@ def check_regular(data: xr.Dataset, dim: Hashable) -> None:
         raise BadValueError("groupby", dim, rule, remedy)
 
 
-def _group_sums(block: Block) -> Sums:
-    """Return sum and count of the values of each group in one block, without missing ones."""
+def _group_sums(block: Block) -> tuple[Sums, Array]:
+    """Return sum and count of the values of each group in one block, without missing ones.
+
+    Beside them, the number of samples of each variable that hold a number called missing.
+    """
     codes = block.further("group")
     assert codes is not None
     n_axes = len(block.shape)
@@ -270,10 +287,11 @@ def _group_sums(block: Block) -> Sums:
         np.broadcast_to(each, (*block.shape, *each.shape[n_axes:])).reshape(len(codes), -1)
         for each in block.pieces
     ]
-    return {
+    sums = {
         int(group): _sum_and_count([each[codes == group] for each in pieces])
         for group in np.unique(codes)
     }
+    return sums, block.n_filled
 
 
 def _sum_and_count(pieces: Sequence[Array]) -> tuple[Binned, Array]:
@@ -283,14 +301,14 @@ def _sum_and_count(pieces: Sequence[Array]) -> tuple[Binned, Array]:
     return Binned.products(ones, np.where(known, rows, 0.0)), np.asarray(known.sum(axis=1))
 
 
-def _merge(parts: Sequence[Sums]) -> Sums:
+def _merge(parts: Sequence[tuple[Sums, Array]]) -> tuple[Sums, Array]:
     merged: dict[int, tuple[Binned, Array]] = {}
-    for part in parts:
+    for part, _ in parts:
         for group, (total, count) in part.items():
             if group in merged:
                 total, count = merged[group][0] + total, merged[group][1] + count
             merged[group] = total, count
-    return merged
+    return merged, np.sum([filled for _, filled in parts], axis=0)
 
 
 def _around(values: Array, width: int) -> Array:

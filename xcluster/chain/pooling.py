@@ -13,6 +13,7 @@ import xarray as xr
 
 from xcluster.base.checks import blamed, several
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.chain.anomaly import Climatology
 from xcluster.chain.question import Question
 from xcluster.chain.steps import Step
 from xcluster.grid.features import as_dataset, check_features
@@ -54,8 +55,9 @@ def _check_same_chain(name: str, question: Question, first: str, like: Question)
         rule = f"{mine} differs from that {other}, {like.random_state}"
         raise BadValueError("random_state", question.random_state, rule, remedy)
     if str(question.climatology) != str(like.climatology):
-        rule = f"{mine} differs from that {other}, {like.climatology}"
-        raise BadValueError("anomaly", str(question.climatology), rule, remedy)
+        groupby, options = _told(question.climatology)
+        rule = f"{mine}{options} differs from that {other}, {like.climatology}"
+        raise BadValueError("anomaly", groupby, rule, remedy)
     if not _are_same_steps(question.steps, like.steps):
         steps, expected = ([str(step) for step in each.steps] for each in (question, like))
         rule = f"{mine} differ from those {other}, {expected}"
@@ -64,6 +66,14 @@ def _check_same_chain(name: str, question: Question, first: str, like: Question)
         weighted, plain = (name, first) if like.weighting is None else (first, name)
         rule = f"scene {weighted!r} has weights, and scene {plain!r} has none"
         raise BadValueError("weights", name, rule, "give weights to every scene or to none")
+
+
+def _told(climatology: Climatology | None) -> tuple[str | None, str]:
+    """Return what a climatology groups by, and its options as part of a sentence."""
+    if climatology is None:
+        return None, ""
+    options = ", ".join(climatology.options)
+    return climatology.groupby, f" with {options}" if options else ""
 
 
 def _are_same_steps(ours: Sequence[Step], theirs: Sequence[Step]) -> bool:

@@ -18,6 +18,7 @@ from xcluster.chain.anomaly import Climatology
 from xcluster.chain.steps import Step, feature_weights
 from xcluster.grid import areas
 from xcluster.grid.columns import Columns, Like, Sorted
+from xcluster.grid.foreign import as_plain, check_plain
 from xcluster.grid.layout import Layout, Scenes, Variable
 from xcluster.grid.samplers import Sampler, Snapshots
 
@@ -184,6 +185,7 @@ def with_step(question: AnyQuestion, step: Step) -> AnyQuestion:
 
 def masked(question: AnyQuestion, mask: Any) -> AnyQuestion:
     """Return the question for the samples where ``mask`` and all earlier masks are True."""
+    mask = as_plain(mask) if isinstance(mask, xr.DataArray) else mask
     if not isinstance(mask, xr.DataArray) or mask.dtype != bool:
         rule = f"must be a DataArray of bool, not {_kind(mask)}"
         raise BadTypeError("mask", _kind(mask), rule, "compare: ds.land == 100")
@@ -194,6 +196,7 @@ def masked(question: AnyQuestion, mask: Any) -> AnyQuestion:
 def weighted(question: AnyQuestion, weights: Any) -> AnyQuestion:
     """Return the question with weights: of its samples, or of the features of snapshots."""
     rule = "must be 'area' or a DataArray of numbers"
+    weights = as_plain(weights) if isinstance(weights, xr.DataArray) else weights
     if isinstance(weights, str):
         if weights != "area":
             remedy = "pass weights('area'), or a variable such as ds[...] as weights"
@@ -247,6 +250,7 @@ def on_grid(parameter: str, array: xr.DataArray, layout: Layout) -> xr.DataArray
     if array.chunks is not None and any(np.isnan(sizes).any() for sizes in array.chunks):
         rule = "is a dask array with unknown chunk sizes"
         raise BadValueError(parameter, shown, rule, "call compute_chunk_sizes() on it")
+    check_plain(parameter, shown, array)
     grid = {dim: layout.coords[dim] for dim in array.dims if dim in layout.coords}
     kept = {
         dim: coord.values

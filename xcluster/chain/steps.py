@@ -13,9 +13,16 @@ from sklearn.base import clone
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
-from xcluster.algorithms.scaling import Scaler
+from xcluster.algorithms.scaling import Scaler, check_balance
 from xcluster.algorithms.vae import VAE
-from xcluster.base.checks import check_choice, check_integer, check_seed, did_you_mean, is_one_of
+from xcluster.base.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_seed,
+    did_you_mean,
+    is_one_of,
+)
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import changed, value_text
 from xcluster.grid.areas import area_weights
@@ -198,16 +205,21 @@ def _fitted_over(transformer: Any, several: bool) -> Over:
 # --------------------------------------------------------------------------- one function per step
 
 
-def scaling(how: Any, over: Any, steps: Sequence[Step]) -> Step:
+def scaling(how: Any, over: Any, balance: Any, steps: Sequence[Step]) -> Step:
     """Return the step that scales, to be added after ``steps``."""
     check_choice("over", over, get_args(Over))
     _check_over(over, steps)
+    if check_flag("balance", balance):
+        if over != "variable":
+            rule = f"gives variables the same weight, but over={over!r} was passed"
+            raise BadValueError("balance", balance, rule, "pass over='variable' too")
+        check_balance(how if isinstance(how, str) else None)
     if how is None or hasattr(how, "fit_transform"):
         return Step(SCALE, how, over)
     if not is_one_of(how, SCALINGS):
         rule = f"must be one of {', '.join(map(repr, SCALINGS))}, None or a transformer"
         raise BadValueError("how", how, rule, did_you_mean(how, SCALINGS))
-    return Step(SCALE, Scaler(how), over)
+    return Step(SCALE, Scaler(how, balance=balance), over)
 
 
 def _check_over(over: Any, steps: Sequence[Step]) -> None:

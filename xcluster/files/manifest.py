@@ -182,6 +182,8 @@ def _partition(entry: Entry) -> Partition:
 def _sampler(entry: Mapping[str, Any]) -> Sampler:
     kinds: dict[str, type[Sampler]] = {cls.__name__: cls for cls in SAMPLERS}
     fields = _with_tuples(entry)
+    if isinstance(entry.get("dim"), list):  # several dims; a tuple is the name of one
+        fields["dim"] = entry["dim"]
     return kinds[fields.pop("kind")](**fields)
 
 

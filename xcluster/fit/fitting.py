@@ -28,6 +28,7 @@ from xcluster.chain.reduction import Chain, Reduction, finite_rows
 from xcluster.chain.steps import FittedStep, Step, resolve
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Record
+from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
@@ -167,6 +168,8 @@ def prepare(
     fit_on = _fit_on_text(n_fitted, found.tally, streams)
     seed = question.random_state if options.random_state is None else options.random_state
     record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
+    for sentence in undecoded(layout, found.tally.filled):
+        warn(sentence)
     found, unit = ordered(found, n_fitted)
     return _fit_steps(question, found, record, unit if streams else None, options.progress)
 

@@ -304,7 +304,14 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
 
 
 def _channels(layout: Layout) -> int:
-    """Return how many series each sample has; they must have the same length."""
+    """Return how many series each sample has; they must have one dim and the same length."""
+    wide = {
+        n: each.feature_dims for n, each in layout.variables.items() if len(each.feature_dims) > 1
+    }
+    if wide:
+        name, dims = next(iter(wide.items()))
+        rule = f"needs series along one dim, but {name!r} has the feature dims {list(dims)}"
+        raise BadValueError("metric", "dtw", rule, "choose one feature dim, or metric='euclidean'")
     sizes = {variable.size for variable in layout.variables.values()}
     if len(sizes) > 1:
         rule = f"needs variables of the same length, but these have {sorted(sizes)} features"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from xcluster.blocks.tally import Tally
+from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import Layout
 
 
@@ -106,7 +107,9 @@ class Record:
             fit_on=fit_on,
             missing=missing,
             weighted=layout.weight is not None,
-            notes=tuple(Note("samples", text) for text in layout.notes),
+            notes=tuple(
+                Note("samples", text) for text in (*layout.notes, *undecoded(layout, tally.filled))
+            ),
             random_state=random_state,
         )
 

@@ -14,6 +14,7 @@ from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.columns import Like
+from xcluster.grid.foreign import as_plain
 from xcluster.grid.layout import COORDINATE_TOLERANCE, Layout, upright
 from xcluster.grid.samplers import Profiles, Sampler
 
@@ -21,14 +22,14 @@ AnyData = TypeVar("AnyData", xr.Dataset, xr.DataArray)
 
 
 def as_dataset(data: Any, parameter: str = "data") -> xr.Dataset:
-    """Return data as a Dataset; an unnamed DataArray becomes the variable "data"."""
+    """Return data as a Dataset of numpy; an unnamed DataArray becomes the variable "data"."""
     if isinstance(data, xr.Dataset):
-        return data
+        return as_plain(data)
     if not isinstance(data, xr.DataArray):
         rule = f"must be a Dataset or a DataArray, not {type(data).__name__}"
         raise BadTypeError(parameter, type(data).__name__, rule, "wrap it: xr.DataArray(...)")
     taken = {None, *data.coords, *data.dims}
-    return data.to_dataset(name="data" if data.name in taken else data.name)
+    return as_plain(data.to_dataset(name="data" if data.name in taken else data.name))
 
 
 def as_named(data: Any, names: Sequence[Hashable]) -> xr.Dataset:
@@ -55,7 +56,7 @@ def arranged(data: Any, sampler: Sampler, template: xr.Dataset) -> Layout:
     problems = [
         f"the variable {name!r} is missing; {did_you_mean(name, dataset.data_vars)}"
         for name in names
-        if name not in dataset.data_vars
+        if name not in dataset.variables
     ]
     if problems:
         raise _unfit("new", type(data).__name__, problems)

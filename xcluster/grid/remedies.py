@@ -37,9 +37,16 @@ class Gaps:
         return [name for name, each in self.kept.data_vars.items() if each.any()]
 
     def along(self, dim: Hashable) -> NDArray[np.bool_]:
-        """Return which entries of a feature dim all these variables keep."""
-        each = [self.kept[n].values for n in self.variables if dim in self.kept[n].dims]
-        return np.asarray(np.all(each, axis=0))
+        """Return of which entries of a feature dim all these variables keep something."""
+        return np.asarray(np.all(self._each_along(dim), axis=0))
+
+    def are_alike(self, dim: Hashable) -> bool:
+        """Whether all these variables keep the same entries of a feature dim."""
+        return np.array_equal(np.any(self._each_along(dim), axis=0), self.along(dim))
+
+    def _each_along(self, dim: Hashable) -> list[NDArray[np.bool_]]:
+        found = [self.kept[name] for name in self.variables if dim in self.kept[name].dims]
+        return [each.any([d for d in each.dims if d != dim]).values for each in found]
 
 
 def of_variables(gaps: Gaps) -> str:
@@ -66,10 +73,19 @@ def fewer_entries(gaps: Gaps, dim: Hashable) -> list[str]:
     if keep.all():
         return []
     entries = f"entries of {dim!r}"
-    alike = all((self == keep).all() for self in gaps.kept[gaps.variables].values())
-    if gaps.never and alike:
+    if gaps.never and gaps.are_alike(dim):
         return [f"leave out the {entries} that no sample has: ds.dropna({dim!r}, how='all')"]
     return [f"leave out the {entries} that samples lack: ds.isel({{{dim!r}: {_indexer(keep)}}})"]
+
+
+def smaller(gaps: Gaps, dims: Sequence[Hashable]) -> str:
+    """Say which variables and entries of feature dims to leave out, or how to fill gaps."""
+    kept = gaps.kept[gaps.variables]
+    whole = kept.isel({dim: gaps.along(dim) for dim in dims if dim in kept.dims})
+    if not all(each.all() for each in whole.values()):
+        return filled(gaps, "ds.mean()")
+    entries = [said for dim in dims if dim in kept.dims for said in fewer_entries(gaps, dim)]
+    return together([*only(gaps.variables, gaps), *entries])
 
 
 def together(remedies: list[str]) -> str:

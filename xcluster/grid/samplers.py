@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.ensembles import warn_of_strange_dims
+from xcluster.grid.foreign import check_plain, foreign_name
 from xcluster.grid.layout import LABEL, Cells, Layout, Variable, flat_cells, is_descending
 from xcluster.grid.levels import (
     Levels,
@@ -27,14 +29,15 @@ from xcluster.grid.levels import (
     regular_levels,
     within,
 )
-from xcluster.grid.links import linked, on_other_grid, selected, with_axes
+from xcluster.grid.links import on_other_grid, selected, with_axes
 from xcluster.grid.own_levels import (
     check_sample_dims,
     common_levels,
     own_axis,
     warn_of_own_levels,
 )
-from xcluster.grid.remedies import Gaps, fewer_entries, filled, only, runs, together
+from xcluster.grid.remedies import Gaps, fewer_entries, filled, only, runs, smaller, together
+from xcluster.grid.roles import describing
 
 Names = Hashable | Sequence[Hashable] | None
 
@@ -55,22 +58,29 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class Pixels:
-    """One sample per grid point; features are the variables, or the entries of ``dim``."""
+    """One sample per grid point; features are the variables, or the entries of feature dims.
+
+    ``dim`` is one dim, whose name may be a tuple, or a list of dims.
+    """
 
     vars: Names = None
-    dim: Hashable | None = None
+    dim: Hashable | list[Any] | None = None
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``."""
-        feature_dims = () if self.dim is None else (known_dim(data, self.dim),)
-        names, left_out = choose_variables(data, self.vars, feature_dims)
+        feature_dims = () if self.dim is None else _feature_dims(data, self.dim)
+        several = isinstance(self.dim, list)
+        names, left_out = choose_variables(data, self.vars, feature_dims, any_of=several)
+        for dim in feature_dims:
+            _check_used(data, dim, names)
         layout = lay_out(data, names, feature_dims, left_out)
         return replace(layout, remedy=self.remedy)
 
     def remedy(self, gaps: Gaps) -> str:
         """Return what to do if no sample is complete."""
-        entries = [] if self.dim is None else fewer_entries(gaps, self.dim)
-        return together([*only(gaps.variables, gaps), *entries])
+        if self.dim is None:
+            return together(only(gaps.variables, gaps))
+        return smaller(gaps, self.dim if isinstance(self.dim, list) else [self.dim])
 
 
 @dataclass(frozen=True)
@@ -130,9 +140,7 @@ class Profiles:
                 raise BadValueError("vars", self.along, rule, "leave it out of vars")
             data = data.set_coords([self.along])
         names, left_out = choose_variables(data, self.vars, (self.dim,))
-        if not any(self.dim in data[name].dims for name in names):
-            rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
-            raise BadValueError("dim", self.dim, rule, "name a variable with that dim in vars")
+        _check_used(data, self.dim, names)
         return names, left_out
 
     def _resampled(self, layout: Layout, axis: xr.DataArray) -> Layout:
@@ -217,14 +225,14 @@ class Snapshots:
         """Return the layout of ``data``."""
         dims = self._dims(data)
         names, left_out = choose_variables(data, self.vars, dims)
-        for dim in dims:
-            lacking = [name for name in names if dim not in data[name].dims]
-            if lacking:
-                rule = f"must be a dim of each variable, but {lacking[0]!r} lacks it"
-                raise BadValueError("dim", dim, rule, "leave that variable out of vars")
+        check_each_has("dim", data, names, dims)
         feature_dims = tuple(name for name in data[names].dims if name not in dims)
         layout = replace(lay_out(data, names, feature_dims, left_out), remedy=self.remedy)
-        return layout.with_each(lambda name, each: replace(each, cells=_cells(name, each, like)))
+        return layout.with_each(
+            lambda name, each: (
+                replace(each, cells=_cells(name, each, like)) if each.feature_dims else each
+            )
+        )
 
     def _dims(self, data: xr.Dataset) -> tuple[Hashable, ...]:
         """Return the dims of the samples."""
@@ -276,6 +284,8 @@ def lay_out(
     variables = {name: _variable(chosen[name], feature_dims) for name in names}
     sample_dims = _ordered_sample_dims(chosen, names, feature_dims)
     check_dims(chosen, sample_dims, feature_dims)
+    _check_positions(chosen, names, sample_dims)
+    _check_one_grid(data, variables, sample_dims)
     layout = Layout(
         variables=variables,
         shown=tuple(names),
@@ -304,24 +314,81 @@ def _ordered_sample_dims(
     return tuple(dim for dim in dims if dim not in feature_dims)
 
 
+def _check_positions(
+    data: xr.Dataset, names: Sequence[Hashable], sample_dims: Sequence[Hashable]
+) -> None:
+    """Refuse coordinates of features; one number may be the place of a row of new samples."""
+    for name in names:
+        dims = data[name].dims if name in data.coords else ()
+        if dims and not set(dims) & set(sample_dims):
+            rule = f"is a coordinate of the features, over {list(dims)}"
+            raise BadValueError("vars", name, rule, "name coordinates of the samples only")
+
+
+def check_each_has(
+    parameter: str, data: xr.Dataset, names: Sequence[Hashable], dims: Sequence[Hashable]
+) -> None:
+    """Refuse variables without some of these dims."""
+    lacking = [(name, dim) for name in names for dim in dims if dim not in data[name].dims]
+    if lacking:
+        name, dim = lacking[0]
+        rule = f"must be a dim of each variable, but {name!r} lacks it"
+        raise BadValueError(parameter, dim, rule, "leave that variable out of vars")
+
+
+def _check_one_grid(
+    data: xr.Dataset, variables: Mapping[Hashable, Variable], sample_dims: Sequence[Hashable]
+) -> None:
+    """Refuse variables on several grids, of which none has all sample dims."""
+    own = {
+        name: [d for d in sample_dims if d in each.array.dims] for name, each in variables.items()
+    }
+    first = max(own, key=lambda name: len(own[name]))
+    if len(own[first]) == len(sample_dims):
+        return
+    other = next(name for name, dims in own.items() if not set(dims) <= set(own[first]))
+    n = math.prod(data.sizes[dim] for dim in sample_dims)
+    rule = f"{first!r} lies over {own[first]} and {other!r} over {own[other]}: every pair of their "
+    rule += f"points would be a sample, {n:,} in all"
+    raise BadValueError("vars", list(variables), rule, _to_one_grid(data, other, own, first))
+
+
+def _to_one_grid(
+    data: xr.Dataset, name: Hashable, dims: Mapping[Hashable, Sequence[Hashable]], onto: Hashable
+) -> str:
+    """Return how to bring a variable to the grid of another one."""
+    ours = [dim for dim in dims[onto] if dim not in dims[name]]
+    theirs = [dim for dim in dims[name] if dim not in dims[onto]]
+    pairs = dict(zip(theirs, ours, strict=False))
+    moved = f"ds.assign({{{name!r}: ds[{name!r}]"
+    if len(ours) == len(theirs):
+        if all(dim in data.coords and data[dim].dtype.kind in "fiu" for dim in (*ours, *theirs)):
+            places = ", ".join(f"{dim!r}: ds[{to!r}]" for dim, to in pairs.items())
+            return f"interpolate: {moved}.interp({{{places}}})}})"
+        if all(data.sizes[a] == data.sizes[b] and a not in data.coords for a, b in pairs.items()):
+            return f"if their points are the same: {moved}.rename({pairs})}})"
+    return "bring them to one grid first, or leave one of them out of vars"
+
+
 def choose_variables(
-    data: xr.Dataset, names: Names, feature_dims: Sequence[Hashable]
+    data: xr.Dataset, names: Names, feature_dims: Sequence[Hashable], *, any_of: bool = False
 ) -> tuple[list[Hashable], dict[Hashable, str]]:
     """Return the variables to use, and for each other variable why it is left out.
 
-    If ``names`` is None, these are the numeric variables with the feature dims. If they have
-    different dims, those with the most common dims are taken.
+    If ``names`` is None, these are the numeric variables with the feature dims (or ``any_of``
+    them). If their other dims differ, those with the most common dims are taken.
     """
     if names is not None:
-        wanted = _listed(names)
-        for name in wanted:
-            _check_variable(data, name)
-        return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
-    left_out = _auxiliary(data)
+        return _named(data, names)
+    left_out = describing(data)
     for name, array in data.data_vars.items():
-        if name not in left_out and (reason := _unfit(array, feature_dims)):
+        if name not in left_out and (reason := _unfit(array, feature_dims, any_of)):
             left_out[name] = reason
-    dims = {name: frozenset(data[name].dims) for name in data.data_vars if name not in left_out}
+    dims = {
+        name: frozenset(data[name].dims).difference(feature_dims)
+        for name in data.data_vars
+        if name not in left_out
+    }
     if not dims:
         rule = "finds no variable of real numbers"
         rule += f" with the dims {list(feature_dims)}" if feature_dims else ""
@@ -329,13 +396,25 @@ def choose_variables(
         rule += f": {'; '.join(reasons) or 'the data have no variable'}"
         raise BadValueError("vars", None, rule, "name the variables to use, as numbers")
     counts = Counter(dims.values())
-    grid = max(counts, key=lambda each: (counts[each], len(each)))
+    grid = max(counts, key=lambda each: (bool(each), counts[each], len(each)))
     left_out |= {
-        name: f"has other dims: {sorted(map(str, each))}"
+        name: f"has other dims: {sorted(map(str, data[name].dims))}"
         for name, each in dims.items()
         if each != grid
     }
     return [name for name in dims if name not in left_out], left_out
+
+
+def _named(data: xr.Dataset, names: Names) -> tuple[list[Hashable], dict[Hashable, str]]:
+    """Return the variables that a user names, and the others."""
+    wanted = _listed(names)
+    for name in wanted:
+        _check_variable(data, name)
+    if all(name in data.coords for name in wanted):
+        rule = "is a coordinate, and there is no variable beside it"
+        remedy = "name a variable too; ds.reset_coords() makes variables of those that are no index"
+        raise BadValueError("vars", wanted[0], rule, remedy)
+    return wanted, {name: "not named" for name in data.data_vars if name not in wanted}
 
 
 def _listed(names: Names) -> list[Hashable]:
@@ -351,10 +430,11 @@ def _listed(names: Names) -> list[Hashable]:
 
 
 def _check_variable(data: xr.Dataset, name: Hashable) -> None:
-    if name not in data.data_vars:
+    if name not in data.variables:
         rule, remedy = "is not a variable of the Dataset", did_you_mean(name, data.data_vars)
-        if name in data.coords:
-            rule, remedy = "is a coordinate", "turn it into a variable with ds.reset_coords()"
+        if is_one_of(name, data.dims):
+            rule = "is a dim without coordinates"
+            remedy = f"number its points: ds.assign_coords({{{name!r}: range({data.sizes[name]})}})"
         raise BadValueError("vars", name, rule, remedy)
     kind = data[name].dtype.kind
     if kind not in "fiub":
@@ -362,31 +442,39 @@ def _check_variable(data: xr.Dataset, name: Hashable) -> None:
         remedies = dict.fromkeys("mM", "use a number that is computed from it")
         remedies["c"] = "use abs(), or real and imag as two variables"
         raise BadTypeError("vars", name, rule, remedies.get(kind, "encode it as numbers"))
+    check_plain("vars", name, data[name])
 
 
-def _auxiliary(data: xr.Dataset) -> dict[Hashable, str]:
-    """Return the variables that describe others (bounds, grid mappings, flags), and why."""
-    found: dict[Hashable, str] = {}
-    for variable in data.variables.values():
-        for key in ("bounds", "climatology", "grid_mapping"):
-            for named in linked(variable, key):
-                if named in data.data_vars:
-                    found[named] = f"holds the {key.replace('_', ' ')} of another variable"
-    for name, array in data.data_vars.items():
-        if "flag_meanings" in array.attrs or "flag_masks" in array.attrs:
-            found[name] = "holds flags"
-        elif str(name).endswith(("_bnds", "_bounds")):
-            found[name] = "holds bounds"
-    return found
-
-
-def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable]) -> str:
+def _unfit(array: xr.DataArray, feature_dims: Sequence[Hashable], any_of: bool) -> str:
     if array.dtype.kind not in "fiu":
         return f"has dtype {array.dtype}"
+    if foreign := foreign_name(array):
+        return f"is an array of {foreign}"
     lacking = [dim for dim in feature_dims if dim not in array.dims]
-    if lacking:
+    if lacking and not (any_of and len(lacking) < len(feature_dims)):
         return f"has no dim {lacking[0]!r}"
     return "" if array.ndim else "has no dims"
+
+
+def _feature_dims(data: xr.Dataset, dim: Hashable | list[Any]) -> tuple[Hashable, ...]:
+    """Return the dims that a user names: one, or those of a list."""
+    if not isinstance(dim, list):
+        parts = dim if isinstance(dim, tuple) and not is_one_of(dim, data.dims) else ()
+        if parts and all(is_one_of(each, data.dims) for each in parts):
+            rule = "is not a dim of the data: a tuple is the name of one dim"
+            raise BadValueError("dim", dim, rule, f"pass a list: dim={list(parts)}")
+        return (known_dim(data, dim),)
+    check_hashable("dim", dim)
+    if not dim or len(set(dim)) < len(dim):
+        rule = "names a dim twice" if dim else "names no dim"
+        raise BadValueError("dim", dim, rule, "name each feature dim once")
+    return tuple(known_dim(data, each) for each in dim)
+
+
+def _check_used(data: xr.Dataset, dim: Hashable, names: Sequence[Hashable]) -> None:
+    if not any(dim in data[name].dims for name in names):
+        rule = f"is a dim of none of the chosen variables {', '.join(map(repr, names))}"
+        raise BadValueError("dim", dim, rule, "name a variable with that dim in vars")
 
 
 def known_dim(data: xr.Dataset, dim: Hashable) -> Hashable:

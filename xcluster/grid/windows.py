@@ -16,7 +16,7 @@ from xcluster.grid.layout import Layout, is_descending
 from xcluster.grid.links import is_linked, on_other_grid, selected, with_axes
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
 from xcluster.grid.remedies import Gaps, filled
-from xcluster.grid.samplers import Names, choose_variables, known_dim, lay_out
+from xcluster.grid.samplers import Names, check_each_has, choose_variables, known_dim, lay_out
 
 Size = int | Mapping[Hashable, int]
 
@@ -39,6 +39,7 @@ class Patches:
         """Return the layout of ``data``; windows are views of the image, not copies."""
         dims = image_dims(data, self.vars, self.dims)
         names, left_out = choose_variables(data, self.vars, dims)
+        check_each_has("dims", data, names, dims)
         image = with_coordinates(on_other_grid(selected(data, names)), dims)
         fallen = {dim: slice(None, None, -1) for dim in dims if is_descending(image, dim)}
         image = image.isel(fallen)

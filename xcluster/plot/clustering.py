@@ -154,7 +154,8 @@ class ClusteringPlot:
         if not curves:
             dims = {str(dim) for dim in template.dims}
             rule = f"no variable lies along a single feature dim (there are {sorted(dims)})"
-            remedy = "curves need profiles(dim) or pixels(dim=...); here use plot.map()"
+            use = "plot.centers()" if len(dims) > 1 else "plot.map()"
+            remedy = f"curves need profiles(dim) or pixels(dim=...); here use {use}"
             raise BadValueError("var", var, rule, remedy)
         return curves[0] if var is None else check_choice("var", var, curves)
 

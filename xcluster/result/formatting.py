@@ -19,6 +19,8 @@ from xcluster.grid.samplers import Sampler
 Line = tuple[str, str]
 WIDTH = 9
 SHOWN_LABELS = 20
+UNEVEN = 10
+"""How many times the features of another variable are worth a note."""
 
 
 class Share(NamedTuple):
@@ -97,7 +99,8 @@ def _aligned(lines: Sequence[Line]) -> list[str]:
 
 
 def _asked_lines(samples: Question) -> list[Line]:
-    return _samples_lines(samples) + [("note", note) for note in samples.layout.notes]
+    notes = [("note", note) for note in samples.layout.notes]
+    return [*_samples_lines(samples), *_unbalanced(samples), *notes]
 
 
 def _samples_lines(samples: Question) -> list[Line]:
@@ -120,6 +123,19 @@ def _samples_lines(samples: Question) -> list[Line]:
     if layout.left_out:
         lines.append(("left out", _left_out(layout)))
     return lines
+
+
+def _unbalanced(samples: Question) -> list[Line]:
+    """Return a line if some variables count much more than others, as they have more features."""
+    layout = samples.layout
+    extents = {name: layout.variables[name].extent for name in layout.shown}
+    most, least = max(extents, key=extents.__getitem__), min(extents, key=extents.__getitem__)
+    balanced = any(getattr(step.transformer, "balance", False) for step in samples.steps)
+    if balanced or extents[most] < UNEVEN * extents[least]:
+        return []
+    said = f"{most}, with {extents[most]} features, counts more than {least}, with "
+    said += f"{extents[least]}; scale(over='variable', balance=True) weighs all alike"
+    return [("note", said)]
 
 
 def _saved_lines(fitted: Fitted) -> list[Line]:
@@ -164,9 +180,11 @@ def _steps(steps: Sequence[Step]) -> str:
 
 
 def _left_out(layout: Layout) -> str:
-    shown = [f"{name} ({reason})" for name, reason in list(layout.left_out.items())[:6]]
-    more = len(layout.left_out) - len(shown)
-    return ", ".join(shown) + (f", and {more} more" if more > 0 else "")
+    """Return the variables that are not used, together where the reason is the same."""
+    names: dict[str, list[str]] = {}
+    for name, reason in layout.left_out.items():
+        names.setdefault(reason, []).append(str(name))
+    return "; ".join(f"{_first_of(each)} ({reason})" for reason, each in names.items())
 
 
 def _clustering_lines(fitted: Fitted) -> list[Line]:

@@ -63,7 +63,7 @@ def _single(fitted: Fitted, new: Any) -> tuple[tuple[Hashable, ...], xr.Dataset]
     """Return a single sample, such as a pixel, over new dims of size 1; None if it is none."""
     names = list(fitted.template.data_vars)
     data = as_named(new, names)
-    if not set(names) <= set(data.data_vars):
+    if not set(names) <= set(data.variables):
         return None
     along = getattr(fitted.sampler, "along", None)
     data = selected(data, [*names, *([along] if along in data.data_vars else [])])
@@ -76,7 +76,8 @@ def _single(fitted: Fitted, new: Any) -> tuple[tuple[Hashable, ...], xr.Dataset]
         dims = sampler.dim if isinstance(sampler.dim, tuple) else (sampler.dim,)
     else:
         dims = (free("sample", names_in(data)),)
-    return dims, data.expand_dims(list(dims))
+    positions = [name for name in names if name in data.coords and name not in dims]
+    return dims, data.reset_coords(positions).expand_dims(list(dims))
 
 
 def _layout_in_order(data: Any, fitted: Fitted) -> Layout:
