@@ -30,6 +30,7 @@ def assert_same_regions(labels, region):
     assert pairs.shape[1] == len(np.unique(region)) == len(np.unique(pairs[0]))
 
 
+@pytest.mark.large
 def test_regions_of_more_than_a_million_points_are_those_of_the_grid():
     ds, region = quadrants(1_020)
     with pytest.warns(UserWarning, match=MEMORY):

@@ -75,7 +75,9 @@ def test_a_cycle_is_subtracted_where_it_was_learned_and_labels_stay_where_the_da
 
 def test_a_cycle_over_named_bands_is_subtracted_from_each_its_own():
     da = weather().isel(lat=0).assign_coords(lon=["d", "c", "a", "b"])
-    fit = da.cluster.snapshots("time").anomaly("time.month").kmeans(3)
+    with pytest.warns(UserWarning, match="it holds names"):
+        samples = da.cluster.snapshots("time")
+    fit = samples.anomaly("time.month").kmeans(3)
     np.testing.assert_array_equal(fit.predict(da.sel(lon=["a", "b", "c", "d"])), fit.labels)
 
 

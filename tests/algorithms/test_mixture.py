@@ -345,6 +345,7 @@ def test_a_covariance_without_inverse_says_to_raise_reg_covar():
         GaussianMixture(2, reg_covar=0).fit(X)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("every", [2, 3])
 def test_ten_starts_end_as_likely_as_ten_of_the_oracle(every):
     ocean = xcluster.datasets.ocean().isel(latitude=slice(None, None, every))

@@ -57,6 +57,7 @@ def converged(X, k, weight=None, seed=0):
     return run
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "make",
     [many_dims, many_labels, few_rows, duplicates, nested, uniform],

@@ -30,6 +30,7 @@ def nested_groups():
     return scale * (5 * centers + random.normal(0, 1, (3_000, 3)))
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("make", [unequal_groups, nested_groups], ids=lambda make: make.__name__)
 def test_ten_starts_are_as_likely_as_the_best_of_twenty_runs(make):
     X = make()

@@ -407,7 +407,7 @@ def test_a_figure_that_makes_no_sense_says_which_results_have_it(soft, tree, wea
     refused = {
         "dendrogram": (soft, "hac"), "nodes": (soft, "som"), "u_matrix": (tree, "som"),
         "phases": (tree, "gmm or fuzzy"), "scree": (tree, "pca"), "training": (soft, "vae"),
-        "latent": (tree, "vae"), "profiles": (weather, "plot.map"),
+        "latent": (tree, "vae"), "profiles": (weather, "plot.centers"),
         "transitions": (soft, "snapshots"),
     }  # fmt: skip
     for name, (result, owner) in refused.items():

@@ -88,8 +88,16 @@ def _entries(ours: pd.Index[Any], theirs: pd.Index[Any]) -> Array | None:
         first = np.searchsorted(ours.values[order], wanted - slack)
         after = np.searchsorted(ours.values[order], wanted + slack, side="right")
         return np.sort(order[first]) if (after - first == 1).all() else None
-    place = np.sort(ours.get_indexer(theirs))
+    place = np.sort(_known_places(ours, theirs))
     return None if place[0] < 0 else place
+
+
+def _known_places(ours: pd.Index[Any], theirs: pd.Index[Any]) -> Array:
+    """Return the place of each entry of ``theirs`` in ``ours``, or -1."""
+    try:
+        return np.asarray(ours.unique().get_indexer(theirs))
+    except TypeError:  # dates of two calendars cannot be compared
+        return np.full(len(theirs), -1)
 
 
 def check_new(data: Any, layout: Layout, sampler: Sampler, template: xr.Dataset) -> None:
@@ -178,8 +186,8 @@ def _why_not_chosen(new: xr.DataArray, fitted: xr.DataArray, dim: Hashable) -> s
     """Say why the fitted entries were not found among more."""
     if dim not in new.indexes or dim not in fitted.indexes:
         return ", and no coordinates tell which of them"
-    known = set(new.indexes[dim])
-    lacking = [each for each in fitted.indexes[dim] if each not in known]
+    known = _known_places(new.indexes[dim], fitted.indexes[dim])
+    lacking = list(fitted.indexes[dim][known < 0])
     return f", and {lacking[0]!r} is not among them" if lacking else ""
 
 
