@@ -113,6 +113,7 @@ def test_lists_of_dims_that_cannot_be_are_refused(ensemble, dim, message):
         (lambda da: da, "'member' became features, but it counts members"),
         (lambda da: da.rename(member="realization"), "counts members"),
         (lambda da: da.rename(member="Ensemble_2"), "counts members"),
+        (lambda da: da.rename(member="ens"), "counts members"),
         (
             lambda da: da.rename(member="n").assign_coords(
                 n=("n", range(3), {"standard_name": "realization"})

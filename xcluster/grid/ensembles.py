@@ -51,7 +51,8 @@ def _why_strange(data: xr.Dataset, dim: Hashable, dims: Sequence[Hashable]) -> s
 def counts_members(dim: Hashable, coord: xr.DataArray | None) -> bool:
     """Whether the entries of a dim are members of an ensemble, by its name or its coordinate."""
     stated = "" if coord is None else str(coord.attrs.get("standard_name", ""))
-    return stated == "realization" or str(dim).lower().rstrip("s_0123456789") in MEMBERS
+    name = str(dim).lower().rstrip("_0123456789")
+    return stated == "realization" or name in MEMBERS or name.rstrip("s_") in MEMBERS
 
 
 def _spatial_dims(data: xr.Dataset, dims: Sequence[Hashable]) -> set[Hashable]:
