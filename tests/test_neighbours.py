@@ -267,6 +267,9 @@ def test_polar_caps_are_no_neighbours():
     assert connected_components(connected(caps.cluster.pixels().layout, True))[0] == 2
     boxes = da.isel(lon=[10, 11, 12, 200, 201, 202])
     assert connected_components(connected(boxes.cluster.pixels().layout, True))[0] == 2
+    fine = np.concatenate([np.arange(-60, -50, 0.1), np.arange(50, 60, 0.1)]).astype(np.float32)
+    single = xr.DataArray(np.zeros((len(fine), 2)), {"lat": fine, "lon": [0, 1]}, ("lat", "lon"))
+    assert connected_components(connected(single.cluster.pixels().layout, True))[0] == 2
     greenwich = da.isel(lon=[0, 1, 358, 359])
     assert connected_components(connected(greenwich.cluster.pixels().layout, True))[0] == 1
 

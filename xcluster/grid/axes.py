@@ -151,7 +151,8 @@ def _holes(rising: Array) -> Array:
     present = gaps[gaps > 0]
     if not len(present):
         return np.zeros(len(rising), np.int64)
-    steps = gaps / present.min()
+    # Their mean, as in single precision the least one is too short by some rounding.
+    steps = gaps / present[present <= HOLE * present.min()].mean()
     even = np.abs(steps - np.round(steps)).max() < EVEN
     return np.concatenate([[0], np.cumsum((steps > HOLE) & even)])
 
