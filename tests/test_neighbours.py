@@ -389,6 +389,26 @@ def test_connectivity_is_understood_however_it_is_written(start, fill, dtype, tr
     np.testing.assert_array_equal(mesh_of(["face"], unsaid).faces, mesh.faces)
 
 
+@pytest.mark.parametrize("repeated", ["first", "last"])
+def test_a_repeated_node_is_no_edge(repeated):
+    triangles = np.array([[0, 1, 2], [0, 3, 4]])  # they share a node only
+    faces = np.column_stack([triangles, triangles[:, 0 if repeated == "first" else 2]])
+    ds = mixed(0, -1, int).drop_dims("face").assign(fn=(("face", "corner"), faces))
+    mesh = mesh_of(["face"], ds)
+    assert not len(mesh.pairs())
+    np.testing.assert_array_equal(mesh.n_corners, 3)
+    nodes = mesh_of(["node"], ds)
+    assert len(nodes.pairs()) == 6
+    halves = np.bincount(triangles.ravel(), np.repeat(mesh.solid_angles() / 3, 3), minlength=7)
+    np.testing.assert_allclose(nodes.solid_angles(), halves, rtol=1e-12)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_renamed_dim_of_faces_is_found(transposed):
+    ds = mixed(0, -1, int, transposed).rename(face="element")
+    assert len(mesh_of(["element"], ds).pairs()) == 2
+
+
 # ---------------------------------------------------------------------------------------- HEALPix
 
 

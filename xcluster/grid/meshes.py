@@ -123,7 +123,9 @@ def _described(
     if longitude is None or latitude is None or longitude.ndim != 1 or not connectivity:
         return None
     nodes_of_faces = data[connectivity[0]]
-    face = attrs.get("face_dimension", nodes_of_faces.dims[0])
+    # What attributes say may have been renamed since.
+    said = [name for name in (attrs.get("face_dimension"), *dims) if name in nodes_of_faces.dims]
+    face = said[0] if said else nodes_of_faces.dims[0]
     faces = _faces(nodes_of_faces.transpose(face, ...), longitude.size)
     on_faces = face in dims
     if faces is None or not (on_faces or longitude.dims[0] in dims):
@@ -150,4 +152,16 @@ def _faces(connectivity: xr.DataArray, n_nodes: int) -> Array | None:
     # Files that do not say it count from 1 where there would be no last node otherwise.
     start = connectivity.attrs.get("start_index", int(first >= 1 and last == n_nodes))
     faces = np.where(known, np.where(known, given, 0).astype(np.int64) - int(start), -1)
-    return faces if faces[known].min() >= 0 and faces.max() < n_nodes else None
+    return _distinct(faces) if faces[known].min() >= 0 and faces.max() < n_nodes else None
+
+
+def _distinct(faces: Array) -> Array:
+    """Return faces with each node once, and -1 behind the last one.
+
+    Files repeat the first or the last node of a face that has fewer nodes than others.
+    """
+    for column in range(1, faces.shape[1]):
+        repeated = (faces[:, :column] == faces[:, column, None]).any(axis=1)
+        faces[repeated, column] = -1
+    order = np.argsort(faces < 0, axis=1, kind="stable")
+    return np.asarray(np.take_along_axis(faces, order, axis=1))
