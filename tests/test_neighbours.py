@@ -138,6 +138,38 @@ def test_nearest_neighbours_in_a_plane_need_x_and_y():
         da.drop_vars("x").cluster.pixels().hac(5, contiguous=("nearest", 6))
 
 
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("units", [{}, {"units": "m"}])
+def test_nearest_neighbours_need_one_place_for_each_sample(stacked, units):
+    name = "member" if units else "depth"
+    coords = {name: np.arange(5.0), "lat": ("lat", np.arange(6.0), units)}
+    coords |= {"lon": ("lon", np.arange(8.0), units)}
+    da = xr.DataArray(smooth((5, 6, 8)), coords, (name, "lat", "lon"), "z")
+    several = da.stack(s=(name, "lat", "lon")) if stacked else da
+    with pytest.raises(ValueError, match=f"{name}' holds many at each place"):
+        several.cluster.pixels().hac(3, contiguous=("nearest", 4))
+    one = da.isel({name: [0]}).stack(s=(name, "lat", "lon")) if stacked else da.isel({name: 0})
+    assert one.cluster.pixels().hac(3, contiguous=("nearest", 4)).k == 3  # the remedy
+
+
+def test_nearest_neighbours_need_every_coordinate_of_a_plane():
+    da = xr.DataArray(smooth((4, 6, 8)), {"z": np.arange(4.0), "x": np.arange(8.0)}, list("zyx"))
+    with pytest.raises(ValueError, match="needs longitude and latitude, or x and y"):
+        da.rename("a").cluster.pixels().hac(3, contiguous=("nearest", 4))
+    da = da.assign_coords(y=np.arange(6.0)).rename("a")
+    assert da.cluster.pixels().hac(3, contiguous=("nearest", 4)).k == 3
+
+
+def test_ties_of_the_nearest_do_not_depend_on_where_longitudes_begin():
+    lon, lat = np.arange(0, 360, 7.2), np.linspace(-80, 80, 30)
+    da = xr.DataArray(smooth((30, 50)), {"lat": lat, "lon": lon}, ("lat", "lon"), "z")
+    west = da.assign_coords(lon=np.round((lon + 180) % 360 - 180, 1)).sortby("lon")
+    labels, other = (
+        each.cluster.pixels().hac(9, contiguous=("nearest", 5)).labels for each in (da, west)
+    )
+    np.testing.assert_array_equal(np.roll(other, 25, axis=1), labels)
+
+
 # --------------------------------------------------------------------------------------- refusals
 
 

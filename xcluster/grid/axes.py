@@ -47,6 +47,11 @@ class Axis:
     size: int
     around: bool = False
 
+    @property
+    def name(self) -> Hashable:
+        """The name of its coordinate; of the dim if it has none."""
+        return self.dim if self.values is None else self.values.name
+
 
 @dataclass(frozen=True, eq=False)
 class Axes:
@@ -73,11 +78,24 @@ class Axes:
         slots = [axis.slot[at[axis.dim]] for axis in self.axes]
         return np.asarray(np.ravel_multi_index(slots, self.shape))
 
+    def beside(self, lonlat: Sequence[xr.DataArray]) -> list[Hashable]:
+        """Return the names of axes along which samples lie at one place."""
+        names = {axis.name: axis for axis in self.axes if axis.size > 1}
+        places = {each.name for each in lonlat}
+        if not lonlat:
+            return [name for name, axis in names.items() if counts_members(name, axis.values)]
+        if places <= {axis.name for axis in self.axes}:
+            return [name for name in names if name not in places]
+        dims = {dim for each in lonlat for dim in each.dims}
+        return [name for name, axis in names.items() if axis.dim not in dims]
+
     def positions(self) -> list[xr.DataArray] | None:
         """Return coordinates of samples in a plane; None if they are not known."""
         known = [axis.values for axis in self.axes if axis.values is not None]
         if len(self.axes) == 1:
             known = _horizontal(self.layout, self.axes[0].dim)
+        elif len(known) < sum(axis.size > 1 for axis in self.axes):
+            return None
         return known if len(known) > 1 and all(each.dtype.kind in "iuf" for each in known) else None
 
 

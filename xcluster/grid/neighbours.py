@@ -22,13 +22,15 @@ from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import value_text
 from xcluster.grid.axes import Axes, axes_of, check_axes, fold_pairs, planes
-from xcluster.grid.geography import find_axis, is_geographic
+from xcluster.grid.geography import FULL_CIRCLE, find_axis, is_geographic
 from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.healpix import healpix_of
 from xcluster.grid.layout import Layout
 from xcluster.grid.meshes import mesh_of
 from xcluster.grid.polygons import unit_vectors
 
+DEGREE_DIGITS = 9
+"""Digits of longitudes that count: a tenth of a millimetre."""
 WAYS = 'pass True, 4, 8, "mesh", ("nearest", 6), a sparse matrix, or pairs of numbers'
 
 
@@ -150,11 +152,19 @@ def _of_nearest(contiguous: Any, layout: Layout) -> Neighbours:
 
 def _points(layout: Layout) -> Array:
     """Return the position of each grid point: on the unit sphere, or in the plane."""
-    if is_geographic(layout.coords):
-        lonlat = [find_axis(layout.coords, axis) for axis in ("longitude", "latitude")]
-        longitude, latitude = planes(layout, [each for each in lonlat if each is not None])
-        return np.moveaxis(unit_vectors(longitude, latitude), 0, -1)
-    found = axes_of(layout).positions()
+    axes = axes_of(layout)
+    lonlat = [find_axis(layout.coords, axis) for axis in ("longitude", "latitude")]
+    known = [each for each in lonlat if each is not None] if is_geographic(layout.coords) else []
+    if beside := axes.beside(known):
+        rule = f"needs one place for each sample, but {beside[0]!r} holds many at each place"
+        remedy = f"select one entry of {beside[0]!r}, or pass a graph"
+        raise BadValueError("contiguous", "nearest", rule, remedy)
+    if known:
+        longitude, latitude = planes(layout, known)
+        # -90 and 270 degrees are one place to the last bit, so that ties are settled alike.
+        turned = np.round(longitude % FULL_CIRCLE, DEGREE_DIGITS) % FULL_CIRCLE
+        return np.moveaxis(unit_vectors(turned, latitude), 0, -1)
+    found = axes.positions()
     if found is None:
         rule = "needs longitude and latitude, or x and y, of each sample"
         remedy = "assign them as coordinates, with units, or pass a graph"
