@@ -183,6 +183,18 @@ def test_numbers_of_cells_are_no_line(contiguous):
     ds.cluster.pixels().hac(3, contiguous=pairs)
 
 
+@pytest.mark.parametrize("kind", ["points", "healpix", "mesh"])
+@pytest.mark.parametrize("index", [False, True])
+def test_cells_at_several_times_are_no_grid(kind, index):
+    points = cells(192)[0].drop_vars("cell")
+    ds = {"points": points, "healpix": healpix_cells(4, "ring", "mapping")}.get(kind)
+    ds = mixed(0, -1, int).rename(face="cell") if ds is None else ds
+    ds = ds.assign_coords(cell=np.arange(ds.sizes["cell"])) if index else ds
+    ds["a"] = ds.a.expand_dims(time=np.arange(3.0))
+    with pytest.raises(ValueError, match="numbers of 'cell' do not say"):
+        ds.cluster.pixels(["a"]).hac(2, contiguous=True)
+
+
 @pytest.mark.parametrize(
     ("dim", "values", "rule"),
     [

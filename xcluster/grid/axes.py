@@ -14,8 +14,10 @@ from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.grid.ensembles import counts_members
 from xcluster.grid.geography import FULL_CIRCLE, find_axis
+from xcluster.grid.healpix import healpix_of
 from xcluster.grid.intervals import EVEN, HOLE
 from xcluster.grid.layout import Layout
+from xcluster.grid.meshes import mesh_of
 from xcluster.grid.polygons import unit_vectors
 
 REMEDY = 'pass ("nearest", 6), or a graph: a sparse matrix or pairs of numbers of samples'
@@ -195,26 +197,31 @@ def _no_axis(layout: Layout, dim: Hashable, values: xr.DataArray | None) -> str:
     name = dim if values is None else values.name
     if counts_members(str(name), values):
         return f"{name!r} counts members, which are no neighbours of each other"
-    if values is None:
-        return ""
-    kind = values.dtype.kind
-    text = kind == "O" and values.size > 0 and isinstance(values.values.flat[0], str)
-    if text or kind in "USb":
+    if values is not None and _has_names(values):
         return f"{name!r} has names, which are no neighbours of each other"
-    if _levels(layout, dim) is None and kind in "iu" and _is_list(layout, dim, values):
+    if _levels(layout, dim) is None and _is_list(layout, dim, values):
         return f"the numbers of {name!r} do not say which samples are neighbours"
     return ""
 
 
-def _is_list(layout: Layout, dim: Hashable, values: xr.DataArray) -> bool:
-    """Whether whole numbers only count samples: a line has units, or the name of an axis."""
+def _has_names(values: xr.DataArray) -> bool:
+    kind = values.dtype.kind
+    text = kind == "O" and values.size > 0 and isinstance(values.values.flat[0], str)
+    return text or kind in "USb"
+
+
+def _is_list(layout: Layout, dim: Hashable, values: xr.DataArray | None) -> bool:
+    """Whether entries are only counted: a line has units, or the name of an axis."""
+    if values is not None and values.dtype.kind not in "iu":
+        return False
     if len(layout.sample_dims) > 1:
         lonlat = [find_axis(layout.coords, axis) for axis in ("longitude", "latitude")]
-        return all(each is not None and each.dims == (dim,) for each in lonlat)
+        cells = healpix_of([dim], layout.data), mesh_of([dim], layout.data)
+        return all(each is not None and each.dims == (dim,) for each in lonlat) or any(cells)
+    if values is None or values.attrs.get("units", "1") != "1":
+        return False
     import cf_xarray  # noqa: F401  (registers the accessor)
 
-    if values.attrs.get("units", "1") != "1":
-        return False
     alone = xr.Dataset(coords={dim: values.variable}).cf.guess_coord_axis()
     return not {"axis", "standard_name"} & alone[dim].attrs.keys()
 
