@@ -19,7 +19,7 @@ from sklearn.feature_extraction.image import grid_to_graph
 from sklearn.metrics import adjusted_rand_score
 
 import xcluster
-from xcluster.grid.healpix import Healpix
+from xcluster.grid.healpix import Healpix, healpix_of
 from xcluster.grid.meshes import mesh_of
 from xcluster.grid.neighbours import connect, neighbours_of
 
@@ -506,6 +506,19 @@ def test_healpix_neighbours_are_those_of_healpy(scheme):
     pairs = np.column_stack([np.tile(np.arange(len(some)), 4), place[near].ravel()])
     expected = graph_of(pairs[pairs[:, 1] >= 0], len(some))
     assert (found != (expected > 0)).nnz == 0
+
+
+@pytest.mark.parametrize("how", ["coordinate", "mapping"])
+@pytest.mark.parametrize("some", [False, True])
+def test_years_are_no_healpix_cells(how, some):
+    ids = np.arange(500) if some else np.arange(3072)
+    ds = healpix_cells(16, "nested", how, ids)
+    ds = ds.assign_coords(cell=ids) if some and how == "mapping" else ds
+    years = xr.DataArray(np.random.default_rng(0).normal(size=40), {"year": 1980 + np.arange(40)})
+    ds["a"] = ds.a + years
+    labels = ds.cluster.snapshots("year").hac(4, contiguous=True).labels
+    assert np.count_nonzero(np.diff(labels)) == 3
+    assert healpix_of({"year", "cell"}, ds).dim == "cell"
 
 
 def test_healpix_without_its_package_names_the_command(monkeypatch):

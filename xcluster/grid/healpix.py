@@ -98,32 +98,45 @@ def _library() -> Any:
 
 def healpix_of(dims: Collection[Hashable], data: xr.Dataset | None) -> Healpix | None:
     """Return the HEALPix cells along one of ``dims``; None if the data describe none."""
-    for attrs, dim, cells in () if data is None else _described(dims, data):
+    for attrs, dim, cells in () if data is None else _described(data):
         nside = _nside(attrs)
-        if nside is not None and cells is not None:
+        if nside is not None and dim in dims:
             return Healpix(dim, nside, _scheme(attrs), cells)
-        if nside is not None and data is not None and data.sizes.get(dim) == 12 * nside**2:
-            return Healpix(dim, nside, _scheme(attrs), np.arange(data.sizes[dim]))
     return None
 
 
-def _described(
-    dims: Collection[Hashable], data: xr.Dataset
-) -> Iterator[tuple[Mapping[str, Any], Hashable, Array | None]]:
-    """Yield attributes that describe cells, their dim, and their numbers if these are known."""
+def _described(data: xr.Dataset) -> Iterator[tuple[Mapping[str, Any], Hashable, Array]]:
+    """Yield attributes that describe cells, their dim, and their numbers."""
     mappings: dict[str, Any] = {}
     for variable in data.variables.values():
         if variable.attrs.get("grid_mapping_name") == "healpix":
             mappings |= variable.attrs
-    for coord in data.coords.values():
-        attrs = coord.attrs
-        said = (attrs.get("grid_name"), attrs.get("standard_name"))
-        if coord.ndim == 1 and coord.dims[0] in dims and {"healpix", "healpix_index"} & {*said}:
-            yield {**mappings, **attrs}, coord.dims[0], coord.values
-    for dim in dims if mappings else ():
-        numbers = data[dim] if dim in data.coords else None
-        if numbers is None or numbers.dtype.kind in "iu":
-            yield mappings, dim, None if numbers is None else numbers.values
+    stated = [each for each in data.coords.values() if each.ndim == 1 and _says_cells(each.attrs)]
+    for coord in stated:
+        yield {**mappings, **coord.attrs}, coord.dims[0], coord.values
+    nside = _nside(mappings)
+    if nside is not None and not stated:
+        yield from ((mappings, *each) for each in _numbered(data, 12 * nside**2))
+
+
+def _says_cells(attrs: Mapping[str, Any]) -> bool:
+    return attrs.get("grid_name") == "healpix" or attrs.get("standard_name") == "healpix_index"
+
+
+def _numbered(data: xr.Dataset, n: int) -> list[tuple[Hashable, Array]]:
+    """Return the dim that must be that of ``n`` cells or some of them, and their numbers.
+
+    Years are whole numbers, too: the dim is the one of all cells, or else the longest one.
+    """
+    numbers = {dim: data[dim].values for dim in data.dims}  # 0, 1, ... without coordinates
+    whole = {
+        dim: each
+        for dim, each in numbers.items()
+        if each.dtype.kind in "iu" and each.size and each.min() >= 0 and each.max() < n
+    }
+    every = [dim for dim, each in whole.items() if len(each) == n]
+    known = every or [dim for dim in whole if dim in data.coords]
+    return [(dim, whole[dim]) for dim in sorted(known, key=lambda dim: -data.sizes[dim])[:1]]
 
 
 def _nside(attrs: Mapping[str, Any]) -> int | None:
