@@ -368,6 +368,13 @@ def test_results_by_what_is_no_dim_of_series_are_refused(ensemble, by):
         fit.regimes(by=by)
 
 
+@pytest.mark.parametrize("name", ["episodes", "next_label"])
+def test_members_may_not_have_the_name_of_a_result(ensemble, name):
+    renamed = ensemble.rename(member=name)
+    with pytest.raises(ValueError, match=f"rename\\({name}='own_{name}'\\)"):
+        renamed.cluster.snapshots([name, "time"]).kmeans(2).regimes(by=name)
+
+
 def test_series_need_a_dim_of_time(ensemble):
     fit = ensemble.rename(time="step").drop_vars("step").cluster.snapshots(["member", "step"])
     with pytest.raises(ValueError, match="one dim with dates"):

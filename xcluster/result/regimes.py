@@ -43,6 +43,8 @@ def regimes(
         rule = "the result has no labels: every sample is noise"
         raise BadValueError("method", fitted.method_name, rule, "cluster with other parameters")
     placed, similarity = _projected(fitted, layout)
+    names = _statistics(np.empty(0), np.empty(0, bool), fitted.k)
+    check_free(placed, [*names, LABEL, "next_label", "labels", "similarity"])
     series = _Series.of(layout, dim)
     filtered = _filtered(
         series.in_line(placed),
@@ -53,7 +55,6 @@ def regimes(
     )
     kept = series.back(filtered, placed)
     out = _of_entries(kept, series, by, fitted.k)
-    check_free(placed, [*out.data_vars, LABEL, "next_label", "labels", "similarity"])
     partition = replace(fitted.partition, has_noise=True)
     out = out.assign(
         labels=prediction.as_labels(kept, partition),
