@@ -1,5 +1,6 @@
 """Cells in lists are drawn as polygons that have their areas and their places."""
 
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -94,3 +95,17 @@ def test_healpix_cells_are_drawn_where_they_are(scheme):
     artist = ds.cluster.pixels().plot.map()
     assert len(artist.get_paths()) >= 3072
     assert artist.axes.get_xlim() == (-180, 180)
+
+
+@pytest.mark.parametrize("lacking", ["order", "package"])
+def test_healpix_cells_that_cannot_be_drawn_are_points_where_these_are_known(lacking, monkeypatch):
+    attrs = {"grid_mapping_name": "healpix", "healpix_nside": 4}
+    if lacking == "package":
+        attrs["indexing_scheme"] = "nested"
+        monkeypatch.setitem(sys.modules, "cdshealpix", None)
+    ds = xr.Dataset({"a": ("cell", np.arange(192.0))}, {"crs": ((), 0, attrs)})
+    with pytest.raises((ValueError, ImportError), match=r"known order|pip install"):
+        draw_map(ds.a, ds)
+    lon, lat = np.linspace(0, 359, 192), np.linspace(-80, 80, 192)
+    known = ds.assign_coords(lon=("cell", lon), lat=("cell", lat))
+    assert type(known.cluster.pixels().plot.map()).__name__ == "PathCollection"

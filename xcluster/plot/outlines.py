@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xcluster.base.arrays import Array
+from xcluster.base.errors import BadValueError
+from xcluster.grid.geography import is_geographic
 from xcluster.grid.healpix import healpix_of
 from xcluster.grid.layout import COLUMN
 from xcluster.grid.meshes import mesh_of
@@ -40,13 +42,21 @@ class Outline:
 
 
 def outline_of(da: xr.DataArray, described: xr.Dataset | None) -> Outline | None:
-    """Return the cells of an array over one dim; None if they are not known, or too many."""
+    """Return the cells of an array over one dim; None if they are not known, or too many.
+
+    None too where cells cannot be drawn, but points can, as longitudes and latitudes are known.
+    """
     data = da.to_dataset(name=COLUMN) if described is None else described
     (dim,) = da.dims
     found = healpix_of([dim], data) or mesh_of([dim], data)
     if found is None or data.sizes.get(dim) != da.sizes[dim] or da.size > MOST_POLYGONS:
         return None
-    longitude, latitude, owner = found.polygons()
+    try:
+        longitude, latitude, owner = found.polygons()
+    except (BadValueError, ImportError):  # cells of unknown order, or no package for them
+        if is_geographic(da.coords):
+            return None
+        raise
     corners = unit_vectors(longitude, latitude)
     sums = [np.bincount(owner, each.sum(axis=1), minlength=da.size) for each in corners]
     return Outline(longitude, latitude, owner, as_degrees(np.stack(sums)))
