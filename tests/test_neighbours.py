@@ -342,6 +342,16 @@ def test_two_dimensional_longitudes_meet_at_the_seam():
     assert not graph[rows, rows + 29].any()
 
 
+def test_a_stacked_curvilinear_grid_meets_at_its_seam():
+    ds = curvilinear(12, 40)
+    n = ds.a.size
+    graph = connected(ds.cluster.pixels().layout, True).toarray()
+    chosen = np.random.default_rng(0).permutation(n)
+    stacked = ds.stack(cell=("j", "i")).isel(cell=chosen)
+    found = connected(stacked.cluster.pixels().layout, True).toarray()
+    np.testing.assert_array_equal(found, graph[np.ix_(chosen, chosen)])
+
+
 def test_a_fold_joins_cells_of_equal_coordinates():
     ds = curvilinear(12, 40, fold=True)
     graph = connected(ds.cluster.pixels().layout, True).toarray()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -109,8 +109,22 @@ def axes_of(layout: Layout) -> Axes:
         if levels is None:
             axes.append(_axis(layout, dim, layout.coords.get(dim), number))
         else:
-            axes += [_level(layout, dim, each) for each in levels]
+            axes += _closed(layout, dim, [_level(layout, dim, each) for each in levels])
     return Axes(layout, axes)
+
+
+def _closed(layout: Layout, dim: Hashable, axes: list[Axis]) -> list[Axis]:
+    """Return the axes of a stacked dim; those of a curvilinear grid may go round."""
+    lonlat = [find_axis(layout.coords, each) for each in ("longitude", "latitude")]
+    beside = [each for each in lonlat if each is not None and each.dims == (dim,)]
+    names = {axis.name for axis in axes}
+    if len(axes) != 2 or len(beside) != 2 or names & {each.name for each in beside}:
+        return axes
+    points = np.full((3, *(axis.size for axis in axes)), np.nan)
+    points[:, axes[0].slot, axes[1].slot] = unit_vectors(
+        *(each.values.astype(np.float64) for each in beside)
+    )
+    return [replace(axis, around=_ends_meet(points, n)) for n, axis in enumerate(axes)]
 
 
 def _levels(layout: Layout, dim: Hashable) -> list[xr.DataArray] | None:
@@ -264,13 +278,18 @@ def _goes_round(layout: Layout, number: int) -> bool:
     """Whether the ends of an axis of 2-D coordinates are as near as neighbours inside."""
     found = _lonlat(layout)
     dim = layout.sample_dims[number]
-    if found is None or dim not in found[0] or layout.sizes[dim] < 3:
+    if found is None or dim not in found[0]:
         return False
-    lines = np.moveaxis(found[1], 1 + found[0].index(dim), 1)
+    return _ends_meet(found[1], found[0].index(dim))
+
+
+def _ends_meet(points: Array, axis: int) -> bool:
+    """Whether both ends of points (3, ny, nx) are as near along an axis as neighbours inside."""
+    lines = np.moveaxis(points, 1 + axis, 1)
     steps = np.linalg.norm(np.diff(lines, axis=1), axis=0)
     gap = np.linalg.norm(lines[:, 0] - lines[:, -1], axis=0)
     known = np.isfinite(gap) & np.isfinite(steps).any(axis=0)
-    if not known.any():
+    if lines.shape[1] < 3 or not known.any():
         return False
     near = gap[known] <= HOLE * np.nanmedian(steps[:, known], axis=0)
     return bool(near.mean() > 0.5)
