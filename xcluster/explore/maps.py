@@ -57,7 +57,8 @@ def map_figure(
     looks = COMMON if frame >= NARROW else COMMON | {"toolbar_location": "left"}
     size = {"frame_width": frame, "frame_height": max(int(frame / shape), 60)}
     axes = {"x_axis_label": raster.names[0], "y_axis_label": raster.names[1]}
-    axes["x_axis_type"] = "datetime" if raster.kinds[0] == "time" else "linear"
+    for side, kind in zip("xy", raster.kinds, strict=True):
+        axes[f"{side}_axis_type"] = "datetime" if kind == "time" else "linear"
     figure = new_figure(
         title=title, name=name, x_range=ranges[0], y_range=ranges[1], **size, **axes, **looks,
         active_scroll="wheel_zoom", min_border_bottom=60,
