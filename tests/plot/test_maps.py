@@ -152,7 +152,9 @@ def test_uneven_latitudes_are_cells_between_midpoints():
 TWO_BOXES = [10.0, 12.0, 14.0, 60.0, 62.0, 64.0]
 
 
-@pytest.mark.parametrize("projection", [ccrs.PlateCarree(), ccrs.Mollweide()], ids=["same", "other"])
+@pytest.mark.parametrize(
+    "projection", [ccrs.PlateCarree(), ccrs.Mollweide()], ids=["same", "other"]
+)
 def test_a_hole_between_two_selected_regions_is_empty(projection):
     da = flagged([[0, 0, 0, 2, 2, 2]] * 3, latitude=[0.0, 2.0, 4.0], longitude=TWO_BOXES)
     artist = bare(da, projection=projection, extent=(5, 70, -10, 10))
@@ -160,7 +162,7 @@ def test_a_hole_between_two_selected_regions_is_empty(projection):
     for longitude in (14.8, 15.5, 37, 58.5, 59.2):
         at = projection.transform_point(longitude, 2, ccrs.PlateCarree())
         colors[longitude] = drawn_color(artist, *at)
-    assert colors[14.8] == COLORS[0] and colors[59.2] == COLORS[2]
+    assert (colors[14.8], colors[59.2]) == (COLORS[0], COLORS[2])
     assert {colors[15.5], colors[37], colors[58.5]} == {"#ffffff"}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import (
+    BasicTickFormatter,
     ColumnDataSource,
     CustomJSHover,
     FixedTicker,
@@ -33,6 +34,9 @@ from xcluster.plot.flags import Flags
 SIZE = {1: (540, 540), 2: (500, 420)}
 LEGEND_ROWS = 20
 MAX_NAMES = 40
+
+# Eastings and northings in metres have up to this many, and are written in full.
+DIGITS = 8
 
 # Frames narrower than this have no room for tools above them.
 NARROW = 400
@@ -65,6 +69,8 @@ def map_figure(
     )  # fmt: skip
     brushable(figure)
     figure.xgrid.visible = figure.ygrid.visible = False
+    for numbers in figure.select(BasicTickFormatter):
+        numbers.power_limit_high = DIGITS
     if raster.is_geographic:
         add_earth(figure, raster)
     if raster.lattice is None:
