@@ -60,12 +60,12 @@ def test_names_cells_and_color_bar_of_a_table_have_room(rows):
 
 
 def test_numbers_of_many_features_do_not_run_into_each_other():
-    values = np.outer([1, 1.1], np.geomspace(-9.6437e-2, -1.5823e4, 17))
+    values = np.outer([1, 1.1], np.geomspace(-9.6437e-2, -1.5823e4, 18))
     image = matrices.features(xr.DataArray(values, dims=("label", "variable")))
     image.figure.canvas.draw()
     boxes = [text.get_window_extent() for text in image.axes.texts]
-    assert len(boxes) == 34
-    for left, right in pairwise(boxes[:17]):
+    assert len(boxes) == 36
+    for left, right in pairwise(boxes[:18]):
         assert left.x1 < right.x0
 
 

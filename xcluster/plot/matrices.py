@@ -21,7 +21,7 @@ from xcluster.plot.text import dim_text, with_units
 CELLS_WITH_NUMBERS = 400
 
 # Inches: of a digit in a cell, and of all cells beside each other.
-DIGIT, WIDEST = 0.075, 12.0
+DIGIT, WIDEST = 0.075, 14.0
 
 # Numbers below this are written without an exponent.
 IN_FULL = 1e6
