@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from chromium import PROGRAM, Chromium
@@ -247,6 +248,29 @@ def test_fields_have_the_north_at_the_top(ocean):
     first = (panel.low + panel.step * panel.steps)[0].reshape(panel.shape)
     north_first = stack[0].sortby("latitude", ascending=False).values
     np.testing.assert_allclose(first, north_first, atol=0.02)
+
+
+def test_days_of_members_lie_at_their_dates_with_nothing_between_two_seasons():
+    time = pd.date_range("2001-01-01", "2001-12-31")
+    winter = time[np.r_[0:59, 334:365]]
+    labels = xr.DataArray(
+        np.zeros((3, 90)), {"member": [1, 2, 3], "time": winter}, ("member", "time"), name="label"
+    )
+    raster = raster_of(labels)
+    assert raster.kinds == ("time", "number")
+    days = pd.to_datetime([raster.box[0], raster.box[0] + raster.box[2]], unit="ms")
+    assert list(days) == [time[0] - pd.Timedelta("12h"), time[-1] + pd.Timedelta("12h")]
+    shown = raster.points[1] >= 0
+    share = np.linspace(0, 365, len(shown), endpoint=False)
+    assert shown[(share < 58) | (share > 335)].all()
+    assert not shown[(share > 60) & (share < 333)].any()
+
+
+def test_northings_are_written_in_full():
+    axes = {"y": 2_546_000.0 - 30 * np.arange(9), "x": -2_216_000.0 + 30 * np.arange(9)}
+    data = xr.Dataset({"red": (("y", "x"), np.arange(81.0).reshape(9, 9))}, axes)
+    page = data.cluster.pixels().kmeans(3).explore()
+    assert page.text.count('"power_limit_high":8') == 2
 
 
 def test_stations_are_discs_and_curvilinear_grids_have_no_holes():

@@ -307,6 +307,31 @@ def test_a_changed_attribute_of_the_file_is_refused(tmp_path, fit):
     expect_refusal(path, match="was changed")
 
 
+ATTRIBUTES = {
+    "tuple": ((29.5, 45.5), [29.5, 45.5]),
+    "list": ([1, 2], [1, 2]),
+    "texts": (("a", "b"), ["a", "b"]),
+    "single": (np.float32([1.5]), 1.5),
+    "table": ([[1, 2], [3, 4]], "[[1, 2], [3, 4]]"),
+    "ragged": ([[1], [2, 3]], "[[1], [2, 3]]"),
+    "flag": (np.bool_(True), "True"),
+    "flags": ([True, False], "[True, False]"),
+    "nothing": ([None], "[None]"),
+    "large": (2**70, str(2**70)),
+}
+
+
+@pytest.mark.parametrize("suffix", ["nc", "zarr"])
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_any_attribute_of_the_data_can_be_saved(tmp_path, name, suffix):
+    given, expected = ATTRIBUTES[name]
+    data = xr.Dataset({"a": ("x", [0.0, 1.0, 9.0])}, {"x": ("x", [1, 2, 3], {"stated": given})})
+    path = tmp_path / f"fit.{suffix}"
+    data.cluster.pixels().kmeans(2).save(path)
+    stated = np.asarray(xcluster.open(path).labels["x"].attrs["stated"]).tolist()
+    assert stated == expected or stated == [expected]
+
+
 def test_an_added_variable_is_refused(tmp_path, fit):
     path = tmp_path / "a.nc"
     fit.save(path)

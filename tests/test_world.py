@@ -343,13 +343,30 @@ def test_angles_of_a_geostationary_satellite_become_places_on_earth():
     np.testing.assert_allclose((lon, lat), (-84.690932, 33.846162), atol=1e-5)
 
 
+def test_a_saved_grid_mapping_of_several_numbers_is_understood(tmp_path):
+    mapping = CRS.from_epsg(5070).to_cf()
+    del mapping["crs_wkt"]
+    fit = mapped(plain(), mapping).cluster.pixels().kmeans(3)
+    fit.save(tmp_path / "fit.nc")
+    reopened = xcluster.open(tmp_path / "fit.nc").labels
+    assert lattice_of(reopened).crs == lattice_of(fit.labels).crs
+
+
 def test_a_compound_crs_is_drawn_by_its_horizontal_part():
     data = mapped(plain(), {"crs_wkt": CRS(f"EPSG:{EPSG}+5773").to_wkt()})
     assert lattice_of(data.cluster.pixels().kmeans(3).labels).crs.to_epsg() == EPSG
 
 
-def test_a_grid_mapping_that_is_not_understood_is_said():
-    data = mapped(plain(), {"grid_mapping_name": "nonsense"})
+NOT_UNDERSTOOD = (
+    {"grid_mapping_name": "nonsense"},
+    {"grid_mapping_name": "albers_conical_equal_area", "standard_parallel": "(29.5, 45.5)"},
+    {"grid_mapping_name": "albers_conical_equal_area", "standard_parallel": None},
+)
+
+
+@pytest.mark.parametrize("mapping", NOT_UNDERSTOOD)
+def test_a_grid_mapping_that_is_not_understood_is_said(mapping):
+    data = mapped(plain(), mapping)
     labels = data.cluster.pixels().kmeans(3).labels
     with pytest.warns(UserWarning, match="'utm' is not understood"):
         artist = maps.map(labels)

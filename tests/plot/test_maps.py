@@ -1,6 +1,7 @@
 """Maps: what is drawn, where, in which colours, and what explains them."""
 
 import cartopy.crs as ccrs
+import matplotlib.dates
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -146,6 +147,40 @@ def test_uneven_latitudes_are_cells_between_midpoints():
     assert isinstance(artist, QuadMesh)
     assert drawn_color(artist, 5, 5.5) == COLORS[1]
     assert drawn_color(artist, 5, 6.5) == COLORS[2]
+
+
+TWO_BOXES = [10.0, 12.0, 14.0, 60.0, 62.0, 64.0]
+
+
+@pytest.mark.parametrize(
+    "projection", [ccrs.PlateCarree(), ccrs.Mollweide()], ids=["same", "other"]
+)
+def test_a_hole_between_two_selected_regions_is_empty(projection):
+    da = flagged([[0, 0, 0, 2, 2, 2]] * 3, latitude=[0.0, 2.0, 4.0], longitude=TWO_BOXES)
+    artist = bare(da, projection=projection, extent=(5, 70, -10, 10))
+    colors = {}
+    for longitude in (14.8, 15.5, 37, 58.5, 59.2):
+        at = projection.transform_point(longitude, 2, ccrs.PlateCarree())
+        colors[longitude] = drawn_color(artist, *at)
+    assert (colors[14.8], colors[59.2]) == (COLORS[0], COLORS[2])
+    assert {colors[15.5], colors[37], colors[58.5]} == {"#ffffff"}
+
+
+def test_a_hole_between_two_seasons_is_empty():
+    time = np.arange("2001-01-01", "2002-01-01", dtype="datetime64[D]").astype("M8[ns]")
+    days = np.r_[0:59, 334:365]
+    da = flagged([[0] * 59 + [1] * 31] * 2, member=[1, 2], time=time[days])
+    artist = maps.map(da)
+    first = matplotlib.dates.date2num(time[0])
+    assert drawn_color(artist, first + 58, 1) == COLORS[0]
+    assert drawn_color(artist, first + 334, 1) == COLORS[1]
+    assert drawn_color(artist, first + 150, 1) == drawn_color(artist, first + 250, 1) == "#ffffff"
+
+
+def test_levels_whose_spacing_grows_have_no_hole():
+    depth = np.array([0.0, 10, 20, 30, 50, 75, 100, 150, 300, 500, 1000, 2000, 5000])
+    da = flagged(np.ones((13, 4), int), depth=depth, x=np.arange(4.0))
+    assert not np.ma.getmaskarray(maps.map(da).get_array()).any()
 
 
 def test_a_curvilinear_grid_with_missing_coordinates_is_a_mesh():

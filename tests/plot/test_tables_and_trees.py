@@ -1,5 +1,7 @@
 """Tables with numbers, dendrograms, nodes, silhouettes."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from label_maps import COLORS, flagged
 from matplotlib.colors import to_hex
 from scipy.cluster.hierarchy import fcluster, ward
 
-from xcluster.plot import dendrogram, matrices, nodes, silhouette
+from xcluster.plot import centers, dendrogram, matrices, nodes, profiles, silhouette
 
 
 @pytest.fixture
@@ -55,6 +57,43 @@ def test_names_cells_and_color_bar_of_a_table_have_room(rows):
     assert image.axes.get_window_extent().height > 0.4 * rows * figure.dpi
     bar = image.colorbar.ax.yaxis.label.get_window_extent()
     assert 0 <= bar.y0 < bar.y1 <= figure.bbox.height
+
+
+def test_numbers_of_many_features_do_not_run_into_each_other():
+    values = np.outer([1, 1.1], np.geomspace(-9.6437e-2, -1.5823e4, 18))
+    image = matrices.features(xr.DataArray(values, dims=("label", "variable")))
+    image.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in image.axes.texts]
+    assert len(boxes) == 36
+    for left, right in pairwise(boxes[:18]):
+        assert left.x1 < right.x0
+
+
+def test_long_numbers_of_very_many_features_are_left_out():
+    da = xr.DataArray(np.full((2, 40), -1.23456e-7), dims=("label", "variable"))
+    assert numbers(matrices.features(da)) == []
+    assert len(numbers(matrices.features(da, annotate=True))) == 80
+
+
+def test_thousands_are_written_in_full():
+    da = xr.DataArray([[15823.4, 2.5e9], [1e5, 0.5]], dims=("label", "variable"))
+    assert numbers(matrices.features(da)) == ["15823", "2.5e+09", "100000", "0.5"]
+
+
+def test_long_names_are_written_in_lines_within_the_figure():
+    name = "Raman intensity, background subtracted in the source"
+    curves = xr.DataArray(
+        np.ones((2, 5)), {"label": [0, 1]}, ("label", "shift"), attrs={"long_name": name}
+    )
+    text = profiles.centers(curves)[0].axes.yaxis.label
+    text.figure.canvas.draw()
+    assert text.get_text().replace("\n", " ") == name
+    box = text.get_window_extent()
+    assert 0 <= box.y0 < box.y1 <= text.figure.bbox.y1
+    single = xr.Dataset({"a": ("label", [1.0, 2.0], {"long_name": name})})
+    (tick,) = centers.table(single).axes.get_xticklabels()
+    tick.figure.canvas.draw()
+    assert tick.get_window_extent().x0 >= 0
 
 
 def test_of_very_many_rows_evenly_spaced_ones_are_named():

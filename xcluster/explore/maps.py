@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import (
+    BasicTickFormatter,
     ColumnDataSource,
     CustomJSHover,
     FixedTicker,
@@ -34,6 +35,9 @@ SIZE = {1: (540, 540), 2: (500, 420)}
 LEGEND_ROWS = 20
 MAX_NAMES = 40
 
+# Eastings and northings in metres have up to this many, and are written in full.
+DIGITS = 8
+
 # Frames narrower than this have no room for tools above them.
 NARROW = 400
 
@@ -57,13 +61,16 @@ def map_figure(
     looks = COMMON if frame >= NARROW else COMMON | {"toolbar_location": "left"}
     size = {"frame_width": frame, "frame_height": max(int(frame / shape), 60)}
     axes = {"x_axis_label": raster.names[0], "y_axis_label": raster.names[1]}
-    axes["x_axis_type"] = "datetime" if raster.kinds[0] == "time" else "linear"
+    for side, kind in zip("xy", raster.kinds, strict=True):
+        axes[f"{side}_axis_type"] = "datetime" if kind == "time" else "linear"
     figure = new_figure(
         title=title, name=name, x_range=ranges[0], y_range=ranges[1], **size, **axes, **looks,
         active_scroll="wheel_zoom", min_border_bottom=60,
     )  # fmt: skip
     brushable(figure)
     figure.xgrid.visible = figure.ygrid.visible = False
+    for numbers in figure.select(BasicTickFormatter):
+        numbers.power_limit_high = DIGITS
     if raster.is_geographic:
         add_earth(figure, raster)
     if raster.lattice is None:

@@ -10,10 +10,13 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
-from xcluster.grid.geography import edges, is_geographic
+from xcluster.grid.geography import edges_with_holes, is_geographic
 from xcluster.plot.lattice import Lattice, is_even, lattice_of, longitude_range, unrolled
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
+
+# Of a day: dates on a page are in milliseconds.
+MILLISECONDS = 86_400_000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,17 @@ def raster_of(labels: xr.DataArray) -> Raster:
     stretch = view_of(lattice, None, None, None).stretch
     shape = float(np.clip(box[2] / (box[3] * stretch), 0.25, 4.0))
     names = with_units(lattice.x), with_units(lattice.y)
-    return Raster(points, box, x, y, names, ("number",) * 2, shape, lattice.upward, lattice)
+    kinds = _kind(labels, lattice.x), _kind(labels, lattice.y)
+    across, down = (MILLISECONDS if kind == "time" else 1.0 for kind in kinds)
+    box = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    place = points, box, x * across, y * down
+    return Raster(*place, names, kinds, shape, lattice.upward, lattice)
+
+
+def _kind(labels: xr.DataArray, axis: xr.DataArray) -> str:
+    """Return "time" for an axis of dates, whose positions are days, else "number"."""
+    dates = axis.name in labels.coords and labels[axis.name].dtype.kind == "M"
+    return "time" if dates else "number"
 
 
 def _strip(labels: xr.DataArray) -> Raster:
@@ -93,19 +106,22 @@ def _strip(labels: xr.DataArray) -> Raster:
     points, (low, width) = _resampled(at[order])
     names = (dim_text(labels, dim), "")
     y = np.full(labels.size, 0.5)
-    cells = order[points][None, :]
+    cells = np.where(points < 0, -1, order[points])[None, :]
     box, entries = (low, 0.0, width, 1.0), [str(each) for each in values] if kind == "name" else []
     return Raster(cells, box, at, y, names, (kind, "number"), 4.0, True, None, entries)
 
 
 def _resampled(centres: Array) -> tuple[Array, tuple[float, float]]:
-    """Return which of rising centres each even pixel shows, and where the pixels begin and end."""
-    bounds = edges(centres.astype(float))
+    """Return which of rising centres each even pixel shows, and where the pixels begin and end.
+
+    Pixels in a hole between the centres show -1.
+    """
+    bounds, cells = edges_with_holes(centres.astype(float))
     n = len(centres) if is_even(centres) else int(np.clip(4 * len(centres), PIXELS, 4 * PIXELS))
     low, width = bounds[0], bounds[-1] - bounds[0]
     pixels = low + (np.arange(n) + 0.5) * width / n
     shown = np.searchsorted(bounds, pixels, side="right") - 1
-    return shown.clip(0, len(centres) - 1), (float(low), float(width))
+    return cells[shown.clip(0, len(cells) - 1)], (float(low), float(width))
 
 
 def _grid(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
@@ -119,4 +135,5 @@ def _grid(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     shown_x, (west, width) = _resampled(along_x)
     shown_y, (south, height) = _resampled(y[rows])
     points = flat[np.ix_(rows[shown_y], columns[shown_x])]
+    points = np.where((shown_y < 0)[:, None] | (shown_x < 0), -1, points)
     return points, (west, south, width, height), *by_point(np.meshgrid(x, y), flat)

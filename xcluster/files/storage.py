@@ -170,13 +170,27 @@ def _even_chunks(dataset: xr.Dataset) -> dict[Any, int]:
     return {dim: max(sizes) for dim, sizes in dataset.unify_chunks().chunks.items()}
 
 
+NUMBERS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f4", "f8"}
+"""Types of numbers that attributes of netCDF may have."""
+
+
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     """Return attributes that files can hold; everything except text and numbers becomes text."""
-    kinds = (str, int, float, np.ndarray, np.generic, list)
-    return {
-        str(name): value if isinstance(value, kinds) and not isinstance(value, bool) else str(value)
-        for name, value in attrs.items()
-    }
+    return {str(name): _plain_value(value) for name, value in attrs.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    """Return a text, a number, or a list of either; a tuple is a list, anything else a text."""
+    if isinstance(value, str):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        return str(value)
+    is_plain = array.dtype.kind == "U" or array.dtype.str[1:] in NUMBERS
+    if array.ndim > 1 or not is_plain:
+        return str(value)
+    return array.tolist() if isinstance(value, list | tuple) else value
 
 
 # -------------------------------------------------------------------------------------- reading

@@ -13,6 +13,9 @@ EARTH_RADIUS_KM = 6371.0088
 FULL_CIRCLE = 360.0
 ROUNDING = 1e-3
 """Degrees by which single precision may go beyond a limit."""
+DRAWN_HOLE = 5.0
+"""Times the gaps on both sides. Levels that grow with depth, and dates with clouds between, are
+drawn without a hole."""
 
 Axis = Literal["latitude", "longitude"]
 Coords = Mapping[Hashable, xr.DataArray]
@@ -55,3 +58,17 @@ def edges(centres: NDArray[Any]) -> NDArray[Any]:
         return np.array([centres[0] - 0.5, centres[0] + 0.5])
     middle = (centres[1:] + centres[:-1]) / 2
     return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def edges_with_holes(centres: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the edges of cells as they are drawn, from rising centres, and what each cell shows.
+
+    A gap that is much wider than those on both sides is a hole, as a selection of seasons or of two
+    regions leaves it. It is a cell that shows nothing, -1; cells beside it keep their width.
+    """
+    bounds, shown, gaps = edges(centres), np.arange(len(centres)), np.diff(centres)
+    beside = np.maximum(gaps[:-2], gaps[2:])
+    at = np.flatnonzero((gaps[1:-1] > DRAWN_HOLE * beside) & (beside > 0)) + 1
+    bounds[at + 1] = centres[at] + gaps[at - 1] / 2
+    after = centres[at + 1] - gaps[at + 1] / 2
+    return np.insert(bounds, at + 2, after), np.insert(shown, at + 1, -1)

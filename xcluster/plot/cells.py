@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.arrays import Array
-from xcluster.grid.geography import edges
+from xcluster.grid.geography import edges, edges_with_holes
 from xcluster.grid.polygons import corners, of_cells
 from xcluster.plot.lattice import Floats, Lattice, is_even, longitude_range, unrolled
 from xcluster.plot.outlines import draw_outline
@@ -51,7 +51,9 @@ def _draw_grid(
     y = lattice.y.values[rows].astype(float)
     values = values[np.ix_(rows, columns)]
     if not (is_even(x) and is_even(y)):
-        return _mesh(ax, edges(x), edges(y), values, keywords)
+        (x, across), (y, down) = edges_with_holes(x), edges_with_holes(y)
+        hole = (down < 0)[:, None] | (across < 0)
+        return _mesh(ax, x, y, np.ma.masked_where(hole, values[np.ix_(down, across)]), keywords)
     extent = (*edges(x)[[0, -1]], *edges(y)[[0, -1]])
     # In data units of the axes: cartopy would warp an image that reaches beyond the date line.
     looks = {"origin": "lower", "interpolation": "nearest", "transform": ax.transData}
@@ -109,8 +111,11 @@ def _cell_of(
     west, _ = longitude_range(lattice.x.values)
     columns, x = unrolled(lattice.x.values.astype(float), west)
     rows = np.argsort(lattice.y.values)
-    x_edges, y_edges = edges(x), edges(lattice.y.values[rows].astype(float))
+    x_edges, across = edges_with_holes(x)
+    y_edges, down = edges_with_holes(lattice.y.values[rows].astype(float))
     turned = (longitude - x_edges[0]) % 360 + x_edges[0]
+    # The number -1, of a hole, takes the last entry of what is appended.
+    rows, columns = np.append(rows, -1)[down], np.append(columns, -1)[across]
     return _between(y_edges, latitude, rows), _between(x_edges, turned, columns)
 
 

@@ -16,7 +16,7 @@ from xcluster.plot.matrices import features
 from xcluster.plot.panels import named_places, panel_columns
 from xcluster.plot.profiles import centers as curves
 from xcluster.plot.style import is_light
-from xcluster.plot.text import with_units
+from xcluster.plot.text import in_lines, with_units
 
 __all__ = ["curves", "fields", "table"]
 
@@ -83,7 +83,10 @@ def table(centers: xr.Dataset, **kwargs: Unpack[FeatureKeywords]) -> Any:
     flags = flags_of_centers(centers)
     single = [array for array in centers.data_vars.values() if array.ndim == 1]
     values = np.stack([array.values for array in single], axis=1)
-    coords = {"label": list(flags.names), "variable": [with_units(array) for array in single]}
+    coords = {
+        "label": list(flags.names),
+        "variable": [in_lines(with_units(array)) for array in single],
+    }
     image = features(xr.DataArray(values, coords, ("label", "variable")), **kwargs)
     colors = [flags.colors[place] for place in named_places(len(flags.colors))]
     for text, color in zip(image.axes.get_yticklabels(), colors, strict=True):

@@ -231,7 +231,7 @@ def _stated_crs(da: xr.DataArray, x: xr.DataArray) -> Any:
     text = mapping.attrs.get("crs_wkt") or mapping.attrs.get("spatial_ref")
     try:
         stated = CRS.from_user_input(text) if text else CRS.from_cf(mapping.attrs)
-    except (CRSError, KeyError) as error:
+    except (CRSError, KeyError, TypeError, ValueError) as error:
         said = f"the grid mapping {mapping.name!r} is not understood ({error}), so that the map "
         said += "has no place on Earth; pass its CRS as transform="
         warnings.warn(said, UserWarning, stacklevel=5)

@@ -16,7 +16,7 @@ from xcluster.plot.earth import Background, add_background, add_graticule, add_l
 from xcluster.plot.lattice import Lattice, lattice_of
 from xcluster.plot.panels import Figsize, refuse_size, write_places
 from xcluster.plot.style import Style, style_of
-from xcluster.plot.text import facet_title, with_units
+from xcluster.plot.text import facet_title, in_lines, with_units
 from xcluster.plot.view import Extent, View, largest_box, shape_of, view_of
 
 BACKGROUND_ALPHA = 0.6
@@ -218,8 +218,8 @@ class Picture:
         if self.view.projection is not None:
             self.earth.add(ax, self.view, left, bottom)
         else:
-            ax.set_xlabel(with_units(self.lattice.x) if bottom else "")
-            ax.set_ylabel(with_units(self.lattice.y) if left else "")
+            ax.set_xlabel(in_lines(with_units(self.lattice.x)) if bottom else "")
+            ax.set_ylabel(in_lines(with_units(self.lattice.y)) if left else "")
             ax.tick_params(labelbottom=bottom, labelleft=left)
             ax.ticklabel_format(useOffset=False, style="plain")
             self._write_places(ax, da)

@@ -20,6 +20,12 @@ from xcluster.plot.text import dim_text, with_units
 # Cells beyond this number are too small for numbers in them.
 CELLS_WITH_NUMBERS = 400
 
+# Inches: of a digit in a cell, and of all cells beside each other.
+DIGIT, WIDEST = 0.075, 14.0
+
+# Numbers below this are written without an exponent.
+IN_FULL = 1e6
+
 
 @spelled_out
 def correlation(da: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
@@ -159,23 +165,34 @@ def _table(
     if da.ndim != 2:
         rule = "a table needs two dims"
         raise BadValueError("dims", da.dims, rule, "choose along the others with .isel()")
-    ax = single_axes(ax, figsize, _size(da))
+    texts = _texts(da.values if numbers is None else numbers, form, annotate)
+    ax = single_axes(ax, figsize, _size(da, texts))
     image = ax.imshow(da.values, **{"aspect": "auto", **kwargs})
     _name_cells(ax, da, axis_names)
-    if annotate if annotate is not None else da.size <= CELLS_WITH_NUMBERS:
-        _write_numbers(image, da.values, da.values if numbers is None else numbers, form)
+    _write_numbers(image, da.values, texts)
     if legend:
         color_bar(image, [ax], with_units(da))
     return image
 
 
-def _size(da: xr.DataArray) -> tuple[float, float]:
+def _size(da: xr.DataArray, texts: Array) -> tuple[float, float]:
     """Return a size in which the cells, their names and the text of the colour bar have room."""
-    beside, below = (CHARACTER * max(map(len, _names(da, dim)), default=0) for dim in da.dims)
-    rows, columns = da.shape
-    high = max(0.5 * rows, CHARACTER * len(with_units(da)), 1.2)
-    wide = max(0.55 * columns, 1.2)
-    return min(wide, 8.0) + beside + 1.6, min(high, 8.0) + 0.7 * below + 0.7
+    rows, columns = (_names(da, dim) for dim in da.dims)
+    # Names of columns are turned, and the first one reaches to the left.
+    beside, below = max(_length(rows), 0.7 * _length(columns[:1])), 0.7 * _length(columns)
+    high = max(0.5 * len(rows), CHARACTER * len(with_units(da)), 1.2)
+    wide = max(_cell_width(texts) * len(columns), 1.2)
+    return min(wide, WIDEST if texts.any() else 8.0) + beside + 1.6, min(high, 8.0) + below + 0.7
+
+
+def _length(names: list[str]) -> float:
+    """Return the length in inches of the longest line."""
+    return CHARACTER * max((len(line) for name in names for line in name.split("\n")), default=0)
+
+
+def _cell_width(texts: Array) -> float:
+    """Return the width in inches of a cell that has room for the longest number."""
+    return max(0.55, DIGIT * max(map(len, texts.flat), default=0) + 0.1)
 
 
 def _name_cells(ax: Any, da: xr.DataArray, axis_names: bool) -> None:
@@ -199,11 +216,23 @@ def _names(da: xr.DataArray, dim: Hashable) -> list[str]:
     return [str(value) for value in da[dim].values]
 
 
-def _write_numbers(image: Any, shown: Array, numbers: Array, form: str) -> None:
+def _texts(numbers: Array, form: str, annotate: bool | None) -> Array:
+    """Return what stands in each cell: nothing if it is not finite, or if not all would fit."""
+    nothing = np.full(numbers.shape, "", dtype=object)
+    if not (numbers.size <= CELLS_WITH_NUMBERS if annotate is None else annotate):
+        return nothing
+    texts = nothing.copy()
+    for place, value in np.ndenumerate(numbers):
+        text = form.format(value) if np.isfinite(value) else ""
+        texts[place] = f"{value:.0f}" if "e+0" in text and abs(value) < IN_FULL else text
+    fits = annotate or _cell_width(texts) * numbers.shape[1] <= WIDEST
+    return texts if fits else nothing
+
+
+def _write_numbers(image: Any, shown: Array, texts: Array) -> None:
     """Write each number in its cell, black on light and white on dark colours."""
     light = is_light(image.cmap(image.norm(shown)))
-    for (row, column), value in np.ndenumerate(numbers):
-        if np.isfinite(value):
+    for (row, column), text in np.ndenumerate(texts):
+        if text:
             color = "black" if light[row, column] else "white"
-            text = form.format(value)
             image.axes.text(column, row, text, ha="center", va="center", color=color, size="small")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
+from xcluster.plot.text import in_lines
 
 Figsize = tuple[float, float] | None
 
@@ -117,6 +118,7 @@ def _given(ax: Any, n: int, col_wrap: int | None, figsize: Figsize) -> list[Any]
 
 def outer_labels(axes: list[Any], x: str, y: str, *, given: bool = False) -> None:
     """Write what the axes of a grid of panels are: once for all, on each where they are given."""
+    x, y = in_lines(x), in_lines(y)
     if given:
         for ax in axes:
             ax.set(xlabel=x, ylabel=y)

@@ -17,7 +17,7 @@ from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
 from xcluster.plot.style import bold_line
 from xcluster.plot.style import legend as draw_legend
-from xcluster.plot.text import dim_text, is_depth, is_vertical, with_units
+from xcluster.plot.text import dim_text, in_lines, is_depth, is_vertical, with_units
 
 MEMBERS = 200
 
@@ -151,7 +151,7 @@ def centers(
         xy = (values, levels) if upright else (levels, values)
         lines += ax.plot(*xy, **{"color": color, "linewidth": 2.0, "label": name, **kwargs})
     _direct([ax], centers, dim, upright)
-    sides = with_units(centers), dim_text(centers, dim)
+    sides = in_lines(with_units(centers)), in_lines(dim_text(centers, dim))
     ax.set(**dict(zip(("xlabel", "ylabel"), sides if upright else sides[::-1], strict=True)))
     if legend:
         draw_legend([ax], flags.names, flags.colors)

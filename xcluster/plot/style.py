@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of, has_flags
-from xcluster.plot.text import name_of, with_units
+from xcluster.plot.text import in_lines, name_of, with_units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,7 +191,7 @@ def is_light(colors: Any) -> NDArray[np.bool_]:
 
 def color_bar(artist: Any, axes: Sequence[Axes], label: str) -> Any:
     """Draw a colour bar exactly as high as one axes, or beside all axes of a figure."""
-    figure = axes[0].figure
+    figure, label = axes[0].figure, in_lines(label)
     if len(axes) > 1:
         return figure.colorbar(artist, ax=list(axes), label=label, shrink=0.8, pad=0.02)
     if hasattr(axes[0], "zaxis"):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+# Characters that stand along three inches.
+LINE_LENGTH = 38
 
 DEPTH_UNITS = {"dbar", "decibar", "decibars", "db"}
 DEPTH_NAMES = ("depth", "pressure", "pres", "deptht", "lev_depth")
@@ -27,6 +31,11 @@ def bracketed(name: str, attrs: Mapping[Any, Any]) -> str:
     """Return ``name`` with the units that ``attrs`` state, in brackets."""
     units = str(attrs.get("units", ""))
     return f"{name} [{units}]" if units not in ("", "1") else name
+
+
+def in_lines(text: str) -> str:
+    """Return a text that an axis has room for, in lines; words stay whole."""
+    return fill(text, LINE_LENGTH, break_long_words=False)
 
 
 def dim_text(da: xr.DataArray | xr.Dataset, dim: Hashable) -> str:
