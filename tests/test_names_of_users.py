@@ -246,7 +246,9 @@ def test_the_name_label_is_refused_where_samples_are_chosen(role):
 
 def pixels(**names):
     """Samples of two variables over two dims."""
-    return IMAGE.isel(level=0, drop=True).rename(names).cluster.pixels()
+    image = IMAGE.isel(level=0, drop=True).rename(names)
+    # Named, as by default a variable whose name ends in "_error" describes another one.
+    return image.cluster.pixels(vars=list(image.data_vars))
 
 
 def test_columns_of_ours_give_way_in_a_table():
