@@ -9,6 +9,7 @@ each trial; the labels are compared with those of a first fit, and all numbers o
 
 import argparse
 import collections
+import contextlib
 import warnings
 
 import dask
@@ -123,10 +124,11 @@ def streamed(options):
     fitting.ALL_POINTS = min(fitting.ALL_POINTS, options.points // 2)
     ds = large_data(np.random.default_rng(options.seed), options.points)
     first, rows = {}, collections.defaultdict(lambda: np.zeros(4, np.int64))
-    for number in range(options.trials):
-        for chain in STREAMED:
-            rng = np.random.default_rng([options.seed, number])
-            rows[chain] += [1, *streamed_trial(ds, chain, rng, first)]
+    with contextlib.suppress(KeyboardInterrupt):  # hours of work are told when they are stopped
+        for number in range(options.trials):
+            for chain in STREAMED:
+                rng = np.random.default_rng([options.seed, number])
+                rows[chain] += [1, *streamed_trial(ds, chain, rng, first)]
     print("| chain | fits | labels that differ | numbers of the model that differ | labels |")
     print("|---|---|---|---|---|")
     for chain, row in [*rows.items(), ("all", sum(rows.values()))]:
@@ -146,9 +148,10 @@ def main():
         streamed(options)
         return
     rows = collections.defaultdict(lambda: np.zeros(4, np.int64))
-    for number in range(options.trials):
-        chain, differ, size = trial(np.random.default_rng([options.seed, number]))
-        rows[chain] += [1, differ > 0, differ, size]
+    with contextlib.suppress(KeyboardInterrupt):
+        for number in range(options.trials):
+            chain, differ, size = trial(np.random.default_rng([options.seed, number]))
+            rows[chain] += [1, differ > 0, differ, size]
     print("| chain | trials | trials that differ | labels that differ | labels |")
     print("|---|---|---|---|---|")
     for chain, row in [*sorted(rows.items()), ("all", sum(rows.values()))]:
