@@ -202,7 +202,7 @@ def check_axes(layout: Layout, contiguous: Any) -> None:
                 raise BadValueError("contiguous", contiguous, rule, remedy)
     (dim, *others) = layout.sample_dims
     if not others and dim not in layout.coords:
-        rule = f"samples along {dim!r} without coordinates have no neighbours"
+        rule = f"{dim!r} only lists samples, and no coordinate along it says which are neighbours"
         raise BadValueError("contiguous", contiguous, rule, REMEDY)
 
 
