@@ -126,7 +126,7 @@ class TestHac:
 
     def test_neighbours_need_a_grid(self):
         cloud = xr.DataArray(np.arange(12.0).reshape(6, 2), dims=("profile", "level"), name="t")
-        with pytest.raises(ValueError, match="have no neighbours"):
+        with pytest.raises(ValueError, match="no coordinate along it says which are neighbours"):
             cloud.cluster.profiles("level").hac(2, contiguous=True)
 
     def test_ward_needs_euclidean_distances(self, pixels):
