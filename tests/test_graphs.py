@@ -33,8 +33,12 @@ def graphs(monkeypatch):
     return found
 
 
+def count(block):
+    return int(block.complete.sum())
+
+
 def count_rows(samples):
-    return matrix.reduce(samples.layout, lambda block: int(block.complete.sum()), sum)
+    return matrix.reduce(samples.layout, count, sum)
 
 
 def test_a_pass_has_as_many_layers_over_many_blocks_as_over_few(graphs):
@@ -61,3 +65,11 @@ def test_parts_are_merged_in_the_order_of_the_blocks():
     )
     assert first == sorted(first)
     assert len(first) == 100
+
+
+def test_two_merges_of_the_same_blocks_have_keys_of_their_own(graphs):
+    samples = image(9).cluster.pixels()
+    found = [matrix.reduce(samples.layout, count, each, whole=True) for each in (sum, max)]
+    assert found == [27, 3]
+    names = [set(graph.layers) for graph in graphs]
+    assert len(names[0] ^ names[1]) == 2  # the blocks are the same, the trees are not

@@ -233,7 +233,7 @@ class _Tree:
         from dask.highlevelgraph import HighLevelGraph
 
         keys = [key for each in blocks for key in flatten(each.__dask_keys__())]
-        name = f"xcluster-merge-{tokenize(*(each.name for each in blocks))}"
+        name = f"xcluster-merge-{tokenize(merge, *(each.name for each in blocks))}"
         tasks: dict[Any, Any] = {}
         for level in count():
             groups = [keys[i : i + SPLIT_EVERY] for i in range(0, len(keys), SPLIT_EVERY)]
