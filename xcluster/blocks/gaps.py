@@ -32,7 +32,7 @@ def nothing_complete(layout: Layout, tally: Tally) -> TooFewError:
 
 
 def check_enough(layout: Layout, tally: Tally, k: int) -> None:
-    """Refuse less than ``k`` complete samples, if there are more without some features."""
+    """Refuse fewer than ``k`` complete samples, if there are more without some features."""
     if tally.complete >= k or not tally.incomplete:
         return
     remedy = _remedy(layout, tally, _gaps(layout))

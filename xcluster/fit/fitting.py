@@ -153,7 +153,7 @@ def prepare(
 ) -> Prepared:
     """Read the rows, and fit the steps to them.
 
-    If a sample has fewer than ``k`` different rows, all different rows are used instead; if less
+    If a sample has fewer than ``k`` different rows, all different rows are used instead; if fewer
     than ``k`` samples are complete, the error says why. With ``needs_all``, which `plan` explains,
     there is no sample.
     """

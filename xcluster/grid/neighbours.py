@@ -16,7 +16,7 @@ import xarray as xr
 from scipy.sparse import coo_array, issparse
 from scipy.spatial import cKDTree
 
-from xcluster.algorithms.parts.connectivity import grid_pairs
+from xcluster.algorithms.parts.connectivity import grid_pairs, symmetric
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadTypeError, BadValueError
@@ -78,14 +78,7 @@ def neighbours_of(contiguous: Any, layout: Layout) -> Neighbours | None:
 def connect(layout: Layout, key: Array, neighbours: Neighbours) -> Any:
     """Return which rows are neighbours, as a sparse matrix; ``key`` are canonical positions."""
     place = places(layout, key)
-    return _symmetric(neighbours.find(place), len(place))
-
-
-def _symmetric(pairs: Array, n: int) -> Any:
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    matrix = coo_array((np.ones(len(both), bool), tuple(both.T)), shape=(n, n)).tocsr()
-    matrix.data[:] = True
-    return matrix
+    return symmetric(neighbours.find(place), len(place))
 
 
 def _among(layout: Layout, pairs: Array, place: Array) -> Array:
@@ -199,7 +192,7 @@ def _graph(given: Any, layout: Layout) -> Any:
         if pairs.size and not (pairs.min() >= 0 and pairs.max() < n):
             rule = f"must hold numbers of samples from 0 to {n - 1:,}, {order}"
             raise BadValueError("contiguous", (pairs.min(), pairs.max()), rule, "count from 0")
-    return _symmetric(pairs[pairs[:, 0] != pairs[:, 1]], n)
+    return symmetric(pairs[pairs[:, 0] != pairs[:, 1]], n)
 
 
 def _pairs(given: Any) -> Array:

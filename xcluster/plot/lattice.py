@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.arrays import Array
-from xcluster.base.checks import did_you_mean
+from xcluster.base.checks import did_you_mean, warn
 from xcluster.base.errors import BadValueError
 from xcluster.grid.areas import METRES
 from xcluster.grid.geography import edges, find_axis
@@ -234,7 +233,7 @@ def _stated_crs(da: xr.DataArray, x: xr.DataArray) -> Any:
     except (CRSError, KeyError, TypeError, ValueError) as error:
         said = f"the grid mapping {mapping.name!r} is not understood ({error}), so that the map "
         said += "has no place on Earth; pass its CRS as transform="
-        warnings.warn(said, UserWarning, stacklevel=5)
+        warn(said)
         return None
     stated = stated.sub_crs_list[0] if stated.is_compound else stated
     return stated.source_crs if stated.is_bound else stated

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import xarray as xr
 from xarray.plot import FacetGrid
 
+from xcluster.base.checks import warn
 from xcluster.base.errors import BadValueError
 from xcluster.plot.cells import draw_cells
 from xcluster.plot.earth import Background, add_background, add_graticule, add_lines
@@ -125,7 +125,7 @@ def map(
     earth = Earth(background, coastlines, borders)
     earth.check(view)
     if not bool(da.notnull().any()):
-        warnings.warn("nothing to draw: all values are NaN", UserWarning, stacklevel=2)
+        warn("nothing to draw: all values are NaN")
     picture = Picture(lattice, view, style, earth, {"alpha": alpha, **kwargs})
     if facets:
         looks: Any = {"figsize": (6.0, 4.0), "subplot_kws": {"projection": view.projection}}

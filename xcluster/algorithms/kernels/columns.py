@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from xcluster.base.arrays import Array, read_only
 
 ROUNDING = 1e-9
 """Share of the range of a column by which a level may lie outside it."""
@@ -37,15 +34,8 @@ def interpolate_columns(levels: Array, values: Array, target: Array) -> Array:
     array([[ 2.,  6., nan]])
     """
     out = np.empty((len(values), len(target)), values.dtype)
-    _interpolate(_read_only(levels), _read_only(values), np.asarray(target, np.float64), out)
+    _interpolate(read_only(levels), read_only(values), np.asarray(target, np.float64), out)
     return out
-
-
-def _read_only(array: Array) -> Array:
-    """Return a view that nobody can write to, so that the kernel is compiled only once."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 @njit(nogil=True, cache=True)

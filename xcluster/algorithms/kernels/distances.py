@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xcluster.algorithms.kernels.products import FEATURES, LANES, fill
+from xcluster.base.arrays import read_only
 
 Array = NDArray[Any]
 
@@ -25,10 +26,8 @@ def squared_distances(X: Array, points: Array) -> Array:
     -------
     array of shape (k, n)
     """
-    view = np.ascontiguousarray(X).view()
-    view.flags.writeable = False  # so that the kernel is compiled only once
     out = np.empty((len(points), len(X)))
-    _squared(view, np.ascontiguousarray(points, np.float64), out)
+    _squared(read_only(X), np.ascontiguousarray(points, np.float64), out)
     return out
 
 
@@ -38,11 +37,10 @@ def two_nearest(X: Array, points: Array) -> tuple[Array, Array, Array]:
     Of points at the same distance the first is the nearest, as for `argmin`. Parameters are those
     of `squared_distances`; arrays of shape (n,) are returned, the points as int32.
     """
-    view = np.ascontiguousarray(X).view()
-    view.flags.writeable = False
     nearest, second = np.zeros((2, len(X)), np.int32)
     squares = np.empty(len(X))
-    _two_nearest(view, np.ascontiguousarray(points, np.float64), nearest, second, squares)
+    given = read_only(X), np.ascontiguousarray(points, np.float64)
+    _two_nearest(*given, nearest, second, squares)
     return nearest, second, squares
 
 

@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xcluster.algorithms.kernels.sums import FINER, TILE, Grids, bits, put
+from xcluster.base.arrays import read_only
 
 Array = NDArray[Any]
 
@@ -46,7 +47,7 @@ def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array
     """
     if not centers.shape[1:] == origin.shape == X.shape[1:]:
         raise ValueError("rows, origin and centres differ in their number of features")
-    rows = _read_only(X), *as_precise(X, origin, unit)
+    rows = read_only(X), *as_precise(X, origin, unit)
     if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
@@ -59,8 +60,8 @@ def sums(
     X: Array, origin: Array, weight: Array | None, labels: Array, squared: Array, n_clusters: int
 ) -> tuple[Array, Array, Array]:
     """Return weight, weighted sum of rows less the origin and of ``squared``, each by label."""
-    X, (origin, _) = _read_only(X), as_precise(X, origin)
-    weight = None if weight is None else _read_only(weight)
+    X, (origin, _) = read_only(X), as_precise(X, origin)
+    weight = None if weight is None else read_only(weight)
     totals: tuple[Array, Array, Array] = _sums(X, origin, weight, labels, squared, n_clusters)
     return totals
 
@@ -78,8 +79,8 @@ def exact_sums(
 
     The grids are for the features, the weight and ``squared``, in this order.
     """
-    X, (origin, _) = _read_only(X), as_precise(X, origin)
-    weight = None if weight is None else _read_only(weight)
+    X, (origin, _) = read_only(X), as_precise(X, origin)
+    weight = None if weight is None else read_only(weight)
     squared = np.minimum(squared, np.finfo(np.float32).max)  # infinity is not cut by any grid
     out = np.zeros((4, n_clusters, X.shape[1] + 2))
     _exact_sums(X, origin, weight, labels, squared, *grids, out)
@@ -97,13 +98,6 @@ def as_precise(X: Array, origin: Array, unit: float = 1.0) -> tuple[Array, Any]:
     return same if same[1] == factor and (same[0] == origin).all() else (origin, factor)
 
 
-def _read_only(array: Array) -> Array:
-    """Return a view that may not be written to, so that each kernel is compiled only once."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
 def nearest_by_product(X: Array, origin: Array, unit: float, centers: Array) -> Array:
     """Return each row's nearest centre, as int32, from products where these decide it.
 
@@ -111,7 +105,7 @@ def nearest_by_product(X: Array, origin: Array, unit: float, centers: Array) -> 
     """
     labels = decided_by_product(X, origin, unit, centers)
     unsure = np.flatnonzero(labels < 0)
-    rest = _read_only(X[unsure]), *as_precise(X, origin, unit), centers.astype(np.float64)
+    rest = read_only(X[unsure]), *as_precise(X, origin, unit), centers.astype(np.float64)
     labels[unsure] = _nearest_in_lanes(*rest)[0]
     return labels
 
@@ -123,7 +117,7 @@ def decided_by_product(X: Array, origin: Array, unit: float, centers: Array) -> 
     could make another centre the nearest. Parameters are those of `nearest`, but ``centers`` may be
     float64.
     """
-    X, (origin, factor) = _read_only(X), as_precise(X, origin, unit)
+    X, (origin, factor) = read_only(X), as_precise(X, origin, unit)
     halves = 0.5 * np.einsum("kp,kp->k", centers, centers, dtype=np.float64)
     lengths, halves = np.sqrt(2 * halves).astype(np.float32), halves.astype(np.float32)
     single = centers.astype(np.float32, copy=False)

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from xcluster.base.arrays import read_only
+
 Array = NDArray[Any]
 
 LANES, FEATURES = 64, 64  # a tile of 32 KiB stays in the first-level cache
@@ -50,10 +52,9 @@ def rows_product(X: Array, origin: Array, coefficients: Array, dtype: Any = None
     -------
     array of shape (n, k)
     """
-    view = np.ascontiguousarray(X).view()
-    view.flags.writeable = False  # so that the kernel is compiled only once
     out = np.empty((len(X), len(coefficients)), dtype or X.dtype)
-    _rows_product(view, np.asarray(origin, np.float64), np.ascontiguousarray(coefficients), out)
+    given = read_only(X), np.asarray(origin, np.float64), np.ascontiguousarray(coefficients)
+    _rows_product(*given, out)
     return out
 
 

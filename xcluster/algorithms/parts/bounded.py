@@ -15,8 +15,6 @@ Array = NDArray[Any]
 MANY = np.iinfo(np.int16).max
 LITTLE = 1e-6
 """A cluster with less than this share of all weight is counted again: it may be rounding alone."""
-WIDE = 64
-"""Number of features from which on matrix products find the nearest centre faster."""
 PATIENCE = 10
 """Number of passes as good as the last one after which a run must have reached what is wanted."""
 
@@ -73,11 +71,11 @@ class BoundedLloyd:
             self._recount()
 
     def _settle(self, b: int) -> None:
-        from xcluster.algorithms.kernels import bounds
+        from xcluster.algorithms.kernels import bounds, lloyd
 
         block, sums = self.rows.blocks[b], (self._counts[b], self._totals[b])
         changed = self.centers, self.loss, self.labels[b], self.gaps[b], *sums
-        if len(block) < WIDE:
+        if len(block) < lloyd.PRODUCT_FEATURES:
             bounds.settle(block, self.rows.weights[b], *changed)
         else:
             bounds.settle_by_products(block, self.rows.norms[b], self.rows.weights[b], *changed)

@@ -57,10 +57,15 @@ def grid_connectivity(
            [0, 1, 1, 0]])
     """
     edges = grid_pairs(shape, mask, neighbours=neighbours, wrap=wrap)
-    edges = np.concatenate([edges, edges[:, ::-1]])
-    n = int(np.prod(shape)) if mask is None else np.count_nonzero(mask)
-    matrix = coo_array((np.ones(len(edges), bool), tuple(edges.T)), shape=(n, n)).tocsr()
-    matrix.data[:] = True
+    n = int(np.prod(shape)) if mask is None else int(np.count_nonzero(mask))
+    return symmetric(edges, n)
+
+
+def symmetric(pairs: Array, n: int) -> csr_array:
+    """Return pairs of ``n`` rows as a symmetric matrix of bool."""
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    matrix = coo_array((np.ones(len(both), bool), tuple(both.T)), shape=(n, n)).tocsr()
+    matrix.data[:] = True  # pairs that occur twice were added
     return matrix
 
 

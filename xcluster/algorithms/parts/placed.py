@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.inputs import weight_or_ones
+from xcluster.base.arrays import read_only
 from xcluster.base.parallel import map_threads, row_blocks
 
 Array = NDArray[Any]
@@ -43,8 +44,7 @@ class PlacedRows:
 
         rows = row_blocks(len(X), BLOCK_ROWS)
         origin, factor = as_precise(X, frame.origin, frame.unit)
-        X = X.view()
-        X.flags.writeable = False  # so that the kernel is compiled once for both kinds of array
+        X = read_only(X)
         blocks = map_threads(lambda each: bounds.place(X[each], origin, factor), rows)
         weights = [None if sample_weight is None else sample_weight[each] for each in rows]
         return cls(frame, blocks, weights)
