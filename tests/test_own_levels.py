@@ -245,17 +245,18 @@ def test_data_without_the_axis_or_in_other_units_are_refused():
 def test_files_of_other_samples_keep_the_format_that_older_versions_read(tmp_path):
     from xcluster.files import integrity, storage
 
-    ds = floats()
-    for along, version in (("N_LEVELS", 3), (None, 1)):
-        fit = (
-            ds.TEMP.fillna(0).drop_vars("PRES").cluster.profiles("N_LEVELS", along=along).kmeans(2)
-        )
-        fit.save(tmp_path / "a.nc")
+    own = floats().TEMP.fillna(0).drop_vars("PRES").cluster
+    for samples, expected in (
+        (own.profiles("N_LEVELS", along="N_LEVELS"), (3, True)),
+        (own.pixels(dim=["N_LEVELS"]), (3, False)),
+        (own.profiles("N_LEVELS"), (1, False)),
+        (own.pixels(dim="N_LEVELS"), (1, False)),
+    ):
+        samples.kmeans(2).save(tmp_path / "a.nc")
         with storage.held(tmp_path / "a.nc"):
             raw = storage.engine(tmp_path / "a.nc")[1]
             found = integrity.checked_manifest(tmp_path / "a.nc", raw, (1, 2, 3))
-        assert found["format"] == version
-        assert ("along" in found["sampler"]) == (version == 3)
+        assert (found["format"], "along" in found["sampler"]) == expected
 
 
 def test_figures_and_pages_show_columns_on_common_levels():

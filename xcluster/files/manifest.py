@@ -125,8 +125,8 @@ def _is_new(fitted: Fitted) -> bool:
     sampler, cycle = fitted.sampler, fitted.climatology
     if cycle is not None and not cycle.common:
         return True
-    if isinstance(sampler, Snapshots):
-        return isinstance(sampler.dim, tuple)
+    if isinstance(sampler, Pixels | Snapshots):
+        return isinstance(sampler.dim, list | tuple)
     return isinstance(sampler, Profiles) and sampler.along is not None
 
 
