@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from flat_mesh import FACE, NODE, flat_mesh
 from scipy.ndimage import gaussian_filter
 from scipy.ndimage import label as components
 from scipy.sparse import coo_array, csr_array
@@ -453,14 +454,51 @@ def test_a_repeated_node_is_no_edge(repeated):
     np.testing.assert_array_equal(mesh.n_corners, 3)
     nodes = mesh_of(["node"], ds)
     assert len(nodes.pairs()) == 6
-    halves = np.bincount(triangles.ravel(), np.repeat(mesh.solid_angles() / 3, 3), minlength=7)
-    np.testing.assert_allclose(nodes.solid_angles(), halves, rtol=1e-12)
+    halves = np.bincount(triangles.ravel(), np.repeat(mesh.areas() / 3, 3), minlength=7)
+    np.testing.assert_allclose(nodes.areas(), halves, rtol=1e-12)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_renamed_dim_of_faces_is_found(transposed):
     ds = mixed(0, -1, int, transposed).rename(face="element")
     assert len(mesh_of(["element"], ds).pairs()) == 2
+
+
+@pytest.mark.parametrize("start", [0, 1, None])
+def test_nodes_that_were_selected_are_noticed_with_a_remedy_that_works(start):
+    ds, _ = flat_mesh()
+    attrs = {} if start is None else {"start_index": start}
+    numbers = ds.mesh2d_face_nodes - (start == 0)
+    ds["mesh2d_face_nodes"] = numbers.drop_attrs().assign_attrs(attrs)
+    some = ds.isel({NODE: slice(100)})
+    with (
+        pytest.warns(UserWarning, match=r"\.where\(mask\)"),
+        pytest.raises(ValueError, match="area"),
+    ):
+        some.cluster.pixels(["bed"]).weights("area")
+    with pytest.warns(UserWarning, match="there are 100 nodes"):
+        assert mesh_of([NODE], some) is None
+    mask = xr.DataArray(np.arange(ds.sizes[NODE]) < 100, dims=NODE)
+    masked = ds.cluster.pixels(["bed"]).where(mask).weights("area").hac(3, contiguous="mesh")
+    assert int(masked.labels.notnull().sum()) == 100
+    fewer = ds.isel({FACE: slice(50)})
+    assert len(mesh_of([FACE], fewer).areas()) == 50
+
+
+@pytest.mark.parametrize("name", ["depth", "bed"])
+def test_faces_and_nodes_of_a_mesh_on_a_plane_are_neighbours_over_and_along_edges(name):
+    ds, faces = flat_mesh(columns=30, rows=25)
+    by_edge = {}
+    for number, face in enumerate(faces):
+        for pair in zip(face, [*face[1:], face[0]], strict=True):
+            by_edge.setdefault(tuple(sorted(pair)), []).append(number)
+    over = [pair for pair in by_edge.values() if len(pair) == 2]
+    graph = graph_of(over if name == "depth" else list(by_edge), ds[name].size)
+    values = ds[name] + 0.3 * np.random.default_rng(0).normal(size=ds[name].size)
+    samples = ds.assign({name: values}).cluster.pixels([name])
+    for contiguous in (True, "mesh"):
+        labels = samples.hac(6, contiguous=contiguous).labels
+        assert same(labels, sklearns(values.values[:, None], graph, 6))
 
 
 # ---------------------------------------------------------------------------------------- HEALPix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import is_geographic
 from xcluster.grid.healpix import healpix_of
 from xcluster.grid.layout import COLUMN
-from xcluster.grid.meshes import mesh_of
+from xcluster.grid.meshes import Mesh, mesh_of
 from xcluster.grid.polygons import as_degrees, unit_vectors
 
 MOST_POLYGONS = 500_000
@@ -23,22 +24,41 @@ MOST_POLYGONS = 500_000
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """Polygons on the sphere.
+    """Polygons on the sphere or on a plane.
 
     Parameters
     ----------
-    longitude, latitude : arrays of shape (n_polygons, n_corners)
-        In degrees; a corner may be repeated.
+    x, y : DataArrays of shape (n_polygons, n_corners)
+        Longitudes and latitudes in degrees, or places on a plane; a corner may be repeated.
     owner : int array of shape (n_polygons,)
         The sample that each polygon belongs to.
-    centre : arrays of shape (n_samples,)
-        Longitude and latitude of each sample.
+    size
+        Number of samples.
     """
 
-    longitude: Array
-    latitude: Array
+    x: xr.DataArray
+    y: xr.DataArray
     owner: Array
-    centre: tuple[Array, Array]
+    size: int
+
+    @property
+    def is_lonlat(self) -> bool:
+        """Whether places are degrees."""
+        return bool(self.x.name == "longitude")
+
+    @cached_property
+    def centre(self) -> tuple[Array, Array]:
+        """X and y of each sample; NaN for one without polygons."""
+        places = self.x.values, self.y.values
+        corners = unit_vectors(*places) if self.is_lonlat else np.stack(places)
+        sums = np.stack([self._sum(each.sum(axis=1)) for each in corners])
+        count = self._sum(np.full(len(self.owner), self.x.shape[1]))
+        sums = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
+        x, y = as_degrees(sums) if self.is_lonlat else sums
+        return x, y
+
+    def _sum(self, values: Array) -> Array:
+        return np.bincount(self.owner, values, minlength=self.size)
 
 
 def outline_of(da: xr.DataArray, described: xr.Dataset | None) -> Outline | None:
@@ -52,14 +72,19 @@ def outline_of(da: xr.DataArray, described: xr.Dataset | None) -> Outline | None
     if found is None or data.sizes.get(dim) != da.sizes[dim] or da.size > MOST_POLYGONS:
         return None
     try:
-        longitude, latitude, owner = found.polygons()
+        *corners, owner = found.polygons()
     except (BadValueError, ImportError):  # cells of unknown order, or no package for them
         if is_geographic(da.coords):
             return None
         raise
-    corners = unit_vectors(longitude, latitude)
-    sums = [np.bincount(owner, each.sum(axis=1), minlength=da.size) for each in corners]
-    return Outline(longitude, latitude, owner, as_degrees(np.stack(sums)))
+    unit = found.unit if isinstance(found, Mesh) else None
+    names = ("longitude", "latitude") if unit is None else ("x", "y")
+    units = ("degrees_east", "degrees_north") if unit is None else (unit, unit)
+    x, y = (
+        xr.DataArray(each, dims=("polygon", "corner"), name=name, attrs={"units": own})
+        for each, name, own in zip(corners, names, units, strict=True)
+    )
+    return Outline(x, y, owner, da.size)
 
 
 def draw_outline(
@@ -69,7 +94,7 @@ def draw_outline(
     from matplotlib.collections import PolyCollection
 
     shown = np.ma.masked_invalid(values)[outline.owner]
-    corner = np.stack([_beside_poles(outline), outline.latitude], axis=-1)
+    corner = np.stack([_beside_poles(outline), outline.y.values], axis=-1)
     broken = np.zeros(len(corner), bool)
     if hasattr(ax, "projection"):
         corner = ax.projection.transform_points(crs, corner[..., 0], corner[..., 1])[..., :2]
@@ -94,6 +119,8 @@ def _in_degrees(ax: Any) -> bool:
 
 
 def _beside_poles(outline: Outline) -> Array:
-    """Return longitudes; a corner at a pole, which has none, gets that of its sample."""
+    """Return x of the corners; one at a pole, which has no longitude, gets that of its sample."""
+    if not outline.is_lonlat:
+        return np.asarray(outline.x.values)
     centre = outline.centre[0][outline.owner][:, None]
-    return np.asarray(np.where(np.abs(outline.latitude) > 90 - 1e-9, centre, outline.longitude))
+    return np.asarray(np.where(np.abs(outline.y.values) > 90 - 1e-9, centre, outline.x.values))
