@@ -12,7 +12,7 @@ import xarray as xr
 from flat_mesh import FACE, NODE, flat_mesh
 from scipy.ndimage import gaussian_filter
 from scipy.ndimage import label as components
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, identity, kron, kronsum
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from sklearn.cluster import AgglomerativeClustering
@@ -184,16 +184,46 @@ def test_numbers_of_cells_are_no_line(contiguous):
     ds.cluster.pixels().hac(3, contiguous=pairs)
 
 
-@pytest.mark.parametrize("kind", ["points", "healpix", "mesh"])
 @pytest.mark.parametrize("index", [False, True])
-def test_cells_at_several_times_are_no_grid(kind, index):
-    points = cells(192)[0].drop_vars("cell")
-    ds = {"points": points, "healpix": healpix_cells(4, "ring", "mapping")}.get(kind)
-    ds = mixed(0, -1, int).rename(face="cell") if ds is None else ds
-    ds = ds.assign_coords(cell=np.arange(ds.sizes["cell"])) if index else ds
+def test_points_at_several_times_are_no_grid(index):
+    ds = cells(192)[0].drop_vars("cell")
+    ds = ds.assign_coords(cell=np.arange(192)) if index else ds
     ds["a"] = ds.a.expand_dims(time=np.arange(3.0))
     with pytest.raises(ValueError, match="numbers of 'cell' do not say"):
         ds.cluster.pixels(["a"]).hac(2, contiguous=True)
+
+
+@pytest.mark.parametrize(("kind", "contiguous"), [("mesh", True), ("mesh", "mesh"),
+                                                  ("healpix", 4), ("healpix", "healpix"),
+                                                  ("healpix", 8)])  # fmt: skip
+@pytest.mark.parametrize("last", ["cell", "time"])
+def test_cells_are_neighbours_at_each_time_and_along_times(kind, contiguous, last):
+    """The graph of cells times a line is a Kronecker sum; with corners the strong product."""
+    ds = healpix_cells(4, "ring", "mapping") if kind == "healpix" else flat_mesh()[0]
+    dim, name = ("cell", "a") if kind == "healpix" else (FACE, "depth")
+    n = ds.sizes[dim]
+    one = connected(ds.cluster.pixels([name]).layout, contiguous) > 0
+    line = graph_of([[0, 2], [2, 1], [1, 3]], 4)  # times in no order
+    many = ds.assign({name: ds[name].expand_dims(time=[0.0, 2.0, 1.0, 3.0])})
+    many = many.transpose(..., dim) if last == "cell" else many.transpose(..., "time")
+    found = connected(many.cluster.pixels([name]).layout, contiguous)
+    eyes = (identity(4), identity(n))
+    true = kronsum(one, line) if contiguous != 8 else kron(line + eyes[0], one + eyes[1])
+    order = np.arange(4 * n).reshape(4, n)
+    order = order.ravel() if last == "cell" else order.T.ravel()
+    true = true.toarray()[np.ix_(order, order)] > 0
+    np.fill_diagonal(true, False)
+    np.testing.assert_array_equal(found.toarray() > 0, true)
+
+
+def test_members_of_cells_are_no_neighbours():
+    ds, _ = flat_mesh()
+    ds["depth"] = ds.depth.expand_dims(member=3)
+    for contiguous in (True, "mesh"):
+        with pytest.raises(ValueError, match="'member' counts members"):
+            ds.cluster.pixels(["depth"]).hac(3, contiguous=contiguous)
+    one = ds.isel(member=0).cluster.pixels(["depth"])
+    assert one.hac(3, contiguous="mesh").k == 3  # the remedy
 
 
 @pytest.mark.parametrize(
@@ -360,6 +390,19 @@ def test_a_fold_joins_cells_of_equal_coordinates():
     assert graph[11 * 40 + i, 12 * 40 + 39 - i].all()
     plain = connected(curvilinear(13, 40).cluster.pixels().layout, True).sum()
     assert graph.sum() == plain + 2 * 40
+
+
+@pytest.mark.parametrize("further", [False, True])
+def test_a_stacked_fold_joins_the_cells_of_the_grid(further):
+    ds = curvilinear(12, 40, fold=True)
+    ds = ds.assign(a=ds.a.expand_dims(time=2)) if further else ds
+    n = ds.j.size * ds.i.size
+    graph = connected(ds.cluster.pixels().layout, True).toarray()
+    chosen = np.random.default_rng(0).permutation(n)
+    stacked = ds.stack(cell=("j", "i")).isel(cell=chosen)
+    found = connected(stacked.cluster.pixels().layout, True).toarray()
+    both = np.concatenate([chosen, chosen + n]) if further else chosen
+    np.testing.assert_array_equal(found, graph[np.ix_(both, both)])
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
