@@ -18,6 +18,8 @@ from xcluster.grid.layout import COLUMN
 from xcluster.grid.meshes import Mesh, mesh_of
 from xcluster.grid.polygons import as_degrees, unit_vectors
 
+POLE = 1e-6
+"""Degrees from a pole up to which a corner is the pole."""
 MOST_POLYGONS = 500_000
 """More are smaller than pixels, and take minutes; they are drawn as points."""
 
@@ -94,7 +96,7 @@ def draw_outline(
     from matplotlib.collections import PolyCollection
 
     shown = np.ma.masked_invalid(values)[outline.owner]
-    corner = np.stack([_beside_poles(outline), outline.y.values], axis=-1)
+    corner = around_poles(outline)
     broken = np.zeros(len(corner), bool)
     if hasattr(ax, "projection"):
         corner = ax.projection.transform_points(crs, corner[..., 0], corner[..., 1])[..., :2]
@@ -118,9 +120,17 @@ def _in_degrees(ax: Any) -> bool:
     return isinstance(getattr(ax, "projection", None), ccrs.PlateCarree)
 
 
-def _beside_poles(outline: Outline) -> Array:
-    """Return x of the corners; one at a pole, which has no longitude, gets that of its sample."""
-    if not outline.is_lonlat:
-        return np.asarray(outline.x.values)
-    centre = outline.centre[0][outline.owner][:, None]
-    return np.asarray(np.where(np.abs(outline.y.values) > 90 - 1e-9, centre, outline.x.values))
+def around_poles(outline: Outline) -> Array:
+    """Return corners (n_polygons, n, 2) as they are drawn where longitudes are one axis.
+
+    A pole has no longitude. As a corner it becomes a side, with the longitudes of the corners
+    before and behind it.
+    """
+    x, y = outline.x.values, outline.y.values
+    pole = np.abs(y) > 90 - POLE
+    if not outline.is_lonlat or not pole.any():
+        return np.stack([x, y], axis=-1)
+    x = np.where(pole, outline.centre[0][outline.owner][:, None], x)
+    beside = np.where(pole, np.roll(x, 1, axis=1), x), np.where(pole, np.roll(x, -1, axis=1), x)
+    twice = np.stack(beside, axis=-1).reshape(len(x), -1)
+    return np.stack([twice, np.repeat(y, 2, axis=1)], axis=-1)
