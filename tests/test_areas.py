@@ -409,3 +409,28 @@ def test_angles_that_are_no_longitudes_are_no_plane(units):
     for axis in "xy":
         ds[f"mesh2d_node_{axis}"].attrs = {"units": units}
     assert mesh_of([FACE], ds) is None
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_a_real_mantle_model_with_its_meridian_twice_covers_the_globe():
+    ds = xr.open_dataset(DATA / "tomography" / "S362ANI+M.nc").isel(depth=[3, 4])
+    samples = ds.cluster.profiles("depth", ["vs"]).weights("area")
+    fit = samples.kmeans(3)
+    assert fit.report()["area_km2"].sum() == pytest.approx(EARTH, rel=1e-9)
+    once = ds.isel(longitude=slice(-1)).cluster.profiles("depth", ["vs"]).weights("area")
+    weight = samples.layout.weight * xr.ones_like(ds.vs[0], float)
+    alone = once.layout.weight * xr.ones_like(ds.vs[0, :, :-1], float)
+    both = weight.isel(longitude=0) + weight.isel(longitude=-1)
+    np.testing.assert_allclose(both / weight.isel(longitude=5), 1, rtol=1e-9)
+    np.testing.assert_allclose(alone.isel(longitude=0) / alone.isel(longitude=5), 1, rtol=1e-9)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_areas_of_labels_of_the_real_ocean_are_sums_of_its_cells():
+    ds = xr.open_dataset(DATA / "ocean_climate" / "levitus_TS_annual.nc")
+    fit = ds.cluster.profiles("depth", between=(0, 500)).weights("area").kmeans(4)
+    area = box(ds.latitude - 0.5, ds.latitude + 0.5, 0, 1)
+    exact = [float((area * (fit.labels == label)).sum()) for label in range(4)]
+    np.testing.assert_allclose(fit.report()["area_km2"], exact, rtol=1e-9)
+    complete = ds.sel(depth=slice(0, 500)).to_dataarray().notnull().all(["variable", "depth"])
+    assert sum(exact) == pytest.approx(float((area * complete).sum()), rel=1e-9)

@@ -313,7 +313,7 @@ def test_healpix_cells_of_a_page_are_those_of_healpy_up_to_both_poles(scheme):
     assert (raster.points >= 0).all()
     assert (raster.points == true).mean() > 0.93  # sides are curved, and pixels lie across them
     assert (raster.points == true)[[0, 1, -2, -1]].mean() > 0.95
-    assert raster.names == ("longitude [°E]", "latitude [°N]")
+    assert raster.names == ("longitude [degrees_east]", "latitude [degrees_north]")
 
 
 def test_faces_of_a_page_are_polygons_where_the_mesh_has_them():

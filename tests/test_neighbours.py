@@ -415,6 +415,21 @@ def test_the_real_ocean_model_of_displaced_poles_meets_at_its_seam():
     assert np.asarray(graph[rows, rows + nx - 1]).all()
 
 
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_regions_of_a_real_mantle_model_go_on_where_its_meridian_stands_twice():
+    ds = xr.open_dataset(DATA / "tomography" / "S362ANI+M.nc").isel(depth=3)
+    labels = ds.cluster.pixels(["vs"]).hac(8, contiguous=True).labels
+    first, last = labels.isel(longitude=0), labels.isel(longitude=-1)
+    np.testing.assert_array_equal(first, last)
+    rows, columns = np.indices(labels.isel(longitude=slice(1, None)).shape)
+    number = rows * columns.shape[1] + columns
+    ring = np.stack([number, np.roll(number, -1, axis=1)], -1).reshape(-1, 2)
+    pairs = np.concatenate([ring, np.stack([number[:-1], number[1:]], -1).reshape(-1, 2)])
+    values = labels.isel(longitude=slice(1, None)).values.ravel()
+    inside = pairs[values[pairs[:, 0]] == values[pairs[:, 1]]]
+    assert connected_components(graph_of(inside, len(values)))[0] == 8
+
+
 # ----------------------------------------------------------------------------------------- meshes
 
 

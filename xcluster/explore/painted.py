@@ -23,9 +23,9 @@ def painted(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     box, pixels = pixels_of(np.array([west, south]), np.array([east, north]))
     corners = _corners(lattice.outline)
     x, y = lattice.outline.centre
-    owner, turns = lattice.outline.owner, (0,)
+    owner, turns = lattice.outline.owner, [0]
     if lattice.is_lonlat:
-        x, turns = west + (x - west) % 360, (-360, 0, 360)
+        x, turns = west + (x - west) % 360, [-360, 0, 360]
     turned = np.concatenate([corners + np.array([turn, 0]) for turn in turns])
     found = _paint(turned, np.tile(owner, len(turns)), box, pixels.shape[:2])
     return np.where(found < 0, -1, flat[found]), box, *by_point([x, y], flat)
