@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 import xarray as xr
+from flat_mesh import FACE, flat_mesh
 from pyproj import Geod
 
 from xcluster.grid.areas import cell_areas
 from xcluster.grid.intervals import cells
+from xcluster.grid.meshes import mesh_of
 
 RADIUS = 6371.0088
 EARTH = 4 * np.pi * RADIUS**2
@@ -354,3 +357,80 @@ def test_healpix_cells_have_equal_areas_that_add_up_to_the_globe():
     assert half.cluster.pixels().kmeans(2).report()["area_km2"].sum() == pytest.approx(
         EARTH * 100 / 768, rel=1e-9
     )
+
+
+def on_plane(ds, faces):
+    """Polygons of shapely, from the places of nodes."""
+    places = np.column_stack([ds.mesh2d_node_x, ds.mesh2d_node_y])
+    return np.array([shapely.Polygon(places[face]).area for face in faces])
+
+
+@pytest.mark.parametrize(("units", "factor", "said"), [("m", 1e-6, "km2"), ("um", 1, "um2")])
+def test_faces_and_nodes_of_a_mesh_on_a_plane_have_the_areas_of_their_polygons(units, factor, said):
+    ds, faces = flat_mesh(units=units)
+    exact = factor * on_plane(ds, faces)
+    area = cell_areas({}, ds, [FACE])
+    assert area.attrs["units"] == said
+    np.testing.assert_allclose(area, exact, rtol=1e-9)
+    depth = ds.cluster.pixels(["depth"]).weights("area")
+    np.testing.assert_allclose(depth.layout.weight, exact, rtol=1e-9)
+    assert depth.kmeans(3).report()[f"area_{said}"].sum() == pytest.approx(exact.sum(), rel=1e-9)
+    parts = np.concatenate(
+        [[[n, own / len(f)] for n in f] for f, own in zip(faces, exact, strict=True)]
+    )
+    weight = ds.cluster.pixels(["bed"]).weights("area").layout.weight
+    np.testing.assert_allclose(weight, np.bincount(parts[:, 0].astype(int), parts[:, 1]), rtol=1e-9)
+
+
+def test_which_coordinate_of_a_plane_is_named_first_does_not_matter():
+    ds, faces = flat_mesh()
+    ds.mesh2d.attrs["node_coordinates"] = "mesh2d_node_y mesh2d_node_x"
+    mesh = mesh_of([FACE], ds)
+    np.testing.assert_array_equal(mesh.x, ds.mesh2d_node_x)
+    np.testing.assert_allclose(mesh.areas(), on_plane(ds, faces), rtol=1e-9)
+
+
+@pytest.mark.parametrize("units", [None, "furlong"])
+def test_a_plane_without_a_unit_of_length_has_neighbours_but_no_areas(units):
+    ds, faces = flat_mesh()
+    for axis in "xy":
+        ds[f"mesh2d_node_{axis}"].attrs["units"] = units or ""
+    assert cell_areas({}, ds, [FACE]) is None
+    with pytest.raises(ValueError, match="area"):
+        ds.cluster.pixels(["depth"]).weights("area")
+    fit = ds.cluster.pixels(["depth"]).hac(3, contiguous="mesh")
+    assert "area_km2" not in fit.report()
+    assert fit.labels.size == len(faces)
+
+
+@pytest.mark.parametrize("units", ["radian", "degrees"])
+def test_angles_that_are_no_longitudes_are_no_plane(units):
+    ds, _ = flat_mesh()
+    for axis in "xy":
+        ds[f"mesh2d_node_{axis}"].attrs = {"units": units}
+    assert mesh_of([FACE], ds) is None
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_a_real_mantle_model_with_its_meridian_twice_covers_the_globe():
+    ds = xr.open_dataset(DATA / "tomography" / "S362ANI+M.nc").isel(depth=[3, 4])
+    samples = ds.cluster.profiles("depth", ["vs"]).weights("area")
+    fit = samples.kmeans(3)
+    assert fit.report()["area_km2"].sum() == pytest.approx(EARTH, rel=1e-9)
+    once = ds.isel(longitude=slice(-1)).cluster.profiles("depth", ["vs"]).weights("area")
+    weight = samples.layout.weight * xr.ones_like(ds.vs[0], float)
+    alone = once.layout.weight * xr.ones_like(ds.vs[0, :, :-1], float)
+    both = weight.isel(longitude=0) + weight.isel(longitude=-1)
+    np.testing.assert_allclose(both / weight.isel(longitude=5), 1, rtol=1e-9)
+    np.testing.assert_allclose(alone.isel(longitude=0) / alone.isel(longitude=5), 1, rtol=1e-9)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_areas_of_labels_of_the_real_ocean_are_sums_of_its_cells():
+    ds = xr.open_dataset(DATA / "ocean_climate" / "levitus_TS_annual.nc")
+    fit = ds.cluster.profiles("depth", between=(0, 500)).weights("area").kmeans(4)
+    area = box(ds.latitude - 0.5, ds.latitude + 0.5, 0, 1)
+    exact = [float((area * (fit.labels == label)).sum()) for label in range(4)]
+    np.testing.assert_allclose(fit.report()["area_km2"], exact, rtol=1e-9)
+    complete = ds.sel(depth=slice(0, 500)).to_dataarray().notnull().all(["variable", "depth"])
+    assert sum(exact) == pytest.approx(float((area * complete).sum()), rel=1e-9)

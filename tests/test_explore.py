@@ -12,8 +12,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import xarray as xr
 from chromium import PROGRAM, Chromium
+from flat_mesh import flat_mesh
 
 from xcluster import datasets
 from xcluster.explore import excerpt
@@ -290,6 +292,45 @@ def test_stations_are_discs_and_curvilinear_grids_have_no_holes():
     )
     inner = raster_of(turned).points[200:-200, 200:-200]
     assert (inner >= 0).all()
+
+
+def middles_of(raster):
+    rows, columns = raster.points.shape
+    x, y, width, height = raster.box
+    x = x + (np.arange(columns) + 0.5) * width / columns
+    return np.meshgrid(x, y + (np.arange(rows) + 0.5) * height / rows)
+
+
+@pytest.mark.parametrize("scheme", ["ring", "nested"])
+def test_healpix_cells_of_a_page_are_those_of_healpy_up_to_both_poles(scheme):
+    healpy = pytest.importorskip("healpy")
+    pytest.importorskip("cdshealpix")
+    attrs = {"grid_mapping_name": "healpix", "healpix_nside": 16, "indexing_scheme": scheme}
+    ds = xr.Dataset({"a": ("cell", np.arange(3072.0))}, {"crs": ((), 0, attrs)})
+    raster = gather([ds.cluster.pixels().kmeans(3)], {}).raster
+    lon, lat = middles_of(raster)
+    true = healpy.ang2pix(16, lon, lat, nest=scheme == "nested", lonlat=True)
+    assert (raster.points >= 0).all()
+    assert (raster.points == true).mean() > 0.93  # sides are curved, and pixels lie across them
+    assert (raster.points == true)[[0, 1, -2, -1]].mean() > 0.95
+    assert raster.names == ("longitude [degrees_east]", "latitude [degrees_north]")
+
+
+def test_faces_of_a_page_are_polygons_where_the_mesh_has_them():
+    ds, faces = flat_mesh()
+    page = gather([ds.cluster.pixels(["depth"]).kmeans(3)], {})
+    places = np.column_stack([ds.mesh2d_node_x, ds.mesh2d_node_y])
+    x, y = middles_of(page.raster)
+    true = np.full(x.shape, -1)
+    for number, face in enumerate(faces):
+        true[shapely.contains_xy(shapely.Polygon(places[face]), x, y)] = number
+    assert (page.raster.points == true).mean() > 0.97
+    assert page.raster.lattice.crs.to_epsg() == 28992
+    inside = [
+        shapely.Polygon(places[face]).buffer(1).contains(shapely.Point(*middle))
+        for face, middle in zip(faces, zip(page.x, page.y, strict=True), strict=True)
+    ]
+    assert all(inside)
 
 
 def test_curvilinear_grids_are_whole_at_the_date_line_and_around_the_pole():

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from flat_mesh import FACE, NODE, flat_mesh
 from scipy.ndimage import gaussian_filter
 from scipy.ndimage import label as components
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, identity, kron, kronsum
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from sklearn.cluster import AgglomerativeClustering
@@ -183,16 +184,46 @@ def test_numbers_of_cells_are_no_line(contiguous):
     ds.cluster.pixels().hac(3, contiguous=pairs)
 
 
-@pytest.mark.parametrize("kind", ["points", "healpix", "mesh"])
 @pytest.mark.parametrize("index", [False, True])
-def test_cells_at_several_times_are_no_grid(kind, index):
-    points = cells(192)[0].drop_vars("cell")
-    ds = {"points": points, "healpix": healpix_cells(4, "ring", "mapping")}.get(kind)
-    ds = mixed(0, -1, int).rename(face="cell") if ds is None else ds
-    ds = ds.assign_coords(cell=np.arange(ds.sizes["cell"])) if index else ds
+def test_points_at_several_times_are_no_grid(index):
+    ds = cells(192)[0].drop_vars("cell")
+    ds = ds.assign_coords(cell=np.arange(192)) if index else ds
     ds["a"] = ds.a.expand_dims(time=np.arange(3.0))
     with pytest.raises(ValueError, match="numbers of 'cell' do not say"):
         ds.cluster.pixels(["a"]).hac(2, contiguous=True)
+
+
+@pytest.mark.parametrize(("kind", "contiguous"), [("mesh", True), ("mesh", "mesh"),
+                                                  ("healpix", 4), ("healpix", "healpix"),
+                                                  ("healpix", 8)])  # fmt: skip
+@pytest.mark.parametrize("last", ["cell", "time"])
+def test_cells_are_neighbours_at_each_time_and_along_times(kind, contiguous, last):
+    """The graph of cells times a line is a Kronecker sum; with corners the strong product."""
+    ds = healpix_cells(4, "ring", "mapping") if kind == "healpix" else flat_mesh()[0]
+    dim, name = ("cell", "a") if kind == "healpix" else (FACE, "depth")
+    n = ds.sizes[dim]
+    one = connected(ds.cluster.pixels([name]).layout, contiguous) > 0
+    line = graph_of([[0, 2], [2, 1], [1, 3]], 4)  # times in no order
+    many = ds.assign({name: ds[name].expand_dims(time=[0.0, 2.0, 1.0, 3.0])})
+    many = many.transpose(..., dim) if last == "cell" else many.transpose(..., "time")
+    found = connected(many.cluster.pixels([name]).layout, contiguous)
+    eyes = (identity(4), identity(n))
+    true = kronsum(one, line) if contiguous != 8 else kron(line + eyes[0], one + eyes[1])
+    order = np.arange(4 * n).reshape(4, n)
+    order = order.ravel() if last == "cell" else order.T.ravel()
+    true = true.toarray()[np.ix_(order, order)] > 0
+    np.fill_diagonal(true, False)
+    np.testing.assert_array_equal(found.toarray() > 0, true)
+
+
+def test_members_of_cells_are_no_neighbours():
+    ds, _ = flat_mesh()
+    ds["depth"] = ds.depth.expand_dims(member=3)
+    for contiguous in (True, "mesh"):
+        with pytest.raises(ValueError, match="'member' counts members"):
+            ds.cluster.pixels(["depth"]).hac(3, contiguous=contiguous)
+    one = ds.isel(member=0).cluster.pixels(["depth"])
+    assert one.hac(3, contiguous="mesh").k == 3  # the remedy
 
 
 @pytest.mark.parametrize(
@@ -361,6 +392,19 @@ def test_a_fold_joins_cells_of_equal_coordinates():
     assert graph.sum() == plain + 2 * 40
 
 
+@pytest.mark.parametrize("further", [False, True])
+def test_a_stacked_fold_joins_the_cells_of_the_grid(further):
+    ds = curvilinear(12, 40, fold=True)
+    ds = ds.assign(a=ds.a.expand_dims(time=2)) if further else ds
+    n = ds.j.size * ds.i.size
+    graph = connected(ds.cluster.pixels().layout, True).toarray()
+    chosen = np.random.default_rng(0).permutation(n)
+    stacked = ds.stack(cell=("j", "i")).isel(cell=chosen)
+    found = connected(stacked.cluster.pixels().layout, True).toarray()
+    both = np.concatenate([chosen, chosen + n]) if further else chosen
+    np.testing.assert_array_equal(found, graph[np.ix_(both, both)])
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
 def test_the_real_ocean_model_of_displaced_poles_meets_at_its_seam():
     pop = xr.open_dataset(DATA / "ocean_climate" / "pop_curvilinear.nc")
@@ -369,6 +413,21 @@ def test_the_real_ocean_model_of_displaced_poles_meets_at_its_seam():
     ny, nx = layout.shape
     rows = np.arange(ny) * nx
     assert np.asarray(graph[rows, rows + nx - 1]).all()
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")
+def test_regions_of_a_real_mantle_model_go_on_where_its_meridian_stands_twice():
+    ds = xr.open_dataset(DATA / "tomography" / "S362ANI+M.nc").isel(depth=3)
+    labels = ds.cluster.pixels(["vs"]).hac(8, contiguous=True).labels
+    first, last = labels.isel(longitude=0), labels.isel(longitude=-1)
+    np.testing.assert_array_equal(first, last)
+    rows, columns = np.indices(labels.isel(longitude=slice(1, None)).shape)
+    number = rows * columns.shape[1] + columns
+    ring = np.stack([number, np.roll(number, -1, axis=1)], -1).reshape(-1, 2)
+    pairs = np.concatenate([ring, np.stack([number[:-1], number[1:]], -1).reshape(-1, 2)])
+    values = labels.isel(longitude=slice(1, None)).values.ravel()
+    inside = pairs[values[pairs[:, 0]] == values[pairs[:, 1]]]
+    assert connected_components(graph_of(inside, len(values)))[0] == 8
 
 
 # ----------------------------------------------------------------------------------------- meshes
@@ -453,14 +512,51 @@ def test_a_repeated_node_is_no_edge(repeated):
     np.testing.assert_array_equal(mesh.n_corners, 3)
     nodes = mesh_of(["node"], ds)
     assert len(nodes.pairs()) == 6
-    halves = np.bincount(triangles.ravel(), np.repeat(mesh.solid_angles() / 3, 3), minlength=7)
-    np.testing.assert_allclose(nodes.solid_angles(), halves, rtol=1e-12)
+    halves = np.bincount(triangles.ravel(), np.repeat(mesh.areas() / 3, 3), minlength=7)
+    np.testing.assert_allclose(nodes.areas(), halves, rtol=1e-12)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_renamed_dim_of_faces_is_found(transposed):
     ds = mixed(0, -1, int, transposed).rename(face="element")
     assert len(mesh_of(["element"], ds).pairs()) == 2
+
+
+@pytest.mark.parametrize("start", [0, 1, None])
+def test_nodes_that_were_selected_are_noticed_with_a_remedy_that_works(start):
+    ds, _ = flat_mesh()
+    attrs = {} if start is None else {"start_index": start}
+    numbers = ds.mesh2d_face_nodes - (start == 0)
+    ds["mesh2d_face_nodes"] = numbers.drop_attrs().assign_attrs(attrs)
+    some = ds.isel({NODE: slice(100)})
+    with (
+        pytest.warns(UserWarning, match=r"\.where\(mask\)"),
+        pytest.raises(ValueError, match="area"),
+    ):
+        some.cluster.pixels(["bed"]).weights("area")
+    with pytest.warns(UserWarning, match="there are 100 nodes"):
+        assert mesh_of([NODE], some) is None
+    mask = xr.DataArray(np.arange(ds.sizes[NODE]) < 100, dims=NODE)
+    masked = ds.cluster.pixels(["bed"]).where(mask).weights("area").hac(3, contiguous="mesh")
+    assert int(masked.labels.notnull().sum()) == 100
+    fewer = ds.isel({FACE: slice(50)})
+    assert len(mesh_of([FACE], fewer).areas()) == 50
+
+
+@pytest.mark.parametrize("name", ["depth", "bed"])
+def test_faces_and_nodes_of_a_mesh_on_a_plane_are_neighbours_over_and_along_edges(name):
+    ds, faces = flat_mesh(columns=30, rows=25)
+    by_edge = {}
+    for number, face in enumerate(faces):
+        for pair in zip(face, [*face[1:], face[0]], strict=True):
+            by_edge.setdefault(tuple(sorted(pair)), []).append(number)
+    over = [pair for pair in by_edge.values() if len(pair) == 2]
+    graph = graph_of(over if name == "depth" else list(by_edge), ds[name].size)
+    values = ds[name] + 0.3 * np.random.default_rng(0).normal(size=ds[name].size)
+    samples = ds.assign({name: values}).cluster.pixels([name])
+    for contiguous in (True, "mesh"):
+        labels = samples.hac(6, contiguous=contiguous).labels
+        assert same(labels, sklearns(values.values[:, None], graph, 6))
 
 
 # ---------------------------------------------------------------------------------------- HEALPix

@@ -145,6 +145,29 @@ def test_ends_beyond_the_range_take_the_nearest_level_on_request(missing, floor)
     np.testing.assert_allclose(found, complete(expected), rtol=1e-12)
 
 
+@pytest.mark.parametrize(("missing", "chunks"), [("interpolate", None), (0.3, {"N_PROF": 70})])
+def test_levels_that_no_profile_reaches_are_said(missing, chunks):
+    ds = floats() if chunks is None else floats().chunk(chunks)
+    deep = ds.cluster.profiles(
+        "N_LEVELS", along="PRES", between=(100, 1400), step=50, missing=missing
+    )
+    reached = column_by_column(ds.PRES, ds.TEMP, np.arange(100.0, 1401, 50))
+    last = 100 + 50 * np.flatnonzero(np.isfinite(reached).any(axis=0)).max()
+    with pytest.warns(UserWarning, match=rf"levels 100 to {last:g} no profile of 'TEMP'"):
+        fit = deep.kmeans(3)
+    assert f"between=(100, {last:g})" in str(fit.record.sentences())
+    shorter = ds.cluster.profiles(
+        "N_LEVELS", along="PRES", between=(100, last), step=50, missing=missing
+    )
+    assert "no profile" not in str(shorter.kmeans(3).record.sentences())
+
+
+def test_a_range_beyond_all_profiles_is_blamed():
+    samples = floats().cluster.profiles("N_LEVELS", along="PRES", between=(1200, 1400), step=50)
+    with pytest.raises(ValueError, match=r"whether between= lies beyond all levels"):
+        samples.kmeans(3)
+
+
 def test_floats_of_the_real_ocean_are_interpolated_as_numpy_does():
     argo = xr.open_dataset(ARGO).load()
     random = np.random.default_rng(0)

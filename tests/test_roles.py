@@ -144,10 +144,46 @@ def test_an_ocean_model_on_a_mesh_gives_temperature_and_salinity():
         layout = ds.cluster.pixels().layout
         undecoded = xr.open_dataset(DATA / "mesh" / "fesom_pi_ts.nc", decode_coords=False)
     assert layout.shown == ("temperature", "salinity")
+    assert ds.isel(depth=0).cluster.pixels().layout.left_out["node_area"] == "holds areas of cells"
     assert layout.left_out["mesh2d"] == "has the cf_role 'mesh_topology'"
     assert layout.left_out["face_nodes"] == "holds the connectivity of another variable"
     for name in ("node_lon", "node_lat"):
         assert describing(undecoded)[name] == "holds the coordinates of another variable"
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "long_name"),
+    [
+        ("node_area", "m2", None),
+        ("TAREA", "centimeter^2", None),
+        ("areacello", "m2", None),
+        ("areaCell", "m^2", None),
+        ("gridcell_area", "km2", None),
+        ("GRAREA", "m**2", "Area of grid cells"),
+        ("s", "m2", "Grid cell area"),
+    ],
+)
+def test_areas_of_cells_are_left_out_with_a_word(name, units, long_name):
+    attrs = {"units": units} | ({"long_name": long_name} if long_name else {})
+    samples = xr.Dataset({"ice": field(), name: field(1, **attrs)}).cluster.pixels()
+    assert samples.layout.shown == ("ice",)
+    assert f"{name} (holds areas of cells)" in repr(samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "long_name"),
+    [
+        ("burned_area", "m2", "burned area"),
+        ("cell_area", "um2", "area of a cell"),
+        ("leaf_area", "1", None),
+        ("sea_ice_area", "km2", "area of sea ice"),
+        ("cell_area_fraction", "m2", None),
+        ("area", "m2", None),
+    ],
+)
+def test_measured_areas_are_taken(name, units, long_name):
+    attrs = {"units": units} | ({"long_name": long_name} if long_name else {})
+    assert describing(xr.Dataset({name: field(**attrs)})) == {}
 
 
 def test_measured_quantities_with_similar_names_are_taken():

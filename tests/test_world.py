@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cartopy.crs as ccrs
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
@@ -20,6 +21,12 @@ rasterio = pytest.importorskip("rasterio")
 DATA = Path(__file__).parents[2] / "shared" / "data"
 EPSG = 32633
 STYLES = ("coordinate", "variable", "encoding")
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
 
 
 def mapped(data, mapping, name="utm", style="coordinate"):
@@ -371,3 +378,36 @@ def test_a_grid_mapping_that_is_not_understood_is_said(mapping):
     with pytest.warns(UserWarning, match="'utm' is not understood"):
         artist = maps.map(labels)
     assert not hasattr(artist.axes, "projection")
+
+
+TEXTS = (f"EPSG:{EPSG}", f"+init=epsg:{EPSG}", CRS.from_epsg(EPSG).to_wkt())
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("on", ["dataset", "variables"])
+def test_a_crs_that_only_an_attribute_states_reaches_maps_and_files(tmp_path, text, on):
+    data = plain()
+    for each in [data] if on == "dataset" else data.data_vars.values():
+        each.attrs["crs"] = text
+    fit = data.cluster.pixels().kmeans(3)
+    fit.labels.to_netcdf(tmp_path / "labels.nc")
+    assert read_by_gdal(tmp_path / "labels.nc") == (EPSG, TRANSFORM)
+    assert maps.map(fit.labels).axes.projection.to_epsg() == EPSG
+    assert gather([fit], {}).raster.lattice.crs.to_epsg() == EPSG
+    drawn = maps.map(data.red.assign_attrs(crs=text))
+    assert drawn.axes.projection.to_epsg() == EPSG
+    np.testing.assert_array_equal(fit.predict(plain()), fit.labels)
+    assert "spatial_ref" not in data.variables
+
+
+def test_an_attribute_that_states_no_crs_or_another_than_coordinates_is_none():
+    grid = xr.Dataset(
+        {"a": (("lat", "lon"), np.arange(12.0).reshape(3, 4))},
+        {"lat": [0, 1, 2], "lon": [0, 1, 2, 3]},
+    )
+    stated = projected().assign_attrs(crs="EPSG:3857")
+    assert stated.cluster.pixels().kmeans(2).labels.attrs["grid_mapping"] == "utm"
+    for data in (plain().assign_attrs(crs="local"), grid.assign_attrs(crs="EPSG:3857")):
+        labels = data.cluster.pixels().kmeans(2).labels
+        assert "spatial_ref" not in labels.coords
+        assert not hasattr(maps.map(plain().red.assign_attrs(crs="local")).axes, "projection")

@@ -6,7 +6,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import shapely
 import xarray as xr
+from flat_mesh import flat_mesh
 from pyproj import Geod
 from scipy.spatial import cKDTree
 
@@ -43,7 +45,7 @@ def test_polygons_cover_the_faces_once(name):
     outline = outline_of(ds[name], ds)
     area = [
         abs(SPHERE.polygon_area_perimeter(lon, lat)[0])
-        for lon, lat in zip(outline.longitude, outline.latitude, strict=True)
+        for lon, lat in zip(outline.x.values, outline.y.values, strict=True)
     ]
     faces = ds.face_nodes.values.astype(int)
     lon, lat = ds.node_lon.values, ds.node_lat.values
@@ -76,6 +78,31 @@ def test_without_its_mesh_a_map_has_points():
     assert type(draw_map(ds.temperature, ds)).__name__ == "PolyCollection"
 
 
+@pytest.mark.parametrize("name", ["depth", "bed"])
+def test_a_mesh_on_a_plane_is_drawn_in_the_projection_of_its_file(name):
+    ds, faces = flat_mesh()
+    places = np.column_stack([ds.mesh2d_node_x, ds.mesh2d_node_y])
+    artist = ds.cluster.pixels([name]).kmeans(3).plot.map()
+    assert artist.axes.projection.to_epsg() == 28992
+    drawn = [shapely.Polygon(path.vertices) for path in artist.get_paths()]
+    whole = shapely.union_all([shapely.Polygon(places[face]) for face in faces])
+    assert shapely.union_all(drawn).symmetric_difference(whole).area < 1e-6 * whole.area
+    assert sum(each.area for each in drawn) == pytest.approx(whole.area, rel=1e-6)
+    np.testing.assert_allclose(artist.axes.get_xlim(), whole.bounds[::2])
+    np.testing.assert_allclose(artist.axes.get_ylim(), whole.bounds[1::2])
+
+
+def test_a_mesh_in_km_lies_where_its_projection_has_it():
+    ds, _ = flat_mesh(step=0.1, units="km")
+    axes = ds.cluster.pixels(["depth"]).kmeans(3).plot.map().axes
+    np.testing.assert_allclose(axes.get_xlim(), (610_000, 611_200))
+    bare = ds.drop_vars("projected_coordinate_system")
+    axes = bare.cluster.pixels(["bed"]).kmeans(3).plot.map().axes
+    assert not hasattr(axes, "projection")
+    np.testing.assert_allclose(axes.get_ylim(), (5_800, 5_800.9))
+    assert axes.get_xlabel() == "x [km]"
+
+
 @pytest.mark.parametrize("scheme", ["nested", "ring"])
 def test_healpix_cells_are_drawn_where_they_are(scheme):
     pytest.importorskip("cdshealpix")
@@ -85,7 +112,7 @@ def test_healpix_cells_are_drawn_where_they_are(scheme):
     outline = outline_of(ds.a, None)
     area = [
         abs(SPHERE.polygon_area_perimeter(lon, lat)[0])
-        for lon, lat in zip(outline.longitude, outline.latitude, strict=True)
+        for lon, lat in zip(outline.x.values, outline.y.values, strict=True)
     ]
     np.testing.assert_allclose(area, 4 * np.pi / 3072, rtol=0.1)  # their edges are no great circles
     assert sum(area) == pytest.approx(4 * np.pi, rel=1e-6)

@@ -185,10 +185,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             4 neighbours per point, 8 counts diagonal ones too. Masked points separate regions;
             the first and the last longitude of a global grid are neighbours. "mesh": cells of a
             UGRID mesh with a common edge, or nodes along an edge. "healpix": HEALPix cells with a
-            common side (8: or corner). ("nearest", 6): each sample and its 6 nearest, on the
-            sphere if there are longitudes and latitudes. A graph is a sparse matrix over all grid
-            points in the order of the grid (also those without data), or an array (n, 2) of
-            numbers of neighbours.
+            common side (8: or corner). Further dims, such as time, are axes, on a grid and beside
+            cells: each step has those before and behind it. ("nearest", 6): each sample and its 6
+            nearest, on the sphere if there are longitudes and latitudes. A graph is a sparse
+            matrix over all grid points in the order of the grid (also those without data), or an
+            array (n, 2) of numbers of neighbours.
         metric : {"euclidean", "cityblock", "cosine"}, default "euclidean"
             Distance. "ward" allows only "euclidean".
         max_exact : int, default 131,072 ("ward"), 65,536 ("single") or 20,000

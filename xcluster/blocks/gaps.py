@@ -26,7 +26,9 @@ def nothing_complete(layout: Layout, tally: Tally) -> TooFewError:
     rule = f"all {tally.incomplete:,} samples are incomplete; "
     if len(gaps.empty) == len(names):
         rule += f"{', '.join(map(repr, gaps.empty))} holds no number"
-        remedy = "check the mask, and how the data state that a value is missing"
+        own = any(each.axis is not None for each in layout.variables.values())
+        remedy = "check whether between= lies beyond all levels, " if own else "check "
+        remedy += "the mask, and how the data state that a value is missing"
         return TooFewError("vars", names, rule, remedy)
     return TooFewError("vars", names, rule + _blame(layout, tally), _remedy(layout, tally, gaps))
 

@@ -63,7 +63,7 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
     labels = [excerpt.labels(each.labels) for each in sources]
     kept = np.flatnonzero(np.any([np.isfinite(each.values.ravel()) for each in labels], axis=0))
     backdrop = backdrop_of(first, excerpt, labels[0])
-    raster = raster_of(labels[0]) if backdrop is None else backdrop.raster(labels[0])
+    raster = raster_of(labels[0], layout.data) if backdrop is None else backdrop.raster(labels[0])
     panels, notes = _panels(sources, excerpt, kept)
     if not len(kept):
         notes.append("no sample has a label")

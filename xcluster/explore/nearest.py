@@ -38,7 +38,7 @@ def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     else:
         reach = _half_diagonals(space(np.stack([x, y], axis=-1)))[known]
     margin = max(disc, float(reach.max(initial=0.0)) / unit)
-    box, pixels = _pixels(*_limits(places, margin, lattice.is_lonlat))
+    box, pixels = pixels_of(*_limits(places, margin, lattice.is_lonlat))
     distance, nearest = tree.query(space(pixels))
     shown = distance <= reach[nearest] if len(reach) else np.zeros(distance.shape, bool)
     if lattice.kind == "points":
@@ -50,7 +50,7 @@ def scattered(lattice: Lattice, flat: Array) -> tuple[Array, Box, Array, Array]:
     return points, box, *by_point([x, y], flat)
 
 
-def _pixels(low: Array, high: Array) -> tuple[Box, Array]:
+def pixels_of(low: Array, high: Array) -> tuple[Box, Array]:
     """Return the box between two corners, and the middles of the pixels that fill it."""
     width, height = map(float, high - low)
     box = (float(low[0]), float(low[1]), width, height)

@@ -10,8 +10,10 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.explore.nearest import PIXELS, Box, by_point, scattered
+from xcluster.explore.painted import painted
 from xcluster.grid.geography import edges_with_holes, is_geographic
 from xcluster.plot.lattice import Lattice, is_even, lattice_of, longitude_range, unrolled
+from xcluster.plot.outlines import outline_of
 from xcluster.plot.text import dim_text, with_units
 from xcluster.plot.view import view_of
 
@@ -62,20 +64,23 @@ class Raster:
         return self.lattice is not None and self.lattice.is_lonlat
 
 
-def raster_of(labels: xr.DataArray) -> Raster:
+def raster_of(labels: xr.DataArray, described: xr.Dataset | None = None) -> Raster:
     """Lay the grid points of ``labels`` on an even raster.
+
+    ``described`` may describe the mesh or the HEALPix cells that they lie on.
 
     Raises
     ------
     ValueError
         If the labels do not have one or two spatial dims.
     """
-    if labels.ndim == 1 and not is_geographic(labels.coords):
+    listed = labels.ndim == 1 and outline_of(labels, described) is not None
+    if labels.ndim == 1 and not (listed or is_geographic(labels.coords)):
         return _strip(labels)
-    lattice = lattice_of(labels)
+    lattice = lattice_of(labels, cells=described)
     order = [labels.dims.index(dim) for dim in lattice.dims]
     flat = np.arange(labels.size).reshape(labels.shape).transpose(order)
-    lay = _grid if lattice.kind == "grid" else scattered
+    lay = painted if listed else _grid if lattice.kind == "grid" else scattered
     points, box, x, y = lay(lattice, flat)
     stretch = view_of(lattice, None, None, None).stretch
     shape = float(np.clip(box[2] / (box[3] * stretch), 0.25, 4.0))

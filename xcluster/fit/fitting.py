@@ -21,6 +21,7 @@ from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate
 from xcluster.blocks import matrix, rows
 from xcluster.blocks.block import Block
+from xcluster.blocks.ends import repeated_ends
 from xcluster.blocks.gaps import check_enough
 from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
@@ -167,9 +168,10 @@ def prepare(
         n_fitted = found.tally.complete
     fit_on = _fit_on_text(n_fitted, found.tally, streams)
     seed = question.random_state if options.random_state is None else options.random_state
-    record = Record.of(found.tally, layout, n_fitted, fit_on, seed)
-    for sentence in undecoded(layout, found.tally.filled):
+    remarks = [*undecoded(layout, found.tally.filled), *repeated_ends(layout, found.X)]
+    for sentence in remarks:
         warn(sentence)
+    record = Record.of(found.tally, layout, n_fitted, fit_on, seed, remarks)
     found, unit = ordered(found, n_fitted)
     return _fit_steps(question, found, record, unit if streams else None, options.progress)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from xcluster.blocks.tally import Tally
-from xcluster.grid.fills import undecoded
 from xcluster.grid.layout import Layout
 
 
@@ -92,8 +91,15 @@ class Record:
         return max(self.fitted - sum(self.counts), 0.0) if self.unclassified else 0.0
 
     @staticmethod
-    def of(tally: Tally, layout: Layout, fitted: int, fit_on: str, random_state: int) -> Record:
-        """Return the record of a fit that has read its rows."""
+    def of(
+        tally: Tally,
+        layout: Layout,
+        fitted: int,
+        fit_on: str,
+        random_state: int,
+        remarks: Sequence[str] = (),
+    ) -> Record:
+        """Return the record of a fit that has read its rows; ``remarks`` are about samples."""
         missing = {
             str(name): int(count)
             for name, count in zip(layout.variables, tally.missing, strict=True)
@@ -107,9 +113,7 @@ class Record:
             fit_on=fit_on,
             missing=missing,
             weighted=layout.weight is not None,
-            notes=tuple(
-                Note("samples", text) for text in (*layout.notes, *undecoded(layout, tally.filled))
-            ),
+            notes=tuple(Note("samples", text) for text in (*layout.notes, *remarks)),
             random_state=random_state,
         )
 

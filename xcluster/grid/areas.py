@@ -33,8 +33,8 @@ def cell_areas(
 
     In this order: a variable that the data name in ``cell_measures``, HEALPix cells, the faces of
     a UGRID mesh, bounds, and the centres of latitudes and longitudes (1-D, 2-D, or those of a
-    rotated pole) or of a plane whose coordinates have a unit of length. A cell that occurs several
-    times has a part of its area each time.
+    rotated pole) or of a plane. Coordinates of a plane need a unit of length. A cell that occurs
+    several times has a part of its area each time.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def cell_areas(
         return measured
     listed = _of_lists({*dims, *(dim for coord in coords.values() for dim in coord.dims)}, data)
     if listed is not None:
-        return (listed * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
+        return listed
     latitude, longitude = (_axis(coords, name) for name in ("latitude", "longitude"))
     if latitude is None or longitude is None:
         return _of_plane(coords, data)
@@ -69,9 +69,7 @@ def cell_areas(
         angles = None if height is None or width is None else height * width
     else:
         return None
-    if angles is None:
-        return None
-    return (angles * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
+    return None if angles is None else _on_earth(angles)
 
 
 def area_weights(
@@ -104,12 +102,29 @@ def _scattered(latitude: xr.DataArray) -> BadValueError:
 
 
 def _of_lists(dims: Collection[Hashable], data: xr.Dataset) -> xr.DataArray | None:
-    """Return the solid angle of HEALPix cells, or of faces or nodes of a mesh."""
+    """Return the area of HEALPix cells, or of faces or nodes of a mesh."""
     healpix = healpix_of(dims, data)
     if healpix is not None:
-        return xr.DataArray(np.full(len(healpix.cells), healpix.solid_angle), dims=[healpix.dim])
+        angles = np.full(len(healpix.cells), healpix.solid_angle)
+        return _on_earth(xr.DataArray(angles, dims=[healpix.dim]))
     mesh = mesh_of(dims, data)
-    return None if mesh is None else xr.DataArray(mesh.solid_angles(), dims=[mesh.dim])
+    if mesh is None:
+        return None
+    areas = xr.DataArray(mesh.areas(), dims=[mesh.dim])
+    return _on_earth(areas) if mesh.unit is None else _on_plane(areas, mesh.unit)
+
+
+def _on_earth(angles: xr.DataArray) -> xr.DataArray:
+    return (angles * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
+
+
+def _on_plane(area: xr.DataArray, unit: str) -> xr.DataArray | None:
+    """Return areas in a unit of length, squared, with this unit; None if it is none."""
+    if unit not in LENGTHS:
+        return None
+    if unit in METRES and float(area.max()) * METRES[unit] ** 2 >= 1:  # land, no microscope
+        return (area * (METRES[unit] / 1e3) ** 2).assign_attrs(units="km2")
+    return area.assign_attrs(units=f"{unit}2")
 
 
 def _cosines(latitude: xr.DataArray) -> xr.DataArray:
@@ -207,10 +222,7 @@ def _of_plane(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
     first, second = (_sides(axis, data) for axis in axes)
     if first is None or second is None:
         return None
-    unit, area = axes[0].attrs["units"], first * second
-    if unit in METRES and float(area.min()) * METRES[unit] ** 2 >= 1:  # land, no microscope
-        return (area * (METRES[unit] / 1e3) ** 2).assign_attrs(units="km2")
-    return area.assign_attrs(units=f"{unit}2")
+    return _on_plane(first * second, axes[0].attrs["units"])
 
 
 def _sides(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:

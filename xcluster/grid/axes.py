@@ -191,9 +191,11 @@ def _holes(rising: Array) -> Array:
     return np.concatenate([[0], np.cumsum((steps > HOLE) & even)])
 
 
-def check_axes(layout: Layout, contiguous: Any) -> None:
-    """Refuse samples along a dim whose entries are no neighbours of each other."""
+def check_axes(layout: Layout, contiguous: Any, cells: Hashable = None) -> None:
+    """Refuse samples along a dim whose entries are no neighbours; ``cells`` have a graph."""
     for dim in layout.sample_dims:
+        if dim == cells:
+            continue
         levels = _levels(layout, dim)
         for values in [layout.coords.get(dim)] if levels is None else levels:
             rule = _no_axis(layout, dim, values)
@@ -201,7 +203,7 @@ def check_axes(layout: Layout, contiguous: Any) -> None:
                 remedy = f"select one entry of it, or {REMEDY}"
                 raise BadValueError("contiguous", contiguous, rule, remedy)
     (dim, *others) = layout.sample_dims
-    if not others and dim not in layout.coords:
+    if not others and dim not in layout.coords and dim != cells:
         rule = f"{dim!r} only lists samples, and no coordinate along it says which are neighbours"
         raise BadValueError("contiguous", contiguous, rule, REMEDY)
 
@@ -264,12 +266,14 @@ def planes(layout: Layout, coords: Sequence[xr.DataArray]) -> list[Array]:
 
 
 def _lonlat(layout: Layout) -> tuple[tuple[Hashable, ...], Array] | None:
-    """Return the two dims of 2-D coordinates, and the positions on the unit sphere."""
+    """Return the dims of 2-D coordinates, or of their stack, and positions on the unit sphere."""
     longitude, latitude = (find_axis(layout.coords, each) for each in ("longitude", "latitude"))
-    if longitude is None or latitude is None or longitude.ndim != 2:
+    if longitude is None or latitude is None or set(longitude.dims) != set(latitude.dims):
         return None
-    if set(longitude.dims) != set(latitude.dims):
-        return None
+    if longitude.ndim == 1:
+        levels = _levels(layout, longitude.dims[0])
+        if levels is None or {longitude.name, latitude.name} & {each.name for each in levels}:
+            return None
     both = longitude.values, latitude.transpose(*longitude.dims).values
     return longitude.dims, unit_vectors(*(each.astype(np.float64) for each in both))
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import xarray as xr
+
+from xcluster.grid.geography import is_geographic
 
 GRID_MAPPING = "grid_mapping"
 KINDS = (GRID_MAPPING, "coordinates")
 STATES_CRS = ("grid_mapping_name", "crs_wkt", "spatial_ref")
 """Attributes of which every grid mapping has one."""
+SPATIAL_REF = "spatial_ref"
+"""Name of the grid mapping that is made of an attribute."""
+INIT = re.compile(r"^\+?init=")
+"""How PROJ 4 began what names a CRS by authority and code."""
 TRANSFORM = "GeoTransform"
 
 Coords = Mapping[Hashable, xr.DataArray]
@@ -38,12 +45,36 @@ def _text(variable: xr.DataArray | xr.Variable, kind: str) -> str:
 def selected(data: xr.Dataset, names: Sequence[Hashable]) -> xr.Dataset:
     """Return some variables, with all that they link as coordinates.
 
-    In files that were opened without ``decode_coords="all"`` a grid mapping is a data variable.
+    In files that were opened without ``decode_coords="all"`` a grid mapping is a data variable. If
+    nothing but an attribute ``crs`` states it, there is a coordinate for it, which files can hold.
     """
     pairs = [(name, link) for name in names for kind in KINDS for link in linked(data[name], kind)]
     others = [(name, link) for name, link in pairs if link in data.data_vars and link not in names]
     lie_within = dict.fromkeys(b for a, b in others if set(data[b].dims) <= set(data[a].dims))
-    return data[[*names, *lie_within]].set_coords(lie_within)
+    chosen = data[[*names, *lie_within]].set_coords(lie_within)
+    stated = _crs_in_attrs([chosen, *chosen.data_vars.values()], chosen.coords)
+    free = stated is not None and SPATIAL_REF not in data.variables
+    return chosen.assign_coords({SPATIAL_REF: stated}) if free else chosen
+
+
+def _crs_in_attrs(
+    objects: Iterable[xr.Dataset | xr.DataArray], coords: Coords
+) -> xr.DataArray | None:
+    """Return the grid mapping that attributes ``crs`` state as text.
+
+    None if they state none or several, and where coordinates say where data lie.
+    """
+    texts = {each.attrs["crs"] for each in objects if isinstance(each.attrs.get("crs"), str)}
+    if len(texts) != 1 or any(map(states_crs, coords.values())) or is_geographic(coords):
+        return None
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        stated = CRS.from_user_input(INIT.sub("", texts.pop()))
+    except CRSError:
+        return None
+    return xr.DataArray(0, name=SPATIAL_REF, attrs={**stated.to_cf(), SPATIAL_REF: stated.to_wkt()})
 
 
 def links_of(arrays: Iterable[xr.DataArray], coords: Coords) -> dict[str, str]:
@@ -84,7 +115,9 @@ def grid_mapping_of(array: xr.DataArray, axis: Hashable) -> xr.DataArray | None:
     """Return the grid mapping of one coordinate of an array; None if it has none."""
     found = linked(array.assign_attrs(links_of([array], array.coords)), GRID_MAPPING)
     names = [name for name, coords in found.items() if axis in coords] or list(found)
-    return array.coords[names[0]] if names and names[0] in array.coords else None
+    if not names:
+        return _crs_in_attrs([array], array.coords)
+    return array.coords.get(names[0])
 
 
 def is_linked(array: xr.DataArray) -> bool:

@@ -11,13 +11,16 @@ import numpy as np
 import xarray as xr
 
 from xcluster.base.arrays import Array
+from xcluster.base.checks import warn
 from xcluster.grid.geography import find_axis
-from xcluster.grid.polygons import as_degrees, solid_angles, unit_vectors
+from xcluster.grid.polygons import as_degrees, flat_areas, solid_angles, unit_vectors
+
+NORTHWARD = ("Y", "projection_y_coordinate")
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Faces and nodes on the sphere, of which one kind are samples.
+    """Faces and nodes on the sphere or on a plane, of which one kind are samples.
 
     Parameters
     ----------
@@ -27,15 +30,18 @@ class Mesh:
         What they are.
     faces : int array of shape (n_faces, most_corners)
         The nodes of each face; -1 behind the last one.
-    longitude, latitude : arrays of shape (n_nodes,)
-        Of the nodes, in degrees.
+    x, y : arrays of shape (n_nodes,)
+        Of the nodes: longitude and latitude in degrees, or a place on a plane.
+    unit : str or None
+        Of a place on a plane, empty if the data do not state it; None on the sphere.
     """
 
     dim: Hashable
     location: Literal["face", "node"]
     faces: Array
-    longitude: Array
-    latitude: Array
+    x: Array
+    y: Array
+    unit: str | None = None
 
     @cached_property
     def n_corners(self) -> Array:
@@ -51,7 +57,7 @@ class Mesh:
     def pairs(self) -> Array:
         """Return pairs of faces with a common edge, or of nodes along an edge."""
         ends, face = self._edges()
-        key = ends[:, 0] * len(self.longitude) + ends[:, 1]
+        key = ends[:, 0] * len(self.x) + ends[:, 1]
         order = np.argsort(key, kind="stable")
         same = np.flatnonzero(np.diff(key[order]) == 0)
         if self.location == "face":
@@ -66,37 +72,41 @@ class Mesh:
         ends = np.stack([self.faces, np.take_along_axis(self.faces, after, axis=1)], axis=-1)
         return np.sort(ends[real], axis=1), np.nonzero(real)[0]
 
-    def solid_angles(self) -> Array:
-        """Return the solid angle of each sample; a node has an equal part of each face around."""
-        corners = self.corners
-        of_faces = solid_angles(self.longitude[corners], self.latitude[corners])
+    def areas(self) -> Array:
+        """Return the area of each sample: a solid angle, or in the unit of the plane, squared.
+
+        A node has an equal part of each face around it.
+        """
+        corners, area = self.corners, solid_angles if self.unit is None else flat_areas
+        of_faces = area(self.x[corners], self.y[corners])
         if self.location == "face":
             return of_faces
         real = self.faces >= 0
         part = np.broadcast_to((of_faces / self.n_corners)[:, None], real.shape)
-        return np.bincount(self.faces[real], part[real], minlength=len(self.longitude))
+        return np.bincount(self.faces[real], part[real], minlength=len(self.x))
 
     def polygons(self) -> tuple[Array, Array, Array]:
-        """Return longitude and latitude of the corners of polygons, and the sample of each.
+        """Return x and y of the corners of polygons, and the sample of each.
 
         A node has a quadrilateral in each face around it: to the middle of the face, and to those
         of its sides.
         """
         corners = self.corners
-        lonlat = self.longitude[corners], self.latitude[corners]
+        places = self.x[corners], self.y[corners]
         if self.location == "face":
-            return *lonlat, np.arange(len(corners))
+            return *places, np.arange(len(corners))
         real = self.faces >= 0
-        points = unit_vectors(*lonlat)
-        middle = (points * real).sum(axis=-1, keepdims=True) + np.zeros(real.shape)
+        points = unit_vectors(*places) if self.unit is None else np.stack(places)
+        total = (points * real).sum(axis=-1, keepdims=True)
+        middle = np.broadcast_to(total / self.n_corners[:, None], points.shape)
         column = np.arange(real.shape[1])
         after = np.where(column + 1 < self.n_corners[:, None], column + 1, 0)
-        sides = points + np.take_along_axis(points, after[None], axis=-1)
+        sides = (points + np.take_along_axis(points, after[None], axis=-1)) / 2
         before = np.where(column > 0, column - 1, self.n_corners[:, None] - 1)
         quads = np.stack(
             [points, sides, middle, np.take_along_axis(sides, before[None], axis=-1)], axis=-1
-        )
-        return *as_degrees(quads[:, real]), self.faces[real]
+        )[:, real]
+        return *(as_degrees(quads) if self.unit is None else quads), self.faces[real]
 
 
 def mesh_of(dims: Collection[Hashable], data: xr.Dataset | None) -> Mesh | None:
@@ -115,24 +125,44 @@ def _described(
     attrs: Mapping[str, Any], dims: Collection[Hashable], data: xr.Dataset
 ) -> Mesh | None:
     """Return the mesh that a topology names; None if the data lack a part of it."""
-    nodes: dict[Hashable, xr.DataArray] = {
-        name: data[name] for name in _names(attrs, "node_coordinates", data)
-    }
-    longitude, latitude = (find_axis(nodes, axis) for axis in ("longitude", "latitude"))
+    found = _node_places([data[name] for name in _names(attrs, "node_coordinates", data)])
     connectivity = _names(attrs, "face_node_connectivity", data)
-    if longitude is None or latitude is None or longitude.ndim != 1 or not connectivity:
+    if found is None or not connectivity:
         return None
+    (x, y), unit = found
     nodes_of_faces = data[connectivity[0]]
     # What attributes say may have been renamed since.
     said = [name for name in (attrs.get("face_dimension"), *dims) if name in nodes_of_faces.dims]
     face = said[0] if said else nodes_of_faces.dims[0]
-    faces = _faces(nodes_of_faces.transpose(face, ...), longitude.size)
     on_faces = face in dims
-    if faces is None or not (on_faces or longitude.dims[0] in dims):
+    if not (on_faces or x.dims[0] in dims):
         return None
-    dim, location = (face, "face") if on_faces else (longitude.dims[0], "node")
-    lonlat = (each.values.astype(np.float64) for each in (longitude, latitude))
-    return Mesh(dim, "face" if location == "face" else "node", faces, *lonlat)
+    faces = _faces(nodes_of_faces.transpose(face, ...), x.size)
+    if faces is None:
+        return None
+    dim = face if on_faces else x.dims[0]
+    place = [each.values.astype(np.float64) for each in (x, y)]
+    return Mesh(dim, "face" if on_faces else "node", faces, place[0], place[1], unit)
+
+
+def _node_places(
+    nodes: list[xr.DataArray],
+) -> tuple[tuple[xr.DataArray, xr.DataArray], str | None] | None:
+    """Return longitude and latitude of the nodes, or x and y and their unit; None if unknown."""
+    named = {each.name: each for each in nodes if each.ndim == 1}
+    longitude, latitude = (find_axis(named, axis) for axis in ("longitude", "latitude"))
+    if longitude is not None and latitude is not None:
+        return (longitude, latitude), None
+    units = {str(each.attrs.get("units", "")) for each in named.values()}
+    if len(named) != 2 or len(units) != 1 or units.pop().startswith(("deg", "rad")):
+        return None
+    # UGRID names x first; what says that it runs northward is y anyway.
+    x, y = sorted(named.values(), key=lambda each: bool({*NORTHWARD} & {*_said(each)}))
+    return (x, y), str(x.attrs.get("units", ""))
+
+
+def _said(axis: xr.DataArray) -> list[str]:
+    return [str(axis.attrs.get(key)) for key in ("axis", "standard_name")]
 
 
 def _names(attrs: Mapping[str, Any], key: str, data: xr.Dataset) -> list[str]:
@@ -150,9 +180,16 @@ def _faces(connectivity: xr.DataArray, n_nodes: int) -> Array | None:
         return None
     first, last = int(given[known].min()), int(given[known].max())
     # Files that do not say it count from 1 where there would be no last node otherwise.
-    start = connectivity.attrs.get("start_index", int(first >= 1 and last == n_nodes))
-    faces = np.where(known, np.where(known, given, 0).astype(np.int64) - int(start), -1)
-    return _distinct(faces) if faces[known].min() >= 0 and faces.max() < n_nodes else None
+    start = int(connectivity.attrs.get("start_index", first >= 1 and last == n_nodes))
+    if first < start or last - start >= n_nodes:
+        warn(
+            f"the mesh is not used: its faces name nodes {first} to {last}, counted from {start}, "
+            f"but there are {n_nodes} nodes. Select no nodes; mask them instead, for example "
+            "ds.cluster.pixels().where(mask)."
+        )
+        return None
+    faces = np.where(known, np.where(known, given, 0).astype(np.int64) - start, -1)
+    return _distinct(faces)
 
 
 def _distinct(faces: Array) -> Array:

@@ -6,7 +6,7 @@ distances, or from a graph that the user gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from xcluster.base.wording import value_text
 from xcluster.grid.axes import Axes, axes_of, check_axes, fold_pairs, planes
 from xcluster.grid.geography import FULL_CIRCLE, find_axis, is_geographic
 from xcluster.grid.hashing import canonical_positions
-from xcluster.grid.healpix import healpix_of
+from xcluster.grid.healpix import Healpix, healpix_of
 from xcluster.grid.layout import Layout
 from xcluster.grid.meshes import mesh_of
 from xcluster.grid.polygons import unit_vectors
@@ -91,32 +91,53 @@ def _among(layout: Layout, pairs: Array, place: Array) -> Array:
 
 def _of_cells(kind: str, layout: Layout) -> Neighbours:
     """Return the neighbours on a mesh, or among HEALPix cells, that the data must describe."""
-    pairs = _described_pairs(layout, 4, kind)
+    pairs = _described_pairs(layout, kind, 4, kind)
     if pairs is None:
-        rule = "finds no such cells that all samples lie on"
-        if len(layout.sample_dims) > 1:
-            rule += f", as they have the dims {list(layout.sample_dims)}"
-        remedy = "select one entry of all other dims, and cluster the Dataset that describes them"
+        rule = "finds no such cells that the samples lie on"
+        remedy = "cluster the Dataset that describes them"
         raise BadValueError("contiguous", kind, rule, remedy)
     return Neighbours(repr(kind), partial(_among, layout, pairs))
 
 
-def _described_pairs(layout: Layout, n: int, kind: str | None = None) -> Array | None:
-    """Return the neighbours of cells that the data describe; None if they describe none."""
-    if len(layout.sample_dims) > 1:
-        return None
+def _described_pairs(
+    layout: Layout, contiguous: Any, n: int, kind: str | None = None
+) -> Array | None:
+    """Return the neighbours of cells that the data describe; None if they describe none.
+
+    Cells along one of several dims are neighbours at each entry of the others, which are axes.
+    """
     healpix = healpix_of(layout.sample_dims, layout.data) if kind != "mesh" else None
-    if healpix is not None:
-        return healpix.pairs(corners=n == 8)
     mesh = mesh_of(layout.sample_dims, layout.data) if kind != "healpix" and n == 4 else None
-    return None if mesh is None else mesh.pairs()
+    found = healpix or mesh
+    if found is None:
+        return None
+    check_axes(layout, contiguous, cells=found.dim)
+    pairs = found.pairs(corners=n == 8) if isinstance(found, Healpix) else found.pairs()
+    return pairs if len(layout.sample_dims) == 1 else _at_each_step(layout, found.dim, pairs, n)
+
+
+def _at_each_step(layout: Layout, dim: Hashable, pairs: Array, n: int) -> Array:
+    """Return pairs of cells at each entry of other dims, and of each cell along these dims."""
+    every = axes_of(layout)
+    axes = Axes(layout, [axis for axis in every.axes if axis.dim != dim])
+    points = xr.DataArray(
+        np.arange(layout.n_points).reshape(layout.shape), dims=layout.sample_dims
+    ).transpose(..., dim)
+    steps = points.values.reshape(-1, layout.sizes[dim])
+    along = steps[_pairs_on(axes, n, steps[:, 0])]  # (n_pairs, 2, n_cells)
+    found = [steps[:, pairs], along.transpose(0, 2, 1)]
+    if n == 8:
+        found += [
+            np.stack([along[:, i, pairs[:, 0]], along[:, 1 - i, pairs[:, 1]]], -1) for i in (0, 1)
+        ]
+    return np.concatenate([each.reshape(-1, 2) for each in found])
 
 
 def _of_grid(contiguous: Any, layout: Layout) -> Neighbours:
     """Return the neighbours along the axes of the grid, or of cells that the data describe."""
     n = 4 if contiguous is True else int(contiguous)
     said = "True" if n == 4 else str(n)
-    described = _described_pairs(layout, n)
+    described = _described_pairs(layout, contiguous, n)
     if described is not None:
         return Neighbours(said, partial(_among, layout, described))
     check_axes(layout, contiguous)
@@ -124,6 +145,11 @@ def _of_grid(contiguous: Any, layout: Layout) -> Neighbours:
 
 
 def _on_axes(layout: Layout, axes: Axes, n: int, place: Array) -> Array:
+    return np.concatenate([_pairs_on(axes, n, place), _among(layout, fold_pairs(layout), place)])
+
+
+def _pairs_on(axes: Axes, n: int, place: Array) -> Array:
+    """Return the pairs of these places that are neighbours along axes."""
     cell = axes.cells(place)
     order = np.argsort(cell)
     present = np.zeros(axes.shape, bool)
@@ -131,8 +157,7 @@ def _on_axes(layout: Layout, axes: Axes, n: int, place: Array) -> Array:
     if np.count_nonzero(present) < len(cell):
         rule = "has samples with the same coordinates on the stacked grid"
         raise BadValueError("contiguous", True, rule, "drop those that occur twice")
-    pairs = order[grid_pairs(axes.shape, present, neighbours=n, wrap=axes.around)]
-    return np.concatenate([pairs, _among(layout, fold_pairs(layout), place)])
+    return np.asarray(order[grid_pairs(axes.shape, present, neighbours=n, wrap=axes.around)])
 
 
 def _of_nearest(contiguous: Any, layout: Layout) -> Neighbours:

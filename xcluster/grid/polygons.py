@@ -57,6 +57,14 @@ def solid_angles(longitude: Array, latitude: Array) -> Array:
     return np.where(level, boxes, _of_great_circles(unit_vectors(longitude, latitude)))
 
 
+def flat_areas(x: Array, y: Array) -> Array:
+    """Return the area of flat polygons of shape (..., n_corners); corners may be repeated."""
+    # Seen from the first corner, as differences of squared eastings and northings would cancel.
+    x, y = x - x[..., :1], y - y[..., :1]
+    twice = (x * np.roll(y, -1, axis=-1) - np.roll(x, -1, axis=-1) * y).sum(axis=-1)
+    return np.asarray(np.abs(twice) / 2)
+
+
 def unit_vectors(longitude: Array, latitude: Array) -> Array:
     """Return points on the unit sphere, of shape (3, ...)."""
     lon, lat = np.deg2rad(longitude), np.deg2rad(latitude)

@@ -32,6 +32,15 @@ COORDINATE_ENDS = ("_coordinate", "_coordinate_g1", "_coordinate_g2")
 DEGREES = re.compile(r"degrees?(_north|_east|_?[NE])")
 """Units that only latitudes and longitudes have."""
 
+CELL_AREA = re.compile(
+    r"(cell|grid(_?cell)?|node|face|element|pixel|[tuvqfw])_?area|area_?(cell[ao]?|[tuvqfw])"
+    r"|.*\barea of .*(cell|node|face|element|pixel)s?|.*\b(cell|node|face|element|pixel)s? area"
+)
+"""Names and long names of areas of cells; other areas, as of ice or fires, are measured."""
+
+EARTH_AREA = re.compile(r"(k|c)?m(\^|\*\*)?2|(kilo|centi)?met(er|re)s?(\^|\*\*)?2")
+"""Units of areas on Earth. Those of cells under a microscope are measured."""
+
 FLAGS = ("flag_meanings", "flag_masks", "flag_values")
 NAME_ENDS = {
     "_bnds": "holds bounds",
@@ -80,5 +89,8 @@ def _own_role(name: Hashable, attrs: Mapping[Any, Any]) -> str:
         return f"has the standard_name {standard!r}"
     if "axis" in attrs or DEGREES.fullmatch(str(attrs.get("units"))):
         return "is a coordinate"
+    names = str(name).lower(), str(attrs.get("long_name")).lower()
+    if EARTH_AREA.fullmatch(str(attrs.get("units"))) and any(map(CELL_AREA.fullmatch, names)):
+        return "holds areas of cells"
     ends = (role for end, role in NAME_ENDS.items() if str(name).lower().endswith(end))
     return next(ends, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -96,7 +96,7 @@ def lattice_of(
     one = da.isel(dict.fromkeys(facets, 0)) if alone else da
     outline = outline_of(one, cells) if alone else None
     if outline is not None:
-        return _listed(free[0], outline)
+        return _listed(da, free[0], outline)
     if x is not None or y is not None:
         horizontal = _named(da, "x", x), _named(da, "y", y)
         lonlat = _is_lonlat(*horizontal)
@@ -113,20 +113,19 @@ def lattice_of(
     return Lattice(kind, *_placed(da, *numbers), counted)
 
 
-def _listed(dim: Hashable, outline: Outline) -> Lattice:
+def _listed(da: xr.DataArray, dim: Hashable, outline: Outline) -> Lattice:
     """Return the places of cells along one dim."""
     import cartopy.crs as ccrs
 
+    crs = ccrs.PlateCarree()
+    if not outline.is_lonlat:
+        x, y, crs = _placed(da, outline.x, outline.y)
+        outline = replace(outline, x=x, y=y)
     x, y = (
-        xr.DataArray(each, dims=[dim], name=name, attrs={"units": units})
-        for each, name, units in zip(
-            outline.centre,
-            ("longitude", "latitude"),
-            ("degrees_east", "degrees_north"),
-            strict=True,
-        )
+        xr.DataArray(each, dims=[dim], name=of.name, attrs=of.attrs)
+        for each, of in zip(outline.centre, (outline.x, outline.y), strict=True)
     )
-    return Lattice("points", x, y, ccrs.PlateCarree(), outline=outline)
+    return Lattice("points", x, y, crs, outline=outline)
 
 
 def _counted(axis: xr.DataArray) -> xr.DataArray:
@@ -227,7 +226,8 @@ def _stated_crs(da: xr.DataArray, x: xr.DataArray) -> Any:
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
-    text = mapping.attrs.get("crs_wkt") or mapping.attrs.get("spatial_ref")
+    stated_as = ("crs_wkt", "spatial_ref", "EPSG_code")
+    text = next((mapping.attrs[key] for key in stated_as if mapping.attrs.get(key)), None)
     try:
         stated = CRS.from_user_input(text) if text else CRS.from_cf(mapping.attrs)
     except (CRSError, KeyError, TypeError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,31 +15,52 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.geography import is_geographic
 from xcluster.grid.healpix import healpix_of
 from xcluster.grid.layout import COLUMN
-from xcluster.grid.meshes import mesh_of
+from xcluster.grid.meshes import Mesh, mesh_of
 from xcluster.grid.polygons import as_degrees, unit_vectors
 
+POLE = 1e-6
+"""Degrees from a pole up to which a corner is the pole."""
 MOST_POLYGONS = 500_000
 """More are smaller than pixels, and take minutes; they are drawn as points."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """Polygons on the sphere.
+    """Polygons on the sphere or on a plane.
 
     Parameters
     ----------
-    longitude, latitude : arrays of shape (n_polygons, n_corners)
-        In degrees; a corner may be repeated.
+    x, y : DataArrays of shape (n_polygons, n_corners)
+        Longitudes and latitudes in degrees, or places on a plane; a corner may be repeated.
     owner : int array of shape (n_polygons,)
         The sample that each polygon belongs to.
-    centre : arrays of shape (n_samples,)
-        Longitude and latitude of each sample.
+    size
+        Number of samples.
     """
 
-    longitude: Array
-    latitude: Array
+    x: xr.DataArray
+    y: xr.DataArray
     owner: Array
-    centre: tuple[Array, Array]
+    size: int
+
+    @property
+    def is_lonlat(self) -> bool:
+        """Whether places are degrees."""
+        return bool(self.x.name == "longitude")
+
+    @cached_property
+    def centre(self) -> tuple[Array, Array]:
+        """X and y of each sample; NaN for one without polygons."""
+        places = self.x.values, self.y.values
+        corners = unit_vectors(*places) if self.is_lonlat else np.stack(places)
+        sums = np.stack([self._sum(each.sum(axis=1)) for each in corners])
+        count = self._sum(np.full(len(self.owner), self.x.shape[1]))
+        sums = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
+        x, y = as_degrees(sums) if self.is_lonlat else sums
+        return x, y
+
+    def _sum(self, values: Array) -> Array:
+        return np.bincount(self.owner, values, minlength=self.size)
 
 
 def outline_of(da: xr.DataArray, described: xr.Dataset | None) -> Outline | None:
@@ -52,14 +74,19 @@ def outline_of(da: xr.DataArray, described: xr.Dataset | None) -> Outline | None
     if found is None or data.sizes.get(dim) != da.sizes[dim] or da.size > MOST_POLYGONS:
         return None
     try:
-        longitude, latitude, owner = found.polygons()
+        *corners, owner = found.polygons()
     except (BadValueError, ImportError):  # cells of unknown order, or no package for them
         if is_geographic(da.coords):
             return None
         raise
-    corners = unit_vectors(longitude, latitude)
-    sums = [np.bincount(owner, each.sum(axis=1), minlength=da.size) for each in corners]
-    return Outline(longitude, latitude, owner, as_degrees(np.stack(sums)))
+    unit = found.unit if isinstance(found, Mesh) else None
+    names = ("longitude", "latitude") if unit is None else ("x", "y")
+    units = ("degrees_east", "degrees_north") if unit is None else (unit, unit)
+    x, y = (
+        xr.DataArray(each, dims=("polygon", "corner"), name=name, attrs={"units": own})
+        for each, name, own in zip(corners, names, units, strict=True)
+    )
+    return Outline(x, y, owner, da.size)
 
 
 def draw_outline(
@@ -69,7 +96,7 @@ def draw_outline(
     from matplotlib.collections import PolyCollection
 
     shown = np.ma.masked_invalid(values)[outline.owner]
-    corner = np.stack([_beside_poles(outline), outline.latitude], axis=-1)
+    corner = around_poles(outline)
     broken = np.zeros(len(corner), bool)
     if hasattr(ax, "projection"):
         corner = ax.projection.transform_points(crs, corner[..., 0], corner[..., 1])[..., :2]
@@ -93,7 +120,17 @@ def _in_degrees(ax: Any) -> bool:
     return isinstance(getattr(ax, "projection", None), ccrs.PlateCarree)
 
 
-def _beside_poles(outline: Outline) -> Array:
-    """Return longitudes; a corner at a pole, which has none, gets that of its sample."""
-    centre = outline.centre[0][outline.owner][:, None]
-    return np.asarray(np.where(np.abs(outline.latitude) > 90 - 1e-9, centre, outline.longitude))
+def around_poles(outline: Outline) -> Array:
+    """Return corners (n_polygons, n, 2) as they are drawn where longitudes are one axis.
+
+    A pole has no longitude. As a corner it becomes a side, with the longitudes of the corners
+    before and behind it.
+    """
+    x, y = outline.x.values, outline.y.values
+    pole = np.abs(y) > 90 - POLE
+    if not outline.is_lonlat or not pole.any():
+        return np.stack([x, y], axis=-1)
+    x = np.where(pole, outline.centre[0][outline.owner][:, None], x)
+    beside = np.where(pole, np.roll(x, 1, axis=1), x), np.where(pole, np.roll(x, -1, axis=1), x)
+    twice = np.stack(beside, axis=-1).reshape(len(x), -1)
+    return np.stack([twice, np.repeat(y, 2, axis=1)], axis=-1)

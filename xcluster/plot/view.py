@@ -132,8 +132,8 @@ def view_of(lattice: Lattice, projection: Any, extent: Extent | None, ax: Any) -
 def data_extent(lattice: Lattice) -> Extent:
     """Return the limits of all cells."""
     if lattice.outline is not None:
-        south, north = limits(lattice.outline.latitude)
-        return (*longitude_range(lattice.outline.longitude), south, north)
+        x, y = lattice.outline.x.values, lattice.outline.y.values
+        return (*(longitude_range(x) if lattice.is_lonlat else limits(x)), *limits(y))
     if lattice.kind == "points":
         return _around_points(lattice)
     south, north = limits(lattice.y.values)
