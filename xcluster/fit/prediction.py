@@ -90,18 +90,23 @@ def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
     )
     out = stored.assign(labels=recoded)
     if "memberships" in stored:
-        columns = stored["memberships"].transpose(..., LABEL)
-        grouped = xr.apply_ufunc(
-            partition.memberships,
-            columns,
-            input_core_dims=[[LABEL]],
-            output_core_dims=[[COLUMN]],
-            exclude_dims={LABEL},
-            dask="allowed",
-            keep_attrs=True,
-        )
-        out = out.drop_dims(LABEL).assign(memberships=as_memberships(grouped))
+        grouped = recode_memberships(stored["memberships"], mapping)
+        out = out.drop_dims(LABEL).assign(memberships=grouped)
     return out
+
+
+def recode_memberships(memberships: xr.DataArray, mapping: Array) -> xr.DataArray:
+    """Return memberships with those of labels that become one added up."""
+    grouped = xr.apply_ufunc(
+        Partition(np.asarray(mapping)).memberships,
+        memberships.transpose(..., LABEL),
+        input_core_dims=[[LABEL]],
+        output_core_dims=[[COLUMN]],
+        exclude_dims={LABEL},
+        dask="allowed",
+        keep_attrs=True,
+    )
+    return as_memberships(grouped)
 
 
 def _recode(labels: Array, partition: Partition) -> Array:
