@@ -130,30 +130,13 @@ def _in_one_block(
 # -------------------------------------------------------------------------------------- by pieces
 
 
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """What decides about pieces, for each cell of a map.
-
-    Parameters
-    ----------
-    position
-        For each dim of the map an array; their sum is the position of a cell.
-    size : DataArray of int, optional
-        The size of each cell; by default 1.
-    far : DataArray of int over (``label``, dims of the map), optional
-        How far each cell is from the centre of each label.
-    """
-
-    position: Sequence[xr.DataArray]
-    size: xr.DataArray | None = None
-    far: xr.DataArray | None = None
-
-
 def by_pieces(
     labels: xr.DataArray,
     rule: Rule,
     around: Surroundings,
-    cells: Cells,
+    *,
+    size: xr.DataArray | None = None,
+    far: xr.DataArray | None = None,
     corners: bool = False,
     least: float = np.inf,
 ) -> xr.DataArray:
@@ -170,26 +153,27 @@ def by_pieces(
         Gives each piece its label.
     around
         Which cells touch.
-    cells
-        What decides about pieces.
+    size : DataArray of int, optional
+        The size of each cell; by default 1.
+    far : DataArray of int over (``label``, dims of the map), optional
+        How far each cell is from the centre of each label.
     corners
         Whether cells of a grid also touch where they share a corner.
     least
         Neighbours of pieces from this size on play no part for each other.
     """
-    given = {"size": cells.size, "far": cells.far}
+    given = {"size": size, "far": far}
     further = {name: each for name, each in given.items() if each is not None}
     if around.graph is not None:
-        position, *others = xr.broadcast(labels, *cells.position)[1:]
+        position, *others = xr.broadcast(labels, *around.position)[1:]
         arrays = [labels, sum(others, position)]
         arrays += [xr.broadcast(labels, each)[1] for each in further.values()]
         function = partial(_on_graph, rule=rule, around=around, names=tuple(further))
         return _in_one_block(function, arrays, around.dims, np.float32)
     axes = tuple(labels.get_axis_num(dim) for dim in around.dims)
     grid = Around(axes, tuple(labels.get_axis_num(dim) for dim in around.closed), corners)
-    by_name = {each.dims[0]: each for each in cells.position}
     arrays = [each.transpose(..., *labels.dims, missing_dims="ignore") for each in further.values()]
-    arrays = [*(by_name[dim] for dim in labels.dims), *arrays]
+    arrays = [*around.position, *arrays]
     missing = [[i for i, dim in enumerate(labels.dims) if dim not in each.dims] for each in arrays]
     measure = _Measure(grid, least, tuple(further), missing)
     if labels.chunks is not None:
@@ -228,7 +212,7 @@ class _Measure:
 
     def __call__(self, labels: Array, *arrays: Array) -> Part:
         """Return the pieces of a block."""
-        n = labels.ndim
+        n = len(arrays) - len(self.names)
         full = [np.expand_dims(*each) for each in zip(arrays, self.missing, strict=True)]
         position = np.broadcast_to(sum(full[:n]), labels.shape)
         further = dict(zip(self.names, full[n:], strict=True))

@@ -17,11 +17,10 @@ from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import call_text, value_text
-from xcluster.blocks.label_maps import Cells, Sums, by_pieces, by_windows
+from xcluster.blocks.label_maps import Sums, by_pieces, by_windows
 from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import UNCLASSIFIED, check_floor
 from xcluster.grid import areas
-from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.layout import LABEL, Layout
 from xcluster.grid.surroundings import Surroundings, surroundings
 
@@ -58,10 +57,6 @@ class Place:
     def around(self, what: str, neighbours: int = 4) -> Surroundings:
         """Return which samples touch; refuse samples that have no neighbours."""
         return surroundings(self.layout, what, neighbours, self.graph)
-
-    def cells(self, size: xr.DataArray | None = None, far: xr.DataArray | None = None) -> Cells:
-        """Return what decides about pieces."""
-        return Cells(canonical_positions(self.layout), size, far)
 
 
 class Cleaning(ABC):
@@ -199,7 +194,8 @@ class Sieve(Cleaning):
             labels,
             partial(_sieved, least=least),
             place.around("sieve()", self.neighbours),
-            place.cells(size, far),
+            size=size,
+            far=far,
             corners=self.neighbours == 8,
             least=least,
         )
@@ -266,7 +262,7 @@ class Fill(Cleaning):
 
     def __call__(self, labels: xr.DataArray, place: Place) -> xr.DataArray:
         """Return the labels after this step."""
-        return by_pieces(labels, filled, place.around("fill()"), place.cells())
+        return by_pieces(labels, filled, place.around("fill()"))
 
 
 # --------------------------------------------------------------------------------------- threshold

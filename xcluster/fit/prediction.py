@@ -78,21 +78,24 @@ def as_memberships(columns: xr.DataArray) -> xr.DataArray:
 
 def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
     """Return stored labels and memberships with each label replaced by ``mapping[label]``."""
-    partition = Partition(np.asarray(mapping))
-    labels = stored["labels"]
-    recoded = xr.apply_ufunc(
-        _recode,
-        labels,
-        kwargs={"partition": partition},
-        dask="parallelized",
-        output_dtypes=[np.float32],
-        keep_attrs=True,
-    )
-    out = stored.assign(labels=recoded)
+    out = stored.assign(labels=recode_labels(stored["labels"], mapping))
     if "memberships" in stored:
         grouped = recode_memberships(stored["memberships"], mapping)
         out = out.drop_dims(LABEL).assign(memberships=grouped)
     return out
+
+
+def recode_labels(labels: xr.DataArray, mapping: Array) -> xr.DataArray:
+    """Return a label map with each label replaced by ``mapping[label]``."""
+    recoded: xr.DataArray = xr.apply_ufunc(
+        _recode,
+        labels,
+        kwargs={"partition": Partition(np.asarray(mapping))},
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        keep_attrs=True,
+    )
+    return recoded
 
 
 def recode_memberships(memberships: xr.DataArray, mapping: Array) -> xr.DataArray:

@@ -243,14 +243,15 @@ class Cleaned:
     def labels(self, assign: Labeller) -> xr.DataArray:
         """Return the label map after the step, in the labels of ``assign``."""
         cleaned = self.step(self.before.labels(self.assign), self.place)
-        moved = prediction.recode(cleaned.to_dataset(name="labels"), self._new_labels(assign))
-        return prediction.as_labels(moved["labels"], assign.partition)
+        moved = prediction.recode_labels(cleaned, self._new_labels(assign))
+        return prediction.as_labels(moved, assign.partition)
 
     def memberships(self, assign: Labeller) -> xr.DataArray:
         """Return the memberships, which were not cleaned, over ``label`` and the sample dims."""
-        return prediction.recode_memberships(
-            self.before.memberships(self.assign), self._new_labels(assign)
-        )
+        if not isinstance(self.before, Stored):
+            return self.before.memberships(assign)
+        stored = self.before.memberships(self.assign)
+        return prediction.recode_memberships(stored, self._new_labels(assign))
 
     def recoded(self, mapping: Array) -> Cleaned:
         """Return this source unchanged: its labels follow from the partition."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.axes import Axes, axes_of, fold_pairs, no_neighbours
 from xcluster.grid.ensembles import counts_members
 from xcluster.grid.geography import find_axis
+from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.layout import Layout
 from xcluster.grid.meshes import mesh_of
 from xcluster.grid.neighbours import described_pairs, pairs_on_axes
@@ -36,12 +37,16 @@ class Surroundings:
         Which cells of these dims touch, flattened, if the order of the array does not tell it.
     at_edge : array of bool, optional
         Of a graph, which cells lie at the edge of the map, as far as that is known.
+    position
+        Arrays over these dims whose sum is the position of a cell: an order that does not depend on
+        how the data lie.
     """
 
     dims: tuple[Hashable, ...]
     closed: tuple[Hashable, ...] = ()
     graph: Any = None
     at_edge: Array | None = None
+    position: Sequence[xr.DataArray] = ()
 
 
 def surroundings(layout: Layout, what: str, neighbours: int, graph: Any = None) -> Surroundings:
@@ -59,7 +64,8 @@ def surroundings(layout: Layout, what: str, neighbours: int, graph: Any = None) 
         What the user gave as neighbours of the samples.
     """
     if graph is not None:
-        return Surroundings(layout.sample_dims, graph=graph)
+        place = canonical_positions(layout)
+        return Surroundings(layout.sample_dims, graph=graph, position=place)
     dims = spatial_dims(layout)
     plane = _over(layout, dims)
     found = _on_cells(plane, neighbours) if dims else None
@@ -69,12 +75,24 @@ def surroundings(layout: Layout, what: str, neighbours: int, graph: Any = None) 
     if rule:
         remedy = "use it for labels on a grid, on a mesh, or of hac(contiguous=...) with a graph"
         raise BadValueError("samples", what, f"needs neighbours in space, but {rule}", remedy)
-    axes = axes_of(plane)
+    return _on_axes(plane, axes_of(plane), neighbours)
+
+
+def _on_axes(plane: Layout, axes: Axes, neighbours: int) -> Surroundings:
+    """Return which cells touch along the axes of a grid."""
+    named = replace(axes, axes=sorted(axes.axes, key=lambda axis: str(axis.name)))
     if _is_plain(axes) and not len(fold_pairs(plane)):
-        return Surroundings(dims, tuple(axis.dim for axis in axes.axes if axis.around))
+        closed = tuple(axis.dim for axis in axes.axes if axis.around)
+        strides = [int(np.prod(named.shape[number + 1 :])) for number in range(len(named.shape))]
+        place = [
+            xr.DataArray(axis.slot * stride, dims=[axis.dim])
+            for axis, stride in zip(named.axes, strides, strict=True)
+        ]
+        return Surroundings(plane.sample_dims, closed, position=place)
     every = np.arange(plane.n_points)
-    pairs = pairs_on_axes(plane, axes, neighbours, every)
-    return Surroundings(dims, (), symmetric(pairs, plane.n_points), _ends(axes, every))
+    graph = symmetric(pairs_on_axes(plane, axes, neighbours, every), plane.n_points)
+    cell = xr.DataArray(named.cells(every).reshape(plane.shape), dims=plane.sample_dims)
+    return Surroundings(plane.sample_dims, (), graph, _ends(axes, every), [cell])
 
 
 def _on_cells(plane: Layout, neighbours: int) -> Surroundings | None:
@@ -87,7 +105,8 @@ def _on_cells(plane: Layout, neighbours: int) -> Surroundings | None:
     mesh = mesh_of(plane.sample_dims, plane.data)
     every = 4 if mesh is None else mesh.n_corners if mesh.location == "face" else 0
     at_edge = np.bincount(sides.ravel(), minlength=n) < every
-    return Surroundings(plane.sample_dims, (), symmetric(pairs, n), at_edge)
+    place = canonical_positions(plane)
+    return Surroundings(plane.sample_dims, (), symmetric(pairs, n), at_edge, place)
 
 
 def _ends(axes: Axes, place: Array) -> Array:
