@@ -103,6 +103,34 @@ def group_pairs(pairs: Any, group: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def neighbours_of_small(pairs: Any, small: Any, can_join: Any, start: Any, beside: Any) -> None:
+    """Write the neighbours of small pieces: those of piece i begin at ``start[i]``.
+
+    ``start`` has one entry more than there are pieces. Without room in ``beside`` they are only
+    counted.
+    """
+    for turn in range(2 if len(beside) else 1):
+        if turn == 0:
+            start[:] = 0
+        for pair in range(len(pairs)):
+            for end in range(2):
+                piece, other = pairs[pair, end], pairs[pair, 1 - end]
+                if small[piece] and can_join[other]:
+                    if turn == 0:
+                        start[piece + 1] += 1
+                    else:
+                        beside[start[piece]] = other
+                        start[piece] += 1
+        if turn == 0:
+            for piece in range(1, len(start)):
+                start[piece] += start[piece - 1]
+        else:  # each start has moved to the next one
+            for piece in range(len(start) - 1, 0, -1):
+                start[piece] = start[piece - 1]
+            start[0] = 0
+
+
+@njit(cache=True, nogil=True)
 def _wanted(now: Any, piece: Any, a: Any, b: Any) -> Any:
     """Whether a piece rather takes the label of its neighbour ``a`` than that of ``b``."""
     code, size, first, far = now

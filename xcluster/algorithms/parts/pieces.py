@@ -8,7 +8,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
 
 from xcluster.algorithms.kernels.pieces import (
     OUTSIDE,
@@ -16,6 +15,7 @@ from xcluster.algorithms.kernels.pieces import (
     group_pairs,
     join_smallest,
     measure_pieces,
+    neighbours_of_small,
     number_pieces,
     touching_pieces,
 )
@@ -40,7 +40,7 @@ class Pieces:
     far : int64 array of shape (n, n_labels)
         The sum of the distances of its cells to the centre of each label; of no columns if they
         play no part.
-    pairs : int array of shape (n_pairs, 2)
+    pairs : int32 array of shape (n_pairs, 2)
         The pieces that touch.
     at_edge : bool array of shape (n,)
         Whether a piece touches the edge of the map.
@@ -59,7 +59,7 @@ class Pieces:
         Those that touch and agree become one.
         """
         a, b = self.pairs.T
-        group = np.empty(len(code), np.int64)
+        group = np.empty(len(code), np.int32)
         count = group_pairs(self.pairs[code[a] == code[b]], group)
         new, first = np.empty(count, np.int16), np.empty(count, np.int64)
         measure_pieces(group, self.first, code, new, first)
@@ -78,13 +78,14 @@ class Pieces:
 
     def neighbours_of_small(self, least: int) -> tuple[Array, Array]:
         """Return the neighbours of pieces below a size: where those of each start, and all."""
-        both = np.concatenate([self.pairs, self.pairs[:, ::-1]])
         has_label = self.code != NO_DATA
         small = has_label & (self.size < least)
-        both = both[small[both[:, 0]] & has_label[both[:, 1]]]
-        n = len(self.code)
-        graph = coo_array((np.ones(len(both), np.int8), tuple(both.T)), shape=(n, n)).tocsr()
-        return graph.indptr, graph.indices
+        start = np.empty(len(self.code) + 1, np.int64)
+        beside = np.empty(0, np.int32)
+        neighbours_of_small(self.pairs, small, has_label, start, beside)
+        beside = np.empty(start[-1], np.int32)
+        neighbours_of_small(self.pairs, small, has_label, start, beside)
+        return start, beside
 
 
 # ------------------------------------------------------------------------- pieces of one block
@@ -164,7 +165,7 @@ def _measured(
     sizes = np.bincount(piece, None if size is None else size.ravel(), count).astype(np.int64)
     columns = np.empty((0, len(piece))) if far is None else far.reshape(len(piece), -1).T
     total = np.array([np.bincount(piece, column, count) for column in columns], np.int64)
-    none = np.empty((0, 2), np.int64)
+    none = np.empty((0, 2), np.int32)
     return Pieces(code, sizes, first, total.reshape(-1, count).T, none, np.zeros(count, bool))
 
 
@@ -180,8 +181,8 @@ def connected_pieces(
     pairs = np.column_stack(graph.tocoo().coords)
     pairs = pairs[pairs[:, 0] < pairs[:, 1]]
     same = codes[pairs[:, 0]] == codes[pairs[:, 1]]
-    piece = np.empty(len(codes), np.int64)
-    group_pairs(pairs[same], piece)
+    piece = np.empty(len(codes), np.int32)
+    group_pairs(pairs[same].astype(np.int32), piece)
     found = _measured(piece, codes, position, size, far)
     if at_edge is not None:
         found.at_edge[piece[at_edge]] = True
@@ -231,9 +232,9 @@ def join_parts(parts: Array, around: Around) -> tuple[Pieces, list[Array]]:
     """
     each = [part.pieces for part in parts.flat]
     start = np.concatenate([[0], np.cumsum([len(pieces.code) for pieces in each])])
-    offset = start[:-1].reshape(parts.shape)
+    offset = start[:-1].astype(np.int32).reshape(parts.shape)
     seams = [_seams(parts, offset, axis, around) for axis in around.axes]
-    inside = [pieces.pairs + first for pieces, first in zip(each, start, strict=False)]
+    inside = [pieces.pairs + first for pieces, first in zip(each, offset.flat, strict=True)]
     at_edge = np.zeros(start[-1], bool)
     for _, edge in seams:
         at_edge[edge] = True
@@ -256,7 +257,7 @@ def _seams(parts: Array, offset: Array, axis: int, around: Around) -> tuple[Arra
         _over_seam(high, low, axis, around) for high, low in zip(highs, following, strict=False)
     ]
     edge = np.empty(0, np.int64) if closed else np.concatenate([lows[0].ravel(), highs[-1].ravel()])
-    return np.concatenate([np.empty((0, 2), np.int64), *pairs]), edge
+    return np.concatenate([np.empty((0, 2), np.int32), *pairs]), edge
 
 
 def _line(parts: Array, offset: Array, axis: int, i: int, end: int) -> Array:
@@ -308,10 +309,10 @@ def sieved(pieces: Pieces, least: int) -> Array:
     joined to the neighbour that it wants, the smallest piece first. A piece that touches no other
     keeps its label.
     """
-    to = np.empty(len(pieces.code), np.int64)
+    to = np.empty(len(pieces.code), np.int32)
     follow_neighbours(pieces.numbers, *pieces.neighbours_of_small(least), least, to)
     whole, group = pieces.relabelled(pieces.code[to])
-    head = np.empty(len(whole.code), np.int64)
+    head = np.empty(len(whole.code), np.int32)
     join_smallest(whole.numbers, *whole.neighbours_of_small(least), least, head)
     while not np.array_equal(head, head[head]):
         head = head[head]
