@@ -78,7 +78,10 @@ class Clustering(Completed, Fitted, LatentSpace):
     sweep: Sweep | None = None
 
     _for_us: ClassVar = frozenset(
-        ("of", "sampler", "template", "assign", "source", "climatology", "raw_centers")
+        (
+            *("of", "sampler", "template", "assign", "source", "climatology", "raw_centers"),
+            *("means_of_labels", "placed_labels"),
+        )
     )
 
     @classmethod
