@@ -97,10 +97,10 @@ def _on_axes(plane: Layout, axes: Axes, neighbours: int) -> Surroundings:
 
 def _on_cells(plane: Layout, neighbours: int) -> Surroundings | None:
     """Return which cells of a mesh or of HEALPix touch; None if the data describe none."""
-    sides, n = described_pairs(plane, 4), plane.n_points
+    sides, n = described_pairs(plane, True, 4), plane.n_points
     if sides is None:
         return None
-    pairs = described_pairs(plane, neighbours)
+    pairs = described_pairs(plane, True, neighbours)
     pairs = sides if pairs is None else pairs  # cells of a mesh only touch along their sides
     mesh = mesh_of(plane.sample_dims, plane.data)
     every = 4 if mesh is None else mesh.n_corners if mesh.location == "face" else 0
