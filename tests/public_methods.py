@@ -262,6 +262,9 @@ def _entries():
         "PooledClustering.upsample": Entry("pooled windows"),
         "PooledClustering.back_projection": Entry("pooled soft"),
         "PooledClustering.threshold": Entry("pooled soft"),
+        "PooledClustering.smooth": Entry("pooled"),
+        "PooledClustering.sieve": Entry("pooled", {"min_size": 4}),
+        "PooledClustering.fill": Entry("pooled"),
         "PooledClustering.cut": Entry("pooled tree"),
         "PooledClustering.merge_nodes": Entry("pooled nodes"),
         "PooledClustering.u_matrix": Entry("pooled nodes"),
@@ -281,6 +284,9 @@ def _entries():
         "Clustering.predict": Entry("fit", {"new": scene()}),
         "Clustering.regimes": Entry("regimes"),
         "Clustering.threshold": Entry("soft"),
+        "Clustering.smooth": Entry("fit"),
+        "Clustering.sieve": Entry("fit", {"min_size": 4}),
+        "Clustering.fill": Entry("fit"),
         "Clustering.upsample": Entry("windows"),
         **{
             f"Clustering.{name}": Entry("fit")

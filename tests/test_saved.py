@@ -61,7 +61,7 @@ def test_a_newer_format_is_named_and_so_is_the_remedy(tmp_path, monkeypatch, suf
         # What is new in it may be read by nobody.
         patch.setattr(integrity, "GROUPS", ("/",))
         save_results.data().cluster.pixels().kmeans(2).save(path)
-    said = r"has format 9, but this version reads 1 to 3. Update xarray-cluster"
+    said = r"has format 9, but this version reads 1 to 4. Update xarray-cluster"
     with pytest.raises(ValueError, match=said):
         xcluster.open(path)
 

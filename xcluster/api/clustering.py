@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import pandas as pd
 import xarray as xr
@@ -16,6 +16,7 @@ from xcluster.base.arrays import Array
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore
 from xcluster.files import io
+from xcluster.fit.cleaning import Fill, Sieve, Smooth
 from xcluster.fit.fitted import Fitted
 from xcluster.plot.clustering import ClusteringPlot
 from xcluster.result import (
@@ -77,7 +78,10 @@ class Clustering(Completed, Fitted, LatentSpace):
     sweep: Sweep | None = None
 
     _for_us: ClassVar = frozenset(
-        ("of", "sampler", "template", "assign", "source", "climatology", "raw_centers")
+        (
+            *("of", "sampler", "template", "assign", "source", "climatology", "raw_centers"),
+            *("means_of_labels", "placed_labels"),
+        )
     )
 
     @classmethod
@@ -245,6 +249,134 @@ class Clustering(Completed, Fitted, LatentSpace):
         'warm cold'
         """
         return relabelling.relabel(self, names, colors)
+
+    def smooth(self, size: int = 3, *, by: Literal["majority", "memberships"] = "majority") -> Self:
+        """Return the clustering with each label replaced by that of the window around it.
+
+        Parameters
+        ----------
+        size : int, default 3
+            Side of the window in samples; odd. On a mesh, with HEALPix cells or with a graph of
+            neighbours a window of 3 is a sample and its neighbours, one of 5 also has theirs.
+        by : {"majority", "memberships"}, default "majority"
+            "majority": the label that occurs most often in the window. "memberships": the label
+            with the largest mean membership in the window; only for soft methods.
+
+        Returns
+        -------
+        Clustering
+            Its labels are lazy if the data are lazy, with the same chunks. `report`, `members`,
+            `centers`, `back_projection`, `silhouette`, figures and files are those of the new
+            labels. `model`, `memberships`, `distances` and `predict` stay as they were.
+
+        Raises
+        ------
+        ValueError
+            If ``size`` is even or below 3, the samples have no neighbours in space, the method
+            gives no memberships, or labels that were cleaned already are to be smoothed by them.
+
+        Notes
+        -----
+        If two labels occur most often, a sample keeps its own. Samples without data have no vote;
+        unclassified samples vote as a label. Windows lie in the dims of space, for each entry of
+        all other dims; they go round the globe, and over the fold of a tripolar grid. Later
+        `merge`, `relabel` and `threshold` start from the new labels.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> smooth = fit.smooth(5)
+        >>> bool((smooth.labels.notnull() == fit.labels.notnull()).all())
+        True
+        """
+        return relabelling.cleaned(self, Smooth.checked(size, by))
+
+    def sieve(
+        self,
+        min_size: int | None = None,
+        *,
+        min_area: str | None = None,
+        neighbours: Literal[4, 8] = 4,
+        into: Literal["largest", "nearest"] = "largest",
+    ) -> Self:
+        """Return the clustering without small pieces: each takes the label of a neighbour.
+
+        A piece is a set of samples that touch and have one label.
+
+        Parameters
+        ----------
+        min_size : int, optional
+            Pieces with fewer samples are small.
+        min_area : str, optional
+            Pieces with a smaller area are small; a number and its unit, such as ``"5 km2"``. Give
+            this or ``min_size``.
+        neighbours : {4, 8}, default 4
+            Whether samples touch where they share a side, or a corner too.
+        into : {"largest", "nearest"}, default "largest"
+            Which neighbour a piece is joined to: the largest, or the one whose label has the centre
+            that is nearest to the samples of the piece, in the space that was clustered.
+
+        Returns
+        -------
+        Clustering
+            As `smooth` returns it.
+
+        Raises
+        ------
+        ValueError
+            If neither or both of ``min_size`` and ``min_area`` are given, an area has no known
+            unit, areas of samples are not known, or samples have no neighbours in space. For
+            ``into="nearest"`` if the result was opened without its data.
+
+        Notes
+        -----
+        Pieces are first taken as they are: a small one takes the label of the neighbour that it
+        wants, or of the one that this wants, until one is large enough; so does the sieve of GDAL.
+        What is still small is then joined to its neighbours, the smallest first. Of equal
+        neighbours the one whose coordinates come first is taken. A piece that touches no other
+        keeps its label. Lazy data are read twice when the labels are computed: once for the pieces
+        of each block, and once for the labels.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(4)
+        >>> fit.sieve(min_area="500000 km2", into="nearest").k
+        4
+        """
+        return relabelling.cleaned(self, Sieve.checked(min_size, min_area, neighbours, into))
+
+    def fill(self) -> Self:
+        """Return the clustering with holes filled: points without data inside one label.
+
+        A hole is a set of points without data that touch along their sides. It takes a label if it
+        touches no other label and no edge of the map.
+
+        Returns
+        -------
+        Clustering
+            As `smooth` returns it. Points that were filled have a label in maps, but they are no
+            samples: `report`, `centers` and the like do not count them.
+
+        Raises
+        ------
+        ValueError
+            If samples have no neighbours in space.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> image = xr.DataArray(np.zeros((5, 6)), dims=("y", "x")).astype(float)
+        >>> image[:, 3:] = 1
+        >>> image[2, 1] = np.nan
+        >>> fit = image.cluster.pixels().kmeans(2)
+        >>> int(fit.labels.isnull().sum()), int(fit.fill().labels.isnull().sum())
+        (1, 0)
+        """
+        return relabelling.cleaned(self, Fill.checked())
 
     def merge(self, groups: Iterable[Sequence[int | str]]) -> Self:
         """Return the clustering with some labels joined; the others keep their order.

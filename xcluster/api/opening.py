@@ -81,7 +81,7 @@ def _of_one(saved: Saved, data: Any) -> Clustering:
     if not isinstance(data, xr.Dataset | xr.DataArray):
         rule = "is no Dataset or DataArray, and the file holds the result of one"
         raise BadTypeError("data", type(data).__name__, rule, "pass the object that was clustered")
-    return replace(clustering, source=saved.live("", data, Samples))
+    return replace(clustering, source=saved.cleaned(saved.live("", data, Samples)))
 
 
 def _of_scenes(saved: Saved, data: Any) -> PooledClustering:
@@ -96,4 +96,5 @@ def _of_scenes(saved: Saved, data: Any) -> PooledClustering:
     sources = {name: saved.live(name, scenes[name], Samples) for name in saved.scenes}
     questions = {name: each.question for name, each in sources.items()}
     pooled = Live(PooledSamples.of(questions), means=whole.source.means)
-    return PooledClustering(replace(whole, source=pooled), sources)
+    together, each = saved.all_cleaned(pooled, sources)
+    return PooledClustering(replace(whole, source=together), each)

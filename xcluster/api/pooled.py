@@ -24,11 +24,12 @@ from xcluster.chain.question import PooledQuestion
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore_scenes
 from xcluster.files import io
+from xcluster.fit.cleaning import Cleaning, Fill, Sieve, Smooth
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import Partition
 from xcluster.fit.record import Note, Record
 from xcluster.fit.selection import fitted_of
-from xcluster.fit.sources import Live, Stored
+from xcluster.fit.sources import Cleaned, Live, Source
 from xcluster.plot.scenes import ScenesPlot
 from xcluster.result import (
     back_projection,
@@ -72,7 +73,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
     """
 
     whole: Clustering
-    scenes: Mapping[str, Live | Stored]
+    scenes: Mapping[str, Source]
 
     _for_us: ClassVar = frozenset(("of", "whole", "scenes"))
 
@@ -101,6 +102,8 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         if isinstance(source, Live) and not self.whole.assign.inverts:
             # Of all scenes together, and not before they are asked for.
             source = replace(source, means=partial(getattr, self.whole, "raw_centers"))
+        if isinstance(source, Cleaned):
+            source = replace(source, of_labels=partial(getattr, self.whole, "means_of_labels"))
         if len(self) > 1:
             text = f"the counts are of {len(self)} scenes fitted together; this is {scene!r}"
             record = replace(record, notes=(*record.notes, Note("scenes", text)))
@@ -670,7 +673,66 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> bool((pooled.gmm(3).threshold(0.9).labels["north"]["labels"] == -1).any())
         True
         """
-        return replace(self, whole=relabelling.threshold(self.whole, u))
+        return self._with(*relabelling.threshold_scenes(self.whole, self, u))
+
+    def smooth(self, size: int = 3, *, by: Literal["majority", "memberships"] = "majority") -> Self:
+        """Return the same with labels of windows in each scene; see `Clustering.smooth`.
+
+        Parameters
+        ----------
+        size, by
+            As of `Clustering.smooth`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).smooth(5)["north"].labels.shape
+        (15, 180)
+        """
+        return self._cleaned(Smooth.checked(size, by))
+
+    def sieve(
+        self,
+        min_size: int | None = None,
+        *,
+        min_area: str | None = None,
+        neighbours: Literal[4, 8] = 4,
+        into: Literal["largest", "nearest"] = "largest",
+    ) -> Self:
+        """Return the same without small pieces in any scene; see `Clustering.sieve`.
+
+        Parameters
+        ----------
+        min_size, min_area, neighbours, into
+            As of `Clustering.sieve`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).sieve(20)["north"].labels.shape
+        (15, 180)
+        """
+        return self._cleaned(Sieve.checked(min_size, min_area, neighbours, into))
+
+    def fill(self) -> Self:
+        """Return the same with holes inside one label filled; see `Clustering.fill`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).fill()["north"].labels.shape
+        (15, 180)
+        """
+        return self._cleaned(Fill.checked())
 
     def relabel(
         self,
@@ -890,10 +952,15 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
     def _latent(self) -> xr.DataArray:
         return reduction.as_rows([scene.features for scene in self.values()])
 
+    def _cleaned(self, step: Cleaning) -> Self:
+        return self._with(*relabelling.cleaned_scenes(self.whole, self, step))
+
     def _recoded(self, mapping: Array) -> Self:
         moved = {name: source.recoded(mapping) for name, source in self.scenes.items()}
-        whole = relabelling.with_partition(self.whole, self.whole.partition.recoded(mapping))
-        return replace(self, whole=whole, scenes=moved)
+        return self._with(relabelling.recoded(self.whole, mapping), moved)
+
+    def _with(self, whole: Clustering, scenes: Mapping[str, Source]) -> Self:
+        return replace(self, whole=whole, scenes=scenes)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -30,7 +30,7 @@ from xcluster.files.integrity import (
 from xcluster.files.replacing import kept_aside
 from xcluster.files.serial import RefusedError
 from xcluster.fit.fitted import Fitted
-from xcluster.fit.sources import Live, Stored
+from xcluster.fit.sources import Cleaned, Live, Source, Stored
 from xcluster.grid.columns import Like
 from xcluster.grid.features import as_named, layout_like, replace_names
 from xcluster.grid.layout import LABEL
@@ -127,7 +127,7 @@ def _own_arrays(fitted: Fitted) -> dict[str, xr.DataArray]:
             arrays["mask"] = layout.mask.astype(np.int8)
         if layout.weight is not None and not isinstance(question.weighting, str):
             arrays["weights"] = layout.weight.drop_encoding()
-    if fitted.partition.floor is not None:
+    if fitted.partition.floor is not None and not fitted.source.cleaning:
         # The labels before the floor, from which other floors and merging start.
         arrays["likeliest"] = with_partition(fitted, replace(fitted.partition, floor=None)).labels
     if fitted.source.rows is not None:
@@ -194,6 +194,22 @@ class Saved:
             columns=Like.fitted(template),
         )
         return Live(question, stored.rows, stored.means)
+
+    def cleaned(self, live: Live) -> Source:
+        """Return live data with the steps that cleaned the stored labels."""
+        return self._cleaned(live)
+
+    def all_cleaned(self, pooled: Live, scenes: Mapping[str, Live]) -> tuple[Source, Any]:
+        """Return the live data of all scenes together, and of each, with these steps."""
+        sources = {name: self._cleaned(live) for name, live in scenes.items()}
+        return self._cleaned(pooled, sources), sources
+
+    def _cleaned(self, live: Live, scenes: Any = None) -> Source:
+        source: Source = live
+        for partition, step in self.fitted.source.cleaning:
+            assign = replace(self.fitted.assign, partition=partition)
+            source = Cleaned(source, assign, step, self.fitted.graph, scenes=scenes or {})
+        return source
 
     def _climatology(self, scene: str) -> Climatology | None:
         found = self.fitted.climatology

@@ -21,6 +21,7 @@ from xcluster.chain.steps import KINDS, FittedStep, Over, Step, unfitted_steps
 from xcluster.files.serial import decode, encode_estimator
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
+from xcluster.fit.cleaning import Cleaning, Fill, Sieve, Smooth, Threshold
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import Partition
 from xcluster.fit.methods import Method, Options, several_said
@@ -33,10 +34,13 @@ from xcluster.grid.windows import Patches
 
 Entry = Mapping[str, Any]
 
-FORMATS = (1, 2, 3)
+FORMATS = (1, 2, 3, 4)
 """Versions of the file format; a new one is used only if older versions of the package cannot read
 the file: 2 if columns have another order than the cells of the variables, 3 if samples were chosen
-in a way that these do not know (`_is_new`)."""
+in a way that these do not know (`_is_new`), 4 if labels were cleaned."""
+
+STEPS = {step.name: step for step in (Smooth, Sieve, Fill, Threshold)}
+"""Steps that clean labels, by name."""
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
@@ -46,18 +50,10 @@ SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
 def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array]) -> dict[str, Any]:
     """Return the parts of a result as JSON values; its arrays are added to ``arrays``."""
-    chain, partition = fitted.assign.chain, fitted.partition
-    if chain.inverse(fitted.assign.centers) is None:
-        arrays["means"] = fitted.raw_centers
-    arrays["centers"] = fitted.assign.centers
-    columns = cell_columns(fitted.template)
-    moved = not np.array_equal(columns, np.arange(len(columns)))
-    if moved:
-        arrays["columns"] = columns
-    if fitted.graph is not None:
-        arrays["graph_indices"], arrays["graph_indptr"] = fitted.graph.indices, fitted.graph.indptr
+    chain = fitted.assign.chain
+    arrays.update(_own_arrays(fitted))
     return {
-        "format": FORMATS[2] if _is_new(fitted) else FORMATS[moved],
+        "format": _format(fitted, "columns" in arrays),
         "versions": _versions(),
         "method": fitted.method_name,
         "keywords": list(fitted.keywords.items()),  # a mapping would be sorted
@@ -69,13 +65,29 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
         "steps": [_step_entry(step, arrays) for step in chain.steps],
         "asked": None if question is None else _asked_entry(question.steps),
         "clusterer": encode_estimator(fitted.assign.clusterer, arrays),
-        "partition": {**vars(partition), "codes": partition.codes.tolist()},
+        "partition": _partition_entry(fitted.partition),
+        **_cleaning_entry(fitted),
         "record": dataclasses.asdict(fitted.record),
         "climatology": encode_estimator(fitted.climatology, arrays),
         "weighting": _weighting_entry(question),
         "criterion": None if fitted.sweep is None else fitted.sweep.method.criterion,
         "knee": None if fitted.sweep is None else _knee_entry(fitted.sweep.options),
     }
+
+
+def _own_arrays(fitted: Fitted) -> dict[str, Array]:
+    """Return the arrays of a result that belong to no estimator, by name."""
+    arrays = {"centers": fitted.assign.centers}
+    if fitted.assign.chain.inverse(fitted.assign.centers) is None:
+        arrays["means"] = fitted.raw_centers
+    columns = cell_columns(fitted.template)
+    if not np.array_equal(columns, np.arange(len(columns))):
+        arrays["columns"] = columns
+    if fitted.graph is not None:
+        arrays["graph_indices"], arrays["graph_indptr"] = fitted.graph.indices, fitted.graph.indptr
+    if fitted.means_of_labels is not None:
+        arrays["label_means"], arrays["label_weights"] = fitted.means_of_labels
+    return arrays
 
 
 def _step_entry(step: FittedStep, arrays: dict[str, Array]) -> dict[str, Any]:
@@ -120,6 +132,25 @@ def _sampler_entry(sampler: Sampler) -> dict[str, Any]:
     return {"kind": type(sampler).__name__, **fields}
 
 
+def _partition_entry(partition: Partition) -> dict[str, Any]:
+    return {**vars(partition), "codes": partition.codes.tolist()}
+
+
+def _cleaning_entry(fitted: Fitted) -> dict[str, Any]:
+    """Return the steps that cleaned the labels, each with what labels meant before it."""
+    steps = [
+        {"name": step.name, "keywords": vars(step), "partition": _partition_entry(partition)}
+        for partition, step in fitted.source.cleaning
+    ]
+    return {"cleaning": steps} if steps else {}
+
+
+def _format(fitted: Fitted, moved: bool) -> int:
+    if fitted.source.cleaning:
+        return FORMATS[3]
+    return FORMATS[2] if _is_new(fitted) else FORMATS[moved]
+
+
 def _is_new(fitted: Fitted) -> bool:
     """Whether samples were chosen in a way that versions for formats 1 and 2 do not know."""
     sampler, cycle = fitted.sampler, fitted.climatology
@@ -152,12 +183,28 @@ def fitted(
             arrays["centers"],
         ),
         record=_record(manifest["record"]),
-        source=Stored(xr.Dataset(), means=arrays.get("means")),
+        source=Stored(
+            xr.Dataset(),
+            means=arrays.get("means"),
+            cleaning=tuple(_cleaning(each) for each in manifest.get("cleaning", ())),
+            of_labels=_of_labels(arrays),
+        ),
         sweep=_sweep(manifest, groups["scores"]),
         attrs=dict(groups["/"].attrs),
         climatology=decode(manifest["climatology"], arrays, trusted),
         graph=_graph(arrays),
     )
+
+
+def _cleaning(entry: Entry) -> tuple[Partition, Cleaning]:
+    return _partition(entry["partition"]), STEPS[entry["name"]](**entry["keywords"])
+
+
+def _of_labels(arrays: Mapping[str, Array]) -> tuple[Array, Array] | None:
+    """Return means and weights of the samples of labels that were cleaned."""
+    if "label_means" not in arrays:
+        return None
+    return arrays["label_means"], arrays["label_weights"]
 
 
 def _graph(arrays: Mapping[str, Array]) -> Any:

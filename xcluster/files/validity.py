@@ -35,6 +35,7 @@ def check(clustering: Fitted, n_labels: int) -> None:
     means = clustering.source.means
     _need(means is None or _shape(means)[1:] == (n_features,), "means")
     _check_stored(clustering)
+    _check_cleaning(clustering, n_features)
     _need(bool(clustering.centers.sizes[LABEL] == clustering.k), "centers")
     _need(isinstance(clustering.method_name, str), "method")
     said = {**clustering.keywords}
@@ -102,6 +103,21 @@ def _are_labels(values: Any, partition: Partition) -> bool:
 
 
 # --------------------------------------------------------------------------------- stored arrays
+
+
+def _check_cleaning(clustering: Fitted, n_features: int) -> None:
+    source = clustering.source
+    assert isinstance(source, Stored)
+    n_raw = len(clustering.partition.codes)
+    for partition, step in source.cleaning:
+        _check_partition(partition, partition.n_labels)
+        _need(len(partition.codes) == n_raw, "cleaning")
+        _need(type(step).checked(**vars(step)) == step, "cleaning")
+    _need((source.of_labels is None) == (not source.cleaning), "cleaning")
+    if source.of_labels is not None:
+        means, weights = source.of_labels
+        _need(_shape(means) == (clustering.k, n_features), "means of labels")
+        _need(_shape(weights) == (clustering.k,), "weights of labels")
 
 
 def _check_stored(clustering: Fitted) -> None:

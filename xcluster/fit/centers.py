@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,21 @@ def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> 
     features alone.
     """
     plain = replace(assign, partition=Partition(np.arange(len(assign.partition.codes))))
-    labels = None if rows is None else prediction.labels_of_rows(rows, layout, plain)
+    labels = None
+    if rows is not None:
+        labels = partial(prediction.labels_of_rows, rows, assign=plain)
     sums = summary.label_sums(layout, plain, labels=labels, features=True)
     weight = sums.get("weight", sums["samples"])[:-1, None].astype(float)
     return _over(sums["features"][:-1], weight)
+
+
+def label_means(
+    layout: Layout, assign: Labeller, labels: Callable[[Layout], xr.DataArray] | None
+) -> tuple[Array, Array]:
+    """Return the mean of the samples of each label and their weight, of all scenes together."""
+    sums = summary.label_sums(layout, assign, labels=labels, features=True)
+    weight = np.asarray(sums.get("weight", sums["samples"])[:-1], np.float64)
+    return _over(sums["features"][:-1], weight[:, None]), weight
 
 
 def by_label(partition: Partition, counts: Array, raw: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -24,11 +24,11 @@ from xcluster.chain.question import Question
 from xcluster.fit import labelled, prediction
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
-from xcluster.fit.centers import by_label, group_means
+from xcluster.fit.centers import by_label, group_means, label_means
 from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
-from xcluster.fit.sources import Live, Stored
-from xcluster.grid.layout import LABEL, shown_columns
+from xcluster.fit.sources import Source, Stored
+from xcluster.grid.layout import LABEL, Layout, shown_columns
 from xcluster.grid.links import with_attrs
 from xcluster.grid.names import free, names_in
 from xcluster.grid.samplers import Sampler
@@ -74,7 +74,7 @@ class Fitted:
     template: xr.Dataset
     assign: Labeller
     record: Record
-    source: Live | Stored
+    source: Source
     sweep: Candidates | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict)
     climatology: Climatology | None = None
@@ -169,7 +169,7 @@ class Fitted:
     @property
     def samples(self) -> Question | None:
         """The samples that were clustered; None if the result was opened without its data."""
-        return self.source.question if isinstance(self.source, Live) else None
+        return self.source.question
 
     @property
     def labels(self) -> xr.DataArray:
@@ -285,8 +285,8 @@ class Fitted:
     def centers(self) -> xr.Dataset:
         """Centre of each label in data units, over (``label``, feature dims).
 
-        Centres are taken back through the steps if every step has an inverse. Otherwise they are
-        the mean of the samples of the label.
+        Centres are taken back through the steps if every step has an inverse. Otherwise, and if
+        labels were cleaned, they are the mean of the samples of the label.
 
         Examples
         --------
@@ -319,8 +319,31 @@ class Fitted:
 
     @cached_property
     def _centers(self) -> xr.Dataset:
+        if self.means_of_labels is not None:
+            return over_features(self, self.means_of_labels[0])
         counts = np.asarray(self.record.counts)
         return over_features(self, by_label(self.partition, counts, self.raw_centers))
+
+    @cached_property
+    def means_of_labels(self) -> tuple[Array, Array] | None:
+        """Means of the samples of each label, and their weights, if labels were cleaned."""
+        if not self.source.cleaning:
+            return None
+        known = getattr(self.source, "of_labels", None)
+        if isinstance(self.source, Stored) or known is not None:
+            return known() if callable(known) else known
+        layout = samples_of(self, "centers of cleaned labels").layout
+        return label_means(layout, self.assign, self.placed_labels)
+
+    @property
+    def placed_labels(self) -> Callable[[Layout], xr.DataArray] | None:
+        """What gives the labels of a scene, if they do not follow from features alone."""
+        source = self.source
+        scenes = getattr(source, "scenes", None)
+        if scenes:
+            return lambda layout: scenes[layout.scene].labels(self.assign)
+        placed = source.rows is not None or bool(source.cleaning)
+        return (lambda _: self.labels) if placed else None
 
     @cached_property
     def raw_centers(self) -> Array:
@@ -343,10 +366,10 @@ def _taking(order: Array) -> FunctionTransformer:
 
 def title(fitted: Fitted) -> str:
     """Return what was fitted, and how many labels there are if that does not say it."""
-    k = fitted.k
-    if fitted.keywords.get("k", "").split(" ")[0] == str(k):
-        return fitted.method
-    return f"{fitted.method}, {'1 label' if k == 1 else f'{k} labels'}"
+    k, said = fitted.k, fitted.method
+    if fitted.keywords.get("k", "").split(" ")[0] != str(k):
+        said += f", {'1 label' if k == 1 else f'{k} labels'}"
+    return ", ".join([said, *(str(step) for _, step in fitted.source.cleaning)])
 
 
 def samples_of(fitted: Fitted, what: str) -> Question:

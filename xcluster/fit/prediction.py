@@ -78,30 +78,38 @@ def as_memberships(columns: xr.DataArray) -> xr.DataArray:
 
 def recode(stored: xr.Dataset, mapping: Array) -> xr.Dataset:
     """Return stored labels and memberships with each label replaced by ``mapping[label]``."""
-    partition = Partition(np.asarray(mapping))
-    labels = stored["labels"]
-    recoded = xr.apply_ufunc(
+    out = stored.assign(labels=recode_labels(stored["labels"], mapping))
+    if "memberships" in stored:
+        grouped = recode_memberships(stored["memberships"], mapping)
+        out = out.drop_dims(LABEL).assign(memberships=grouped)
+    return out
+
+
+def recode_labels(labels: xr.DataArray, mapping: Array) -> xr.DataArray:
+    """Return a label map with each label replaced by ``mapping[label]``."""
+    recoded: xr.DataArray = xr.apply_ufunc(
         _recode,
         labels,
-        kwargs={"partition": partition},
+        kwargs={"partition": Partition(np.asarray(mapping))},
         dask="parallelized",
         output_dtypes=[np.float32],
         keep_attrs=True,
     )
-    out = stored.assign(labels=recoded)
-    if "memberships" in stored:
-        columns = stored["memberships"].transpose(..., LABEL)
-        grouped = xr.apply_ufunc(
-            partition.memberships,
-            columns,
-            input_core_dims=[[LABEL]],
-            output_core_dims=[[COLUMN]],
-            exclude_dims={LABEL},
-            dask="allowed",
-            keep_attrs=True,
-        )
-        out = out.drop_dims(LABEL).assign(memberships=as_memberships(grouped))
-    return out
+    return recoded
+
+
+def recode_memberships(memberships: xr.DataArray, mapping: Array) -> xr.DataArray:
+    """Return memberships with those of labels that become one added up."""
+    grouped = xr.apply_ufunc(
+        Partition(np.asarray(mapping)).memberships,
+        memberships.transpose(..., LABEL),
+        input_core_dims=[[LABEL]],
+        output_core_dims=[[COLUMN]],
+        exclude_dims={LABEL},
+        dask="allowed",
+        keep_attrs=True,
+    )
+    return as_memberships(grouped)
 
 
 def _recode(labels: Array, partition: Partition) -> Array:

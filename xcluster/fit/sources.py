@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -13,8 +15,16 @@ from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
 from xcluster.fit import prediction
 from xcluster.fit.assign import Labeller
+from xcluster.fit.centers import by_label
+from xcluster.fit.cleaning import Cleaning, Place
+from xcluster.fit.labels import Partition
+from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
+
+
+Steps = tuple[tuple[Partition, Cleaning], ...]
+"""Steps that cleaned labels, each with what labels meant before it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +46,16 @@ class Live:
     question: Question
     rows: xr.DataArray | None = None
     means: Array | Callable[[], Array] | None = None
+
+    @property
+    def cleaning(self) -> Steps:
+        """The steps that cleaned the labels: none."""
+        return ()
+
+    @property
+    def layout(self) -> Layout:
+        """Where the samples lie."""
+        return self.question.layout
 
     def asked(self, what: str) -> Question:
         """Return the question: ``what`` needs the original values, which are here."""
@@ -73,14 +93,33 @@ class Stored:
     Parameters
     ----------
     arrays : Dataset
-        ``labels``, before any floor on memberships, and ``memberships`` of soft methods.
+        ``labels``, before any floor on memberships unless they were cleaned, and ``memberships`` of
+        soft methods.
     rows, means
         As in `Live`; means are known.
+    cleaning
+        The steps that cleaned the labels.
+    of_labels : tuple of arrays of shape (n_labels, n_features) and (n_labels,), optional
+        Means of the samples of each label, and their weights, if the labels were cleaned.
     """
 
     arrays: xr.Dataset
     rows: xr.DataArray | None = None
     means: Array | None = None
+    cleaning: Steps = ()
+    of_labels: tuple[Array, Array] | None = None
+
+    @property
+    def question(self) -> None:
+        """There is no question without data."""
+        return
+
+    @property
+    def layout(self) -> Layout:
+        """Where the samples lie, as far as the coordinates of labels tell it."""
+        labels = self.arrays["labels"]
+        data, sizes = labels.to_dataset(name="labels"), dict(labels.sizes)
+        return Layout({}, (), labels.dims, sizes, dict(labels.coords), data=data)
 
     def asked(self, what: str) -> Question:
         """Refuse ``what``, which needs the original values."""
@@ -89,6 +128,8 @@ class Stored:
 
     def labels(self, assign: Labeller) -> xr.DataArray:
         """Return the labels as they were saved."""
+        if self.cleaning:
+            return prediction.as_labels(self.arrays["labels"], assign.partition)
         return prediction.stored_labels(self.arrays, assign.partition)
 
     def memberships(self, assign: Labeller) -> xr.DataArray:
@@ -107,4 +148,120 @@ class Stored:
 
     def recoded(self, mapping: Array) -> Stored:
         """Return the source with each label replaced by ``mapping[label]``."""
-        return replace(self, arrays=prediction.recode(self.arrays, mapping))
+        has_arrays = "labels" in self.arrays  # those of several scenes lie in each scene
+        arrays = prediction.recode(self.arrays, mapping) if has_arrays else self.arrays
+        moved = replace(self, arrays=arrays)
+        if self.of_labels is None:
+            return moved
+        means, weights = self.of_labels
+        total = np.bincount(mapping, weights, int(np.max(mapping, initial=-1)) + 1)
+        return replace(moved, of_labels=(by_label(Partition(mapping), weights, means), total))
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """What another source has, with labels that were cleaned by one step.
+
+    Parameters
+    ----------
+    before
+        The other source.
+    assign
+        What its labels mean.
+    step
+        What was done to them.
+    graph : csr_array of bool, optional
+        Which samples are neighbours, if the user gave a graph.
+    of_labels : callable, optional
+        Finds the means of the samples of each label and their weights, in all scenes that were
+        fitted together.
+    scenes : mapping of str to Cleaned
+        If the source is that of several scenes together, the source of each.
+    """
+
+    before: Live | Stored | Cleaned
+    assign: Labeller
+    step: Cleaning
+    graph: Any = None
+    of_labels: Callable[[], tuple[Array, Array] | None] | None = None
+    scenes: Mapping[str, Cleaned] = field(default_factory=dict)
+
+    @property
+    def question(self) -> Question | None:
+        """The question that the result answers; None without data."""
+        return self.before.question
+
+    @property
+    def rows(self) -> xr.DataArray | None:
+        """The number of the fitted row at each grid point; see `Live`."""
+        return self.before.rows
+
+    @property
+    def means(self) -> Any:
+        """Centres of the clusterer's own numbers; see `Live`."""
+        return self.before.means
+
+    @property
+    def layout(self) -> Layout:
+        """Where the samples lie."""
+        return self.before.layout
+
+    @property
+    def sizes(self) -> Mapping[Hashable, int]:
+        """Number of grid points along each sample dim."""
+        return self.before.sizes
+
+    @property
+    def n_points(self) -> int:
+        """Number of grid points."""
+        return self.before.n_points
+
+    @property
+    def cleaning(self) -> Steps:
+        """The steps that cleaned the labels."""
+        return (*self.before.cleaning, (self.assign.partition, self.step))
+
+    @property
+    def place(self) -> Place:
+        """What the step may need beside labels."""
+        return Place(
+            self.layout,
+            self.assign,
+            partial(self.before.memberships, self.assign),
+            self._distances,
+            self.graph,
+        )
+
+    def _distances(self) -> xr.DataArray:
+        question = self.asked("sieve(into='nearest')")
+        return prediction.distances(question.layout, self.assign)
+
+    def asked(self, what: str) -> Question:
+        """Return the question; refuse ``what`` if there are no original values."""
+        return self.before.asked(what)
+
+    def labels(self, assign: Labeller) -> xr.DataArray:
+        """Return the label map after the step, in the labels of ``assign``."""
+        cleaned = self.step(self.before.labels(self.assign), self.place)
+        moved = prediction.recode_labels(cleaned, self._new_labels(assign))
+        return prediction.as_labels(moved, assign.partition)
+
+    def memberships(self, assign: Labeller) -> xr.DataArray:
+        """Return the memberships, which were not cleaned, over ``label`` and the sample dims."""
+        if not isinstance(self.before, Stored):
+            return self.before.memberships(assign)
+        stored = self.before.memberships(self.assign)
+        return prediction.recode_memberships(stored, self._new_labels(assign))
+
+    def recoded(self, mapping: Array) -> Cleaned:
+        """Return this source unchanged: its labels follow from the partition."""
+        return self
+
+    def _new_labels(self, assign: Labeller) -> Array:
+        """Return what each label became since the step, by merging and the like."""
+        new = np.zeros(self.assign.partition.n_labels, np.int64)
+        new[self.assign.partition.codes] = assign.partition.codes
+        return new
+
+
+Source = Live | Stored | Cleaned

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -46,8 +46,10 @@ class LabelSums:
         X = block.rows(complete)
         if (known := block.further("labels")) is None:
             labels, memberships = self._assigned(X)
-        else:  # such labels follow from places, and are not soft
-            labels, memberships = known[complete], None
+        else:
+            labels = known[complete]
+            soft = self.assign.is_soft and len(X) > 0
+            memberships = self.assign.memberships(X) if soft else None
         kept = np.isfinite(labels)
         where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
         sums: dict[str, Any] = {"samples": np.bincount(where, minlength=n_labels + 1)}
@@ -87,21 +89,31 @@ def totals(sums: Mapping[str, Any]) -> Sums:
     return {name: each.total() if isinstance(each, Binned) else each for name, each in sums.items()}
 
 
+def given(
+    labels: Callable[[Layout], xr.DataArray] | None, scene: Layout
+) -> dict[str, xr.DataArray]:
+    """Return the labels of a scene as a further array of its blocks, if they are given."""
+    return {} if labels is None else {"labels": labels(scene)}
+
+
 def label_sums(
     layout: Layout,
     assign: Labeller,
     *,
     area: xr.DataArray | None = None,
-    labels: xr.DataArray | None = None,
+    labels: Callable[[Layout], xr.DataArray] | None = None,
     features: bool = False,
 ) -> Sums:
     """Return the sums of all blocks, from one pass over the data.
 
-    ``labels`` are used instead of those of ``assign``, if labels do not follow from the features.
+    ``labels`` give those of a scene, if labels do not follow from the features.
     """
-    further = {"area": area, "labels": labels}
-    extra = {name: array for name, array in further.items() if array is not None}
     of_block = LabelSums(assign, features)
-    found = totals(matrix.reduce(layout, of_block, merge_sums, extra=lambda _: extra))
+    extra = {} if area is None else {"area": area}
+    found = totals(
+        matrix.reduce(
+            layout, of_block, merge_sums, extra=lambda scene: extra | given(labels, scene)
+        )
+    )
     single = {name for name, each in found.items() if name != "features" and each.ndim == 2}
     return {name: each[:, 0] if name in single else each for name, each in found.items()}

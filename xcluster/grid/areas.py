@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Hashable, Mapping
 from typing import Any
 
@@ -21,6 +22,19 @@ Coords = Mapping[Hashable, xr.DataArray]
 METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}
 LENGTHS = (*METRES, "cm", "mm", "um", "µm", "μm", "nm", "pm", "angstrom", "Å")
 SQUARE_KILOMETRES = {"m2": 1e-6, "m^2": 1e-6, "m**2": 1e-6, "km2": 1.0, "km^2": 1.0, "km**2": 1.0}
+_IN_METRES = {
+    **METRES,
+    "cm": 1e-2,
+    "mm": 1e-3,
+    "um": 1e-6,
+    "µm": 1e-6,
+    "μm": 1e-6,
+    "nm": 1e-9,
+    "pm": 1e-12,
+    "angstrom": 1e-10,
+    "Å": 1e-10,
+}
+_SQUARE_METRES = {"ha": 1e4, **{f"{unit}2": side**2 for unit, side in _IN_METRES.items()}}
 ROTATED = {"latitude": "grid_latitude", "longitude": "grid_longitude"}
 SAME_AREA = 1e-6
 """Relative difference of areas that comes from longitudes in single precision."""
@@ -70,6 +84,15 @@ def cell_areas(
     else:
         return None
     return None if angles is None else _on_earth(angles)
+
+
+def ratio(parameter: str, value: Any, unit: str, to: str) -> float:
+    """Return how many of the unit of area ``to`` one ``unit`` is; refuse one that is not known."""
+    known = [_SQUARE_METRES.get(re.sub(r"\^|\*\*", "", each)) for each in (unit, to)]
+    if known[0] is None or known[1] is None:
+        rule = f"must have a unit of area that can become {to}, such as {to}"
+        raise BadValueError(parameter, value, rule, f"pass the number in {to}")
+    return known[0] / known[1]
 
 
 def area_weights(

@@ -193,6 +193,13 @@ def _holes(rising: Array) -> Array:
 
 def check_axes(layout: Layout, contiguous: Any, cells: Hashable = None) -> None:
     """Refuse samples along a dim whose entries are no neighbours; ``cells`` have a graph."""
+    rule, remedy = no_neighbours(layout, cells)
+    if rule:
+        raise BadValueError("contiguous", contiguous, rule, f"{remedy}{REMEDY}")
+
+
+def no_neighbours(layout: Layout, cells: Hashable = None) -> tuple[str, str]:
+    """Return why samples have no neighbours along their dims, and what may help; else no text."""
     for dim in layout.sample_dims:
         if dim == cells:
             continue
@@ -200,12 +207,12 @@ def check_axes(layout: Layout, contiguous: Any, cells: Hashable = None) -> None:
         for values in [layout.coords.get(dim)] if levels is None else levels:
             rule = _no_axis(layout, dim, values)
             if rule:
-                remedy = f"select one entry of it, or {REMEDY}"
-                raise BadValueError("contiguous", contiguous, rule, remedy)
+                return rule, "select one entry of it, or "
     (dim, *others) = layout.sample_dims
     if not others and dim not in layout.coords and dim != cells:
         rule = f"{dim!r} only lists samples, and no coordinate along it says which are neighbours"
-        raise BadValueError("contiguous", contiguous, rule, REMEDY)
+        return rule, ""
+    return "", ""
 
 
 def _no_axis(layout: Layout, dim: Hashable, values: xr.DataArray | None) -> str:

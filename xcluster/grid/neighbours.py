@@ -91,7 +91,7 @@ def _among(layout: Layout, pairs: Array, place: Array) -> Array:
 
 def _of_cells(kind: str, layout: Layout) -> Neighbours:
     """Return the neighbours on a mesh, or among HEALPix cells, that the data must describe."""
-    pairs = _described_pairs(layout, kind, 4, kind)
+    pairs = described_pairs(layout, kind, 4, kind)
     if pairs is None:
         rule = "finds no such cells that the samples lie on"
         remedy = "cluster the Dataset that describes them"
@@ -99,7 +99,7 @@ def _of_cells(kind: str, layout: Layout) -> Neighbours:
     return Neighbours(repr(kind), partial(_among, layout, pairs))
 
 
-def _described_pairs(
+def described_pairs(
     layout: Layout, contiguous: Any, n: int, kind: str | None = None
 ) -> Array | None:
     """Return the neighbours of cells that the data describe; None if they describe none.
@@ -137,14 +137,15 @@ def _of_grid(contiguous: Any, layout: Layout) -> Neighbours:
     """Return the neighbours along the axes of the grid, or of cells that the data describe."""
     n = 4 if contiguous is True else int(contiguous)
     said = "True" if n == 4 else str(n)
-    described = _described_pairs(layout, contiguous, n)
+    described = described_pairs(layout, contiguous, n)
     if described is not None:
         return Neighbours(said, partial(_among, layout, described))
     check_axes(layout, contiguous)
-    return Neighbours(said, partial(_on_axes, layout, axes_of(layout), n), joins=False)
+    return Neighbours(said, partial(pairs_on_axes, layout, axes_of(layout), n), joins=False)
 
 
-def _on_axes(layout: Layout, axes: Axes, n: int, place: Array) -> Array:
+def pairs_on_axes(layout: Layout, axes: Axes, n: int, place: Array) -> Array:
+    """Return the pairs of samples at these places that touch along the axes of the grid."""
     return np.concatenate([_pairs_on(axes, n, place), _among(layout, fold_pairs(layout), place)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from xcluster.blocks.block import Block
 from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, over_features, samples_of
 from xcluster.fit.labels import check_floor
-from xcluster.fit.summary import merge_sums, totals
+from xcluster.fit.summary import given, merge_sums, totals
 
 
 def back_projection(fitted: Fitted, u: float, weighted: bool) -> xr.Dataset:
@@ -87,12 +88,11 @@ def _means_and_errors(fitted: Fitted, floor: float | None, shift: Array) -> tupl
     ``shift`` of shape (n_features,) is subtracted before sums are taken.
     """
     layout = samples_of(fitted, "back_projection").layout
-    labels = None if fitted.source.rows is None else fitted.labels
     found = matrix.reduce(
         layout,
         ProjectionSums(fitted.assign, floor, shift),
         merge_sums,
-        extra=lambda _: {} if labels is None else {"labels": labels},
+        extra=partial(given, fitted.placed_labels),
     )
     sums = totals(found)
     shares, squares = sums["share"][0], sums["square_share"][0]

@@ -236,7 +236,7 @@ def _counts_told(fitted: Fitted) -> bool:
     """Whether the fit counted the rows of each label."""
     # A streamed mixture knows the sizes of its components, not how many rows each label has.
     streamed = fitted.record.passes and not hasattr(fitted.assign.clusterer, "counts_")
-    return fitted.partition.floor is None and not streamed
+    return fitted.partition.floor is None and not streamed and not fitted.source.cleaning
 
 
 def _share_text(share: Share) -> str:

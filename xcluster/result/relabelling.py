@@ -14,16 +14,62 @@ from xcluster.base.checks import as_typed, check_integer, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.pooling import of_each
 from xcluster.fit import fitting
+from xcluster.fit.cleaning import Cleaning, Sieve, Smooth, Threshold
 from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, number_of, samples_of
 from xcluster.fit.labels import Partition, canonical_order, check_floor
 from xcluster.fit.methods import TYPED_AS
+from xcluster.fit.sources import Cleaned, Live, Source
 from xcluster.result import matching
 
 
 def threshold(fitted: AnyFitted, u: float) -> AnyFitted:
     """Return the result with label -1 where no membership is above ``u``."""
     need_soft(fitted, "threshold")
-    return with_partition(fitted, replace(fitted.partition, floor=check_floor(u)))
+    if not fitted.source.cleaning:
+        return with_partition(fitted, replace(fitted.partition, floor=check_floor(u)))
+    step = Threshold.checked(u)
+    return with_partition(cleaned(fitted, step), replace(fitted.partition, floor=step.u))
+
+
+def threshold_scenes(
+    whole: AnyFitted, scenes: Mapping[str, Fitted], u: float
+) -> tuple[AnyFitted, Mapping[str, Source]]:
+    """Return the result of several scenes, and the source of each, after a threshold."""
+    need_soft(whole, "threshold")
+    if not whole.source.cleaning:
+        return threshold(whole, u), {name: each.source for name, each in scenes.items()}
+    step = Threshold.checked(u)
+    changed, sources = cleaned_scenes(whole, scenes, step)
+    return with_partition(changed, replace(whole.partition, floor=step.u)), sources
+
+
+def cleaned(fitted: AnyFitted, step: Cleaning) -> AnyFitted:
+    """Return the result with its labels cleaned by a further step."""
+    return replace(fitted, source=_cleaned(fitted, step))
+
+
+def _cleaned(fitted: Fitted, step: Cleaning) -> Cleaned:
+    """Return the source of the cleaned labels; refuse a step that cannot be done."""
+    if isinstance(step, Smooth) and step.by == "memberships":
+        need_soft(fitted, "smooth(by='memberships')")
+        if fitted.source.cleaning:
+            rule = "starts from memberships, which no step before it has cleaned"
+            raise BadValueError(
+                "by", step.by, rule, "make it the first step, or smooth by majority"
+            )
+    if isinstance(step, Sieve) and step.into == "nearest":
+        samples_of(fitted, "sieve(into='nearest')")
+    source = Cleaned(fitted.source, fitted.assign, step, fitted.graph)
+    step.check(source.place)
+    return source
+
+
+def cleaned_scenes(
+    whole: AnyFitted, scenes: Mapping[str, Fitted], step: Cleaning
+) -> tuple[AnyFitted, dict[str, Cleaned]]:
+    """Return the result of several scenes, and the source of each, cleaned by a further step."""
+    sources = {name: _cleaned(scene, step) for name, scene in scenes.items()}
+    return replace(whole, source=Cleaned(whole.source, whole.assign, step, scenes=sources)), sources
 
 
 def relabel(
@@ -93,6 +139,9 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
     """Return the result with its tree cut elsewhere and its labels numbered by size."""
     clusterer = clusterer_with(fitted, "linkage_matrix_", "cut", "hac")
     samples_of(fitted, "cut")
+    if fitted.source.cleaning:
+        rule = "needs the labels as they were before they were cleaned"
+        raise BadValueError("cut", fitted.source.cleaning[0][1].name, rule, "cut the tree first")
     if (k is None) == (height is None):
         given = "neither" if k is None else "both"
         raise BadValueError("cut", given, "takes either k or height", "pass one, such as cut(k=3)")
@@ -107,6 +156,7 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
     kept = tuple(note for note in fitted.record.notes if note.kind != "knee")
     record = replace(fitted.record, counts=tuple(float(each) for each in counts), notes=kept)
     assign = replace(fitted.assign, clusterer=estimator, partition=partition, centers=centers)
+    assert isinstance(fitted.source, Live), "there are data, and nothing is cleaned"
     source = replace(fitted.source, means=None)
     said = {**fitted.keywords, "k": str(estimator.n_clusters)}
     return replace(fitted, keywords=said, assign=assign, record=record, sweep=None, source=source)

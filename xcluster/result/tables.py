@@ -24,8 +24,7 @@ def report(fitted: Fitted) -> pd.DataFrame:
     samples = samples_of(fitted, "report")
     layout = samples.layout
     area = areas.cell_areas(layout.coords, samples.data, layout.sample_dims)
-    labels = None if fitted.source.rows is None else fitted.labels
-    sums = label_sums(samples.layout, fitted.assign, area=area, labels=labels)
+    sums = label_sums(samples.layout, fitted.assign, area=area, labels=fitted.placed_labels)
     k, count = fitted.k, sums["samples"]
     weight = sums.get("weight", count)
     columns = {
