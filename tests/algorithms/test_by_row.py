@@ -8,7 +8,7 @@ from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
-from xcluster.algorithms.kernels.lloyd import nearest
+from xcluster.algorithms.kernels.lloyd import decided_by_product, nearest
 from xcluster.algorithms.kernels.nonnegative import nonnegative_coefficients
 from xcluster.algorithms.kernels.products import lanes_product, rows_product, squared_lengths
 from xcluster.algorithms.kmeans import KMeans
@@ -85,6 +85,20 @@ def test_a_row_between_two_centres_has_one_nearest_in_any_block(p, k, dtype):
     squared = np.einsum("rkp,rkp->rk", away, away)
     own = np.take_along_axis(squared, whole[0][:, None].astype(int), axis=1)[:, 0]
     np.testing.assert_allclose(own, squared.min(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2, 9, 30])
+def test_products_decide_even_if_one_centre_lies_far_away(k):
+    rng = np.random.default_rng(4)
+    centers = rng.normal(size=(k, 20)).astype(np.float32)
+    centers[-1] *= 1e6
+    X = np.concatenate([rng.normal(size=(3000, 20)), centers[-1:] + 1, np.full((1, 20), 1e30)])
+    found = decided_by_product(X, np.zeros(20), 1.0, centers)
+    squared = ((X[:, None] - centers.astype(float)) ** 2).sum(axis=2)
+    sure = found >= 0
+    np.testing.assert_array_equal(found[sure], squared.argmin(axis=1)[sure])
+    assert sure[:-1].mean() > 0.99
+    assert k == 1 or not sure[-1]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ LEAST_RADIUS = 1e-6
 
 def tile_rows(X: Array) -> int:
     """Return how many rows a tile has."""
-    return max(TILE_VALUES // X.shape[1], TILE_ROWS)
+    return max(TILE_VALUES // int(X.shape[1]), TILE_ROWS)
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):

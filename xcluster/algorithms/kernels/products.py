@@ -75,7 +75,8 @@ def squared_lengths(lanes: Array, offsets: Array, factors: Array) -> Array:
     array of shape (k, n)
     """
     out = np.empty((len(offsets), lanes.shape[1]))
-    _squared_lengths(*map(np.ascontiguousarray, (lanes, offsets, factors)), out)
+    given = np.ascontiguousarray(lanes), np.ascontiguousarray(offsets)
+    _squared_lengths(*given, np.ascontiguousarray(factors), out)
     return out
 
 
