@@ -8,9 +8,9 @@ from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
-from xcluster.algorithms.kernels.lloyd import nearest
+from xcluster.algorithms.kernels.lloyd import decided_by_product, nearest
 from xcluster.algorithms.kernels.nonnegative import nonnegative_coefficients
-from xcluster.algorithms.kernels.products import lanes_product, rows_product
+from xcluster.algorithms.kernels.products import lanes_product, rows_product, squared_lengths
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
@@ -87,6 +87,20 @@ def test_a_row_between_two_centres_has_one_nearest_in_any_block(p, k, dtype):
     np.testing.assert_allclose(own, squared.min(axis=1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("k", [1, 2, 9, 30])
+def test_products_decide_even_if_one_centre_lies_far_away(k):
+    rng = np.random.default_rng(4)
+    centers = rng.normal(size=(k, 20)).astype(np.float32)
+    centers[-1] *= 1e6
+    X = np.concatenate([rng.normal(size=(3000, 20)), centers[-1:] + 1, np.full((1, 20), 1e30)])
+    found = decided_by_product(X, np.zeros(20), 1.0, centers)
+    squared = ((X[:, None] - centers.astype(float)) ** 2).sum(axis=2)
+    sure = found >= 0
+    np.testing.assert_array_equal(found[sure], squared.argmin(axis=1)[sure])
+    assert sure[:-1].mean() > 0.99
+    assert k == 1 or not sure[-1]
+
+
 @pytest.mark.parametrize(
     "shape", [(1, 1, 1), (65, 7, 3), (300, 130, 9), (64, 64, 64), (7, 1600, 2)]
 )
@@ -97,6 +111,20 @@ def test_products_are_those_of_numpy(shape):
     expected = (X - origin) @ coefficients.T
     np.testing.assert_allclose(rows_product(X, origin, coefficients), expected, atol=1e-11)
     np.testing.assert_allclose(lanes_product(coefficients, (X - origin).T), expected.T, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (65, 7, 3), (300, 130, 9), (70, 1600, 2)])
+def test_squared_lengths_are_those_of_numpy_and_of_each_row_alone(shape):
+    n, p, k = shape
+    rng = np.random.default_rng(3)
+    X, offsets = rng.normal(size=(n, p)), rng.normal(size=(k, p))
+    factors = np.tril(rng.normal(size=(k, p, p)))
+    found = squared_lengths(X.T, offsets, factors)
+    scaled = np.einsum("kij,nkj->kni", factors, X[:, None] - offsets, optimize=True)
+    np.testing.assert_allclose(found, (scaled**2).sum(axis=-1), rtol=1e-12)
+    for size in (1, 7, 64):
+        blocks = [squared_lengths(X[i : i + size].T, offsets, factors) for i in range(0, n, size)]
+        np.testing.assert_array_equal(np.concatenate(blocks, axis=1), found, err_msg=str(size))
 
 
 def test_coefficients_are_those_of_scipy():

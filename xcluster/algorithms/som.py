@@ -43,13 +43,18 @@ from xcluster.base.streaming import ArrayBlocks, Statistics, in_tiles, iterate
 
 Array = NDArray[Any]
 
-TILE_ROWS = 4096
-"""Rows measured at once: their distances to the nodes of a common grid stay in cache."""
+TILE_ROWS, TILE_VALUES = 4096, 2**17
+"""Rows measured at once, and the values that they have at least: each tile has a fixed cost."""
 SETTLED = 1e-3
 """Refinement is done when the quantisation error falls by a smaller share."""
 
 LEAST_RADIUS = 1e-6
 """In steps of the grid; beside a step its square still counts in double precision."""
+
+
+def tile_rows(X: Array) -> int:
+    """Return how many rows a tile has."""
+    return max(TILE_VALUES // int(X.shape[1]), TILE_ROWS)
 
 
 class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -188,14 +193,12 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.grid_ = default_grid(len(X)) if self.grid is None else check_grid(self.grid)
         self._warn_of_empty_nodes(len(X))
         self.check_memory(*X.shape)
-        blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
         with single_threaded_blas():
             if self.training == "online":
                 self._train_online(X)
             else:
-                self._train_batch(blocks)
-            self._take_errors(blocks.reduce(self.partial_statistics))
-            self.labels_ = self._nearest(X)
+                self._train_batch(ArrayBlocks(X, weight, rows=tile_rows(X)))
+            self._label_and_measure(X, weight_or_ones(weight, len(X)))
         self.bmus_ = np.column_stack(np.divmod(self.labels_, self.grid_[1]))
         return self
 
@@ -314,7 +317,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         """
         measure = self._sums_and_errors if self._is_trained() else self._sums
         weight = weight_or_ones(sample_weight, len(X))
-        return in_tiles(lambda X, weight: measure(X, weight, sums), X, weight, TILE_ROWS)
+        return in_tiles(lambda X, weight: measure(X, weight, sums), X, weight, tile_rows(X))
 
     def update(self, statistics: Statistics) -> bool:
         """Move the nodes; return whether the map has settled.
@@ -360,9 +363,18 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_), sums)
 
     def _sums_and_errors(self, X: Array, weight: Array, sums: Sums) -> dict[str, Array]:
+        return self._sums_of(X, weight, self._two_nearest(X), sums)
+
+    def _two_nearest(self, X: Array) -> tuple[Array, Array, Array]:
         from xcluster.algorithms.kernels.distances import two_nearest
 
-        nodes, second, squares = two_nearest(X, self.cluster_centers_)
+        return two_nearest(X, self.cluster_centers_)
+
+    def _sums_of(
+        self, X: Array, weight: Array, nearest: tuple[Array, Array, Array], sums: Sums
+    ) -> dict[str, Array]:
+        """Return the sums of rows whose two nearest nodes are known."""
+        nodes, second, squares = nearest
         misplaced = ~are_neighbours(nodes, second, self.grid_)
         farthest = np.sqrt(np.square(sums.about(self.cluster_centers_)).sum(axis=-1).max())
         return sums_by_node(X, weight, nodes, len(self.cluster_centers_), sums) | {
@@ -380,6 +392,13 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
             math.nan if single else float(sums["misplaced"] / self.weight_sum_)
         )
 
+    def _label_and_measure(self, X: Array, weight: Array) -> None:
+        """Set the labels and the errors of the rows that were fitted."""
+        tiles = map_rows(self._two_nearest, X, tile_rows(X))
+        nodes, second, squares = (np.concatenate(each) for each in zip(*tiles, strict=True))
+        self._take_errors(Statistics(self._sums_of(X, weight, (nodes, second, squares), PLAIN)))
+        self.labels_ = nodes.astype(np.intp)
+
     def _train_batch(self, blocks: ArrayBlocks) -> None:
         self.cluster_centers_ = plane(blocks.X, blocks.sample_weight, self.grid_)
         self.n_iter_ = 0
@@ -393,7 +412,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
         self.n_iter_ = self._n_steps
 
     def _nearest(self, X: Array) -> Array:
-        nearest = map_rows(lambda tile: nearest_nodes(tile, self.cluster_centers_), X, TILE_ROWS)
+        nearest = map_rows(lambda tile: nearest_nodes(tile, self.cluster_centers_), X, tile_rows(X))
         return np.concatenate(nearest, dtype=np.intp)
 
     @property

@@ -46,7 +46,7 @@ def two_nearest(X: Array, points: Array) -> tuple[Array, Array, Array]:
 
 @njit(nogil=True, cache=True)
 def _squared(X: Array, points: Array, out: Array) -> None:
-    sums = np.empty((len(points), LANES))
+    sums = np.empty((len(points), _n_lanes(len(X))))
     for start in range(0, len(X), LANES):
         rows = min(LANES, len(X) - start)
         _measure(X[start : start + rows], points, sums)
@@ -57,7 +57,8 @@ def _squared(X: Array, points: Array, out: Array) -> None:
 
 @njit(nogil=True, cache=True)
 def _two_nearest(X: Array, points: Array, nearest: Array, second: Array, squares: Array) -> None:
-    sums, least, following = np.empty((len(points), LANES)), np.empty(LANES), np.empty(LANES)
+    sums = np.empty((len(points), _n_lanes(len(X))))
+    least, following = np.empty(LANES), np.empty(LANES)
     for start in range(0, len(X), LANES):
         rows = min(LANES, len(X) - start)
         _measure(X[start : start + rows], points, sums)
@@ -70,6 +71,12 @@ def _two_nearest(X: Array, points: Array, nearest: Array, second: Array, squares
                 elif sums[c, r] < following[r]:
                     following[r], second[start + r] = sums[c, r], c
         squares[start : start + rows] = least[:rows]
+
+
+@njit(nogil=True, cache=True)
+def _n_lanes(n_rows: int) -> int:
+    """Return how many lanes are measured at once: few for a few rows, by eights as in registers."""
+    return min((n_rows + 7) // 8 * 8, LANES)
 
 
 @njit(nogil=True, cache=True)
@@ -91,11 +98,11 @@ def _add_squares(points: Array, first: int, last: int, tile: Array, sums: Array)
     for c in range(len(points)):
         for f in range(first, whole, 2):
             a, b, i = points[c, f], points[c, f + 1], f - first
-            for r in range(LANES):
+            for r in range(sums.shape[1]):
                 u, v = tile[i, r] - a, tile[i + 1, r] - b
                 sums[c, r] = (sums[c, r] + u * u) + v * v
         for f in range(whole, last):
             a, i = points[c, f], f - first
-            for r in range(LANES):
+            for r in range(sums.shape[1]):
                 u = tile[i, r] - a
                 sums[c, r] += u * u

@@ -150,23 +150,45 @@ def _decide(
     roundings of the product of lengths, in any order; a few more pay for the rounding of rows,
     centres, squares and of the last difference.
     """
-    k, slack = len(products), np.float32((n_features + 8) * ROUNDING)
-    best, beaten = np.zeros(len(labels), np.int32), np.zeros(len(labels), np.int32)
-    top = products[0] - halves[0]
-    for c in range(1, k):
-        for r in range(len(labels)):
-            rank = products[c, r] - halves[c]
-            higher = rank > top[r]
-            top[r] = rank if higher else top[r]
-            best[r] = np.int32(c) if higher else best[r]
+    top, second, best = _two_highest(products, halves)
+    slack = np.float32((n_features + 8) * ROUNDING)
+    longest, highest = lengths.max(), halves.max()
     for r in range(len(labels)):
-        top[r] -= slack * (norms[r] * lengths[best[r]] + halves[best[r]])
-    for c in range(k):
-        for r in range(len(labels)):
-            most = products[c, r] - halves[c] + slack * (norms[r] * lengths[c] + halves[c])
-            beaten[r] += np.int32(most < top[r])
-    for r in range(len(labels)):
-        labels[r] = best[r] if beaten[r] == k - 1 else -1
+        own = best[r]
+        least = top[r] - slack * (norms[r] * lengths[own] + halves[own])
+        sure = second[r] + slack * (norms[r] * longest + highest) < least
+        if not sure:  # only a centre far away may round so much
+            sure = True
+            for c in range(len(products)):
+                rank = products[c, r] - halves[c]
+                most = rank + slack * (norms[r] * lengths[c] + halves[c])
+                sure &= c == own or most < least
+        labels[r] = own if sure else -1
+
+
+@njit(nogil=True, cache=True)
+def _two_highest(products: Array, halves: Array) -> tuple[Array, Array, Array]:
+    """Return the highest and the second highest rank of each row, and the centre of the highest.
+
+    Two centres at a time, so that what is known of a row is loaded and stored once for both.
+    """
+    k, n = products.shape
+    top, second = np.full(n, -np.inf, np.float32), np.full(n, -np.inf, np.float32)
+    best = np.zeros(n, np.int32)
+    if k % 2:
+        top[:] = products[0] - halves[0]
+    for c in range(k % 2, k, 2):
+        half, half_after, one, after = halves[c], halves[c + 1], np.int32(c), np.int32(c + 1)
+        for r in range(n):
+            a, b, t, s = products[c, r] - half, products[c + 1, r] - half_after, top[r], second[r]
+            higher, lower = b if b > a else a, a if b > a else b
+            which = after if b > a else one
+            beaten = t if higher > t else higher
+            beaten = beaten if beaten > lower else lower
+            second[r] = beaten if beaten > s else s
+            best[r] = which if higher > t else best[r]
+            top[r] = higher if higher > t else t
+    return top, second, best
 
 
 @njit(nogil=True, cache=True)

@@ -17,6 +17,7 @@ from xcluster.base.arrays import read_only
 Array = NDArray[Any]
 
 LANES, FEATURES = 64, 64  # a tile of 32 KiB stays in the first-level cache
+TILE_VALUES = 16_384  # of rows with all their features; 128 KiB stay in the second-level cache
 
 
 def lanes_product(coefficients: Array, lanes: Array) -> Array:
@@ -58,6 +59,27 @@ def rows_product(X: Array, origin: Array, coefficients: Array, dtype: Any = None
     return out
 
 
+def squared_lengths(lanes: Array, offsets: Array, factors: Array) -> Array:
+    """Return the squared length of each row less an offset, times a triangular factor.
+
+    Parameters
+    ----------
+    lanes : array of shape (p, n), float64
+        Rows as columns.
+    offsets : array of shape (k, p), float64
+    factors : array of shape (k, p, p), float64
+        Lower triangular: what lies above the diagonal is not read.
+
+    Returns
+    -------
+    array of shape (k, n)
+    """
+    out = np.empty((len(offsets), lanes.shape[1]))
+    given = np.ascontiguousarray(lanes), np.ascontiguousarray(offsets)
+    _squared_lengths(*given, np.ascontiguousarray(factors), out)
+    return out
+
+
 @njit(nogil=True, cache=True)
 def _lanes_product(lanes: Array, coefficients: Array, out: Array) -> None:
     p, n = lanes.shape
@@ -70,6 +92,27 @@ def _lanes_product(lanes: Array, coefficients: Array, out: Array) -> None:
             tile[: last - first, : stop - start] = lanes[first:last, start:stop]
             _add_products(coefficients, first, last, tile, sums)
         out[:, start:stop] = sums[:, : stop - start]
+
+
+@njit(nogil=True, cache=True)
+def _squared_lengths(lanes: Array, offsets: Array, factors: Array, out: Array) -> None:
+    p, n = lanes.shape
+    most = min(max(TILE_VALUES // p, 8), LANES)
+    width = min(most // 8, (n + 7) // 8) * 8
+    tile, scaled, total = np.zeros((p, width)), np.empty((1, width)), np.empty(width)
+    for start in range(0, n, width):
+        rows = min(width, n - start)
+        for c in range(len(offsets)):
+            for f in range(p):
+                for r in range(rows):
+                    tile[f, r] = lanes[f, start + r] - offsets[c, f]
+            total[:] = 0
+            for f in range(p):
+                scaled[:] = 0
+                _add_products(factors[c, f : f + 1], 0, f + 1, tile, scaled)
+                for r in range(width):
+                    total[r] += scaled[0, r] * scaled[0, r]
+            out[c, start : start + rows] = total[:rows]
 
 
 @njit(nogil=True, cache=True)
@@ -108,10 +151,10 @@ def _add_products(coefficients: Array, first: int, last: int, tile: Array, sums:
             a, b = coefficients[c, f], coefficients[c, f + 1]
             d, e = coefficients[c, f + 2], coefficients[c, f + 3]
             i = f - first
-            for r in range(LANES):
+            for r in range(sums.shape[1]):
                 total = (sums[c, r] + a * tile[i, r]) + b * tile[i + 1, r]
                 sums[c, r] = (total + d * tile[i + 2, r]) + e * tile[i + 3, r]
         for f in range(whole, last):
             a, i = coefficients[c, f], f - first
-            for r in range(LANES):
+            for r in range(sums.shape[1]):
                 sums[c, r] += a * tile[i, r]

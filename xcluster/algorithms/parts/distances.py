@@ -12,7 +12,8 @@ Array = NDArray[Any]
 
 def middle(points: Array) -> Array:
     """Return an origin among points, in float64, that no single one of them moves far."""
-    origin: Array = np.sort(points, axis=0)[(len(points) - 1) // 2].astype(np.float64)
+    half = (len(points) - 1) // 2
+    origin: Array = np.partition(points, half, axis=0)[half].astype(np.float64)
     return origin
 
 

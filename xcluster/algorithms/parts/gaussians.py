@@ -232,14 +232,20 @@ class Factored:
 
     def log_ratios(self, features: Array) -> Array:
         """Return the logarithm of each density over that at the mean, of shape (k, n)."""
-        from xcluster.algorithms.kernels.products import lanes_product
+        from xcluster.algorithms.kernels.products import squared_lengths
 
+        if self._is_full:
+            return -0.5 * squared_lengths(features, self.components.offsets, self._lower)
         ratios = np.empty((len(self.components.means), features.shape[1]))
         for k, factor in enumerate(self.components.factors):
-            y = features - self.components.offsets[k][:, None]
-            scaled = lanes_product(factor.T, y) if factor.ndim == 2 else factor[:, None] * y
+            scaled = factor[:, None] * (features - self.components.offsets[k][:, None])
             ratios[k] = -0.5 * _added(np.square(scaled, out=scaled))
         return ratios
+
+    @cached_property
+    def _lower(self) -> Array:
+        """The full factors, lower triangular."""
+        return np.ascontiguousarray(self.components.factors.swapaxes(1, 2))
 
     def grids(self, sums: Sums) -> list[Any]:
         """Return the grids on which the sums of each component are cut."""
