@@ -327,7 +327,7 @@ def main() -> None:
         work(given.side, json.loads(given.cell))
         return
     table = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame(columns=KEY)
-    done = {} if table.empty else {tuple(row[KEY]): row for _, row in table.iterrows()}
+    done = {} if table.empty else {tuple(row[KEY]): dict(row) for _, row in table.iterrows()}
     for cell in cells(given.only, given.quick):
         if given.redo or tuple(cell.values()) not in done:
             found = measured(cell, QUICK_REPEATS if given.quick else REPEATS)
