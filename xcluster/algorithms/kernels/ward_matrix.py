@@ -61,7 +61,7 @@ def merge_all(distances: Array, weights: Array, pairs: Array, heights: Array) ->
             chain[0], length = first, 1
         slot = chain[length - 1]
         previous = chain[length - 2] if length > 1 and alive[chain[length - 2]] else -1
-        nearest = np.argmin(distances[slot])
+        nearest: Any = np.argmin(distances[slot])
         # That the previous link wins ties is what ends every chain.
         if previous >= 0 and distances[slot, previous] <= distances[slot, nearest]:
             nearest = previous
