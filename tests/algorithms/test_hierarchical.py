@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from xcluster.algorithms import hierarchical
 from xcluster.algorithms.hierarchical import Hierarchical
+from xcluster.algorithms.parts import linkages
 from xcluster.algorithms.parts.connectivity import grid_connectivity
 from xcluster.algorithms.parts.linkages import micro_centers, ward_linkage
 
@@ -87,6 +88,39 @@ def test_a_tree_full_of_ties_and_equal_rows_is_as_low_as_scipys():
     assert len(np.unique(model.cut(height=0))) == len(np.unique(X, axis=0))
     n_unique = len(np.unique(X, axis=0))
     assert np.count_nonzero(model.linkage_matrix_[:, 2]) == n_unique - 1
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_the_ward_tree_of_many_features_is_scipys_to_the_last_digits(offset):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(600, 900)) + 3 * random.normal(size=(9, 900))[np.arange(600) % 9]
+    X[300:320] = X[40:60]  # equal rows, which merge at a height of exactly zero
+    X[320:340] = X[40:60] + 1e-5 * random.normal(size=(20, 900))
+    tree, expect = ward_linkage(X + offset, np.ones(600)), linkage(X + offset, "ward")
+    np.testing.assert_allclose(tree[:, 2], expect[:, 2], rtol=1e-9)
+    assert (tree[:20, 2] == 0).all()
+    for k in (2, 9, 30, 500):
+        ours, theirs = hierarchical.cut_into(tree, k), fcluster(expect, k, "maxclust")
+        assert adjusted_rand_score(ours, theirs) == 1
+    np.testing.assert_array_equal(
+        ward_linkage((X + offset) * 2.0**-60, np.ones(600))[:, :2], tree[:, :2]
+    )
+
+
+def test_weights_of_ward_equal_repeated_rows_of_many_features():
+    X = np.random.default_rng(1).normal(size=(300, 400))
+    weights = np.arange(300) % 3 + 1
+    weighted = ward_linkage(X, weights.astype(float))
+    repeated = linkage(np.repeat(X, weights, axis=0), "ward")
+    np.testing.assert_allclose(weighted[:, 2], repeated[-299:, 2])
+
+
+def test_the_ward_tree_of_many_features_reads_the_rows_once(monkeypatch):
+    def refused(*_):
+        raise AssertionError("rows are measured again for each merge")
+
+    monkeypatch.setattr(linkages, "_pack", refused)
+    assert ward_linkage(np.random.default_rng(0).normal(size=(500, 5_000)), np.ones(500)).shape
 
 
 def test_weights_of_ward_equal_rows_repeated():

@@ -95,6 +95,35 @@ def test_thousands_of_features_are_decomposed_by_rows():
     assert not hasattr(ours, "partial_statistics")
 
 
+@pytest.mark.parametrize("shape", [(700, 900), (900, 700), (60, 2_500)])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-8)])
+def test_few_components_of_many_features_are_exact_though_variances_fall_slowly(shape, dtype, rtol):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape) @ (rng.standard_normal((shape[1], shape[1])) / 30)
+    weight = rng.integers(0, 3, len(X)).astype(float)
+    X[weight == 0] = 1e30  # counts for nothing, whatever it is
+    ours = PCA(5).fit(X.astype(dtype), sample_weight=weight)
+    known = X[weight > 0].astype(dtype).astype(float)
+    covariance = np.cov(known.T, aweights=weight[weight > 0])
+    values = np.linalg.eigvalsh(covariance)[::-1]
+    np.testing.assert_allclose(ours.explained_variance_, values[:5], rtol=rtol)
+    np.testing.assert_allclose(ours.explained_variance_ratio_, values[:5] / values.sum(), rtol=1e-5)
+    axes = ours.components_
+    np.testing.assert_allclose(axes @ axes.T, np.eye(5), atol=1e-8)
+    projected = np.einsum("ip,pq,iq->i", axes, covariance, axes, optimize=True)
+    np.testing.assert_allclose(projected, values[:5], rtol=rtol)
+
+
+def test_components_of_many_features_take_no_matrix_of_all_pairs(monkeypatch):
+    def refused(*_):
+        raise AssertionError("products of all pairs of features")
+
+    monkeypatch.setattr(PCA, "partial_statistics", refused)
+    X = np.random.default_rng(0).standard_normal((2_000, 1_600)).astype(np.float32)
+    assert PCA(5).fit(X).n_components_ == 5
+    assert PCA(0.5).fit(X[:300]).explained_variance_ratio_.sum() > 0.5
+
+
 def test_no_more_components_exist_than_rows():
     digits = load_digits().data[:20]
     assert PCA().fit(digits).components_.shape == (20, 64)

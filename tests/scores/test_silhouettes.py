@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn import metrics
 
 from xcluster.base import parallel
@@ -70,6 +71,26 @@ def test_silhouettes_do_not_depend_on_the_order_of_rows_or_threads(blobs, monkey
     np.testing.assert_allclose(silhouette_samples(X[order], labels[order]), expected[order])
     monkeypatch.setattr(parallel, "n_threads", lambda: 1)
     np.testing.assert_array_equal(silhouette_samples(X, labels), expected)
+
+
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float32, 0), (np.float64, 0), (np.float64, 1e6)])
+def test_silhouettes_of_many_features_equal_scikit_learns(dtype, offset):
+    random = np.random.default_rng(0)
+    labels = np.arange(600) % 5
+    X = random.normal(size=(600, 900)) + 3 * random.normal(size=(5, 900))[labels]
+    X[labels == 4] = X[4] + 1e-6 * random.normal(size=(120, 900))  # products have no digits here
+    X[9] = X[4]
+    X = (X + offset).astype(dtype)
+    expect = metrics.silhouette_samples(X.astype(float) - offset, labels)
+    np.testing.assert_allclose(silhouette_samples(X, labels), expect, atol=1e-6)
+    near = labels == 4
+    both = np.ascontiguousarray(X[near], float) - X[4], np.arange(120) % 2
+    direct = cdist(both[0], both[0])
+    own = (both[1][:, None] == both[1]) & ~np.eye(120, dtype=bool)
+    a = np.where(own, direct, 0).sum(axis=1) / 59
+    b = np.where(both[1][:, None] != both[1], direct, 0).sum(axis=1) / 60
+    found = silhouette_samples(X[near], both[1])
+    np.testing.assert_allclose(found, (b - a) / np.maximum(a, b), atol=1e-6)
 
 
 def test_integer_weights_equal_rows_repeated(blobs):

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.extmath import randomized_svd
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
+from xcluster.algorithms.parts.krylov import MORE, leading_singular
 from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import warn
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
-from xcluster.base.parallel import map_threads, row_blocks, single_threaded_blas
+from xcluster.base.parallel import map_threads, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
@@ -27,8 +27,14 @@ Array = NDArray[Any]
 MOST_STREAMED = 2_000
 """Features up to which the covariance (32 MB then) is summed; beyond, rows are decomposed."""
 
-SOME_ROWS = 512
-"""Rows summed at a time where there are so many features."""
+BLOCK_ROWS = 8_192
+"""Rows of a block in memory: their products are soon merged, and few rows are several blocks."""
+
+WIDE = 256
+"""Features from which rows are decomposed if they are fewer."""
+
+PASSES = 12
+"""Products of rows and a vector that a decomposition of the rows takes for each component."""
 
 
 def _streams(pca: PCA) -> bool:
@@ -39,8 +45,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Principal component analysis [1]_ with sample weights, for data of any size.
 
     Up to 2,000 features the covariance matrix is summed in one pass over blocks of rows and
-    decomposed. Beyond that a singular value decomposition of the rows in memory is made, a
-    randomised one [2]_ where few components are asked for.
+    decomposed. If there are more, or a fit in memory takes less time so, the rows themselves are
+    decomposed: by block Lanczos from random vectors [2]_ where few components are asked for.
 
     Parameters
     ----------
@@ -48,7 +54,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         How many to keep, at most the rank of the rows; a fraction of the variance to explain; None
         keeps as many as the smaller of rows and features.
     random_state : int, RandomState or None, default 0
-        Of the randomised decomposition.
+        Of the vectors from which a decomposition of the rows starts.
 
     Attributes
     ----------
@@ -70,8 +76,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     References
     ----------
     .. [1] I. T. Jolliffe, "Principal Component Analysis", 2nd ed., Springer, 2002.
-    .. [2] N. Halko, P. G. Martinsson and J. A. Tropp, "Finding structure with randomness", SIAM
-       Review 53 (2011), 217-288.
+    .. [2] C. Musco and C. Musco, "Randomized block Krylov methods for stronger and faster
+       approximate singular value decomposition", NeurIPS (2015).
 
     Examples
     --------
@@ -113,12 +119,12 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         weight = check_weight(sample_weight, X)
-        if X.shape[1] > MOST_STREAMED:
+        if self._by_rows(X.shape):
             self._decompose_rows(X, weight)
             return self
         # Products are taken about a value near the mean, so that a large offset costs no digits.
         self.mean_ = near_mean(X)
-        self.update(ArrayBlocks(X, weight).reduce(self.partial_statistics))
+        self.update(ArrayBlocks(X, weight, BLOCK_ROWS).reduce(self.partial_statistics))
         return self
 
     def transform(self, X: Any) -> Array:
@@ -168,10 +174,12 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         grids = sums.grids(sums.heaviest * np.multiply.outer(away, away))
         products = sums.nothing(len(away), len(away))
         for piece in pieces(X):
-            part = np.ones((X.shape[1] + 1, len(X[piece])))
-            np.subtract(X[piece].T, center[:, None], out=part[:-1])
-            part *= np.sqrt(weight[piece])
-            products += sums.products(part, part, grids)
+            part = np.ones((len(X[piece]), X.shape[1] + 1))
+            np.subtract(X[piece], center, out=part[:, :-1])
+            if sample_weight is not None:
+                part *= np.sqrt(weight[piece])[:, None]
+            lanes = part.T
+            products += sums.products(lanes, lanes, grids)
         moments = {"rows": products[..., :-1, -1], "products": products[..., :-1, :-1]}
         maxima = {"rounding": np.asarray(np.finfo(X.dtype).eps)}
         return Statistics(_of_weight(weight, sums) | moments, maxima=maxima)
@@ -194,33 +202,50 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _decompose_rows(self, X: Array, weight: Array | None) -> None:
         """Find the components by a singular value decomposition of the centred rows."""
+        if weight is not None:
+            X, weight = X[weight > 0], weight[weight > 0]
         weight = weight_or_ones(weight, len(X))
         sums = _of_weight(weight)
-        blocks = row_blocks(len(X), SOME_ROWS)
         near = near_mean(X)  # about which a large offset costs no digits
-        offset = sum(weight[block] @ (X[block] - near) for block in blocks) / sums["weight"]
-        self.mean_ = near + offset
+        blocks = pieces(X)
+        parts = map_threads(lambda block: weight[block] @ (X[block] - near), blocks)
+        self.mean_ = near + sum(parts) / sums["weight"]
         rows = X - self.mean_.astype(X.dtype)
-        # In the unit of a frame, as LAPACK brings large and small numbers into its own range.
-        unit = Frame.of(X, weight).unit
+        # In a unit of their size, as LAPACK brings large and small numbers into its own range.
+        unit = float(power_of_two(max(rows.max(), -rows.min())))
         rows *= (np.sqrt(weight / _denominator(sums)) / unit).astype(X.dtype)[:, None]
-        with single_threaded_blas():
-            values, vectors = self._singular(rows, min(int(sums["count"]), X.shape[1]))
-        total = sum(np.square(rows[block]).sum(dtype=np.float64) for block in blocks)
-        values, total = values * unit, total * unit**2
+        values, vectors = self._singular(rows)
+        squares = map_threads(lambda block: np.square(rows[block]).sum(dtype=np.float64), blocks)
+        values, total = values * unit, sum(squares) * unit**2
         rounding = float(np.finfo(X.dtype).eps)
         # The mean is rounded too, which moves all rows together.
         size = values[0] ** 2 + float(np.abs(self.mean_).max()) ** 2
         floor = self._floor(size * X.shape[1] * rounding**2, rounding)
         self._set(vectors, values**2, float(total), floor)
 
-    def _singular(self, rows: Array, most: int) -> tuple[Array, Array]:
-        n = self.n_components
-        if isinstance(n, numbers.Integral) and 1 <= n < 0.8 * most:
-            _, values, vectors = randomized_svd(rows, int(n), random_state=self.random_state)
-        else:
+    def _singular(self, rows: Array) -> tuple[Array, Array]:
+        few = self._few(rows.shape)
+        if few:
+            return leading_singular(rows, few, self.random_state)
+        with single_threaded_blas():
             _, values, vectors = np.linalg.svd(rows, full_matrices=False)
-        return values[:most].astype(np.float64), vectors[:most].astype(np.float64)
+        return values.astype(np.float64), vectors.astype(np.float64)
+
+    def _by_rows(self, shape: tuple[int, ...]) -> bool:
+        """Return whether a decomposition of the rows takes less time than their covariance."""
+        n_rows, n_features = shape
+        if n_features > MOST_STREAMED or n_features > max(n_rows, WIDE):
+            return True
+        few = self._few(shape)
+        covariance = n_rows / 2 + 10 * n_features  # products a pair of features, then eigenvectors
+        return few > 0 and PASSES * (few + MORE) * n_rows < covariance * n_features
+
+    def _few(self, shape: tuple[int, ...]) -> int:
+        """Return the number of components asked for where it is far below the rank, else 0."""
+        n = self.n_components
+        if not isinstance(n, numbers.Integral) or isinstance(n, bool):
+            return 0
+        return int(n) if 1 <= n <= min(shape) // 4 - MORE else 0
 
     def _floor(self, arithmetic: float, rounding: float) -> float:
         """Return the variance that errors of the arithmetic or of rounded values can have."""

@@ -12,6 +12,9 @@ Array = NDArray[Any]
 
 LANES = 128
 
+NEAR = 1e-6
+"""Share of their squared lengths below which products leave a squared distance too few digits."""
+
 
 @njit(nogil=True, cache=True)
 def distance_sums(
@@ -64,4 +67,49 @@ def distance_sums(
             cluster = clusters[cell, labelling]
             for lane in range(n_queries):
                 sums[cluster, lane] += total[lane]
+    return sums
+
+
+@njit(nogil=True, cache=True)
+def distance_sums_by_products(
+    products: Array,
+    queries: Array,
+    rows: Array,
+    squares: Array,
+    weights: Array,
+    starts: Array,
+    clusters: Array,
+    n_clusters: int,
+) -> Array:
+    """Return what `distance_sums` does, for many features, from products of queries and rows.
+
+    Parameters
+    ----------
+    products : float64 array of shape (n_queries, n_rows)
+    queries : float64 array of shape (n_queries, n_features)
+    rows : float64 array of shape (n_rows, n_features)
+        Less an origin, as the queries are.
+    squares : array of shape (n_rows,)
+        The squared lengths of the rows.
+    weights, starts, clusters, n_clusters
+        As for `distance_sums`.
+    """
+    n_queries, n_features = queries.shape
+    sums = np.zeros((n_clusters, n_queries))
+    for q in range(n_queries):
+        length = 0.0
+        for f in range(n_features):
+            length += queries[q, f] * queries[q, f]
+        for cell in range(starts.size - 1):
+            total = 0.0
+            for row in range(starts[cell], starts[cell + 1]):
+                lengths = length + squares[row]
+                square = lengths - 2 * products[q, row]
+                if square < NEAR * lengths:
+                    square = 0.0
+                    for f in range(n_features):
+                        square += (queries[q, f] - rows[row, f]) ** 2
+                total += weights[row] * np.sqrt(square)
+            for labelling in range(clusters.shape[1]):
+                sums[clusters[cell, labelling], q] += total
     return sums

@@ -22,6 +22,9 @@ LINKAGES = ("ward", "average", "complete", "single")
 CELL_ROWS = 8192
 # With fewer clusters, packing them again costs more time than narrower boxes save.
 SMALLEST_REPACK = 512
+# Features from which, and rows for each of them up to which, the distances of all pairs are held.
+WIDE, ROWS_A_FEATURE = 64, 8
+ROWS_AT_ONCE = 256
 
 
 def ward_linkage(X: Array, weights: Array) -> Array:
@@ -48,6 +51,8 @@ def ward_linkage(X: Array, weights: Array) -> Array:
     from xcluster.algorithms.kernels.ward import Merges, merge_until
 
     n = len(X)
+    if X.shape[1] >= WIDE and n <= ROWS_A_FEATURE * X.shape[1]:
+        return _ward_of_all_pairs(X, weights)
     merges = Merges(np.empty((n - 1, 2), np.int64), np.empty(n - 1))
     state = X.astype(np.float64), weights.astype(np.float64), np.arange(n), np.zeros(n)
     done = 0
@@ -58,6 +63,24 @@ def ward_linkage(X: Array, weights: Array) -> Array:
         merge_until(clusters, merges, done, wanted)
         state, done = _unpack(clusters), wanted
     return _as_linkage(merges.pairs, np.sqrt(merges.heights))
+
+
+def _ward_of_all_pairs(X: Array, weights: Array) -> Array:
+    """Return the weighted Ward tree from products of all pairs of rows."""
+    from xcluster.algorithms.kernels.ward_matrix import merge_all, to_distances
+
+    rows = X.astype(np.float64)
+    rows -= rows.mean(axis=0)  # near the origin squared distances keep their digits
+    products = np.empty((len(X), len(X)))
+
+    def multiply(block: slice) -> None:
+        np.matmul(rows[block], rows.T, out=products[block])
+
+    map_threads(multiply, row_blocks(len(X), ROWS_AT_ONCE))
+    to_distances(products, rows, weights)
+    pairs, heights = np.empty((len(X) - 1, 2), np.int64), np.empty(len(X) - 1)
+    merge_all(products, weights.astype(np.float64), pairs, heights)
+    return _as_linkage(pairs, np.sqrt(heights))
 
 
 def _pack(centers: Array, weights: Array, nodes: Array, heights: Array) -> Any:
