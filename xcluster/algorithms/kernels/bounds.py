@@ -18,7 +18,6 @@ from xcluster.algorithms.kernels.lloyd import ROUNDING, tile_lanes
 
 Array = NDArray[Any]
 
-MANY_LANES = 1_024  # of many features a tile is in no cache, and short ones are slow to read
 EPSILON = np.float32(ROUNDING)
 LEFT = np.float32(1 - 2.0**-22)  # makes up for the rounding of a gap in each pass
 VANISHING = np.float32(1e-18)  # squares of smaller distances lose digits, or are zero
@@ -57,18 +56,6 @@ def accumulate(squared: Array, block: Array, first: int, center: Array) -> None:
             difference = block[f, first + i] - value
             squared[i] += difference * difference
         f += 1
-
-
-@njit(nogil=True, cache=True)
-def squared_distances(block: Array, centers: Array) -> Array:
-    """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
-    n = block.shape[1]
-    squared = np.empty((len(centers), n), np.float32)
-    lanes = max(tile_lanes(block.shape[0]), MANY_LANES)
-    for start in range(0, n, lanes):
-        for c in range(len(centers)):
-            accumulate(squared[c, start : start + lanes], block, start, centers[c])
-    return squared
 
 
 @njit(nogil=True, cache=True)

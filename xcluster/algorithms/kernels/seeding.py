@@ -13,11 +13,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from xcluster.algorithms.kernels.bounds import accumulate
+from xcluster.algorithms.kernels.lloyd import tile_lanes
 
 Array = NDArray[Any]
 
 TILE = 256
-"""Number of rows of a tile: they stay in the first-level cache for all candidates."""
+"""Number of rows of which the potential is summed."""
+LANES = 64
+"""Least number of rows that are measured together."""
 
 
 @njit(nogil=True, cache=True)
@@ -74,26 +77,31 @@ def approach(
     sums : array of shape (n_candidates, n_tiles)
         The sums of the potential, set for the tiles of the block.
     """
-    for start in range(0, block.shape[1], TILE):
-        rows = slice(first + start, first + min(start + TILE, block.shape[1]))
-        part = None if weight is None else weight[rows]
+    (p, n), lanes = block.shape, max(tile_lanes(block.shape[0]), LANES)
+    tile = np.empty((p, lanes), np.float32)
+    for start in range(0, n, lanes):
+        size = min(lanes, n - start)
+        for f in range(p):  # a copy, as rows of a block may lie in the same lines of the cache
+            tile[f, :size] = block[f, start : start + size]
+        rows = slice(first + start, first + start + size)
         for c in range(len(centers)):
-            accumulate(nearer[c, rows], block, start, centers[c])
-            sums[c, rows.start // TILE] = _lessened(nearer[c, rows], closest[rows], part)
+            accumulate(nearer[c, rows], tile, 0, centers[c])
+            _lessen(nearer[c, rows], closest[rows])
+    for c in range(len(centers)):
+        add_up(nearer[c], weight, first, first + n, sums[c])
 
 
 @njit(nogil=True, cache=True)
-def _lessened(squared: Array, closest: Array, weight: Array | None) -> float:
-    """Lessen the squared distances to the closest, and return the sum of the potential."""
+def _lessen(squared: Array, closest: Array) -> None:
     for i in range(len(squared)):
         squared[i] = min(squared[i], closest[i]) + np.float32(0)  # all are stored, as in `bounds`
-    return potential(squared, weight)
 
 
 @njit(nogil=True, cache=True)
-def potential(closest: Array, weight: Array | None) -> float:
-    """Return the sum of the potential, in four sums, which processors add at once."""
-    sums, n = np.zeros(4), len(closest)
-    for i in range(n):
-        sums[i % 4] += np.float64(closest[i]) * (1.0 if weight is None else weight[i])
-    return (sums[0] + sums[1]) + (sums[2] + sums[3])
+def add_up(closest: Array, weight: Array | None, first: int, stop: int, sums: Array) -> None:
+    """Set the sums of the potential of some tiles."""
+    for start in range(first, stop, TILE):
+        total = 0.0
+        for r in range(start, min(start + TILE, stop)):
+            total += np.float64(closest[r]) * (1.0 if weight is None else weight[r])
+        sums[start // TILE] = total
