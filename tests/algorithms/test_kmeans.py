@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans as PeerKMeans
 from sklearn.datasets import make_blobs
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from xcluster.algorithms.kernels import lloyd
+from xcluster.algorithms.kernels import lloyd, runs
 from xcluster.algorithms.kmeans import KMeans, grow
 from xcluster.algorithms.parts import placed
 from xcluster.algorithms.parts.bounded import BoundedLloyd
@@ -392,6 +392,47 @@ def test_bounds_change_no_label_in_any_pass(make, p, weighted):
         run.step()
         np.testing.assert_allclose(run.means, centers, rtol=1e-12, atol=1e-13)
         centers = run.means  # else the last digit of a sum could decide a tie
+
+
+@pytest.mark.parametrize("p", [1, 3, 7, 90])
+@pytest.mark.parametrize("make", [ties, clouds, far_apart])
+def test_bounds_hold_after_swaps_and_their_withdrawal(make, p):
+    X = make(np.random.default_rng(p), p).astype(np.float32)
+    run = BoundedLloyd(
+        PlacedRows.of(X, None, Frame(np.zeros(p), 1.0)), np.unique(X[:40], axis=0)[:7]
+    )
+    for _ in range(3):
+        run.assign()
+        run.step()
+    for split, removed in [(0, 1), (3, 6), (5, 2)]:
+        before, labels = run.kept(), np.concatenate(run.labels)
+        shift = 0.3 * X.std(axis=0)
+        run.swap(split, removed, run.means[split] + shift, run.means[split] - shift)
+        run.assign()
+        expected, _ = plain_lloyd(X, run.centers, np.ones(len(X)), 1)
+        np.testing.assert_array_equal(np.concatenate(run.labels), expected)
+        np.testing.assert_array_equal(run.counts, np.bincount(expected, minlength=len(run.counts)))
+        run.restore(before)
+        np.testing.assert_array_equal(np.concatenate(run.labels), labels)
+        run.assign()
+        expected, _ = plain_lloyd(X, run.centers, np.ones(len(X)), 1)
+        np.testing.assert_array_equal(np.concatenate(run.labels), expected)
+        run.step()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_passes_in_one_call_are_those_of_one_pass_after_the_other(weighted):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(20_000, 3))
+    weight = random.integers(0, 3, len(X)).astype(float) if weighted else None
+    rows = PlacedRows.of(X, weight, Frame(np.zeros(3), 1.0))
+    one, other = BoundedLloyd(rows, X[:5]), BoundedLloyd(rows, X[:5])
+    assert one.iterate(12, 0.0, -np.inf) == (12, runs.ON)
+    for _ in range(12):
+        other.assign()
+        other.step()
+    for ours, theirs in zip(one.kept(), other.kept(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_bounds_spare_most_measurements(blobs):

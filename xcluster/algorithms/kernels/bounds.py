@@ -18,21 +18,18 @@ from xcluster.algorithms.kernels.lloyd import ROUNDING, tile_lanes
 
 Array = NDArray[Any]
 
-MANY_LANES = 1_024  # of many features a tile is in no cache, and short ones are slow to read
 EPSILON = np.float32(ROUNDING)
 LEFT = np.float32(1 - 2.0**-22)  # makes up for the rounding of a gap in each pass
 VANISHING = np.float32(1e-18)  # squares of smaller distances lose digits, or are zero
 
 
 @njit(nogil=True, cache=True)
-def place(X: Array, origin: Array, factor: Any) -> Array:
-    """Return the rows in the frame, of shape (n_features, n_samples), as float32."""
-    placed = np.empty((X.shape[1], X.shape[0]), np.float32)
+def place(X: Array, origin: Array, factor: Any, placed: Array) -> None:
+    """Set ``placed``, of shape (n_features, n_samples) and float32, to the rows in the frame."""
     for start in range(0, len(X), 16):  # sixteen values are a cache line of the result
         for f in range(X.shape[1]):
             for r in range(start, min(start + 16, len(X))):
                 placed[f, r] = (X[r, f] - origin[f]) * factor
-    return placed
 
 
 @njit(nogil=True, cache=True)
@@ -59,18 +56,6 @@ def accumulate(squared: Array, block: Array, first: int, center: Array) -> None:
             difference = block[f, first + i] - value
             squared[i] += difference * difference
         f += 1
-
-
-@njit(nogil=True, cache=True)
-def squared_distances(block: Array, centers: Array) -> Array:
-    """Return the squared distances, of shape (n_clusters, n_samples), as float32."""
-    n = block.shape[1]
-    squared = np.empty((len(centers), n), np.float32)
-    lanes = max(tile_lanes(block.shape[0]), MANY_LANES)
-    for start in range(0, n, lanes):
-        for c in range(len(centers)):
-            accumulate(squared[c, start : start + lanes], block, start, centers[c])
-    return squared
 
 
 @njit(nogil=True, cache=True)
@@ -223,15 +208,23 @@ def _gather(tile: Array, block: Array, pending: Array) -> None:
 def _two_nearest(
     tile: Array, centers: Array, trial: Array, own: Array, least: Array, second: Array
 ) -> None:
+    own[:] = 0
     least[:] = np.inf
     second[:] = np.inf
     for c in range(len(centers)):
         accumulate(trial, tile, 0, centers[c])
-        for i in range(len(trial)):
-            nearer = trial[i] < least[i]
-            second[i] = min(second[i], least[i] if nearer else trial[i])
-            own[i] = c if nearer else own[i]
-            least[i] = trial[i] if nearer else least[i]
+        _keep_two(np.int32(c), trial, own, least, second)
+
+
+@njit(nogil=True, cache=True)
+def _keep_two(c: Any, trial: Array, own: Array, least: Array, second: Array) -> None:
+    # A value that stays is stored as well: stores of some lanes only are very slow on processors
+    # of AMD, and compilers make such stores of "x[i] = a if b else x[i]". Hence + 0, and the
+    # maximum, which is the last of the centres that were nearer, as these are counted up.
+    for i in range(len(trial)):
+        second[i] = min(second[i], max(trial[i], least[i])) + np.float32(0)
+        own[i] = max(own[i], c if trial[i] < least[i] else np.int32(0))
+        least[i] = min(trial[i], least[i])
 
 
 @njit(nogil=True, cache=True)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xcluster.algorithms.parts.placed import PlacedRows
+from xcluster.algorithms.parts.placed import BLOCK_ROWS, PlacedRows
 
 Array = NDArray[Any]
+State = list[Array]
 
 MANY = np.iinfo(np.int16).max
-LITTLE = 1e-6
-"""A cluster with less than this share of all weight is counted again: it may be rounding alone."""
-PATIENCE = 10
-"""Number of passes as good as the last one after which a run must have reached what is wanted."""
 
 
 class BoundedLloyd:
@@ -45,53 +43,114 @@ class BoundedLloyd:
     """
 
     def __init__(self, rows: PlacedRows, centers: Array) -> None:
-        k, p = centers.shape
+        (k, p), n, n_blocks = centers.shape, sum(b.shape[1] for b in rows.blocks), len(rows.blocks)
         self.rows = rows
-        lengths = [block.shape[1] for block in rows.blocks]
         integers = np.int16 if k <= MANY else np.int32  # half the memory
-        self.labels = [np.full(n, -1, integers) for n in lengths]
-        self.gaps = [np.zeros(n, np.float32) for n in lengths]
+        self._own = np.full(n, -1, integers), np.zeros(n, np.float32)
+        self.labels, self.gaps = (
+            np.split(each, range(BLOCK_ROWS, n, BLOCK_ROWS)) for each in self._own
+        )
+        self._parts = np.zeros((n_blocks, k)), np.zeros((n_blocks, k, p))
+        self.counts, self.totals = np.zeros(k), np.zeros((k, p))
+        self.means, self.centers = np.empty((k, p)), np.empty((k, p), np.float32)
         self.loss = np.zeros(k, np.float32)
-        self._counts, self._totals = np.zeros((len(lengths), k)), np.zeros((len(lengths), k, p))
+        self._run = self.counts, self.totals, self.means, self.centers, self.loss
         self.place(centers)
 
     def place(self, centers: Array) -> None:
         """Take other centres; every row is measured again."""
-        self.means = np.array(centers, dtype=np.float64)
-        self.centers = self.means.astype(np.float32)
-        for gap in self.gaps:
-            gap[:] = 0
+        self.means[:] = centers
+        self.centers[:] = centers
+        self._own[1][:] = 0
+
+    def kept(self) -> State:
+        """Return a copy of all that passes change."""
+        return [each.copy() for each in self._changing()]
+
+    def restore(self, state: State) -> None:
+        """Go back to where `kept` was called."""
+        for each, before in zip(self._changing(), state, strict=True):
+            each[...] = before
+
+    def _changing(self) -> Iterator[Array]:
+        return chain(self._own, self._parts, self._run)
+
+    def swap(self, split: int, removed: int, first: Array, second: Array) -> None:
+        """Move two centres next to where the first of them is.
+
+        To rows of other centres, none of the two comes nearer than the first was by more than
+        its distance from there. So their bounds still hold, less this distance.
+        """
+        away = np.array([first, second], np.float32) - self.centers[split].astype(np.float64)
+        steps = np.linalg.norm(away, axis=1)
+        self.loss += np.float32(steps.max() * (1 + 1e-6))
+        self.loss[[split, removed]] = np.inf
+        for c, center in ((split, first), (removed, second)):
+            self.means[c] = self.centers[c] = center
 
     def assign(self) -> None:
         """Label every row by its nearest centre."""
+        from xcluster.algorithms.kernels import bounds, runs
+
+        def recount(b: int) -> None:
+            block, weight = self.rows.blocks[b], self.rows.weights[b]
+            bounds.recount(block, weight, self.labels[b], *self._part(b))
+
         self.rows.each(self._settle)
-        self.loss[:] = 0
-        self._merge()
-        if self.counts.min() < LITTLE * self.counts.sum():
-            self._recount()
+        if runs.merge(self._parts, self._run):
+            self.rows.each(recount)
+            runs.merge(self._parts, self._run)
+
+    def _part(self, b: int) -> tuple[Array, Array]:
+        return self._parts[0][b], self._parts[1][b]
 
     def _settle(self, b: int) -> None:
-        from xcluster.algorithms.kernels import bounds, lloyd
+        from xcluster.algorithms.kernels import bounds
 
-        block, sums = self.rows.blocks[b], (self._counts[b], self._totals[b])
-        changed = self.centers, self.loss, self.labels[b], self.gaps[b], *sums
-        if len(block) < lloyd.PRODUCT_FEATURES:
+        block = self.rows.blocks[b]
+        changed = self.centers, self.loss, self.labels[b], self.gaps[b], *self._part(b)
+        if self._in_lanes:
             bounds.settle(block, self.rows.weights[b], *changed)
         else:
             bounds.settle_by_products(block, self.rows.norms[b], self.rows.weights[b], *changed)
 
-    def step(self) -> float:
-        """Move each centre to the mean of its rows; return the squared shift of all."""
-        from xcluster.algorithms.kernels import bounds
+    @property
+    def _in_lanes(self) -> bool:
+        from xcluster.algorithms.kernels import lloyd
 
-        before, self.means = self.means, self.totals / self.counts[:, None]
-        bounds.step(self.means, self.centers, self.loss)
-        return float(np.sum((self.means - before) ** 2))
+        return self.means.shape[1] < lloyd.PRODUCT_FEATURES
+
+    def step(self) -> None:
+        """Move each centre to the mean of its rows."""
+        from xcluster.algorithms.kernels import runs
+
+        runs.conclude(self._run, 0.0, -np.inf, -np.inf)
+
+    def iterate(self, most: int, limit: float, wanted: float) -> tuple[int, int]:
+        """Make passes until one ends the run or leaves a centre without rows.
+
+        Parameters are those of `iterate_bounded`. Returns the number of passes and a state of
+        `kernels.runs`.
+        """
+        from xcluster.algorithms.kernels import runs
+
+        if self.rows.few and self._in_lanes:
+            given = self.rows.values, self.rows.weight, BLOCK_ROWS, self._own, self._parts
+            done, state = runs.repeat(*given, self._run, most, limit, wanted)
+            return done, state
+        before = -np.inf
+        for done in range(1, most + 1):
+            self.assign()
+            state, before = runs.conclude(self._run, limit, wanted, before)
+            if state != runs.ON:
+                return done, state
+        return most, runs.ON
 
     def between(self) -> float:
         """Return the sum of squares of the cluster means about the origin, by weight."""
-        squares = np.einsum("kp,kp->k", self.totals, self.totals)
-        return float(squares @ (1 / np.where(self.counts > 0, self.counts, np.inf)))
+        from xcluster.algorithms.kernels import runs
+
+        return float(runs.between(self.counts, self.totals))
 
     def within(self) -> Array:
         """Return each cluster's sum of squares about its centre, in units of the frame."""
@@ -105,19 +164,6 @@ class BoundedLloyd:
 
         within: Array = np.sum(self.rows.each(of_block), axis=0)
         return within
-
-    def _merge(self) -> None:
-        self.counts, self.totals = self._counts.sum(axis=0), self._totals.sum(axis=0)
-
-    def _recount(self) -> None:
-        from xcluster.algorithms.kernels import bounds
-
-        def of_block(b: int) -> None:
-            block, weight = self.rows.blocks[b], self.rows.weights[b]
-            bounds.recount(block, weight, self.labels[b], self._counts[b], self._totals[b])
-
-        self.rows.each(of_block)
-        self._merge()
 
 
 def iterate_bounded(
@@ -140,16 +186,13 @@ def iterate_bounded(
         A run that will hardly come to have more `BoundedLloyd.between` than this is given up, as
         is one in which a cluster is empty.
     """
-    before, trial = -np.inf, wanted > -np.inf
-    for done in range(1, max_passes + 1):
-        run.assign()
-        if not run.counts.all():
-            if trial:
-                return done
-            run.place(refill(run))
-            continue
-        now = run.between() if trial else 0.0
-        if run.step() <= limit or (trial and now + PATIENCE * max(now - before, 0) < wanted):
-            return done
-        before = now
-    return max_passes
+    from xcluster.algorithms.kernels.runs import EMPTY
+
+    passes = 0
+    while passes < max_passes:
+        done, state = run.iterate(max_passes - passes, limit, wanted)
+        passes += done
+        if state != EMPTY or wanted > -np.inf:
+            break
+        run.place(refill(run))
+    return passes

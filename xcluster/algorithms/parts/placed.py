@@ -28,11 +28,17 @@ class PlacedRows:
     Parameters
     ----------
     frame : Frame
+    values : array of shape (n_features * n_samples,), float32
+        The blocks, one after the other.
+    weight : array of shape (n_samples,), or None
     blocks : list of arrays of shape (n_features, up to `BLOCK_ROWS`), float32
+        Views of ``values``.
     weights : list of arrays of shape (up to `BLOCK_ROWS`,), or of None
     """
 
     frame: Frame
+    values: Array
+    weight: Array | None
     blocks: list[Array]
     weights: list[Array | None]
 
@@ -42,12 +48,14 @@ class PlacedRows:
         from xcluster.algorithms.kernels import bounds
         from xcluster.algorithms.kernels.lloyd import as_precise
 
-        rows = row_blocks(len(X), BLOCK_ROWS)
+        rows, (n, p) = row_blocks(len(X), BLOCK_ROWS), X.shape
         origin, factor = as_precise(X, frame.origin, frame.unit)
-        X = read_only(X)
-        blocks = map_threads(lambda each: bounds.place(X[each], origin, factor), rows)
+        X, values = read_only(X), np.empty(n * p, np.float32)
+        blocks = [values[p * each.start : p * each.stop].reshape(p, -1) for each in rows]
+        pairs = zip(rows, blocks, strict=True)
+        map_threads(lambda pair: bounds.place(X[pair[0]], origin, factor, pair[1]), pairs)
         weights = [None if sample_weight is None else sample_weight[each] for each in rows]
-        return cls(frame, blocks, weights)
+        return cls(frame, values, sample_weight, blocks, weights)
 
     @cached_property
     def norms(self) -> list[Array]:

@@ -156,64 +156,56 @@ def representatives(
 class _Potential:
     """The weighted squared distance of every row to its nearest centre so far.
 
-    It is kept by row in float32 and summed by block in float64, in the order of the blocks, so
-    that draws do not depend on the number of threads.
+    It is kept by row in float32 and summed in float64 by tiles of rows, in their order, so that
+    draws do not depend on the number of threads.
     """
 
     def __init__(self, X: Array, sample_weight: Array | None, rows: PlacedRows | None) -> None:
-        self.X = np.ascontiguousarray(X)
+        from xcluster.algorithms.kernels.seeding import TILE, add_up
+
+        self.X, n = np.ascontiguousarray(X), len(X)
         self.rows = rows or PlacedRows.of(self.X, sample_weight, Frame.of(self.X, sample_weight))
         self.centers = np.empty((0, X.shape[1]))
-        self._keep([np.ones(block.shape[1], np.float32) for block in self.rows.blocks])
+        self.closest, self.totals = np.ones(n, np.float32), np.empty(-(-n // TILE))
+        add_up(self.closest, self.rows.weight, 0, n, self.totals)
+        self._nearer = np.empty((0, n), np.float32)
 
     def draw(self, random: np.random.RandomState, size: int) -> Array:
         """Return the positions of ``size`` rows, drawn in proportion to the potential."""
-        edges = np.cumsum(self.totals)
-        drawn, of_blocks = [], {}
-        for value in random.uniform(size=size) * edges[-1]:
-            block = min(int(np.searchsorted(edges, value, side="right")), len(edges) - 1)
-            if block not in of_blocks:
-                of_blocks[block] = np.cumsum(self._of_rows(block))
-            within = of_blocks[block]
-            value -= edges[block] - self.totals[block]
-            row = min(int(np.searchsorted(within, value, side="right")), len(within) - 1)
-            drawn.append(block * BLOCK_ROWS + row)
-        return np.array(drawn)
+        from xcluster.algorithms.kernels.seeding import draw
+
+        shares = random.uniform(size=size)
+        drawn: Array = draw(self.closest, self.rows.weight, self.totals, shares)
+        return drawn
 
     def add(self, centers: Array) -> None:
         """Take the centres, and the distances to them."""
-        nearest = [squared.min(axis=0) for squared in self._squared(centers)]
-        first = len(self.centers) == 0
-        self.centers = np.concatenate([self.centers, centers], dtype=np.float64)
-        self._keep(nearest if first else list(map(np.minimum, self.closest, nearest)))
+        for center in centers:
+            self._add_best(center[None])
 
     def add_best(self, candidates: Array) -> None:
         """Take the candidate row that leaves the least potential."""
-        squared = self._squared(self.X[candidates])
+        self._add_best(self.X[candidates])
 
-        def of_block(b: int) -> Array:
-            weight, left = self.rows.weights[b], squared[b]
-            np.minimum(left, self.closest[b], out=left)
-            return left.sum(axis=1, dtype=np.float64) if weight is None else left @ weight
+    def _add_best(self, points: Array) -> None:
+        from xcluster.algorithms.kernels.seeding import approach
 
-        best = int(np.argmin(np.sum(self.rows.each(of_block), axis=0)))
-        self.centers = np.concatenate([self.centers, self.X[candidates[[best]]]], dtype=np.float64)
-        self._keep([left[best] for left in squared])
+        if len(self.centers) == 0:
+            self.closest[:] = np.inf
+        if len(self._nearer) != len(points):
+            self._nearer = np.empty((len(points), len(self.X)), np.float32)
+        placed, sums = self.rows.frame.place(points), np.empty((len(points), len(self.totals)))
+
+        def of_block(b: int) -> None:
+            given = self.rows.blocks[b], self.rows.weight, b * BLOCK_ROWS, self.closest
+            approach(*given, placed, self._nearer, sums)
+
+        self.rows.each(of_block)
+        best = int(np.argmin(sums.sum(axis=1)))
+        self.closest[:], self.totals = self._nearer[best], sums[best]
+        self.centers = np.concatenate([self.centers, points[[best]]], dtype=np.float64)
 
     def of_all_rows(self) -> Array:
-        """Return the weighted potential of each row."""
-        return np.concatenate(self.rows.each(self._of_rows))
-
-    def _squared(self, centers: Array) -> list[Array]:
-        from xcluster.algorithms.kernels.bounds import squared_distances
-
-        placed = self.rows.frame.place(centers)
-        return self.rows.each(lambda b: squared_distances(self.rows.blocks[b], placed))
-
-    def _keep(self, closest: list[Array]) -> None:
-        self.closest = closest
-        self.totals = np.array([self._of_rows(b).sum() for b in range(len(closest))])
-
-    def _of_rows(self, block: int) -> Array:
-        closest, weight = self.closest[block].astype(np.float64), self.rows.weights[block]
-        return closest if weight is None else closest * weight
+        """Return the weighted potential of each row, in float64."""
+        weight = self.rows.weight
+        return self.closest * (np.ones(1) if weight is None else weight)

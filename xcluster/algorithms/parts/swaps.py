@@ -14,6 +14,7 @@ from xcluster.algorithms.parts.placed import PlacedRows
 
 Array = NDArray[Any]
 Iterate = Callable[[BoundedLloyd, float], int]
+Swap = tuple[int, int, Array, Array]
 
 TRIES = 24
 """Number of swaps without success after which the search ends."""
@@ -67,18 +68,18 @@ def improve(run: BoundedLloyd, iterate: Iterate, passes: int, tries: int = TRIES
     left = BUDGET * (passes + CHOOSING)
     improving = len(run.means) > 1
     while improving:
-        best, value = run.means.copy(), run.between()
+        best, value = run.kept(), run.between()
         wanted = value + BETTER * (squares - value)
         improving = False
-        for centers in _swapped(run, tries):
-            run.place(centers)
+        for swap in _swaps(run, tries):
+            run.swap(*swap)
             left -= iterate(run, wanted)
             improving = bool(run.counts.all()) and run.between() > wanted
-            if improving or left <= 0:
+            if improving:
                 break
-        if not improving:
-            run.place(best)
-            iterate(run, -np.inf)
+            run.restore(best)
+            if left <= 0:
+                break
 
 
 def shrink(centers: Array, X: Array, sample_weight: Array | None = None) -> Array:
@@ -114,21 +115,16 @@ def shrink(centers: Array, X: Array, sample_weight: Array | None = None) -> Arra
     return np.delete(centers, int(np.argmin(useless)), axis=0)
 
 
-def _swapped(run: BoundedLloyd, tries: int) -> list[Array]:
-    """Return the centres after each of the most promising swaps, the best first."""
+def _swaps(run: BoundedLloyd, tries: int) -> list[Swap]:
+    """Return the most promising swaps, the best first: what `BoundedLloyd.swap` is given."""
     first, second, gain = _halves(run)
     loss = _losses(run)
     profit = gain[:, None] - REMAINS * loss
     profit[gain[:, None] <= PROMISING * loss] = -np.inf
     np.fill_diagonal(profit, -np.inf)
-    trials = []
-    for place in np.argsort(-profit, axis=None, kind="stable")[:tries]:
-        split, removed = np.unravel_index(place, profit.shape)
-        if profit[split, removed] > -np.inf:
-            centers = run.means.copy()
-            centers[split], centers[removed] = first[split], second[split]
-            trials.append(centers)
-    return trials
+    best = np.argsort(-profit, axis=None, kind="stable")[:tries]
+    pairs = np.transpose(np.unravel_index(best, profit.shape)).tolist()
+    return [(c, r, first[c], second[c]) for c, r in pairs if profit[c, r] > -np.inf]
 
 
 def _losses(run: BoundedLloyd) -> Array:
