@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from operator import itemgetter
 from typing import Any
+
+from xcluster.blocks.failures import Watched
 
 SPLIT_EVERY = 8
 
@@ -57,10 +59,7 @@ class Tree:
 
     @staticmethod
     def __dask_optimize__(graph: Any, keys: Any, **options: Any) -> Any:
-        from dask.array.optimization import optimize
-
-        optimized = optimize(graph, keys, **options)
-        return fused(optimized) if isinstance(optimized, dict) else optimized
+        return _optimized(graph, keys, **options)
 
     @staticmethod
     def __dask_scheduler__(*args: Any, **options: Any) -> Any:
@@ -69,24 +68,53 @@ class Tree:
         return get(*args, **options)
 
 
-def fused(graph: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return the graph of a tree in which each block is one task, with all that only it needs.
+def in_one_graph(arrays: Sequence[Any]) -> list[Any]:
+    """Return dask arrays that are computed together as a pass is: their blocks as single tasks."""
+    from dask.array.core import Array
+    from dask.core import flatten
+    from dask.highlevelgraph import HighLevelGraph
+
+    keys = [key for each in arrays for key in flatten(each.__dask_keys__())]
+    graph = _optimized(HighLevelGraph.merge(*(each.dask for each in arrays)), keys)
+    return [Array(graph, each.name, each.chunks, meta=each._meta) for each in arrays]
+
+
+def _optimized(graph: Any, keys: Any, **options: Any) -> Any:
+    from dask.array.optimization import optimize
+    from dask.core import flatten
+
+    found = optimize(graph, keys, **options)
+    return fused(found, set(flatten([keys]))) if isinstance(found, dict) else found
+
+
+def fused(graph: Mapping[Any, Any], kept: Collection[Any]) -> dict[Any, Any]:
+    """Return a graph in which each block is one task, with all that only this block needs.
 
     Dask itself fuses chains, but not what several variables were each cut or masked by. Chunks that
-    a task joins stay tasks of their own, so that they are read side by side.
+    a task joins stay tasks of their own, so that they are read side by side; so do the keys
+    ``kept``. A task that fails says so in a note on its error.
     """
     from dask._task_spec import Task
 
     groups = defaultdict(list)
-    for key, taker in _takers(graph).items():
+    for key, taker in _takers(graph, kept).items():
         groups[taker].append(graph[key])
     return {
-        key: tasks[0] if len(tasks) == 1 else Task.fuse(*tasks, key=key)
+        key: _watched(tasks[0] if len(tasks) == 1 else Task.fuse(*tasks, key=key))
         for key, tasks in groups.items()
     }
 
 
-def _takers(graph: Mapping[Any, Any]) -> dict[Any, Any]:
+def _watched(task: Any) -> Any:
+    from dask._task_spec import Task
+
+    if type(task) is not Task or _name(task.key).startswith(MERGE):
+        return task
+    produces = {"_data_producer": task.data_producer}
+    return Task(task.key, Watched(task.func, task.key), *task.args, **produces, **task.kwargs)
+
+
+def _takers(graph: Mapping[Any, Any], kept: Collection[Any]) -> dict[Any, Any]:
     """Return for each task the task of which it becomes a part; often this is itself."""
     needs = {key: task.dependencies & graph.keys() for key, task in graph.items()}
     needed_by = defaultdict(list)
@@ -100,7 +128,7 @@ def _takers(graph: Mapping[Any, Any]) -> dict[Any, Any]:
     for key in ready:  # grows below: each task comes after all that need it
         candidates = {takers[each] for each in needed_by[key]}
         (taker,) = candidates if len(candidates) == 1 and key not in joined else (key,)
-        takers[key] = key if _name(taker).startswith(MERGE) else taker
+        takers[key] = key if key in kept or _name(taker).startswith(MERGE) else taker
         for each in needs[key]:
             left[each] -= 1
             if not left[each]:

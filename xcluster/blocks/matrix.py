@@ -179,8 +179,7 @@ def reduce(
     inputs = [inputs_of(scene, extra(scene), keys(scene)) for scene in layout.scenes]
     of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
     if any(scene.is_lazy for scene in layout.scenes):
-        with named_failures(layout):
-            return _dask_reduce(inputs, of_block, merge)
+        return _dask_reduce(layout, inputs, of_block, merge)
     slabs = [
         (each, where)
         for scene, each in zip(layout.scenes, inputs, strict=True)
@@ -202,13 +201,17 @@ class _ByParts:
 
 
 def _dask_reduce(
-    inputs: Sequence[Inputs], function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
+    layout: Layout,
+    inputs: Sequence[Inputs],
+    function: Callable[[Block], T],
+    merge: Callable[[Sequence[T]], T],
 ) -> T:
     """Return the merged results of all blocks. The graph is one layer of blocks and one tree."""
     from dask.base import compute
 
     blocks = [_dask_blocks(each, function, width=None, dtype=np.dtype(object)) for each in inputs]
-    merged: tuple[T] = compute(Tree.of(blocks, merge))
+    with named_failures(layout, blocks):
+        merged: tuple[T] = compute(Tree.of(blocks, merge))
     return merged[0]
 
 
