@@ -128,6 +128,20 @@ def _tasks(dask_scheduler):
     return len(dask_scheduler.tasks)
 
 
+def _done(dask_scheduler):
+    return {key for key, _, state, *_ in dask_scheduler.transition_log if state == "memory"}
+
+
+def test_a_block_of_cut_and_masked_data_is_at_most_two_tasks(client):
+    ds = scene().isel(x=slice(3, None))
+    samples = ds.where(ds.a > 0).cluster.pixels()
+    before = client.run_on_scheduler(_done)
+    samples.kmeans(4, fit_on=600, progress=False)
+    new = client.run_on_scheduler(_done) - before
+    blocks = {key for key in new if isinstance(key, tuple) and "merge" not in key[0]}
+    assert 24 <= len(blocks) <= 2 * 24
+
+
 def test_the_graph_of_a_fit_travels_in_few_bytes():
     fit = locally(lambda: stream(scene()))
     labels = fit.labels

@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import xarray as xr
 
 import xcluster
 from xcluster.blocks import matrix
+from xcluster.blocks.graphs import Tree
 
 
 def image(n_blocks):
@@ -22,14 +24,14 @@ def image(n_blocks):
 @pytest.fixture
 def graphs(monkeypatch):
     found = []
-    plain = matrix._Tree.of.__func__
+    plain = Tree.of.__func__
 
     def of(cls, blocks, merge):
         tree = plain(cls, blocks, merge)
         found.append(tree.graph)
         return tree
 
-    monkeypatch.setattr(matrix._Tree, "of", classmethod(of))
+    monkeypatch.setattr(Tree, "of", classmethod(of))
     return found
 
 
@@ -73,3 +75,102 @@ def test_two_merges_of_the_same_blocks_have_keys_of_their_own(graphs):
     assert found == [27, 3]
     names = [set(graph.layers) for graph in graphs]
     assert len(names[0] ^ names[1]) == 2  # the blocks are the same, the trees are not
+
+
+# ------------------------------------------------------------------------------ tasks of a block
+
+N_BLOCKS = 20
+
+
+def several(n_variables, low_level=False):
+    """Variables that are each read by tasks of their own, in 20 blocks of rows."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        f"v{i}": da.from_array(rng.normal(size=(400, 30)), chunks=(20, 30)).map_blocks(np.abs)
+        for i in range(n_variables)
+    }
+    if low_level:
+        arrays = {
+            name: da.Array(dict(each.dask), each.name, each.chunks, dtype=each.dtype)
+            for name, each in arrays.items()
+        }
+    coords = {"y": np.arange(400.0), "x": np.arange(30.0)}
+    return xr.Dataset({name: (("y", "x"), each) for name, each in arrays.items()}, coords)
+
+
+SELECTIONS = {
+    "all": lambda ds: ds,
+    "isel": lambda ds: ds.isel(x=slice(3, None)),
+    "reversed": lambda ds: ds.isel(y=slice(None, None, -1), x=slice(None, None, 2)),
+    "cut twice": lambda ds: ds.isel(x=slice(3, None)).isel(y=slice(7, 350)),
+    "sel": lambda ds: ds.sel(x=slice(3, 25), y=slice(30, 300)),
+    "list": lambda ds: ds.isel(x=[1, 2, 5, 7]),
+    "masked": lambda ds: ds.isel(x=slice(3, None)).where(ds.v0 > 0.1),
+    "computed": lambda ds: (ds.isel(x=slice(3, None)) * 2 + 1).astype("float32"),
+}
+
+
+@pytest.fixture
+def optimized(monkeypatch):
+    """The graphs that a scheduler is given."""
+    found = []
+    plain = Tree.__dask_optimize__
+
+    def optimize(graph, keys, **options):
+        found.append(plain(graph, keys, **options))
+        return found[-1]
+
+    monkeypatch.setattr(Tree, "__dask_optimize__", staticmethod(optimize))
+    return found
+
+
+def tasks_of_blocks(graph):
+    """All but merges and the arrays themselves, of which there is one each."""
+    return [
+        key for key in graph if isinstance(key, tuple) and not key[0].startswith("xcluster-merge")
+    ]
+
+
+@pytest.mark.parametrize("low_level", [False, True])
+@pytest.mark.parametrize("n_variables", [3, 7])
+@pytest.mark.parametrize("select", SELECTIONS.values(), ids=SELECTIONS)
+def test_a_block_is_at_most_two_tasks(optimized, select, n_variables, low_level):
+    ds = select(several(n_variables, low_level))
+    samples = ds.cluster.pixels().where(ds.v1 < 2)
+    expected = ((ds.v1 < 2) & ds.to_array().notnull().all("variable")).sum()
+    assert count_rows(samples) == expected
+    (graph,) = optimized
+    assert len(tasks_of_blocks(graph)) <= 2 * ds.v0.data.numblocks[0]
+
+
+def test_profiles_and_snapshots_of_cut_data_are_at_most_two_tasks_a_block(optimized):
+    ds = several(5).isel(x=slice(3, None))
+    for samples in (ds.cluster.profiles("x"), ds.rename(y="time").cluster.snapshots("time")):
+        assert count_rows(samples) == 400
+    for graph in optimized:
+        assert len(tasks_of_blocks(graph)) <= 2 * N_BLOCKS
+
+
+def test_chunks_that_are_joined_are_read_side_by_side(optimized):
+    ds = several(1).chunk(x=10)
+    assert count_rows(ds.cluster.profiles("x")) == 400
+    (graph,) = optimized
+    assert len(tasks_of_blocks(graph)) >= 3 * N_BLOCKS
+
+
+def test_a_source_that_blocks_share_is_read_once(optimized):
+    reads = []
+
+    def read(block):
+        reads.append(1)
+        return block
+
+    values = da.ones((40, 8), chunks=(20, 8)).map_blocks(read, meta=np.empty((0, 0)))
+    ds = xr.Dataset({"a": (("y", "x"), values), "b": (("y", "x"), 2 * values)})
+    assert count_rows(ds.chunk(y=5).cluster.pixels()) == 320
+    assert len(reads) == 2
+
+
+def test_a_user_who_turns_fusing_off_gets_the_same(optimized):
+    with dask.config.set({"optimization.fuse.active": False}):
+        assert count_rows(several(3).isel(x=slice(3, None)).cluster.pixels()) == 400 * 27

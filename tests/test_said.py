@@ -18,8 +18,8 @@ from xcluster.explore.gather import gather
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
 
-WITHOUT_EFFECT = {"self", "attrs", "progress"}
-"""Attributes have lines of their own in a repr, and a progress bar changes no label."""
+WITHOUT_EFFECT = {"self", "attrs", "progress", "retries"}
+"""Attributes have lines of their own in a repr; a progress bar and retries change no label."""
 
 RNG = np.random.default_rng(0)
 STARTS = [RNG.normal(size=(2, 4)) for _ in range(2)]

@@ -836,7 +836,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return tables.to_dataset(self)
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str], *, retries: int = 0) -> None:
         """Write the result and its model to netCDF (``.nc``) or Zarr (``.zarr``).
 
         Nothing is pickled. An older file of that name is replaced only when the new one is
@@ -846,6 +846,15 @@ class Clustering(Completed, Fitted, LatentSpace):
         ----------
         path
             Path of the netCDF file or of the Zarr directory.
+        retries : int, default 0
+            How often a cluster of dask.distributed reads a block again if this fails.
+
+        Raises
+        ------
+        OSError
+            If a block of the data cannot be read; the error names its variable and its place.
+        ValueError
+            If ``retries`` is given without a cluster.
 
         See Also
         --------
@@ -860,7 +869,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         ...     xcluster.open(f"{folder}/provinces.nc").k
         4
         """
-        io.save(self, path)
+        io.save(self, path, retries)
 
     def explore(
         self, other: Clustering | None = None, *, sel: Mapping[Hashable, Any] | None = None

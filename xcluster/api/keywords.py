@@ -65,6 +65,7 @@ class FitKeywords(TypedDict, total=False):
     smooth: Annotated[bool, False]
     interp_method: Annotated[Literal["interp1d", "polynomial"], "interp1d"]
     random_state: Annotated[int | None, None]
+    retries: Annotated[int, 0]
 
 
 class OrderedKeywords(FitKeywords, total=False):

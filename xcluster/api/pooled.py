@@ -869,13 +869,15 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     # -------------------------------------------------------------------------------- out of xarray
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: str | PathLike[str], *, retries: int = 0) -> None:
         """Write the result to a netCDF (``.nc``) or Zarr (``.zarr``) file; see `Clustering.save`.
 
         Parameters
         ----------
         path
             Of the file, or directory for Zarr.
+        retries : int, default 0
+            How often a cluster of dask.distributed reads a block again if this fails.
 
         Examples
         --------
@@ -889,7 +891,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         ...     list(xcluster.open(f"{folder}/scenes.nc"))
         ['globe', 'north']
         """
-        io.save_scenes(self.whole, self, path)
+        io.save_scenes(self.whole, self, path, retries)
 
     def explore(
         self, other: PooledClustering | None = None, *, sel: Mapping[Hashable, Any] | None = None

@@ -79,6 +79,9 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         Passed to the search for a knee, if ``k`` is not an int.
     random_state : int, optional
         Seed of this clusterer; by default that of the samples.
+    retries : int, default 0
+        How often a cluster of dask.distributed reads a block again if this fails. Without a
+        cluster it is refused.
 
     Examples
     --------

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from xcluster.base.parallel import map_threads
 from xcluster.base.streaming import BLOCK_ROWS
 from xcluster.blocks.block import Block, Inputs, inputs_of
 from xcluster.blocks.failures import named_failures
+from xcluster.blocks.graphs import Tree
 from xcluster.grid.layout import COLUMN, Layout
 from xcluster.grid.names import check_free
 
@@ -179,8 +179,7 @@ def reduce(
     inputs = [inputs_of(scene, extra(scene), keys(scene)) for scene in layout.scenes]
     of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
     if any(scene.is_lazy for scene in layout.scenes):
-        with named_failures(layout):
-            return _dask_reduce(inputs, of_block, merge)
+        return _dask_reduce(layout, inputs, of_block, merge)
     slabs = [
         (each, where)
         for scene, each in zip(layout.scenes, inputs, strict=True)
@@ -201,71 +200,19 @@ class _ByParts:
         return parts[0] if len(parts) == 1 else self.merge(parts)
 
 
-SPLIT_EVERY = 8
-
-
 def _dask_reduce(
-    inputs: Sequence[Inputs], function: Callable[[Block], T], merge: Callable[[Sequence[T]], T]
+    layout: Layout,
+    inputs: Sequence[Inputs],
+    function: Callable[[Block], T],
+    merge: Callable[[Sequence[T]], T],
 ) -> T:
     """Return the merged results of all blocks. The graph is one layer of blocks and one tree."""
     from dask.base import compute
 
     blocks = [_dask_blocks(each, function, width=None, dtype=np.dtype(object)) for each in inputs]
-    merged: tuple[T] = compute(_Tree.of(blocks, merge))
+    with named_failures(layout, blocks):
+        merged: tuple[T] = compute(Tree.of(blocks, merge))
     return merged[0]
-
-
-@dataclass(frozen=True, eq=False)
-class _Tree:
-    """A collection of dask with one value: results of blocks, merged a few at a time.
-
-    The results stay what they are: only dask's functions of arrays need arrays.
-    """
-
-    key: tuple[Any, ...]
-    graph: Any
-
-    @classmethod
-    def of(cls, blocks: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> _Tree:
-        """Merge all blocks of these dask arrays, in their order."""
-        from dask.base import tokenize
-        from dask.core import flatten
-        from dask.highlevelgraph import HighLevelGraph
-
-        keys = [key for each in blocks for key in flatten(each.__dask_keys__())]
-        name = f"xcluster-merge-{tokenize(merge, *(each.name for each in blocks))}"
-        tasks: dict[Any, Any] = {}
-        for level in count():
-            groups = [keys[i : i + SPLIT_EVERY] for i in range(0, len(keys), SPLIT_EVERY)]
-            keys = [(name, level, i) for i in range(len(groups))]
-            tasks |= {key: (merge, group) for key, group in zip(keys, groups, strict=True)}
-            if len(keys) == 1:
-                break
-        return cls(keys[0], HighLevelGraph.from_collections(name, tasks, dependencies=blocks))
-
-    def __dask_graph__(self) -> Any:
-        return self.graph
-
-    def __dask_keys__(self) -> list[Any]:
-        return [self.key]
-
-    def __dask_layers__(self) -> tuple[str, ...]:
-        return (self.key[0],)
-
-    def __dask_postcompute__(self) -> tuple[Callable[[Sequence[Any]], Any], tuple[()]]:
-        return itemgetter(0), ()
-
-    @staticmethod
-    def __dask_optimize__(graph: Any, keys: Any, **options: Any) -> Any:
-        from dask.array.optimization import optimize
-
-        return optimize(graph, keys, **options)
-
-    @staticmethod
-    def __dask_scheduler__(*args: Any, **options: Any) -> Any:
-        from dask.threaded import get
-
-        return get(*args, **options)
 
 
 # --------------------------------------------------------------------- rows back to the variables

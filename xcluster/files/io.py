@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_path
 from xcluster.base.errors import BadValueError, MissingFileError
+from xcluster.base.retries import retrying
 from xcluster.blocks.failures import named_failures
 from xcluster.chain.anomaly import Climatology
 from xcluster.chain.question import AnyQuestion, Question
@@ -49,13 +51,16 @@ ROLES = ("mask", "weights", "likeliest", "row")
 # -------------------------------------------------------------------------------------- writing
 
 
-def save(fitted: Fitted, path: StrPath) -> None:
+def save(fitted: Fitted, path: StrPath, retries: int = 0) -> None:
     """Write a result; see `Clustering.save`."""
     root, own = _over_samples(fitted)
-    _write(path, fitted, fitted.samples, {"/": root}, {"own": own})
+    with retrying(retries):
+        _write(path, fitted, fitted.samples, {"/": root}, {"own": own})
 
 
-def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> None:
+def save_scenes(
+    whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath, retries: int = 0
+) -> None:
     """Write a result of several scenes; see `PooledClustering.save`.
 
     Groups have numbers and the manifest has the names, as users may give scenes any name.
@@ -69,7 +74,8 @@ def save_scenes(whole: Fitted, scenes: Mapping[str, Fitted], path: StrPath) -> N
     questions = [scene.samples for scene in scenes.values()]
     # The manifest takes the weighting from a question, if it is not an array.
     told = [each for each in questions if each and isinstance(each.weighting, str)]
-    _write(path, whole, [*told, *questions][0], {"/": root, **groups}, said)
+    with retrying(retries):
+        _write(path, whole, [*told, *questions][0], {"/": root, **groups}, said)
 
 
 def _write(
@@ -91,7 +97,8 @@ def _write(
         name.strip("/") or "/": list(map(str, group.variables)) for name, group in groups.items()
     }
     layout = None if whole.samples is None else whole.samples.layout
-    storage.write(check_path("path", path), groups, manifest, named_failures(layout))
+    failures = partial(named_failures, layout)
+    storage.write(check_path("path", path), groups, manifest, failures)
 
 
 def _meet(root: xr.Dataset, ours: Iterable[xr.Dataset]) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,10 @@ from xcluster.base.errors import MissingFileError, like_theirs
 
 AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
 """Constants of renameat2 (Linux) and renamex_np (macOS)."""
+
+ATTEMPTS, PAUSE = 20, 0.1
+"""How often a folder is removed, with seconds between: if one task of a cluster has failed, others
+may still write into it."""
 
 
 @contextmanager
@@ -100,10 +106,17 @@ def _flush(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
+    if not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    for _ in range(ATTEMPTS):
+        try:
+            shutil.rmtree(path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT):
+                raise
+        time.sleep(PAUSE)
 
 
 def _clear(target: Path) -> None:

@@ -16,6 +16,7 @@ import xarray as xr
 from xarray.backends import DummyFileManager, NetCDF4DataStore
 
 from xcluster.base.errors import BadValueError, ExistingFileError, FolderError
+from xcluster.blocks.graphs import in_one_graph
 from xcluster.files.integrity import (
     Read,
     add_trailer,
@@ -38,17 +39,19 @@ def write(
     path: Path,
     groups: Mapping[str, xr.Dataset],
     manifest: Mapping[str, Any],
-    failures: AbstractContextManager[Any],
+    failures: Callable[[Sequence[Any]], AbstractContextManager[Any]],
 ) -> None:
     """Write groups and a manifest; an older file is replaced when the new one is complete.
 
-    Values are computed within ``failures``, which may explain errors.
+    Values are computed within ``failures`` of their dask arrays, which may explain errors.
     """
     write_tree, read = engine(path)
     check_replaceable(path)
-    tree = xr.DataTree.from_dict({name: _writable(group) for name, group in groups.items()})
+    written = {name: _writable(group).copy() for name, group in groups.items()}
+    lazy = _computed_together(written.values())
+    tree = xr.DataTree.from_dict(written)
     with ONE_AT_A_TIME, beside(path) as unfinished:
-        with failures:
+        with failures(lazy):
             write_tree(tree, unfinished)
         names = groups_of(manifest)
         with held(unfinished):
@@ -58,6 +61,21 @@ def write(
             }
         _write_manifest(xr.Dataset(attrs=sealed({**manifest, **checksums})), unfinished)
         _hold(path)
+
+
+def _computed_together(datasets: Iterable[xr.Dataset]) -> list[Any]:
+    """Give all lazy variables one graph; return the arrays as they were before."""
+    variables = [
+        variable
+        for dataset in datasets
+        for variable in dataset.variables.values()
+        if variable.chunks is not None
+    ]
+    before = [variable.data for variable in variables]
+    if before:
+        for variable, data in zip(variables, in_one_graph(before), strict=True):
+            variable.data = data
+    return before
 
 
 def engine(path: Path) -> tuple[Write, Read]:

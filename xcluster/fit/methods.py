@@ -165,6 +165,7 @@ class Options:
     smooth: bool = False
     interp_method: str = "interp1d"
     random_state: int | None = None
+    retries: int = 0
 
     def checked(self) -> Options:
         """Return these options, or raise an error for a wrong value."""
@@ -173,13 +174,14 @@ class Options:
         check_choice("interp_method", self.interp_method, INTERPOLATIONS)
         if self.random_state is not None:
             check_seed("random_state", self.random_state)
+        check_integer("retries", self.retries, minimum=0)
         return self
 
 
 INTERNAL = ("connectivity", "n_channels")
 """Parameters of our estimators that follow from the samples."""
 
-WITHOUT_EFFECT = ("attrs", "progress", "random_state")
+WITHOUT_EFFECT = ("attrs", "progress", "random_state", "retries")
 """Options that change no label, or are told apart."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from xcluster.base.checks import as_typed, check_choice, check_integer, several
 from xcluster.base.errors import BadValueError
+from xcluster.base.retries import retrying
 from xcluster.chain.question import Question
 from xcluster.chain.steps import n_columns
 from xcluster.fit import conclusion, fitting, trials
@@ -34,7 +35,7 @@ def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, A
     """Fit ``k`` labels, or as many as the method's criterion chooses among candidates."""
     method, options = split_keywords(method, keywords)
     question, method = _in_columns(question, method)
-    with as_typed(TYPED_AS):
+    with as_typed(TYPED_AS), retrying(options.retries):
         if method.parameter is None:
             return _single(question, method, None, options)
         if k is None or (isinstance(k, Iterable) and not isinstance(k, str)):
@@ -124,7 +125,8 @@ def sweep(
     names = check_criteria(criteria, method)
     question, method = _in_columns(question, method)
     _check(question, method, options, wanted[-1])
-    found = fitting.prepare(question, options, needs_all=method.needs_all)
+    with retrying(options.retries):
+        found = fitting.prepare(question, options, needs_all=method.needs_all)
     prepared = replace(found, blocks=None)
     with as_typed(TYPED_AS):
         return run(question, prepared, method, wanted, names, options)

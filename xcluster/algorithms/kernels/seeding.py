@@ -1,4 +1,4 @@
-"""Compiled passes of k-means++: draws in proportion to the potential, and what candidates leave of it.
+"""Compiled passes of k-means++: draws by the potential, and what candidates leave of it.
 
 The potential of a row is its weight times its squared distance to the nearest centre so far. It is
 summed in double precision by tiles of rows, in their order.
