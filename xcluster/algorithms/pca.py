@@ -119,8 +119,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         weight = check_weight(sample_weight, X)
-        if self._by_rows(X.shape):
-            self._decompose_rows(X, weight)
+        if self._by_rows(X.shape) and self._decompose_rows(X, weight):
             return self
         # Products are taken about a value near the mean, so that a large offset costs no digits.
         self.mean_ = near_mean(X)
@@ -200,8 +199,11 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._set(vectors.T[::-1][:most], variance[:most], float(variance.sum()), floor)
         return True
 
-    def _decompose_rows(self, X: Array, weight: Array | None) -> None:
-        """Find the components by a singular value decomposition of the centred rows."""
+    def _decompose_rows(self, X: Array, weight: Array | None) -> bool:
+        """Find the components by a singular value decomposition of the centred rows.
+
+        Return whether it is done: products of the features may be the faster way.
+        """
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
         weight = weight_or_ones(weight, len(X))
@@ -214,7 +216,10 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         # In a unit of their size, as LAPACK brings large and small numbers into its own range.
         unit = float(power_of_two(max(rows.max(), -rows.min())))
         rows *= (np.sqrt(weight / _denominator(sums)) / unit).astype(X.dtype)[:, None]
-        values, vectors = self._singular(rows)
+        found = self._singular(rows)
+        if found is None:
+            return False
+        values, vectors = found
         squares = map_threads(lambda block: np.square(rows[block]).sum(dtype=np.float64), blocks)
         values, total = values * unit, sum(squares) * unit**2
         rounding = float(np.finfo(X.dtype).eps)
@@ -222,11 +227,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         size = values[0] ** 2 + float(np.abs(self.mean_).max()) ** 2
         floor = self._floor(size * X.shape[1] * rounding**2, rounding)
         self._set(vectors, values**2, float(total), floor)
+        return True
 
-    def _singular(self, rows: Array) -> tuple[Array, Array]:
+    def _singular(self, rows: Array) -> tuple[Array, Array] | None:
         few = self._few(rows.shape)
-        if few:
-            return leading_singular(rows, few, self.random_state)
+        found = leading_singular(rows, few, self.random_state) if few else None
+        if found is not None or rows.shape[1] <= min(len(rows), MOST_STREAMED):
+            return found
         with single_threaded_blas():
             _, values, vectors = np.linalg.svd(rows, full_matrices=False)
         return values.astype(np.float64), vectors.astype(np.float64)

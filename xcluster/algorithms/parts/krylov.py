@@ -17,18 +17,19 @@ MORE = 10
 
 MOST_PASSES = 12
 
-FOUND = 1e-8, 100
-"""What vectors may leave: a share of the largest value, or rounding errors if these are more."""
+ANGLE = 1e-6
+"""How far a vector may be turned: what it leaves, over the gap beside its value, bounds that."""
 
 BLOCK_VALUES = 2**20
 """Values of a block of rows, which is read once for both products of a pass."""
 
 
-def leading_singular(rows: Array, n: int, random_state: Any) -> tuple[Array, Array]:
+def leading_singular(rows: Array, n: int, random_state: Any) -> tuple[Array, Array] | None:
     """Return the ``n`` largest singular values and their right vectors, by block Lanczos [1]_.
 
-    Each pass reads the rows once. It goes on until the vectors are found, where a fixed number of
-    power iterations stops too soon or too late, and it keeps what earlier passes gave.
+    Each pass reads the rows once, and keeps what earlier passes gave. It goes on until the vectors
+    are found to `ANGLE`, where a fixed number of power iterations stops too soon or too late. If
+    values lie so close together that this would take too many passes, the result is None.
 
     Parameters
     ----------
@@ -48,30 +49,44 @@ def leading_singular(rows: Array, n: int, random_state: Any) -> tuple[Array, Arr
     .. [1] C. Musco and C. Musco, "Randomized block Krylov methods for stronger and faster
        approximate singular value decomposition", NeurIPS (2015).
     """
-    if len(rows) >= rows.shape[1]:
-        return _within(rows, _leading_space(rows, n, random_state), n)
-    space = _leading_space(rows.T, n, random_state).astype(rows.dtype)
-    return _within(rows, np.linalg.qr((rows.T @ space).astype(np.float64))[0], n)
+    wide = rows.shape[1] > len(rows)
+    space = _leading_space(rows.T if wide else rows, n, random_state)
+    if space is None:
+        return None
+    if wide:
+        products = _sum_of_blocks(rows, lambda some, block: some.T @ space[block])
+        space = np.linalg.qr(products)[0]
+    return _within(rows, space, n)
 
 
-def _leading_space(rows: Array, n: int, random_state: Any) -> Array:
+def _leading_space(rows: Array, n: int, random_state: Any) -> Array | None:
     """Return a basis of which the first ``n`` columns are the leading right vectors."""
     width = min(n + MORE, rows.shape[1])
     block = check_random_state(random_state).standard_normal((rows.shape[1], width))
     basis, images = np.empty((2, rows.shape[1], 0))
-    tolerance = max(FOUND[0], FOUND[1] * float(np.finfo(rows.dtype).eps))
-    for _ in range(MOST_PASSES):
+    before = np.inf
+    for left in reversed(range(MOST_PASSES)):
         block = _orthonormal(block, basis)
         basis = np.hstack([basis, block])
         images = np.hstack([images, _squared(rows, block)])
         values, turn = np.linalg.eigh(basis.T @ images)
         values, turn = values[::-1], turn[:, ::-1][:, :width]
-        left = images @ turn[:, :n] - basis @ (turn[:, :n] * values[:n])
-        found = np.linalg.norm(left, axis=0).max() <= tolerance * values[0]
-        if found or basis.shape[1] + width > rows.shape[1]:
-            break
-        block = images[:, -width:]
-    return np.asarray(basis @ turn)
+        over = _angles(basis, images, values[: n + 1], turn[:, :n]).max() / ANGLE
+        if over <= 1:
+            return np.asarray(basis @ turn)
+        is_whole = basis.shape[1] + width > rows.shape[1]
+        if is_whole or (left < MOST_PASSES // 2 and over * (over / before) ** left > 1):
+            break  # it would not be found in the passes that are left
+        block, before = images[:, -width:], over
+    return None
+
+
+def _angles(basis: Array, images: Array, values: Array, turn: Array) -> Array:
+    """Return bounds of the angles by which vectors in a basis may be turned."""
+    left = images @ turn - basis @ (turn * values[:-1])
+    gaps = values[:-1] - values[1:]
+    nearest = np.minimum(gaps, np.append(np.inf, gaps[:-1]))
+    return np.asarray(np.linalg.norm(left, axis=0) / np.maximum(nearest, np.finfo(float).tiny))
 
 
 def _orthonormal(block: Array, basis: Array) -> Array:
@@ -83,19 +98,14 @@ def _orthonormal(block: Array, basis: Array) -> Array:
 
 def _squared(rows: Array, block: Array) -> Array:
     """Return ``rows.T @ rows @ block``."""
-    block = block.astype(rows.dtype)
-    return _sum_of_blocks(rows, lambda some: some.T @ (some @ block))
+    return _sum_of_blocks(rows, lambda some, _: some.T @ (some @ block))
 
 
 def _within(rows: Array, basis: Array, n: int) -> tuple[Array, Array]:
-    """Return the singular values and vectors of the rows within a basis.
+    """Return the singular values and vectors of the rows within a basis."""
 
-    Squares are summed in double precision, so that small values beside large ones are right.
-    """
-    placed = basis.astype(rows.dtype)
-
-    def of_block(some: Array) -> Array:
-        scores = (some @ placed).astype(np.float64)
+    def of_block(some: Array, _: slice) -> Array:
+        scores = some @ basis
         return np.asarray(scores.T @ scores)
 
     squares, turn = np.linalg.eigh(_sum_of_blocks(rows, of_block))
@@ -104,8 +114,9 @@ def _within(rows: Array, basis: Array, n: int) -> tuple[Array, Array]:
 
 
 def _sum_of_blocks(rows: Array, function: Any) -> Array:
+    """Return the sum of a function of blocks of the rows in double precision."""
     parts = map_threads(
-        lambda block: function(rows[block]).astype(np.float64),
+        lambda block: function(rows[block].astype(np.float64, copy=False), block),
         row_blocks(len(rows), max(BLOCK_VALUES // rows.shape[1], 1)),
     )
     return np.asarray(sum(parts))
