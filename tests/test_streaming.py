@@ -112,6 +112,32 @@ def test_a_pass_is_read_again_where_rows_reach_much_farther_than_those_of_the_sa
     assert model.inertia_ == pytest.approx(squared.sum(), rel=1e-3)
 
 
+FIGURES = {
+    "labels": lambda fit: fit.labels.compute(),
+    "map": lambda fit: fit.plot.map(),
+    "scatter": lambda fit: fit.plot.scatter(),
+    "scatter3d": lambda fit: fit.plot.scatter3d(),
+    "parallel": lambda fit: fit.plot.parallel(),
+    "silhouette": lambda fit: fit.plot.silhouette(),
+    "explore": lambda fit: fit.explore(),
+    "report": lambda fit: fit.report(),
+    "back_projection": lambda fit: fit.back_projection(),
+}
+
+
+@pytest.mark.parametrize("exact_rows", [100, 10_000])
+@pytest.mark.parametrize("method", ["kmeans", "gmm"])
+@pytest.mark.parametrize("show", FIGURES.values(), ids=FIGURES)
+@pytest.mark.usefixtures("_large")
+def test_a_figure_reads_each_block_once(show, method, exact_rows, monkeypatch):
+    monkeypatch.setattr("xcluster.fit.fitted.EXACT_ROWS", exact_rows)
+    reader = Reader(scene(), (20, 40))
+    fit = getattr(reader.data.cluster.pixels(), method)(4, n_init=1)
+    reader.reads.clear()
+    show(fit)
+    assert reader.passes == 1
+
+
 def test_building_and_showing_read_nothing():
     reader = Reader(scene(), (20, 40))
     repr(reader.data.cluster.pixels().scale("standard").pca(2))

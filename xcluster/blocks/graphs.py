@@ -9,6 +9,8 @@ from itertools import count
 from operator import itemgetter
 from typing import Any
 
+import xarray as xr
+
 from xcluster.blocks.failures import Watched
 
 SPLIT_EVERY = 8
@@ -77,6 +79,13 @@ def in_one_graph(arrays: Sequence[Any]) -> list[Any]:
     keys = [key for each in arrays for key in flatten(each.__dask_keys__())]
     graph = _optimized(HighLevelGraph.merge(*(each.dask for each in arrays)), keys)
     return [Array(graph, each.name, each.chunks, meta=each._meta) for each in arrays]
+
+
+def together(arrays: Sequence[xr.DataArray]) -> list[xr.DataArray]:
+    """Return arrays in memory; a block that several of them need is read once."""
+    from dask.base import compute
+
+    return list(compute(*arrays))
 
 
 def _optimized(graph: Any, keys: Any, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -45,13 +46,9 @@ class Excerpt:
     single: list[Hashable]
     notes: list[str]
 
-    def labels(self, array: xr.DataArray) -> xr.DataArray:
-        """Cut a label map, without the dims of which one entry is kept."""
-        return array.transpose(*self.dims).isel(self.indexers).squeeze(self.single).compute()
-
-    def flat(self, array: xr.DataArray) -> Array:
-        """Return the values at every kept grid point, in order."""
-        return np.asarray(array.transpose(*self.dims).isel(self.indexers).values.ravel())
+    def cut(self, array: xr.DataArray) -> xr.DataArray:
+        """Cut an array over the samples, without the dims of which one entry is kept."""
+        return array.transpose(*self.dims).isel(self.indexers).squeeze(self.single)
 
     def rows(self, array: xr.DataArray, dim: Hashable) -> Array:
         """Return what a cut array holds along ``dim``, one row per kept grid point."""
@@ -59,17 +56,15 @@ class Excerpt:
         return np.asarray(values.reshape(-1, values.shape[-1]))
 
 
-def excerpt_of(
-    layout: Layout, labels: xr.DataArray, sel: Mapping[Hashable, Any], width: int
-) -> Excerpt:
-    """Choose grid points.
+def excerpt_of(layout: Layout, complete: int, sel: Mapping[Hashable, Any], width: int) -> Excerpt:
+    """Choose grid points; nothing is read for this.
 
     Parameters
     ----------
     layout
         Of the samples.
-    labels
-        Only samples that have one take room.
+    complete
+        The most samples that have a label: only these take room.
     sel
         The entry of further dims that a reader wants to see.
     width
@@ -81,7 +76,8 @@ def excerpt_of(
         If ``sel`` names a dim that the samples do not lie over, or an entry that is not there.
     """
     indexers, notes = _choose(layout, sel)
-    strides = _strides(layout, indexers, int(labels.isel(indexers).notnull().sum()), width)
+    sizes = (1 if dim in indexers else size for dim, size in layout.sizes.items())
+    strides = _strides(layout, indexers, min(complete, math.prod(sizes)), width)
     if strides:
         step = max(each.step for each in strides.values())
         notes.append(f"1 of {step} grid points along each dim")

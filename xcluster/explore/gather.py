@@ -11,12 +11,14 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.blocks.graphs import together
 from xcluster.explore.backdrop import Backdrop, backdrop_of
-from xcluster.explore.excerpt import Excerpt, Indexers, excerpt_of
+from xcluster.explore.excerpt import Indexers, excerpt_of
 from xcluster.explore.panels import Panel, panels_of, stored_width
 from xcluster.explore.raster import Raster, raster_of
 from xcluster.explore.shown import Result, Source
 from xcluster.fit.fitted import Fitted, samples_of
+from xcluster.grid.layout import COLUMN
 from xcluster.result.matching import aligned
 
 MAX_POINTS = 20_000
@@ -59,19 +61,24 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
     first = clusterings[0]
     layout = samples_of(first, "explore").layout
     sources = [Source(first, first.labels, {}), *(_beside(first, each) for each in clusterings[1:])]
-    excerpt = excerpt_of(layout, first.labels, sel, _width(sources))
-    labels = [excerpt.labels(each.labels) for each in sources]
+    excerpt = excerpt_of(layout, first.record.complete, sel, _width(sources))
+    read = _read([each.arrays(excerpt) for each in sources])
+    labels = [each["labels"] for each in read]
     kept = np.flatnonzero(np.any([np.isfinite(each.values.ravel()) for each in labels], axis=0))
     backdrop = backdrop_of(first, excerpt, labels[0])
     raster = raster_of(labels[0], layout.data) if backdrop is None else backdrop.raster(labels[0])
-    panels, notes = _panels(sources, excerpt, kept)
+    rows = [excerpt.rows(each["rows"], COLUMN)[kept] for each in read]
+    panels, notes = _panels(sources, rows)
     if not len(kept):
         notes.append("no sample has a label")
     drawn = np.arange(len(kept))
     if len(kept) > MAX_POINTS:
         drawn = np.sort(np.random.default_rng(0).choice(len(kept), MAX_POINTS, replace=False))
         notes.append(f"{MAX_POINTS:,} of {len(kept):,} samples drawn as points")
-    results = [source.show(excerpt, kept, own) for source, own in zip(sources, panels, strict=True)]
+    results = [
+        source.show(arrays, excerpt, kept, own)
+        for source, arrays, own in zip(sources, read, panels, strict=True)
+    ]
     return Content(
         raster=raster,
         cells=_renumbered(raster.points, kept, labels[0].size),
@@ -82,6 +89,12 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
         backdrop=backdrop,
         notes=[*excerpt.notes, *notes],
     )
+
+
+def _read(arrays: Sequence[Mapping[str, xr.DataArray]]) -> list[dict[str, xr.DataArray]]:
+    """Return the arrays of all results in memory; each block is read once for all of them."""
+    found = iter(together([each for named in arrays for each in named.values()]))
+    return [{name: next(found) for name in named} for named in arrays]
 
 
 def _beside(first: Fitted, other: Fitted) -> Source:
@@ -117,11 +130,8 @@ def _alike(sources: Sequence[Source]) -> bool:
     return all(each.features.identical(sources[0].features) for each in sources)
 
 
-def _panels(
-    sources: Sequence[Source], excerpt: Excerpt, kept: Array
-) -> tuple[list[list[Panel]], list[str]]:
+def _panels(sources: Sequence[Source], rows: list[Array]) -> tuple[list[list[Panel]], list[str]]:
     """Return the panels of each result, the same where values are, and what was left out."""
-    rows = [each.rows(excerpt, kept) for each in sources]
     if len(rows) == 2 and _alike(sources):
         # A sample may be complete, or not masked, for one of two results alone.
         one, two = (np.where(np.isnan(a), b, a) for a, b in (rows, rows[::-1]))

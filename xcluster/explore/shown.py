@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from xcluster.chain import reduction
 from xcluster.explore.excerpt import Excerpt, Indexers, cut
 from xcluster.explore.panels import Panel
 from xcluster.fit.fitted import Fitted, samples_of, title
-from xcluster.grid.layout import COLUMN, LABEL, Layout
+from xcluster.grid.layout import LABEL, Layout
 from xcluster.plot.flags import Flags, flags_of
 
 
@@ -80,41 +80,48 @@ class Source:
         """Return where samples and features of the shown grid points lie."""
         return cut(cut(samples_of(self.clustering, "explore").layout, self.turn), excerpt.indexers)
 
-    def rows(self, excerpt: Excerpt, kept: Array) -> Array:
-        """Return the features in data units, shape (n, n_features)."""
-        layout = self.layout(excerpt)
-        values = matrix.apply(layout, np.asarray, width=layout.n_features, dtype=np.float32)
-        return excerpt.rows(values, COLUMN)[kept]
+    def arrays(self, excerpt: Excerpt) -> dict[str, xr.DataArray]:
+        """Return what is read: labels, features in data units, components, memberships."""
+        layout, chain = self.layout(excerpt), self.clustering.assign.chain
+        found = {
+            "labels": excerpt.cut(self.labels),
+            "rows": matrix.apply(layout, np.asarray, width=layout.n_features, dtype=np.float32),
+            "space": reduction.transform(layout, chain, self.clustering.template),
+        }
+        if self.clustering.is_soft:
+            greatest = self.clustering.memberships.isel(self.turn).max(LABEL)
+            found["membership"] = excerpt.cut(greatest)
+        return found
 
-    def show(self, excerpt: Excerpt, kept: Array, panels: Sequence[Panel]) -> Result:
-        """Return what the page shows of the samples ``kept``."""
-        clustering, labels = self.clustering, excerpt.labels(self.labels)
+    def show(
+        self,
+        read: Mapping[str, xr.DataArray],
+        excerpt: Excerpt,
+        kept: Array,
+        panels: Sequence[Panel],
+    ) -> Result:
+        """Return what the page shows of the samples ``kept``, of `arrays` that were read."""
+        clustering, labels = self.clustering, read["labels"]
         flags = flags_of(labels)
         positions = flags.positions(labels.values.ravel()[kept])
         small = np.uint8 if len(flags.values) < 255 else np.uint16
-        components, axes = self._components(excerpt, kept)
+        components, axes = self._components(read["space"], excerpt, kept)
         return Result(
             title=_title(clustering),
             flags=flags,
             position=np.where(np.isfinite(positions), positions, len(flags.values)).astype(small),
-            membership=self._membership(excerpt, kept),
+            membership=_in_steps(read["membership"], kept) if clustering.is_soft else None,
             components=components,
             axes=axes,
             panels=panels,
             centers=clustering.centers,
         )
 
-    def _membership(self, excerpt: Excerpt, kept: Array) -> Array | None:
-        if not self.clustering.is_soft:
-            return None
-        greatest = self.clustering.memberships.isel(self.turn).max(LABEL)
-        shares = np.nan_to_num(excerpt.flat(greatest)[kept])
-        return np.asarray(np.rint(254 * shares).astype(np.uint8))
-
-    def _components(self, excerpt: Excerpt, kept: Array) -> tuple[Array, tuple[str, str]]:
+    def _components(
+        self, space: xr.DataArray, excerpt: Excerpt, kept: Array
+    ) -> tuple[Array, tuple[str, str]]:
         """Return two columns: the first of the reduced space, else principal components."""
         chain = self.clustering.assign.chain
-        space = reduction.transform(self.layout(excerpt), chain, self.clustering.template)
         rows = excerpt.rows(space, "component")[kept].astype(float)
         names = [f"component {number}" for number in space["component"].values]
         feature = space.coords.get("feature")
@@ -128,6 +135,11 @@ class Source:
             spread = (np.arange(len(rows)) * 0.618034) % 1
             rows, names = np.column_stack([rows, spread]), [names[0], ""]
         return rows[:, :2].astype(np.float32), (names[0], names[1])
+
+
+def _in_steps(membership: xr.DataArray, kept: Array) -> Array:
+    shares = np.nan_to_num(membership.values.ravel()[kept])
+    return np.asarray(np.rint(254 * shares).astype(np.uint8))
 
 
 def _title(clustering: Fitted) -> str:

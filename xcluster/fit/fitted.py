@@ -277,7 +277,7 @@ class Fitted:
         >>> fit.silhouette.dims
         ('latitude', 'longitude')
         """
-        return self._silhouette.copy()
+        return self.silhouettes[0].copy()
 
     # ---------------------------------------------------------------------- over the feature dims
 
@@ -305,17 +305,19 @@ class Fitted:
         return self.source.labels(self.assign)
 
     @cached_property
-    def _silhouette(self) -> xr.DataArray:
+    def silhouettes(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """The silhouette and the label of each sample; exact ones come from one pass."""
         layout = samples_of(self, "silhouette").layout
         if self.k < 2:
             rule = "a silhouette needs at least two labels"
             raise BadValueError("k", self.k, rule, "cluster into more labels")
         if self.record.complete > EXACT_ROWS:
-            return _simplified(self)
-        found = labelled.read(layout, [self.labels], self.assign.chain)
+            return _simplified(self), self.labels
+        found = labelled.read(layout, [self.labels], self.assign.chain, every=True)
         values = scores.silhouette_samples(found.Z, found.labels[0], found.weight)
         exact: xr.DataArray = found.on_grid(values).rename("silhouette")
-        return exact.assign_attrs(long_name="silhouette")
+        labels = found.on_grid(found.labels[0]).assign_attrs(self.labels.attrs)
+        return exact.assign_attrs(long_name="silhouette"), labels
 
     @cached_property
     def _centers(self) -> xr.Dataset:

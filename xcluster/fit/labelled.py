@@ -56,7 +56,11 @@ class _MapName:
 
 
 def read(
-    layout: Layout, maps: Sequence[xr.DataArray], chain: Chain, most: int | None = None
+    layout: Layout,
+    maps: Sequence[xr.DataArray],
+    chain: Chain,
+    most: int | None = None,
+    every: bool = False,
 ) -> LabelledSamples:
     """Return the rows that a fit would use, with their labels.
 
@@ -70,13 +74,15 @@ def read(
         Fitted steps. An empty chain leaves the rows as they are.
     most
         If there are more grid points than this, take a sample of so many rows.
+    every
+        Return all complete rows, however many grid points there are.
     """
     # As further variables, labels are read, masked and sampled together with the features.
     further: dict[Hashable, Variable] = {
         _MapName(): Variable(each.reset_coords(drop=True).fillna(-1.0)) for each in maps
     }
     extended = replace(layout, variables={**layout.variables, **further})
-    wanted, _ = fitting.plan(layout, "auto" if most is None else most)
+    wanted = None if every else fitting.plan(layout, "auto" if most is None else most)[0]
     found = fitting.draw(extended, wanted)
     found, _ = fitting.ordered(found, len(found.X))
     X, labels = np.split(found.X, [found.X.shape[1] - len(maps)], axis=1)

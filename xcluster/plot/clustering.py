@@ -16,6 +16,7 @@ from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.signatures import spelled_out
 from xcluster.blocks import matrix
 from xcluster.blocks.block import on_levels
+from xcluster.blocks.graphs import together
 from xcluster.chain.reduction import feature_names, shown_components
 from xcluster.fit.centers import by_label
 from xcluster.fit.fitted import Fitted, clusterer_with, samples_of
@@ -204,7 +205,7 @@ class ClusteringPlot:
         >>> artist = fit.plot.scatter(0, 1)
         """
         check_components(x=x, y=y)
-        components, labels = self.clustering.features.compute(), self.clustering.labels
+        components, labels = together([self.clustering.features, self.clustering.labels])
         about = self._reduced_centers() if check_flag("circles", circles) else False
         return drawn(scatter.scatter, components, labels, x=x, y=y, circles=about, **keywords)
 
@@ -233,7 +234,7 @@ class ClusteringPlot:
         >>> artist = fit.plot.scatter3d()
         """
         check_components(x=x, y=y, z=z)
-        components, labels = self.clustering.features.compute(), self.clustering.labels
+        components, labels = together([self.clustering.features, self.clustering.labels])
         return drawn(scatter.scatter3d, components, labels, x=x, y=y, z=z, **keywords)
 
     @spelled_out
@@ -265,7 +266,8 @@ class ClusteringPlot:
         >>> artist = fit.plot.parallel()
         """
         layout = samples_of(self.clustering, "plot.parallel").layout
-        return drawn(scatter.parallel, feature_values(layout), self.clustering.labels, **keywords)
+        values, labels = together([feature_values(layout), self.clustering.labels])
+        return drawn(scatter.parallel, values, labels, **keywords)
 
     @spelled_out
     def silhouette(self, **keywords: Unpack[AxesKeywords]) -> list[Any]:
@@ -280,8 +282,8 @@ class ClusteringPlot:
         >>> fit = model.cluster.profiles("depth", every=6).kmeans(3)
         >>> artists = fit.plot.silhouette()
         """
-        values = self.clustering.silhouette.compute()
-        return drawn(silhouette.silhouette, values, self.clustering.labels, **keywords)
+        values, labels = together(self.clustering.silhouettes)
+        return drawn(silhouette.silhouette, values, labels, **keywords)
 
     @spelled_out
     def confusion(self, other: Fitted | xr.DataArray, **keywords: Unpack[TableKeywords]) -> Any:
@@ -533,5 +535,5 @@ def _lines(text: str) -> str:
 def feature_values(layout: Layout) -> xr.DataArray:
     """Return the features of complete samples in data units, with their names."""
     values = matrix.apply(layout, np.asarray, width=layout.n_features, dtype=layout.dtype)
-    values = values.compute().isel({COLUMN: shown_columns(layout.features)})
+    values = values.isel({COLUMN: shown_columns(layout.features)})
     return values.assign_coords({COLUMN: feature_names(layout.features)})
