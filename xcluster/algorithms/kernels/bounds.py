@@ -18,6 +18,7 @@ from xcluster.algorithms.kernels.lloyd import ROUNDING, tile_lanes
 
 Array = NDArray[Any]
 
+GATHERED = 16  # products with so many centres take as long as to gather the rows
 EPSILON = np.float32(ROUNDING)
 LEFT = np.float32(1 - 2.0**-22)  # makes up for the rounding of a gap in each pass
 VANISHING = np.float32(1e-18)  # squares of smaller distances lose digits, or are zero
@@ -114,11 +115,14 @@ def settle_by_products(
 
     ``norms`` are the lengths of the rows, of shape (n_samples,), float32.
     """
-    pending = _used_up(loss, labels, gaps)
-    tile = block if len(pending) == block.shape[1] else np.take(block, pending, axis=1)
+    pending, (k, n) = _used_up(loss, labels, gaps), (len(centers), block.shape[1])
+    few = len(pending) * (k + GATHERED) < n * k  # else products of all rows cost less
+    tile = np.take(block, pending, axis=1) if few else block
     halves = 0.5 * np.einsum("kp,kp->k", centers, centers)
     with np.errstate(over="ignore", invalid="ignore"):  # such rows are measured
         ranks = centers @ tile - halves[:, None]
+    if not few and len(pending) < n:
+        ranks = np.take(ranks, pending, axis=1)
     lengths = np.sqrt(2 * halves)
     own = _decide(ranks, norms[pending], lengths, halves, block.shape[0], pending, gaps)
     sure = own >= 0

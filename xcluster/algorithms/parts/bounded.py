@@ -16,6 +16,9 @@ State = list[Array]
 
 MANY = np.iinfo(np.int16).max
 
+LITTLE_WORK = 1_000_000
+"""Rows times features times centres up to which products cost more to call than they save."""
+
 
 class BoundedLloyd:
     """One run of Lloyd's iteration, with Hamerly's bounds [1]_.
@@ -118,7 +121,8 @@ class BoundedLloyd:
     def _in_lanes(self) -> bool:
         from xcluster.algorithms.kernels import lloyd
 
-        return self.means.shape[1] < lloyd.PRODUCT_FEATURES
+        work = len(self._own[0]) * self.means.size
+        return self.means.shape[1] < lloyd.PRODUCT_FEATURES or work <= LITTLE_WORK
 
     def step(self) -> None:
         """Move each centre to the mean of its rows."""
