@@ -71,9 +71,7 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
     panels, notes = _panels(sources, rows)
     if not len(kept):
         notes.append("no sample has a label")
-    drawn = np.arange(len(kept))
     if len(kept) > MAX_POINTS:
-        drawn = np.sort(np.random.default_rng(0).choice(len(kept), MAX_POINTS, replace=False))
         notes.append(f"{MAX_POINTS:,} of {len(kept):,} samples drawn as points")
     results = [
         source.show(arrays, excerpt, kept, own)
@@ -85,10 +83,17 @@ def gather(clusterings: Sequence[Fitted], sel: Mapping[Hashable, Any]) -> Conten
         x=raster.x[kept],
         y=raster.y[kept],
         results=results,
-        drawn=drawn,
+        drawn=_drawn(len(kept)),
         backdrop=backdrop,
         notes=[*excerpt.notes, *notes],
     )
+
+
+def _drawn(n: int) -> Array:
+    """Return which of ``n`` samples are drawn as points."""
+    if n <= MAX_POINTS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, MAX_POINTS, replace=False))
 
 
 def _read(arrays: Sequence[Mapping[str, xr.DataArray]]) -> list[dict[str, xr.DataArray]]:
