@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import import_module
+from pathlib import Path
+from tempfile import mkdtemp
 
 import matplotlib as mpl
 import numpy as np
@@ -148,6 +150,9 @@ def get(name):
 
 # -------------------------------------------------------------------------------------- entries
 
+FILE = str(Path(mkdtemp()) / "fit.nc")
+"""Where results are saved."""
+
 SHARED = tuple(each.name for each in fields(methods.Options))
 
 
@@ -249,7 +254,6 @@ def _entries():
                 "merge",
                 "relabel",
                 "report",
-                "save",
                 "scores",
                 "to_dataframe",
                 "to_datatree",
@@ -262,6 +266,7 @@ def _entries():
         "PooledClustering.upsample": Entry("pooled windows"),
         "PooledClustering.back_projection": Entry("pooled soft"),
         "PooledClustering.threshold": Entry("pooled soft"),
+        "PooledClustering.save": Entry("pooled", {"path": FILE}),
         "PooledClustering.smooth": Entry("pooled"),
         "PooledClustering.sieve": Entry("pooled", {"min_size": 4}),
         "PooledClustering.fill": Entry("pooled"),
@@ -284,6 +289,7 @@ def _entries():
         "Clustering.predict": Entry("fit", {"new": scene()}),
         "Clustering.regimes": Entry("regimes"),
         "Clustering.threshold": Entry("soft"),
+        "Clustering.save": Entry("fit", {"path": FILE}),
         "Clustering.smooth": Entry("fit"),
         "Clustering.sieve": Entry("fit", {"min_size": 4}),
         "Clustering.fill": Entry("fit"),
@@ -298,7 +304,6 @@ def _entries():
                 "merge",
                 "relabel",
                 "report",
-                "save",
                 "scores",
                 "to_dataframe",
                 "to_dataset",

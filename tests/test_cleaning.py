@@ -215,6 +215,17 @@ def test_pixels_are_those_of_gdal_where_it_leaves_no_small_piece(fit, neighbours
     np.testing.assert_array_equal(ours[settled], theirs[settled])
 
 
+@pytest.mark.parametrize("chunks", [None, {"y": 5}])
+def test_a_line_has_neighbours_on_two_sides(chunks):
+    values = [0, 0, 1, 0, 0, 0, np.nan, 0, 2, 2, 2, 0, 2, 2, 1, 1.0]
+    line = xr.DataArray(values, {"y": ("y", np.arange(16.0), {"units": "m"})}, ("y",), name="v")
+    line = line if chunks is None else line.chunk(chunks)
+    fit = line.cluster.pixels().kmeans(3, order="v")
+    same(fit.smooth().labels, [0, 0, 0, 0, 0, 0, np.nan, 0, 2, 2, 2, 2, 2, 2, 1, 1])
+    same(fit.sieve(2).labels, [0, 0, 0, 0, 0, 0, np.nan, 2, 2, 2, 2, 2, 2, 2, 1, 1])
+    same(fit.fill().labels, np.nan_to_num(values))
+
+
 def test_a_piece_over_the_seam_of_the_globe_is_one(fit):
     labels = np.zeros((8, 12))
     labels[3, [0, 1, 11]] = 1  # three cells over the seam

@@ -262,11 +262,13 @@ def _seams(parts: Array, offset: Array, axis: int, around: Around) -> tuple[Arra
 
 def _line(parts: Array, offset: Array, axis: int, i: int, end: int) -> Array:
     """Return the pieces along one side of all blocks with the number ``i`` along an axis."""
-    blocks = parts.take(i, axis)
+    if parts.ndim == 1:
+        return np.atleast_1d(parts[i].sides[axis][end] + offset[i])
+    blocks, first = parts.take(i, axis), offset.take(i, axis)
     numbered = np.empty(blocks.shape, object)
     for place in np.ndindex(blocks.shape):
-        numbered[place] = blocks[place].sides[axis][end] + offset.take(i, axis)[place]
-    return np.asarray(np.block(numbered.tolist())) if blocks.ndim else np.asarray(numbered[()])
+        numbered[place] = blocks[place].sides[axis][end] + first[place]
+    return np.asarray(np.block(numbered.tolist()))
 
 
 def _over_seam(high: Array, low: Array, axis: int, around: Around) -> Array:
