@@ -55,12 +55,21 @@ def repeat(
     most : int
         Number of passes.
     """
-    before = -np.inf
+    n, p, before = len(own[0]), run[1].shape[1], -np.inf
     for done in range(1, most + 1):
-        _each_block(values, weight, size, own, parts, run, False)
-        if merge(parts, run):
-            _each_block(values, weight, size, own, parts, run, True)
-            merge(parts, run)
+        for again in (False, True):  # one call of `settle`, as each is compiled anew
+            for b in range(len(parts[0])):
+                start, stop = b * size, min((b + 1) * size, n)
+                block = values[p * start : p * stop].reshape((p, stop - start))
+                part = None if weight is None else weight[start:stop]
+                labels, gaps = own[0][start:stop], own[1][start:stop]
+                counts, totals = parts[0][b], parts[1][b]
+                if again:
+                    recount(block, part, labels, counts, totals)
+                else:
+                    settle(block, part, run[3], run[4], labels, gaps, counts, totals)
+            if not merge(parts, run):
+                break
         state, before = conclude(run, limit, wanted, before)
         if state != ON:
             return done, state
@@ -68,35 +77,15 @@ def repeat(
 
 
 @njit(nogil=True, cache=True)
-def _each_block(
-    values: Array,
-    weight: Array | None,
-    size: int,
-    own: Pair,
-    parts: Pair,
-    run: Run,
-    again: bool,
-) -> None:
-    n, p = len(own[0]), run[1].shape[1]
-    for b in range(len(parts[0])):
-        start, stop = b * size, min((b + 1) * size, n)
-        block = values[p * start : p * stop].reshape((p, stop - start))
-        part = None if weight is None else weight[start:stop]
-        labels, counts, totals = own[0][start:stop], parts[0][b], parts[1][b]
-        if again:
-            recount(block, part, labels, counts, totals)
-        else:
-            settle(block, part, run[3], run[4], labels, own[1][start:stop], counts, totals)
-
-
-@njit(nogil=True, cache=True)
 def merge(parts: Pair, run: Run) -> bool:
     """Add the sums of the blocks after a pass; return whether some must be counted again."""
     counts, totals, _, _, loss = run
-    counts[:], totals[:], loss[:] = 0, 0, 0
-    for b in range(len(parts[0])):
-        counts += parts[0][b]
-        totals += parts[1][b]
+    for c in range(len(counts)):
+        counts[c], totals[c], loss[c] = 0, 0, 0
+        for b in range(len(parts[0])):
+            counts[c] += parts[0][b, c]
+            for f in range(totals.shape[1]):
+                totals[c, f] += parts[1][b, c, f]
     return bool(counts.min() < LITTLE * counts.sum())
 
 

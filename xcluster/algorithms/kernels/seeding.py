@@ -82,7 +82,8 @@ def approach(
     for start in range(0, n, lanes):
         size = min(lanes, n - start)
         for f in range(p):  # a copy, as rows of a block may lie in the same lines of the cache
-            tile[f, :size] = block[f, start : start + size]
+            for i in range(size):
+                tile[f, i] = block[f, start + i]
         rows = slice(first + start, first + start + size)
         for c in range(len(centers)):
             accumulate(nearer[c, rows], tile, 0, centers[c])
