@@ -217,7 +217,7 @@ def forge(path, fit, rng):
     groups = {"/": root, "/centers": centers, "/scores": xr.Dataset()}
     groups["/model"] = io._model_arrays(arrays)
     with contextlib.suppress(TypeError, ValueError):  # what no file holds forges nothing
-        storage.write(path, groups, entries, contextlib.nullcontext())
+        storage.write(path, groups, entries, contextlib.nullcontext)
 
 
 def misshapen(array, rng):

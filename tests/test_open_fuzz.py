@@ -230,7 +230,7 @@ def forged(path, fit, change, arrays=()):
     kept.update(arrays)
     groups = {"/": root, "/centers": fit.centers, "/scores": xr.Dataset()}
     storage.write(
-        path, {**groups, "/model": io._model_arrays(kept)}, entries, contextlib.nullcontext()
+        path, {**groups, "/model": io._model_arrays(kept)}, entries, contextlib.nullcontext
     )
 
 
