@@ -180,12 +180,12 @@ def test_a_link_to_a_file_stays_a_link(two, path):
 
 
 class Source:
-    """Blocks that can be read until one of them is lost."""
+    """Blocks that can be read until some are lost."""
 
     lost = False
 
     def __call__(self, block):
-        if self.lost and 0.5 < block.mean() < 0.75:
+        if self.lost and block.mean() > 0.5:
             raise RuntimeError("no such tile")
         return block
 
@@ -198,7 +198,7 @@ def test_labels_that_fail_in_the_middle_leave_nothing_half_done(path, two):
     fit = data.to_dataset().cluster.pixels().kmeans(2)
     two.save(path)
     source.lost = True
-    with pytest.raises(OSError, match=r"block \[y 10:15, x 0:20\] of 'v' cannot be read"):
+    with pytest.raises(OSError, match=r"block \[y 1[05]:(15|20), x 0:20\] of 'v' cannot be read"):
         fit.save(path)
     assert is_whole(path, two)
 
