@@ -251,6 +251,19 @@ def test_areas_decide_where_cells_differ():
     assert (fit.sieve(min_area=f"{1.01e6 * area[9]} m2").labels == 0).all()
 
 
+def test_cells_without_coordinates_have_no_area():
+    """Half of a piece lies where a curvilinear grid states no places."""
+    y, x = np.meshgrid(np.arange(0.0, 12), np.arange(0.0, 14), indexing="ij")
+    values = np.zeros((12, 14))
+    values[3:5, 3:7] = 1
+    y[0, 0] = x[0, 0] = np.nan
+    coords = {"lat": (("j", "i"), y), "lon": (("j", "i"), x)}
+    fit = xr.DataArray(values, coords, ("j", "i"), name="v").cluster.pixels().kmeans(2)
+    area = fit.report().area_km2
+    same(fit.sieve(min_area=f"{0.99 * area[1]} km2").labels, values)
+    same(fit.sieve(min_area=f"{1.01 * area[1]} km2").labels, 0 * values)
+
+
 def test_the_nearest_neighbour_is_that_of_features():
     """A piece between a large label far away and a small one nearby."""
     values = np.zeros((9, 12))

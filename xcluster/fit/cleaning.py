@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from xcluster.algorithms.parts.pieces import Pieces, filled, sieved
+from xcluster.algorithms.parts.pieces import filled, sieved
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.errors import BadTypeError, BadValueError
@@ -192,7 +192,7 @@ class Sieve(Cleaning):
         far = _whole_distances(place) if self.into == "nearest" else None
         return by_pieces(
             labels,
-            partial(_sieved, least=least),
+            partial(sieved, least=least),
             place.around("sieve()", self.neighbours),
             size=size,
             far=far,
@@ -211,14 +211,11 @@ class Sieve(Cleaning):
             raise BadValueError("min_area", self.min_area, rule, remedy)
         least = number * areas.ratio("min_area", self.min_area, unit, area.attrs["units"])
         part = float(area.max()) * layout.n_points * 2.0**-52  # so that all areas add up exactly
-        whole = (area.reset_coords(drop=True) / part).round().astype(np.int64)
+        # Cells without coordinates, such as land of a curvilinear grid, have no area.
+        whole = (area.reset_coords(drop=True) / part).fillna(0).round().astype(np.int64)
         dims = [dim for dim in layout.sample_dims if dim in whole.dims]
         # A piece that has this area but for rounding is large enough.
         return whole.transpose(*dims), max(int(least / part * (1 - 1e-9)), 1)
-
-
-def _sieved(pieces: Pieces, least: int) -> Array:
-    return sieved(pieces, least)
 
 
 def _parsed(min_area: Any) -> tuple[float, str]:
