@@ -337,7 +337,7 @@ class Clustering(Completed, Fitted, LatentSpace):
         What is still small is then joined to its neighbours, the smallest first. Of equal
         neighbours the one whose coordinates come first is taken. A piece that touches no other
         keeps its label. Lazy data are read twice when the labels are computed: once for the pieces
-        of each block, and once for the labels.
+        of each block, and once for the labels; "nearest" also reads them for distances.
 
         Examples
         --------
