@@ -1,6 +1,8 @@
 """Data larger than memory: passes, tasks, chunks and faults."""
 
 import pickle
+import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -437,6 +439,32 @@ def test_a_save_names_the_block_and_leaves_nothing_behind(tmp_path, name):
     fit = replace(model, source=Live(broken().cluster.pixels()))
     with pytest.raises(OSError, match=r"\[y 20:40, x 40:80\] of 'b'"):
         fit.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_save_waits_for_tasks_that_still_write(tmp_path):
+    """They would open the file anew: it stayed, or with old releases Python ended."""
+    begun, ended = threading.Event(), threading.Event()
+
+    def late(block):
+        begun.set()
+        time.sleep(0.5)
+        ended.set()
+        return block
+
+    def fails(block):
+        assert begun.wait(30)
+        raise OSError("checksum of the chunk differs")
+
+    ds = scene().chunk(y=30, x=80)
+    model = ds.cluster.pixels().kmeans(3)
+    b = ds["b"].data
+    halves = [b.blocks[i].map_blocks(work, meta=b._meta) for i, work in enumerate((late, fails))]
+    torn = ds.assign(b=(("y", "x"), da.concatenate(halves)))
+    fit = replace(model, source=Live(torn.cluster.pixels()))
+    with dask.config.set(num_workers=2), pytest.raises(OSError, match="checksum"):
+        fit.save(tmp_path / "fit.nc")
+    assert ended.is_set()
     assert not list(tmp_path.iterdir())
 
 

@@ -9,6 +9,7 @@ from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache, lru_cache, partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -73,6 +74,37 @@ def each_in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[
         finally:
             for future in futures:
                 future.cancel()
+
+
+@contextmanager
+def joined_threads() -> Iterator[None]:
+    """Let an error leave dask's scheduler of threads only when all tasks that run have ended.
+
+    Dask leaves them running. Whoever writes a file would close it then, or remove it, while they
+    still write to it. Other schedulers, and pools that the user set up, are left as they are.
+    """
+    import dask
+    from dask.base import get_scheduler
+    from dask.threaded import get
+
+    if get_scheduler() not in (None, get) or dask.config.get("pool", None) is not None:
+        yield
+        return
+    size = dask.config.get("num_workers", None) or n_threads()
+
+    def get_joined(graph: Any, keys: Any, **options: Any) -> Any:
+        with _TaskThreads(size) as pool:
+            return get(graph, keys, pool=pool, **options)
+
+    with dask.config.set(scheduler=get_joined):
+        yield
+
+
+class _TaskThreads(ThreadPoolExecutor):
+    """Threads that see the context variables of the thread which hands them tasks, as dask's do."""
+
+    def submit(self, *call: Any, **keywords: Any) -> Any:
+        return super().submit(copy_context().run, *call, **keywords)
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ AT_FDCWD, RENAME_EXCHANGE, RENAME_SWAP = -100, 2, 2
 
 ATTEMPTS, PAUSE = 20, 0.1
 """How often a folder is removed, with seconds between: if one task of a cluster has failed, others
-may still write into it."""
+may still write into it. Threads of this process are waited for, in `storage`."""
 
 
 @contextmanager

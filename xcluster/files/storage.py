@@ -16,6 +16,7 @@ import xarray as xr
 from xarray.backends import DummyFileManager, NetCDF4DataStore
 
 from xcluster.base.errors import BadValueError, ExistingFileError, FolderError
+from xcluster.base.parallel import joined_threads
 from xcluster.blocks.graphs import in_one_graph
 from xcluster.files.integrity import (
     Read,
@@ -51,7 +52,7 @@ def write(
     lazy = _computed_together(written.values())
     tree = xr.DataTree.from_dict(written)
     with ONE_AT_A_TIME, beside(path) as unfinished:
-        with failures(lazy):
+        with failures(lazy), joined_threads():
             write_tree(tree, unfinished)
         names = groups_of(manifest)
         with held(unfinished):
