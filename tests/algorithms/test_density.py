@@ -66,9 +66,11 @@ def test_a_border_sample_belongs_to_its_nearest_core_sample():
     assert cluster.DBSCAN(eps=0.53, min_samples=4).fit(X).labels_[4] == 0
 
 
-def test_memory_blocks_change_nothing(monkeypatch):
+@pytest.mark.parametrize("most_pairs", [0, 500, 2**25])
+def test_memory_blocks_change_nothing(monkeypatch, most_pairs):
     whole = DBSCAN(0.12).fit(moons()).labels_
     monkeypatch.setattr(density, "BLOCK_QUERIES", 7)
+    monkeypatch.setattr(density, "MOST_PAIRS", most_pairs)  # the others are found again
     np.testing.assert_array_equal(DBSCAN(0.12).fit(moons()).labels_, whole)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn import cluster
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils.validation import validate_data
 
+from xcluster.algorithms.kernels.neighbourhoods import join_neighbours, number_groups
 from xcluster.algorithms.parts.inputs import new_rows
 from xcluster.algorithms.parts.nearest import NOISE, Search, check_distances, nearest
 from xcluster.base.checks import (
@@ -25,12 +25,14 @@ from xcluster.base.checks import (
 )
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
-from xcluster.base.parallel import map_rows, row_blocks
+from xcluster.base.parallel import each_in_threads, row_blocks
 
 Array = NDArray[Any]
 
 BLOCK_QUERIES = 2048
 """Rows whose neighbourhoods are held at once: each may be as long as the data."""
+MOST_PAIRS = 2**25
+"""Pairs of neighbours that are kept (128 MiB); the others are found twice."""
 
 METRICS = "choose a metric that sklearn.neighbors.NearestNeighbors knows"
 
@@ -123,36 +125,15 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64)
         check_distances(self.metric, X)
         with blamed("metric", self.metric, METRICS):
-            self.core_sample_indices_ = self._cores(X)
-        self.components_ = X[self.core_sample_indices_]
-        self.component_labels_ = self._join_cores()
-        self.labels_ = self._assign(X)
+            search = Search.of(X, self.metric, self.eps)
+            counts, near = _neighbours(search, X)
+        is_core = counts >= self.min_samples
+        self.core_sample_indices_ = np.flatnonzero(is_core)
+        self.components_ = X[is_core]
+        self.labels_, is_border = _grouped(search, X, counts, is_core, near)
+        self.component_labels_ = self.labels_[is_core]
+        self.labels_[is_border] = self._assign(X[is_border])
         return self
-
-    def _join_cores(self) -> Array:
-        """Return the cluster of each core sample: what chains of neighbours reach."""
-        cores = self.components_
-        labels: Array = np.arange(len(cores))
-        if not len(cores):
-            return labels
-        search = self._search(cores)
-        for block in row_blocks(len(cores), BLOCK_QUERIES):
-            near = search.within(cores[block])
-            sources = np.repeat(labels[block], [len(rows) for rows in near])
-            edges = sources, labels[np.concatenate(near)]
-            graph = coo_array((np.ones(len(sources), bool), edges), shape=(len(cores),) * 2)
-            labels = connected_components(graph, directed=False)[1][labels].astype(np.intp)
-        return labels
-
-    def _search(self, samples: Array) -> Search:
-        return Search.of(samples, self.metric, self.eps)
-
-    def _cores(self, X: Array) -> Array:
-        search = self._search(X)
-        counts = map_rows(
-            lambda rows: [len(near) for near in search.within(rows)], X, BLOCK_QUERIES
-        )
-        return np.flatnonzero(np.concatenate(counts) >= self.min_samples)
 
     def predict(self, X: Any) -> Array:
         """Return the label of the nearest core sample within ``eps``, else -1.
@@ -168,10 +149,41 @@ class DBSCAN(ClusterMixin, BaseEstimator):
         return self._assign(new_rows(self, X, np.float64))
 
     def _assign(self, X: Array) -> Array:
-        if not len(self.components_):
+        if not len(self.components_) or not len(X):
             return np.full(len(X), NOISE)
         index, distance = nearest(self.components_, X, self.metric)
         return np.where(distance <= self.eps, self.component_labels_[index], NOISE)
+
+
+def _neighbours(search: Search, X: Array) -> tuple[Array, list[Array | None]]:
+    """Return how many neighbours each row has, and for each block of rows those of all in turn.
+
+    There is None for blocks beyond the number of pairs that are kept.
+    """
+    counts, near, n_pairs = [], [], 0
+    blocks = (X[rows] for rows in row_blocks(len(X), BLOCK_QUERIES))
+    for found in each_in_threads(search.within, blocks):
+        counts.append(np.fromiter(map(len, found), np.intp, len(found)))
+        n_pairs += counts[-1].sum()
+        near.append(_in_turn(found) if n_pairs <= MOST_PAIRS else None)
+    return np.concatenate(counts), near
+
+
+def _grouped(
+    search: Search, X: Array, counts: Array, is_core: Array, near: Sequence[Array | None]
+) -> tuple[Array, Array]:
+    """Return the cluster of each core sample, what chains of these reach, and who is near one."""
+    parent, is_border = np.arange(len(X), dtype=np.int32), np.zeros(len(X), bool)
+    for rows, kept in zip(row_blocks(len(X), BLOCK_QUERIES), near, strict=True):
+        found = _in_turn(search.within(X[rows])) if kept is None else kept
+        join_neighbours(rows.start, counts[rows], found, is_core, parent, is_border)
+    labels = np.full(len(X), NOISE)
+    number_groups(is_core, parent, labels)
+    return labels, is_border
+
+
+def _in_turn(found: Array) -> Array:
+    return np.concatenate(found, dtype=np.int32, casting="same_kind")
 
 
 class HDBSCAN(ClusterMixin, BaseEstimator):

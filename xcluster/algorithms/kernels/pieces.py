@@ -13,7 +13,8 @@ OUTSIDE = np.int16(-32768)
 
 
 @njit(cache=True, nogil=True)
-def _root(parent: Any, cell: Any) -> Any:
+def root(parent: Any, cell: Any) -> Any:
+    """Return the first cell of the group of a cell, and shorten the way to it."""
     while parent[cell] != cell:
         parent[cell] = parent[parent[cell]]
         cell = parent[cell]
@@ -38,7 +39,7 @@ def number_pieces(codes: Any, steps: Any, piece: Any) -> Any:
         if piece[cell] >= 0:
             for step in steps:
                 if codes[cell - step] == codes[cell]:
-                    mine, theirs = _root(piece, cell), _root(piece, cell - step)
+                    mine, theirs = root(piece, cell), root(piece, cell - step)
                     piece[max(mine, theirs)] = min(mine, theirs)
     count = 0
     for cell in range(len(codes)):
@@ -90,7 +91,7 @@ def group_pairs(pairs: Any, group: Any) -> Any:
     for entry in range(len(group)):
         group[entry] = entry
     for pair in range(len(pairs)):
-        mine, theirs = _root(group, pairs[pair, 0]), _root(group, pairs[pair, 1])
+        mine, theirs = root(group, pairs[pair, 0]), root(group, pairs[pair, 1])
         group[max(mine, theirs)] = min(mine, theirs)
     count = 0
     for entry in range(len(group)):
@@ -203,7 +204,7 @@ def join_smallest(now: Any, start: Any, beside: Any, least: Any, head: Any) -> N
         while member >= 0:
             following = -1 if member == end else behind[member]
             for at in range(start[member], start[member + 1]):
-                other = _root(head, beside[at])
+                other = root(head, beside[at])
                 if other != best and code[other] == wanted:
                     _append(now, behind, last, head, best, other)
             member = following
@@ -217,7 +218,7 @@ def _best(now: Any, start: Any, beside: Any, behind: Any, head: Any, small: Any)
     best, member = -1, small
     while member >= 0:
         for at in range(start[member], start[member + 1]):
-            other = _root(head, beside[at])
+            other = root(head, beside[at])
             if other != small and (best < 0 or _wanted(now, small, other, best)):
                 best = other
         member = behind[member]
