@@ -104,6 +104,22 @@ def group_pairs(pairs: Any, group: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def pairs_of_groups(pairs: Any, group: Any, out: Any) -> Any:
+    """Write the groups of pairs whose two entries lie in different groups; return their number.
+
+    Without room in ``out``, of shape (n_most, 2), they are only counted.
+    """
+    count = 0
+    for pair in range(len(pairs)):
+        mine, theirs = group[pairs[pair, 0]], group[pairs[pair, 1]]
+        if mine != theirs:
+            if count < len(out):
+                out[count, 0], out[count, 1] = mine, theirs
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
 def neighbours_of_small(pairs: Any, small: Any, can_join: Any, start: Any, beside: Any) -> None:
     """Write the neighbours of small pieces: those of piece i begin at ``start[i]``.
 

@@ -17,6 +17,7 @@ from xcluster.algorithms.kernels.pieces import (
     measure_pieces,
     neighbours_of_small,
     number_pieces,
+    pairs_of_groups,
     touching_pieces,
 )
 from xcluster.base.arrays import Array
@@ -68,8 +69,10 @@ class Pieces:
         np.add.at(size, group, self.size)
         np.add.at(far, group, self.far)
         at_edge[group[self.at_edge]] = True
-        pairs = group[self.pairs]
-        return Pieces(new, size, first, far, pairs[pairs[:, 0] != pairs[:, 1]], at_edge), group
+        pairs = np.empty((0, 2), np.int32)
+        pairs = np.empty((pairs_of_groups(self.pairs, group, pairs), 2), np.int32)
+        pairs_of_groups(self.pairs, group, pairs)
+        return Pieces(new, size, first, far, pairs, at_edge), group
 
     @property
     def numbers(self) -> tuple[Array, Array, Array, Array]:
@@ -234,13 +237,16 @@ def join_parts(parts: Array, around: Around) -> tuple[Pieces, list[Array]]:
     start = np.concatenate([[0], np.cumsum([len(pieces.code) for pieces in each])])
     offset = start[:-1].astype(np.int32).reshape(parts.shape)
     seams = [_seams(parts, offset, axis, around) for axis in around.axes]
-    inside = [pieces.pairs + first for pieces, first in zip(each, offset.flat, strict=True)]
     at_edge = np.zeros(start[-1], bool)
     for _, edge in seams:
         at_edge[edge] = True
     names = ("code", "size", "first", "far")
     found = {name: np.concatenate([getattr(one, name) for one in each]) for name in names}
-    pairs = np.concatenate([*inside, *(pairs for pairs, _ in seams)])
+    pairs = np.concatenate([*(pieces.pairs for pieces in each), *(pairs for pairs, _ in seams)])
+    stop = 0
+    for pieces, first in zip(each, offset.flat, strict=True):
+        pairs[stop : stop + len(pieces.pairs)] += first
+        stop += len(pieces.pairs)
     whole = Pieces(**found, pairs=pairs, at_edge=at_edge)
     joined, group = whole.relabelled(whole.code)
     return joined, np.split(group, start[1:-1])
