@@ -40,7 +40,8 @@ def accumulate(squared: Array, block: Array, first: int, center: Array) -> None:
     Four features at a time: the sum stays in a register, and the order of additions is the same.
     """
     p, n = block.shape[0], len(squared)
-    squared[:] = 0
+    for i in range(n):
+        squared[i] = 0
     f = 0
     while f + 4 <= p:
         c0, c1, c2, c3 = center[f], center[f + 1], center[f + 2], center[f + 3]
@@ -62,9 +63,10 @@ def accumulate(squared: Array, block: Array, first: int, center: Array) -> None:
 @njit(nogil=True, cache=True)
 def squared_to_own(block: Array, centers: Array, labels: Array) -> Array:
     """Return the squared distance of each row to the centre of its label, as float32."""
-    squared = np.zeros(block.shape[1], np.float32)
+    squared, values = np.zeros(block.shape[1], np.float32), np.empty(len(centers), np.float32)
     for f in range(block.shape[0]):
-        values = centers[:, f].copy()
+        for c in range(len(centers)):
+            values[c] = centers[c, f]
         for r in range(len(squared)):
             difference = block[f, r] - values[labels[r]]
             squared[r] += difference * difference
@@ -190,7 +192,9 @@ def _measure(
 ) -> None:
     """Measure these rows, and move those that have another nearest centre than before."""
     lanes = tile_lanes(block.shape[0])
-    tile, places = np.empty((block.shape[0], lanes), np.float32), np.arange(lanes)
+    tile, places = np.empty((block.shape[0], lanes), np.float32), np.empty(lanes, np.int64)
+    for i in range(lanes):
+        places[i] = i
     trial, own = np.empty(lanes, np.float32), np.empty(lanes, np.int32)
     least, second = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
     for start in range(0, len(pending), lanes):
@@ -212,9 +216,8 @@ def _gather(tile: Array, block: Array, pending: Array) -> None:
 def _two_nearest(
     tile: Array, centers: Array, trial: Array, own: Array, least: Array, second: Array
 ) -> None:
-    own[:] = 0
-    least[:] = np.inf
-    second[:] = np.inf
+    for i in range(len(trial)):
+        own[i], least[i], second[i] = 0, np.inf, np.inf
     for c in range(len(centers)):
         accumulate(trial, tile, 0, centers[c])
         _keep_two(np.int32(c), trial, own, least, second)
@@ -270,8 +273,10 @@ def recount(
     block: Array, weight: Array | None, labels: Array, counts: Array, totals: Array
 ) -> None:
     """Set the sums of a block from its labels alone."""
-    counts[:] = 0
-    totals[:] = 0
+    for c in range(len(counts)):
+        counts[c] = 0
+        for f in range(len(block)):
+            totals[c, f] = 0
     for r in range(block.shape[1]):
         _add(block, r, 1.0 if weight is None else weight[r], labels[r], counts, totals)
 
@@ -290,14 +295,16 @@ def step(means: Array, centers: Array, loss: Array) -> None:
     A row loses the step of its own centre and the longest of the other centres.
     """
     k, p = means.shape
-    steps = np.zeros(k)
+    steps, widest = np.empty(k), 0
     for c in range(k):
+        square = 0.0
         for f in range(p):
             placed = np.float32(means[c, f])
-            steps[c] += (np.float64(placed) - np.float64(centers[c, f])) ** 2
+            square += (np.float64(placed) - np.float64(centers[c, f])) ** 2
             centers[c, f] = placed
-        steps[c] = np.sqrt(steps[c]) * (1 + 1e-6)  # so that float32 rounds to no less
-    widest = np.argmax(steps)
+        steps[c] = np.sqrt(square) * (1 + 1e-6)  # so that float32 rounds to no less
+        if steps[c] > steps[widest]:
+            widest = c
     runner_up = 0.0
     for c in range(k):
         if c != widest:

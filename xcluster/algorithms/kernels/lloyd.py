@@ -206,7 +206,8 @@ def _fill(tile: Array, X: Array, start: int, rows: int, origin: Array, factor: A
 
 @njit(nogil=True, cache=True)
 def _measure(tile: Array, center: Array, squared: Array) -> None:
-    squared[:] = 0
+    for r in range(len(squared)):
+        squared[r] = 0
     for f in range(tile.shape[0]):
         value = center[f]
         for r in range(tile.shape[1]):
@@ -224,15 +225,16 @@ def _nearest_in_lanes(X: Array, origin: Array, factor: Any, centers: Array) -> t
     for start in range(0, n, lanes):
         rows = min(lanes, n - start)
         _fill(tile, X, start, rows, origin, factor)
-        least[:], own[:] = np.inf, 0
+        for r in range(lanes):
+            least[r], own[r] = np.inf, 0
         for c in range(len(centers)):
             _measure(tile, centers[c], trial)
             for r in range(lanes):
                 if trial[r] < least[r]:
                     least[r] = trial[r]
                     own[r] = c
-        labels[start : start + rows] = own[:rows]
-        squared[start : start + rows] = least[:rows]
+        for r in range(rows):
+            labels[start + r], squared[start + r] = own[r], least[r]
     return labels, squared
 
 

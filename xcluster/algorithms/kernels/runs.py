@@ -57,7 +57,7 @@ def repeat(
     """
     n, p, before = len(own[0]), run[1].shape[1], -np.inf
     for done in range(1, most + 1):
-        for again in (False, True):  # one call of `settle`, as each is compiled anew
+        for again in range(2):  # one call of `settle`, as each is compiled anew
             for b in range(len(parts[0])):
                 start, stop = b * size, min((b + 1) * size, n)
                 block = values[p * start : p * stop].reshape((p, stop - start))
@@ -80,13 +80,15 @@ def repeat(
 def merge(parts: Pair, run: Run) -> bool:
     """Add the sums of the blocks after a pass; return whether some must be counted again."""
     counts, totals, _, _, loss = run
+    least, whole = np.inf, 0.0
     for c in range(len(counts)):
         counts[c], totals[c], loss[c] = 0, 0, 0
         for b in range(len(parts[0])):
             counts[c] += parts[0][b, c]
             for f in range(totals.shape[1]):
                 totals[c, f] += parts[1][b, c, f]
-    return bool(counts.min() < LITTLE * counts.sum())
+        least, whole = min(least, counts[c]), whole + counts[c]
+    return least < LITTLE * whole
 
 
 @njit(nogil=True, cache=True)
@@ -111,8 +113,9 @@ def conclude(run: Run, limit: float, wanted: float, before: float) -> tuple[int,
         `between` after this pass.
     """
     counts, totals, means, centers, loss = run
-    if counts.min() <= 0:
-        return EMPTY, before
+    for c in range(len(counts)):
+        if counts[c] <= 0:
+            return EMPTY, before
     now, shift = between(counts, totals), 0.0
     for c in range(len(means)):
         for f in range(means.shape[1]):

@@ -37,7 +37,9 @@ def draw(closest: Array, weight: Array | None, totals: Array, shares: Array) -> 
     shares : array of any length
         Between 0 and 1.
     """
-    whole, drawn = totals.sum(), np.empty(len(shares), np.int64)
+    whole, drawn = 0.0, np.empty(len(shares), np.int64)
+    for tile in range(len(totals)):
+        whole += totals[tile]
     for i in range(len(shares)):
         left, tile = shares[i] * whole, 0
         while tile < len(totals) - 1 and left >= totals[tile]:

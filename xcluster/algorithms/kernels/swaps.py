@@ -35,15 +35,17 @@ def two_nearest(block: Array, centers: Array) -> tuple[Array, Array, Array]:
     n = block.shape[1]
     lanes = tile_lanes(block.shape[0])
     own, other, excess = np.zeros(n, np.int32), np.zeros(n, np.int32), np.empty(n, np.float32)
-    trial = np.empty(lanes, np.float32)
+    trial, least = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
     for start in range(0, n, lanes):
         tile = slice(start, min(start + lanes, n))
-        least, second = np.full(lanes, np.inf, np.float32), excess[tile]
-        second[:] = np.inf
+        second = excess[tile]
+        for i in range(len(second)):
+            least[i], second[i] = np.inf, np.inf
         for c in range(len(centers)):
             accumulate(trial[: len(second)], block, start, centers[c])
             _keep_two(np.int32(c), trial, own[tile], other[tile], least, second)
-        second -= least[: len(second)]
+        for i in range(len(second)):
+            second[i] -= least[i]
     return own, other, excess
 
 
@@ -99,14 +101,17 @@ def farthest(
     Rows without weight do not count.
     """
     squared = squared_to_own(block, centers, labels)
-    most, rows = np.full(len(centers), np.float32(-1)), np.zeros(len(centers), np.int64)
+    most, rows = np.empty(len(centers), np.float32), np.zeros(len(centers), np.int64)
+    for c in range(len(centers)):
+        most[c] = -1
     for r in range(len(squared)):
         if squared[r] > most[labels[r]] and (weight is None or weight[r] > 0):
             most[labels[r]] = squared[r]
             rows[labels[r]] = r
     points = np.empty(centers.shape, np.float32)
     for c in range(len(centers)):
-        points[c] = block[:, rows[c]]
+        for f in range(len(block)):
+            points[c, f] = block[f, rows[c]]
     return most, points
 
 
@@ -132,11 +137,12 @@ def beyond(
     counts, totals : array of shape (n_clusters,) and (n_clusters, n_features), float64
     """
     p, n = block.shape
-    heights = np.empty(n, np.float32)
+    heights, along = np.empty(n, np.float32), np.empty(len(normals), np.float32)
     for r in range(n):
         heights[r] = -levels[labels[r]]
     for f in range(p):
-        along = normals[:, f].copy()
+        for c in range(len(normals)):
+            along[c] = normals[c, f]
         for r in range(n):
             heights[r] += block[f, r] * along[labels[r]]
     counts, totals = np.zeros(len(normals)), np.zeros(normals.shape)
