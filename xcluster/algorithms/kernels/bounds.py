@@ -161,10 +161,10 @@ def _decide(
     A rank is half of what the squared distance lacks of the squared length of the row. It is as
     far off as in `lloyd.nearest_by_product`.
     """
-    own = np.full(len(pending), -1, np.int32)
+    own = np.empty(len(pending), np.int32)
     slack = np.float32((n_features + 8) * ROUNDING)
     for i in range(len(pending)):
-        best = np.argmax(ranks[:, i])
+        own[i], best = -1, np.argmax(ranks[:, i])
         least = ranks[best, i] - slack * (norms[i] * lengths[best] + halves[best])
         most = np.float32(-np.inf)
         for c in range(len(lengths)):

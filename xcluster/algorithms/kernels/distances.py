@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from xcluster.algorithms.kernels.products import FEATURES, LANES, fill
+from xcluster.algorithms.kernels.products import FEATURES, LANES, clear, fill
 from xcluster.base.arrays import read_only
 
 Array = NDArray[Any]
@@ -62,7 +62,8 @@ def _two_nearest(X: Array, points: Array, nearest: Array, second: Array, squares
     for start in range(0, len(X), LANES):
         rows = min(LANES, len(X) - start)
         _measure(X[start : start + rows], points, sums)
-        least[:], following[:] = np.inf, np.inf
+        for r in range(rows):
+            least[r], following[r] = np.inf, np.inf
         for c in range(len(points)):
             for r in range(rows):
                 if sums[c, r] < least[r]:
@@ -70,7 +71,8 @@ def _two_nearest(X: Array, points: Array, nearest: Array, second: Array, squares
                     least[r], nearest[start + r] = sums[c, r], c
                 elif sums[c, r] < following[r]:
                     following[r], second[start + r] = sums[c, r], c
-        squares[start : start + rows] = least[:rows]
+        for r in range(rows):
+            squares[start + r] = least[r]
 
 
 @njit(nogil=True, cache=True)
@@ -84,7 +86,7 @@ def _measure(X: Array, points: Array, sums: Array) -> None:
     """Set ``sums`` to the squared distances of the points (rows) from a tile of rows (lanes)."""
     p = X.shape[1]
     origin, tile = np.zeros(p), np.zeros((FEATURES, LANES))
-    sums[:] = 0
+    clear(sums)
     for first in range(0, p, FEATURES):
         last = min(first + FEATURES, p)
         fill(tile, X[:, first:last], origin[first:last])

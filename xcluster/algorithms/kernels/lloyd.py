@@ -152,7 +152,9 @@ def _decide(
     """
     top, second, best = _two_highest(products, halves)
     slack = np.float32((n_features + 8) * ROUNDING)
-    longest, highest = lengths.max(), halves.max()
+    longest, highest = lengths[0], halves[0]
+    for c in range(len(lengths)):
+        longest, highest = max(longest, lengths[c]), max(highest, halves[c])
     for r in range(len(labels)):
         own = best[r]
         least = top[r] - slack * (norms[r] * lengths[own] + halves[own])
@@ -173,10 +175,10 @@ def _two_highest(products: Array, halves: Array) -> tuple[Array, Array, Array]:
     Two centres at a time, so that what is known of a row is loaded and stored once for both.
     """
     k, n = products.shape
-    top, second = np.full(n, -np.inf, np.float32), np.full(n, -np.inf, np.float32)
-    best = np.zeros(n, np.int32)
-    if k % 2:
-        top[:] = products[0] - halves[0]
+    top, second, best = np.empty(n, np.float32), np.empty(n, np.float32), np.zeros(n, np.int32)
+    for r in range(n):
+        top[r] = products[0, r] - halves[0] if k % 2 else -np.inf
+        second[r] = -np.inf
     for c in range(k % 2, k, 2):
         half, half_after, one, after = halves[c], halves[c + 1], np.int32(c), np.int32(c + 1)
         for r in range(n):
@@ -299,7 +301,9 @@ def _exact_sums(
                 one = first[i, f] - rows[i] * bits(coarse[f])
                 other = second[i, f] - rows[i] * bits(fine[f])
                 put(one, other, digit[f], out, i, f)
-        rows[:], first[:], second[:] = 0, 0, 0
+            rows[i] = 0
+            for f in range(p + 2):
+                first[i, f], second[i, f] = 0, 0
 
 
 @njit(nogil=True, cache=True)

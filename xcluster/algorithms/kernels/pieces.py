@@ -10,6 +10,8 @@ from numba import njit
 
 OUTSIDE = np.int16(-32768)
 """The code of cells that are no part of the map."""
+FARTHEST = np.iinfo(np.int64).max
+"""A position beyond that of any cell."""
 
 
 @njit(cache=True, nogil=True)
@@ -54,7 +56,8 @@ def number_pieces(codes: Any, steps: Any, piece: Any) -> Any:
 @njit(cache=True, nogil=True)
 def measure_pieces(piece: Any, position: Any, codes: Any, code: Any, first: Any) -> None:
     """Write the code of each piece, and the least of the positions of its cells."""
-    first[:] = np.iinfo(np.int64).max
+    for each in range(len(first)):
+        first[each] = FARTHEST
     for cell in range(len(piece)):
         code[piece[cell]] = codes[cell]
         first[piece[cell]] = min(first[piece[cell]], position[cell])
@@ -67,7 +70,9 @@ def touching_pieces(piece: Any, steps: Any, counts: Any, pairs: Any) -> Any:
     A pair can occur several times. Without room in ``pairs``, of shape (n_most, 2), they are only
     counted. Pairs of two pieces that do not ``count`` are left out.
     """
-    last = np.full((len(counts), 2), -1, np.int32)
+    last = np.empty((len(counts), 2), np.int32)
+    for each in range(len(counts)):
+        last[each, 0], last[each, 1] = -1, -1
     found = 0
     for cell in range(len(piece)):
         mine = piece[cell]
@@ -127,8 +132,8 @@ def neighbours_of_small(pairs: Any, small: Any, can_join: Any, start: Any, besid
     counted.
     """
     for turn in range(2 if len(beside) else 1):
-        if turn == 0:
-            start[:] = 0
+        for entry in range(len(start) if turn == 0 else 0):
+            start[entry] = 0
         for pair in range(len(pairs)):
             for end in range(2):
                 piece, other = pairs[pair, end], pairs[pair, 1 - end]
@@ -175,12 +180,12 @@ def follow_neighbours(now: Any, start: Any, beside: Any, least: Any, to: Any) ->
         A large piece; the piece itself if it arrives at none.
     """
     size = now[1]
+    seen = np.empty(len(to), np.int64)
     for piece in range(len(to)):
-        to[piece] = piece
+        to[piece], seen[piece] = piece, -1
         for at in range(start[piece], start[piece + 1]):
             if to[piece] == piece or _wanted(now, piece, beside[at], to[piece]):
                 to[piece] = beside[at]
-    seen = np.full(len(to), -1)
     for piece in range(len(to)):
         end = piece
         while size[end] < least and seen[end] != piece and to[end] != end:
@@ -200,11 +205,11 @@ def join_smallest(now: Any, start: Any, beside: Any, least: Any, head: Any) -> N
     Code, size and distances in ``now`` change. ``head`` gets the piece that each was joined to.
     """
     code, size, first, _ = now
-    behind, last = np.full(len(head), -1), np.arange(len(head))  # lists of what was joined
+    behind, last = np.empty(len(head), np.int64), np.empty(len(head), np.int64)  # of the joined
     queue = [(np.int64(0), np.int64(0), 0)]
     queue.pop()
     for piece in range(len(head)):
-        head[piece] = piece
+        head[piece], behind[piece], last[piece] = piece, -1, piece
         if start[piece + 1] > start[piece]:
             queue.append((size[piece], first[piece], piece))
     heapq.heapify(queue)
@@ -249,4 +254,5 @@ def _append(now: Any, behind: Any, last: Any, head: Any, to: Any, piece: Any) ->
     behind[last[to]], last[to] = piece, last[piece]
     size[to] += size[piece]
     first[to] = min(first[to], first[piece])
-    far[to] += far[piece]
+    for each in range(far.shape[1]):
+        far[to, each] += far[piece, each]

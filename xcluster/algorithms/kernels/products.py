@@ -86,12 +86,16 @@ def _lanes_product(lanes: Array, coefficients: Array, out: Array) -> None:
     tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
     for start in range(0, n, LANES):
         stop = min(start + LANES, n)
-        sums[:] = 0
+        clear(sums)
         for first in range(0, p, FEATURES):
             last = min(first + FEATURES, p)
-            tile[: last - first, : stop - start] = lanes[first:last, start:stop]
+            for f in range(first, last):
+                for r in range(stop - start):
+                    tile[f - first, r] = lanes[f, start + r]
             _add_products(coefficients, first, last, tile, sums)
-        out[:, start:stop] = sums[:, : stop - start]
+        for c in range(len(out)):
+            for r in range(stop - start):
+                out[c, start + r] = sums[c, r]
 
 
 @njit(nogil=True, cache=True)
@@ -106,13 +110,15 @@ def _squared_lengths(lanes: Array, offsets: Array, factors: Array, out: Array) -
             for f in range(p):
                 for r in range(rows):
                     tile[f, r] = lanes[f, start + r] - offsets[c, f]
-            total[:] = 0
+            for r in range(width):
+                total[r] = 0
             for f in range(p):
-                scaled[:] = 0
+                clear(scaled)
                 _add_products(factors[c, f : f + 1], 0, f + 1, tile, scaled)
                 for r in range(width):
                     total[r] += scaled[0, r] * scaled[0, r]
-            out[c, start : start + rows] = total[:rows]
+            for r in range(rows):
+                out[c, start + r] = total[r]
 
 
 @njit(nogil=True, cache=True)
@@ -121,7 +127,7 @@ def _rows_product(X: Array, origin: Array, coefficients: Array, out: Array) -> N
     tile, sums = np.zeros((FEATURES, LANES)), np.empty((len(coefficients), LANES))
     for start in range(0, n, LANES):
         rows = min(LANES, n - start)
-        sums[:] = 0
+        clear(sums)
         for first in range(0, p, FEATURES):
             last = min(first + FEATURES, p)
             fill(tile, X[start : start + rows, first:last], origin[first:last])
@@ -129,6 +135,14 @@ def _rows_product(X: Array, origin: Array, coefficients: Array, out: Array) -> N
         for r in range(rows):
             for c in range(len(coefficients)):
                 out[start + r, c] = sums[c, r]
+
+
+@njit(nogil=True, cache=True)
+def clear(sums: Array) -> None:
+    """Set all sums to zero."""
+    for c in range(sums.shape[0]):
+        for r in range(sums.shape[1]):
+            sums[c, r] = 0
 
 
 @njit(nogil=True, cache=True)

@@ -51,10 +51,12 @@ def distance_sums(
     # A flat total: views such as ``sums[cluster]`` cost an atomic count each.
     total = np.empty(n_queries)
     for cell in range(starts.size - 1):
-        total[:] = 0.0
+        for lane in range(n_queries):
+            total[lane] = 0.0
         for row in range(starts[cell], starts[cell + 1]):
             weight = weights[row]
-            squares[:] = 0
+            for lane in range(n_queries):
+                squares[lane] = 0
             for f in range(0, n_features, 4):
                 a, b, c, d = rows[row, f], rows[row, f + 1], rows[row, f + 2], rows[row, f + 3]
                 for lane in range(n_queries):

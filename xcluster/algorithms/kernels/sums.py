@@ -89,7 +89,8 @@ def _products(
     if same:
         for c in range(len(A)):
             for f in range(c):
-                out[:, c, f] = out[:, f, c]
+                for part in range(len(out)):
+                    out[part, c, f] = out[part, f, c]
 
 
 @njit(nogil=True, cache=True)

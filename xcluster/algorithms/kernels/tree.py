@@ -10,7 +10,9 @@ from numba import njit
 def count_leaves(pairs):  # type: ignore[no-untyped-def]
     """Return the number of leaves under each merge of an int array (n - 1, 2) of nodes."""
     n = len(pairs) + 1
-    counts = np.ones(2 * n - 1, np.int64)
+    counts = np.empty(2 * n - 1, np.int64)
+    for leaf in range(n):
+        counts[leaf] = 1
     for merge in range(n - 1):
         counts[n + merge] = counts[pairs[merge, 0]] + counts[pairs[merge, 1]]
     return counts[n:]
@@ -34,14 +36,17 @@ def groups_by(pairs, kept):  # type: ignore[no-untyped-def]
     Groups are numbered by their first leaves.
     """
     n = len(pairs) + 1
-    found = np.full(2 * n - 1, -1)  # the highest merge above each node that is made
+    # The highest merge above each node that is made, and the number of its group.
+    found, number = np.empty(2 * n - 1, np.int64), np.empty(2 * n - 1, np.int64)
+    for node in range(2 * n - 1):
+        found[node], number[node] = -1, -1
     for node in range(2 * n - 2, -1, -1):
         if node < n or kept[node - n]:
             if found[node] < 0:
                 found[node] = node
             if node >= n:
                 found[pairs[node - n, 0]] = found[pairs[node - n, 1]] = found[node]
-    number, groups = np.full(2 * n - 1, -1), 0
+    groups = 0
     for node in range(2 * n - 1):
         if found[node] >= 0:
             if number[found[node]] < 0:

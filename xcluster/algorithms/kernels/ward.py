@@ -56,8 +56,8 @@ def _scale(a, b):  # type: ignore[no-untyped-def]
 def _set_bounds(clusters, block):  # type: ignore[no-untyped-def]
     """Fit box and least weight of a block to its live lanes."""
     low, high, lightest = clusters.low, clusters.high, np.inf
-    low[:, block] = np.inf
-    high[:, block] = -np.inf
+    for f in range(len(low)):
+        low[f, block], high[f, block] = np.inf, -np.inf
     for lane in range(LANES):
         if clusters.centers[block, 0, lane] == np.inf:
             continue
@@ -72,7 +72,8 @@ def _set_bounds(clusters, block):  # type: ignore[no-untyped-def]
 def _bound_blocks(clusters, point, weight, bounds):  # type: ignore[no-untyped-def]
     """Write the least distance that a cluster can have to anything in each block."""
     low, high, lightest = clusters.low, clusters.high, clusters.lightest
-    bounds[:] = 0.0
+    for b in range(len(bounds)):
+        bounds[b] = 0.0
     for f in range(len(low)):
         x = point[f]
         for b in range(len(bounds)):
@@ -89,7 +90,8 @@ def _measure(clusters, block, point, weight, limit, out):  # type: ignore[no-unt
     Returns False, with ``out`` unfinished, once no lane is within ``limit`` before weighting.
     """
     centers, weights, n_features = clusters.centers, clusters.weights, len(point)
-    out[:] = 0.0
+    for lane in range(LANES):
+        out[lane] = 0.0
     for start in range(0, n_features, GROUP):
         for f in range(start, min(start + GROUP, n_features)):
             x = point[f]
@@ -127,7 +129,9 @@ def _nearest(clusters, slot, previous, bounds, out):  # type: ignore[no-untyped-
     That the previous link of the chain wins ties is what ends every chain.
     """
     home = slot // LANES
-    point = clusters.centers[home, :, slot % LANES].copy()
+    point = np.empty(len(clusters.low))
+    for f in range(len(point)):
+        point[f] = clusters.centers[home, f, slot % LANES]
     weight = clusters.weights[home, slot % LANES]
     nearest, best = previous, np.inf
     if previous >= 0:

@@ -21,7 +21,9 @@ NEAR = 1e-3
 def to_distances(products: Array, X: Array, weights: Array) -> None:
     """Turn the products of all pairs of rows into Ward's squared distances, in place."""
     n = len(X)
-    squares = np.diag(products).copy()
+    squares = np.empty(n)
+    for i in range(n):
+        squares[i] = products[i, i]
     for i in range(n):
         for j in range(i):
             lengths = squares[i] + squares[j]
@@ -49,7 +51,9 @@ def merge_all(distances: Array, weights: Array, pairs: Array, heights: Array) ->
     heights : array of shape (n - 1,)
     """
     n = len(weights)
-    nodes, below, alive = np.arange(n), np.zeros(n), np.ones(n, np.bool_)
+    nodes, below, alive = np.empty(n, np.int64), np.zeros(n), np.empty(n, np.bool_)
+    for each in range(n):
+        nodes[each], alive[each] = each, True
     chain, length, first, done = np.empty(n + 2, np.int64), 0, 0, 0
     while done < n - 1:
         # A link may have died where rounding brought a union nearer than its parts were.
