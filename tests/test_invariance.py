@@ -149,7 +149,7 @@ METHODS = {
     "gustafson-kessel": lambda ds: ds.cluster.pixels().fuzzy(4, shape="gustafson-kessel"),
     "possibilistic": lambda ds: ds.cluster.pixels().fuzzy(3, kind="possibilistic"),
     "som": lambda ds: ds.cluster.pixels().som((3, 3)),
-    "online som": lambda ds: ds.cluster.pixels().som((3, 3), training="online"),
+    "online som": lambda ds: ds.cluster.pixels().som((3, 3), training="online", n_iter=5_000),
     "dbscan": lambda ds: ds.cluster.pixels().dbscan(eps=0.4),
     "hdbscan": lambda ds: ds.cluster.pixels().hdbscan(min_cluster_size=5, min_samples=4),
     "scikit-learn": lambda ds: ds.cluster.pixels().fit(KMeans(4, n_init=3, random_state=0)),
@@ -164,26 +164,31 @@ def series(ds):
     return xr.concat(parts, months, coords="minimal", compat="override").to_dataset(name="sst")
 
 
-def shuffled(ds, seed):
+def shuffled(seed):
     rng = np.random.default_rng(seed)
-    return ds.isel({dim: rng.permutation(ds.sizes[dim]) for dim in DIMS})
+    return OCEAN.isel({dim: rng.permutation(OCEAN.sizes[dim]) for dim in DIMS})
 
 
-def with_columns_of_nan(ds, seed):
+def with_columns_of_nan(seed):
     """Empty columns between the others, at longitudes of their own."""
-    chosen = np.random.default_rng(seed).choice(ds.longitude[:-1], 4, replace=False)
-    return ds.reindex(longitude=np.sort([*ds.longitude.values, *(chosen + 1)]))
+    chosen = np.random.default_rng(seed).choice(OCEAN.longitude[:-1], 4, replace=False)
+    return OCEAN.reindex(longitude=np.sort([*OCEAN.longitude.values, *(chosen + 1)]))
+
+
+def transposed_and_chunked(**chunks):
+    return OCEAN.transpose(*DIMS[::-1]).chunk(chunks)
 
 
 CHANGES = {
-    "shuffled": shuffled,
-    "columns of NaN": with_columns_of_nan,
-    "float64": lambda ds, seed: ds.astype("float64"),
-    "float32": lambda ds, seed: ds.astype("float32"),
-    "transposed and chunked": lambda ds, seed: ds.transpose(*DIMS[::-1]).chunk(
-        latitude=1 + seed % 17, longitude=1 + seed % 23
-    ),
-    "descending": lambda ds, seed: ds.isel(dict.fromkeys(DIMS, slice(None, None, -1))),
+    "shuffled": [shuffled(seed) for seed in (0, 1)],
+    "columns of NaN": [with_columns_of_nan(seed) for seed in (0, 1)],
+    "float64": [OCEAN.astype("float64")],
+    "float32": [OCEAN.astype("float32")],
+    "transposed and chunked": [  # of the first, the last block of each latitude is one sample
+        transposed_and_chunked(latitude=1, longitude=5),
+        transposed_and_chunked(latitude=17, longitude=9),
+    ],
+    "descending": [OCEAN.isel(dict.fromkeys(DIMS, slice(None, None, -1)))],
 }
 ROUNDED = {"float64", "float32"}
 
@@ -205,12 +210,10 @@ def share_of_equal_labels(ours, theirs):
 @pytest.mark.filterwarnings("ignore:.* coincide:UserWarning")  # possibilistic centres may
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("method", METHODS)
-@settings(QUICK, max_examples=2)
-@given(seed=st.integers(0, 2**31))
-def test_every_method_gives_the_labels_of_the_same_data(method, change, seed):
-    fit = METHODS[method](CHANGES[change](OCEAN, seed))
-    equal = share_of_equal_labels(fit, expected(method))
-    assert equal >= 0.999 if change in ROUNDED else equal == 1
+def test_every_method_gives_the_labels_of_the_same_data(method, change):
+    for ds in CHANGES[change]:
+        equal = share_of_equal_labels(METHODS[method](ds), expected(method))
+        assert equal >= 0.999 if change in ROUNDED else equal == 1
 
 
 UNSCALED = {
