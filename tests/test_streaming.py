@@ -94,25 +94,113 @@ def test_a_default_fit_reads_the_data_once():
 
 
 @pytest.mark.usefixtures("_large")
-def test_a_streamed_fit_reads_once_a_step_and_once_an_iteration():
+def test_a_streamed_fit_reads_once_for_all_steps_and_once_an_iteration():
     reader = Reader(scene(), (20, 40))
     fit = reader.data.cluster.pixels().scale("standard").pca(2).kmeans(4, fit_on="all")
-    assert reader.passes == 1 + 2 + fit.record.passes
+    assert reader.passes == 1 + fit.record.passes
     assert fit.record.passes < 12
     assert "all rows, streamed" in repr(fit)
     assert f"{len(rows_of(scene())):,} of" in fit.report().attrs["notes"][0]
 
 
+STEPS = {
+    "default": (lambda s: s, 0),
+    "None": (lambda s: s.scale(None), 0),
+    "standard": (lambda s: s.scale("standard"), 0),
+    "robust": (lambda s: s.scale("robust"), 0),
+    "minmax": (lambda s: s.scale("minmax", over="variable"), 0),
+    "max": (lambda s: s.scale("max"), 0),
+    "norm": (lambda s: s.scale("norm"), 0),
+    "anscombe": (lambda s: s.scale("anscombe"), 0),
+    "pca": (lambda s: s.pca(2), 0),
+    "log, pca": (lambda s: s.scale("log").pca(2), 0),
+    "clr, standard, pca": (lambda s: s.scale("clr").scale("standard").pca(2), 0),
+    "robust, pca": (lambda s: s.scale("robust").pca(2), 0),
+    "max, pca, standard": (lambda s: s.scale("max").pca(2).scale("standard"), 0),
+    "pca, pca": (lambda s: s.pca(3).pca(2), 0),
+    "pca, minmax": (lambda s: s.pca(2).scale("minmax"), 1),  # extremes of rows that were rotated
+    "standard, log, pca": (lambda s: s.scale("minmax").then(cosine()).pca(2), 1),
+}
+
+
+def cosine():
+    return FunctionTransformer(np.cos)
+
+
+def positive():
+    """Return a scene whose values have logarithms."""
+    return scene() + 20
+
+
 @pytest.mark.usefixtures("_large")
-def test_a_pass_is_read_again_where_rows_reach_much_farther_than_those_of_the_sample():
+@pytest.mark.parametrize(("steps", "more"), STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_steps_are_fitted_to_all_rows_in_the_pass_that_draws_the_sample(steps, more, weighted):
+    reader = Reader(positive(), (20, 40))
+    samples = steps(reader.data.cluster.pixels())
+    if weighted:
+        samples = samples.weights(xr.full_like(positive()["b"], 0.5) + positive()["y"])
+    fit = samples.kmeans(4, fit_on="all")
+    assert reader.passes == 1 + more + fit.record.passes
+
+
+@pytest.mark.usefixtures("_large")
+@pytest.mark.parametrize("steps", [lambda s: s.scale(None), lambda s: s.scale("standard").pca(2)])
+def test_a_single_row_far_out_takes_no_further_pass(steps):
     ds = scene()
     ds["a"][7, 9] = 1e6
     reader = Reader(ds, (20, 40))
-    fit = reader.data.cluster.pixels().scale(None).kmeans(4, fit_on="all")
-    assert reader.passes == 1 + (1 + fit.record.passes)
+    fit = steps(reader.data.cluster.pixels()).kmeans(4, fit_on="all")
+    assert reader.passes == 1 + fit.record.passes
     model, X = fit.model.steps[-1][1], rows_of(ds)
+    for _, step in fit.model.steps[:-1]:
+        X = step.transform(X)
     squared = ((X[:, None] - model.cluster_centers_) ** 2).sum(axis=2).min(axis=1)
     assert model.inertia_ == pytest.approx(squared.sum(), rel=1e-3)
+
+
+@pytest.mark.usefixtures("_large")
+def test_a_pass_is_read_again_where_rows_behind_a_step_reach_much_farther_than_the_sample():
+    ds = scene()
+    ds["a"][7, 9] = 1e6
+    reader = Reader(ds, (20, 40))
+    samples = reader.data.cluster.pixels().then(FunctionTransformer(np.abs))
+    fit = samples.kmeans(4, fit_on="all")
+    assert reader.passes == 1 + (1 + fit.record.passes)
+
+
+@pytest.mark.usefixtures("_large")
+@pytest.mark.parametrize("offset", [0.0, 1e7])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_scaling_and_components_from_one_pass_are_those_of_numpy(dtype, weighted, offset):
+    ds = (scene().astype("f8") + offset).astype(dtype)
+    samples = ds.chunk(y=20).cluster.pixels()
+    weight = np.random.default_rng(5).gamma(1, 1, SHAPE)
+    if weighted:
+        samples = samples.weights(xr.DataArray(weight, ds.coords, ("y", "x")))
+    fit = samples.scale("standard").pca(3).kmeans(4, fit_on="all")
+    X = rows_of(ds)
+    weights = weight.ravel()[np.isfinite(ds.to_array().values).all(axis=0).ravel()]
+    weights = weights if weighted else np.ones(len(X))
+    origin = X[0]
+    mean = np.average(X - origin, axis=0, weights=weights) + origin
+    deviation = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weights))
+    scaler, pca = fit.model.steps[0][1], fit.model.steps[1][1]
+    np.testing.assert_allclose(scaler.center_, mean, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(scaler.scale_, deviation, rtol=1e-12)
+    covariance = np.cov(((X - mean) / deviation).T, aweights=weights)
+    np.testing.assert_allclose(
+        pca.explained_variance_, np.linalg.eigvalsh(covariance)[::-1], rtol=1e-12
+    )
+
+
+@pytest.mark.usefixtures("_large")
+def test_values_without_a_logarithm_are_refused_wherever_they_lie():
+    ds = positive()
+    ds["b"][31, 17] = -3
+    with pytest.raises(ValueError, match="needs values above 0, not -3"):
+        ds.chunk(y=20).cluster.pixels().scale("log").kmeans(4, fit_on="all")
 
 
 FIGURES = {

@@ -49,7 +49,7 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([[4., 2.]])
     """
 
-    is_stateless = True
+    is_stateless = is_affine = True
     reads_order_of: tuple[str, ...] = ()
 
     def __init__(self, weight: Any = None, *, how: str = "given") -> None:
@@ -68,6 +68,11 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise BadValueError("weights", "all 0", "leave nothing", "check the weights")
         self.factor_ = np.sqrt(np.maximum(weight, LEAST * weight.max()))
         return self
+
+    @property
+    def affine(self) -> tuple[Array, Array]:
+        """What is subtracted from a row, and what it is then multiplied by."""
+        return np.zeros_like(self.factor_), self.factor_
 
     def transform(self, X: Any) -> Array:
         """Return the weighted features."""

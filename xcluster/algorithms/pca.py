@@ -16,6 +16,7 @@ from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.krylov import MORE, leading_singular
 from xcluster.algorithms.parts.moments import near_mean, pieces
+from xcluster.algorithms.parts.row_moments import Depth, Moments
 from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import warn
 from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
@@ -93,6 +94,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     reads_order_of: tuple[str, ...] = ()
+    moments: Depth = "products"
+    is_affine = True
 
     def __init__(self, n_components: int | float | None = None, *, random_state: Any = 0) -> None:
         self.n_components = n_components
@@ -198,6 +201,26 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         floor = self._floor(variance[0] * len(offset) * np.finfo(np.float64).eps, rounding)
         self._set(vectors.T[::-1][:most], variance[:most], float(variance.sum()), floor)
         return True
+
+    def fit_moments(self, moments: Moments) -> bool:
+        """Find the components of all rows from their moments; return whether these tell them."""
+        if moments.mean is None or moments.products is None:
+            return False
+        self.mean_ = moments.mean
+        sums = {
+            "count": np.asarray(moments.count),
+            "weight": np.asarray(moments.weight),
+            "squared_weight": np.asarray(moments.squared_weight),
+            "rows": np.zeros_like(moments.mean),
+            "products": moments.products,
+        }
+        self.update(Statistics(sums, maxima={"rounding": np.asarray(moments.rounding)}))
+        return True
+
+    @property
+    def affine(self) -> tuple[Array, Array]:
+        """What is subtracted from a row, and the axes by which it is multiplied."""
+        return self.mean_, self.components_
 
     def _decompose_rows(self, X: Array, weight: Array | None) -> bool:
         """Find the components by a singular value decomposition of the centred rows.

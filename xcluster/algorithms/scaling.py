@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xcluster.algorithms.parts.frame import power_of_two
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.moments import near_mean, pieces
+from xcluster.algorithms.parts.row_moments import Depth, Moments
 from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import check_choice, check_flag, warn
 from xcluster.base.errors import BadValueError
@@ -115,6 +116,27 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def has_inverse(self) -> bool:
         """Whether `inverse_transform` exists."""
         return self.how in INVERTIBLE
+
+    @property
+    def is_stateless(self) -> bool:
+        """Whether nothing is learned."""
+        return self.how in STATELESS
+
+    @property
+    def moments(self) -> Depth | None:
+        """What must be known of all rows to learn centre and scale; None if more than moments."""
+        needed: dict[str, Depth | None] = {"robust": None, "standard": "squares"}
+        return needed.get(self.how, "extremes")
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether `affine` is all that is done to a row."""
+        return self.how in LINEAR
+
+    @property
+    def affine(self) -> tuple[Array, Array]:
+        """What is subtracted from a row, and what it is then multiplied by."""
+        return self.center_, 1 / self.scale_
 
     @property
     def uses_weight(self) -> bool:
@@ -232,6 +254,21 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             least = np.asarray(statistics.minima["least"], dtype=np.float64)
             greatest = np.asarray(statistics.maxima["greatest"], dtype=np.float64)
             self._set(*self._from_extremes(least, greatest))
+        return True
+
+    def fit_moments(self, moments: Moments) -> bool:
+        """Learn centre and scale of all rows from their moments; return whether these tell them."""
+        if self.how == "standard":
+            if moments.mean is None or moments.squares is None:
+                return False
+            self.center_ = moments.mean
+            sums = {"rows": np.zeros_like(moments.mean), "squares": moments.squares}
+            self.update(Statistics({"weight": np.asarray(moments.weight), **sums}))
+            return True
+        if self.how == "robust" or not moments.are_extremes:
+            return False
+        extremes = {"least": moments.least}, {"greatest": moments.greatest}
+        self.update(Statistics({}, *extremes))
         return True
 
     def _mean_and_deviation(self, sums: Mapping[str, Array]) -> tuple[Array, Array]:

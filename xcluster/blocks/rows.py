@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.ordering import value_order
+from xcluster.algorithms.parts.row_moments import Gathered
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
@@ -20,6 +21,9 @@ from xcluster.grid.hashing import canonical_positions, coordinate_keys, mix
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
+
+Gather = Callable[[Block], Gathered]
+"""What is summed of all complete rows of a block while some of them are drawn."""
 
 LARGEST_VALUE = 1e150
 
@@ -45,17 +49,20 @@ class Rows:
         The canonical position of each row (32 bits); of sampled rows its hash (64 bits).
     tally
         Counts of all grid points.
+    gathered : Gathered, optional
+        Sums of all complete rows, if these are some of them.
     """
 
     X: Array
     weight: Array | None
     key: Array
     tally: Tally
+    gathered: Gathered | None = None
 
     def take(self, order: Array) -> Rows:
         """Return the rows at the positions ``order``, with the same tally."""
         weight = None if self.weight is None else self.weight[order]
-        return Rows(np.take(self.X, order, axis=0), weight, self.key[order], self.tally)
+        return replace(self, X=np.take(self.X, order, axis=0), weight=weight, key=self.key[order])
 
     def exact_order(self) -> Array:
         """Return the order of the rows by value, then weight, then key."""
@@ -73,21 +80,24 @@ def gather(layout: Layout) -> Rows:
     return checked(replace(rows, key=rows.key.astype(np.uint32)), layout)
 
 
-def sample(layout: Layout, n: int) -> Rows:
+def sample(layout: Layout, n: int, gather: Gather | None = None) -> Rows:
     """Return the ``n`` complete rows with the smallest keys, which are hashes of coordinates.
+
+    The same pass can ``gather`` sums of all complete rows.
 
     A block only makes and sends rows whose keys are among the smallest `SPARE` times ``n`` of all
     points (`SPARE_WIDE` times for long rows). One pass is enough, unless most points are
     incomplete; then a further pass reads more rows.
     """
     spare = SPARE if layout.n_features <= WIDE else SPARE_WIDE
-    share = spare * n / max(layout.n_pooled, 1)
+    share, gathered = spare * n / max(layout.n_pooled, 1), None
     while True:
-        read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout))
+        read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout), gather=gather)
         rows = matrix.reduce(layout, read, partial(_merge, n=n), keys=coordinate_keys)
         complete = rows.tally.complete
+        gathered, gather = gathered or rows.gathered, None  # the first pass has read all rows
         if share >= 1 or len(rows.key) >= min(n, complete):
-            return checked(rows, layout)
+            return checked(replace(rows, gathered=gathered), layout)
         share = spare * max(share, n / complete)
 
 
@@ -144,7 +154,14 @@ def _starts(layout: Layout) -> Array:
     return np.cumsum([0, *sizes[:-1]])
 
 
-def _read(block: Block, *, n: int | None, limit: np.uint64 | None, starts: Array) -> Rows:
+def _read(
+    block: Block,
+    *,
+    n: int | None,
+    limit: np.uint64 | None,
+    starts: Array,
+    gather: Gather | None = None,
+) -> Rows:
     complete = block.complete
     tally = Tally.of(block, complete, starts)
     key = block.key
@@ -156,18 +173,21 @@ def _read(block: Block, *, n: int | None, limit: np.uint64 | None, starts: Array
     if len(chosen) > n:  # the rows of others are never made
         chosen = chosen[key[chosen] <= np.partition(key[chosen], n - 1)[n - 1]]
     weight = None if block.weight is None else block.weight[chosen]
-    return _smallest(Rows(block.rows(chosen), weight, key[chosen], tally), n)
+    gathered = None if gather is None else gather(block)
+    return _smallest(Rows(block.rows(chosen), weight, key[chosen], tally, gathered), n)
 
 
 def _merge(parts: Sequence[Rows], n: int | None) -> Rows:
     if len(parts) == 1:
         return parts[0]
     weighted = parts[0].weight is not None
+    gathered = [part.gathered for part in parts if part.gathered is not None]
     merged = Rows(
         np.concatenate([part.X for part in parts]),
         np.concatenate([part.weight for part in parts]) if weighted else None,
         np.concatenate([part.key for part in parts]),
         Tally.merge([part.tally for part in parts]),
+        Gathered.merge(gathered) if gathered else None,
     )
     return merged if n is None else _smallest(merged, n)
 

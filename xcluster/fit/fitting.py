@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
+from xcluster.algorithms.parts.row_moments import Moments
 from xcluster.algorithms.parts.sums import Exact, rounded
 from xcluster.base.checks import as_typed, blamed, check_integer, warn
 from xcluster.base.errors import BadValueError
@@ -27,6 +28,7 @@ from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Chain, Reduction, finite_rows
 from xcluster.chain.steps import FittedStep, Step, resolve
+from xcluster.fit import gathering
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Record
 from xcluster.grid.fills import undecoded
@@ -160,7 +162,7 @@ def prepare(
     """
     layout = question.layout
     wanted, streams = plan(layout, options.fit_on, needs_all)
-    found = draw(layout, wanted)
+    found = draw(layout, wanted, gathering.asked(question) if streams else None)
     n_fitted = len(found.X)
     check_enough(layout, found.tally, k)
     if n_fitted < found.tally.complete and n_distinct(found.X, k) < k:
@@ -176,9 +178,12 @@ def prepare(
     return _fit_steps(question, found, record, unit if streams else None, options.progress)
 
 
-def draw(layout: Layout, wanted: int | None) -> rows.Rows:
-    """Return a sample of ``wanted`` complete rows, or all rows if it is None."""
-    return rows.gather(layout) if wanted is None else rows.sample(layout, wanted)
+def draw(layout: Layout, wanted: int | None, gather: rows.Gather | None = None) -> rows.Rows:
+    """Return a sample of ``wanted`` complete rows, or all rows if it is None.
+
+    With a sample, the same pass can ``gather`` sums of all rows.
+    """
+    return rows.gather(layout) if wanted is None else rows.sample(layout, wanted, gather)
 
 
 def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
@@ -238,10 +243,11 @@ def _fit_on_text(n_fitted: int, tally: Tally, streams: bool) -> str:
 def _fit_steps(
     question: Question, found: rows.Rows, record: Record, unit: float | None, progress: bool
 ) -> Prepared:
-    """Fit the steps to rows and, if the fit streams, to all blocks with weights in ``unit``."""
+    """Fit the steps to rows and, if the fit streams, to all rows with weights in ``unit``."""
     layout = question.layout
     X, weight = found.X, found.weight
     chain, unweighted, sampled = Chain(), [], []
+    every = None if unit is None else AllRows.of(layout, found, unit)
     for step in resolve(question.steps, layout):
         transformer = step.build(X.shape[1], layout)
         if getattr(transformer, "shows_progress", False):
@@ -250,17 +256,69 @@ def _fit_steps(
             takes_weight = fit_estimator(transformer, X, weight)
         if not takes_weight:
             unweighted.append(str(step))
-        if unit is not None:
-            blocks = LayoutBlocks(layout, chain, unit, Exact.guessed(X, weight))
-            if not _refine_step(transformer, blocks):
-                sampled.append(str(step))
+        if every is not None and not every.refine(transformer, chain, X, weight):
+            sampled.append(str(step))
         X = np.asarray(transformer.transform(X))
         chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
-    all_rows = None
-    if unit is not None:
-        all_rows = LayoutBlocks(layout, chain, unit, Exact.guessed(X, weight))
-    return Prepared(X, weight, Reduction(layout, chain), record, found.key, all_rows)
+    blocks = None if every is None else every.blocks(chain, X, weight)
+    return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
+
+
+@dataclass(eq=False)
+class AllRows:
+    """What is known of all rows behind the steps that are fitted so far, while some are in memory.
+
+    Parameters
+    ----------
+    layout
+        Layout of the rows.
+    unit
+        What weights are divided by.
+    moments
+        Moments of the rows; None if they are not known.
+    behind
+        Those of the rows behind the first step, if they were gathered with the sample.
+    """
+
+    layout: Layout
+    unit: float
+    moments: Moments | None
+    behind: Moments | None
+
+    @classmethod
+    def of(cls, layout: Layout, found: rows.Rows, unit: float) -> AllRows:
+        """Return what was gathered with a sample."""
+        gathered = found.gathered
+        moments = None if gathered is None else gathered.moments(unit)
+        if gathered is None or gathered.behind is None:
+            return cls(layout, unit, moments, None)
+        return cls(layout, unit, moments, gathered.behind.moments(unit))
+
+    def refine(self, transformer: Any, chain: Chain, X: Array, weight: Array | None) -> bool:
+        """Fit a step to all rows, if it can be; return whether it knows all rows then."""
+        knows_all = self._fit(transformer, chain, X, weight)
+        moments, self.behind = self.behind, None
+        if moments is None and self.moments is not None:
+            moments = self.moments.through(transformer)
+        self.moments = moments
+        return knows_all
+
+    def _fit(self, transformer: Any, chain: Chain, X: Array, weight: Array | None) -> bool:
+        known = self.moments
+        fits_moments = known is not None and hasattr(transformer, "fit_moments")
+        if fits_moments and transformer.fit_moments(known):
+            return True
+        if not streams_blocks(transformer):
+            return bool(getattr(transformer, "is_stateless", False))
+        iterate(transformer, self.blocks(chain, X, weight), max_passes=1)
+        return True
+
+    def blocks(self, chain: Chain, X: Array, weight: Array | None) -> LayoutBlocks:
+        """Return all rows behind a chain as blocks; ``X`` are those in memory."""
+        known = self.moments
+        bounds = Exact.guessed(X, weight) if known is None else known.bounds(X)
+        return LayoutBlocks(self.layout, chain, self.unit, bounds)
 
 
 def _unique(step: Step, chain: Chain) -> str:
@@ -297,14 +355,6 @@ def refit(unfitted: Any, X: Array, weight: Array | None) -> Callable[[Array], Ar
 def streams_blocks(estimator: Any) -> bool:
     """Whether an estimator can be fitted block by block."""
     return hasattr(estimator, "partial_statistics") and getattr(estimator, "streams", True)
-
-
-def _refine_step(transformer: Any, blocks: LayoutBlocks) -> bool:
-    """Fit a step to all rows in one pass, if it can; return whether it knows all rows then."""
-    if not streams_blocks(transformer):
-        return bool(getattr(transformer, "is_stateless", False))
-    iterate(transformer, blocks, max_passes=1)
-    return True
 
 
 # ---------------------------------------------------------------------------------- clusterers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,17 @@ class Exact:
         seen = cls(origin, np.zeros(len(origin)), 1.0).extent(X, weight)
         return cls(origin, SLACK * seen["reach"], SLACK * float(seen["heaviest"]))
 
+    @classmethod
+    def spanning(cls, X: Array, least: Array, greatest: Array, heaviest: float) -> Exact:
+        """Return bounds around all rows, of which ``X`` is a sample, from their extremes.
+
+        The rows may be rounded, in the precision of ``X``, from those that have these extremes.
+        """
+        origin = np.median(X, axis=0).astype(np.float64)
+        size = np.maximum(np.abs(least), np.abs(greatest))
+        reach = 2 * np.maximum(greatest - origin, origin - least)
+        return cls(origin, reach + 8 * np.finfo(X.dtype).eps * size, 2 * heaviest)
+
     def extent(self, X: Array, weight: Array | None) -> dict[str, Array]:
         """Return how far these rows reach from the origin, and their largest weight."""
         below = self.origin - X.min(axis=0, initial=np.inf)
@@ -134,15 +146,15 @@ LOWEST = -21
 class Binned:
     """Sums that no chunks and no order of the rows change, where no bounds are known beforehand.
 
-    Each sum keeps two bins: that of the largest value so far, and the next. As bins begin at fixed
-    exponents, any block cuts a value at the same places, and bins are dropped as a whole.
+    Each sum keeps two bins or more: that of the largest value so far, and the next. As bins begin
+    at fixed exponents, any block cuts a value at the same places, and drops whole bins.
 
     Parameters
     ----------
     top : array of int
         The upper bin of each sum.
-    parts : array of shape (4, ...)
-        High and low parts in the upper and in the lower bin.
+    parts : array of shape (2 * n_bins, ...)
+        High and low parts in each bin, from the upper one on.
     """
 
     top: Array
@@ -175,15 +187,21 @@ class Binned:
     def __add__(self, other: Binned) -> Binned:
         """Return the sums of the rows of both."""
         top = np.maximum(self.top, other.top)
-        return Binned(top, self._below(top) + other._below(top))
+        return Binned(top, self.below(top).parts + other.below(top).parts)
+
+    def below(self, top: Array) -> Binned:
+        """Return the same sums with the bins from ``top`` on, which is no lower than before."""
+        lower = 2 * (top - self.top)
+        parts = np.zeros_like(self.parts)
+        for moved in range(0, len(parts), 2):
+            parts[moved:] += np.where(lower == moved, self.parts[: len(parts) - moved], 0.0)
+        return Binned(top, parts)
 
     def total(self) -> Array:
         """Return the sums."""
         return rounded(self.parts)
 
-    def _below(self, top: Array) -> Array:
-        """Return the parts in the bins from ``top`` on."""
-        lower = top - self.top
-        parts = np.where(lower == 0, self.parts, 0.0)
-        parts[2:] += np.where(lower == 1, self.parts[:2], 0.0)
-        return parts
+    def exact(self) -> Array:
+        """Return the sums as exact fractions."""
+        parts: Array = np.asarray(np.frompyfunc(Fraction, 1, 1)(self.parts))
+        return np.asarray(parts.sum(axis=0))
