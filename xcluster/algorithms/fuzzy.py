@@ -71,7 +71,9 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Most passes over the data; as many again for possibilistic memberships.
     tol : float, default 1e-5
         The fit is done when no centre moves by more than this share of the root mean square
-        distance and the objective falls by no larger share of itself.
+        distance and the objective falls by no larger share of itself. Refinement over blocks is
+        done when the objective falls by no larger share: centres may move slowly for many passes
+        more, each of which reads all data.
     random_state : int, RandomState or None, default 0
         Seed of the starts. An int gives the same result on any number of threads.
 
@@ -331,7 +333,9 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             self.cluster_centers_, self.covariances_ = self._before
             return True
         self.objective_history_ = [*self.objective_history_, self.objective_]
-        return self._move(statistics.sums, before - self.objective_)
+        rests = before - self.objective_ <= self.tol * self.objective_
+        # Passes that describe the clusters are a refinement: they may read all data from disk.
+        return self._move(statistics.sums, rests, rests and "counts" in statistics.sums)
 
     def _measure(self, statistics: Statistics) -> None:
         """Take what the sums tell of the present clusters."""
@@ -368,8 +372,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         separation = float(pdist(self.cluster_centers_, "sqeuclidean").min())
         return float(spread) / self.weight_sum_ / separation if separation > 0 else math.inf
 
-    def _move(self, sums: Mapping[str, Array], gain: float) -> bool:
-        """Move centres and norms, unless they have settled; return whether they have."""
+    def _move(self, sums: Mapping[str, Array], rests: bool, stops: bool) -> bool:
+        """Move centres and norms, unless they have settled; return whether they have.
+
+        They have if the objective ``rests`` and no centre would move, or if the fit ``stops``.
+        """
         weight = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None]
         centers = sums["first"] / weight
         # A cluster that no sample belongs to stays where it is.
@@ -377,7 +384,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         steps = centers - self.cluster_centers_
         square = float((steps**2).sum(axis=1).max())
         mean_square = float(sums["spread"].sum() / weight.sum())
-        if square <= self.tol * (self.tol * mean_square) and gain <= self.tol * self.objective_:
+        if stops or (rests and square <= self.tol * (self.tol * mean_square)):
             return True
         self._before = self.cluster_centers_, self.covariances_
         self.cluster_centers_ = centers

@@ -266,7 +266,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         max_iter : int, default 300
             Maximum number of passes over the data.
         tol : float, default 1e-5
-            The fit ends when no membership changes by more than this.
+            The fit ends when no centre moves by more than this share of the typical distance and
+            the objective falls by no larger share. A streamed fit ends by the objective alone.
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
             Where to start, with features in the order of the data.
         **keywords
