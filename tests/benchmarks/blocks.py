@@ -161,7 +161,8 @@ def measured(n: int) -> dict[str, Figures]:
     fit, found = streamed(samples, "k-means", data)
     found |= passes(fit.report, ["report"], data)[1]
     found |= streamed(samples.weights("area"), "weighted by area", data)[1]
-    cut = ds.isel(lat=slice(1, None)).where(ds.v0 < 2)
+    cut = ds.isel(lat=slice(1, None))
+    cut = cut.where(cut.v0 < 2)
     found |= streamed(cut.cluster.pixels(), "cut and masked", of_data(cut))[1]
     start = time.process_time()
     lazy = fit.labels
