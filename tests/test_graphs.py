@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+import cloudpickle
 import dask
 import dask.array as da
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 import xcluster
 from xcluster.blocks import matrix
 from xcluster.blocks.graphs import Tree
+from xcluster.grid.areas import cell_areas
 
 
 def image(n_blocks):
@@ -174,3 +176,42 @@ def test_a_source_that_blocks_share_is_read_once(optimized):
 def test_a_user_who_turns_fusing_off_gets_the_same(optimized):
     with dask.config.set({"optimization.fuse.active": False}):
         assert count_rows(several(3).isel(x=slice(3, None)).cluster.pixels()) == 400 * 27
+
+
+# ------------------------------------------------------------------------------- bytes of a block
+
+
+def on_earth(units):
+    """Two variables in 225 blocks of 60 x 60 pixels."""
+    values = da.random.default_rng(0).normal(size=(900, 900), chunks=60)
+    axes = {"y": np.linspace(-80, 80, 900), "x": np.arange(900.0) ** 1.01 / 5}
+    coords = {dim: (dim, axis, {"units": units[dim]}) for dim, axis in axes.items()}
+    return xr.Dataset({"a": (("y", "x"), values), "b": (("y", "x"), values**2)}, coords)
+
+
+SPHERE = {"y": "degrees_north", "x": "degrees_east"}
+PLANE = {"y": "m", "x": "m"}
+
+
+def bytes_beyond_data(graph, ds):
+    """Bytes of a graph, as they are sent, for each block of the data."""
+    own = dask.highlevelgraph.HighLevelGraph.merge(*(each.data.dask for each in ds.values()))
+    return (len(cloudpickle.dumps(graph)) - len(cloudpickle.dumps(own))) / 225
+
+
+@pytest.mark.parametrize("units", [SPHERE, PLANE], ids=["sphere", "plane"])
+def test_areas_of_cells_are_sent_as_heights_and_widths(graphs, units):
+    ds = on_earth(units)
+    samples = ds.cluster.pixels()
+    if units is SPHERE:
+        samples = samples.weights("area")
+    fit = samples.kmeans(3, fit_on=2000)
+    report = fit.report()
+    assert len(graphs) == 2
+    for graph in graphs:
+        assert bytes_beyond_data(graph, ds) < 1000
+    assert bytes_beyond_data(fit.sieve(min_area="3 km2").labels.data.dask, ds) < 1000
+    (whole,) = report.filter(like="area").sum()
+    eager = cell_areas(dict(ds.coords), ds)
+    assert eager.chunks is None
+    np.testing.assert_allclose(whole, eager.sum(), rtol=1e-12)

@@ -94,7 +94,7 @@ class Question:
             return None
         if isinstance(self.weighting, xr.DataArray):
             return on_grid("weights", self.weighting, layout)
-        area = areas.area_weights(layout.coords, self.data, layout.sample_dims)
+        area = areas.area_weights(layout.coords, self.data, layout.sample_dims, layout.chunks)
         if area is None:
             rule = "needs a latitude among the coordinates of the samples, and finds none"
             remedy = "pass a DataArray of weights, or set units='degrees_north' on the latitude"

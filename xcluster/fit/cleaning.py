@@ -204,15 +204,16 @@ class Sieve(Cleaning):
         """Return the area of each cell and the least area as whole numbers."""
         layout, (number, unit) = place.layout, _parsed(self.min_area)
         data = xr.Dataset() if layout.data is None else layout.data
-        area = areas.cell_areas(layout.coords, data, layout.sample_dims)
-        if area is None:
+        found = areas.areas_of(layout.coords, data, layout.sample_dims)
+        if found is None:
             rule = "needs the area of each sample, and that is not known"
             remedy = "pass min_size, or coordinates with units of length or degrees"
             raise BadValueError("min_area", self.min_area, rule, remedy)
-        least = number * areas.ratio("min_area", self.min_area, unit, area.attrs["units"])
-        part = float(area.max()) * layout.n_points * 2.0**-52  # so that all areas add up exactly
+        least = number * areas.ratio("min_area", self.min_area, unit, found.unit)
+        part = found.largest * layout.n_points * 2.0**-52  # so that all areas add up exactly
         # Cells without coordinates, such as land of a curvilinear grid, have no area.
-        whole = (area.reset_coords(drop=True) / part).fillna(0).round().astype(np.int64)
+        area = found.array(layout.chunks).reset_coords(drop=True)
+        whole = (area / part).fillna(0).round().astype(np.int64)
         dims = [dim for dim in layout.sample_dims if dim in whole.dims]
         # A piece that has this area but for rounding is large enough.
         return whole.transpose(*dims), max(int(least / part * (1 - 1e-9)), 1)

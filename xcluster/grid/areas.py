@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -40,9 +42,73 @@ SAME_AREA = 1e-6
 """Relative difference of areas that comes from longitudes in single precision."""
 
 
+@dataclass(frozen=True, eq=False)
+class Areas:
+    """The areas of cells: the product of their sides, so that a large grid takes little memory.
+
+    Parameters
+    ----------
+    sides
+        Heights and widths over one dim each, or the areas themselves.
+    factor
+        What the product is multiplied by.
+    unit
+        The unit of the areas.
+    """
+
+    sides: tuple[xr.DataArray, ...]
+    factor: float
+    unit: str
+
+    @property
+    def dims(self) -> tuple[Hashable, ...]:
+        """The dims of the areas."""
+        return tuple(dim for side in self.sides for dim in side.dims)
+
+    @property
+    def largest(self) -> float:
+        """The area of the largest cell."""
+        return prod(float(side.max()) for side in self.sides) * self.factor
+
+    def array(self, chunks: Mapping[Hashable, Any] | None = None) -> xr.DataArray:
+        """Return the areas; if they have several sides and ``chunks`` are given, lazily."""
+        if chunks and len(self.dims) > 1 and len(self.sides) > 1:
+            whole = _outer(self.sides, chunks)
+        else:
+            whole = prod(self.sides[1:], start=self.sides[0])
+        return (whole * self.factor).assign_attrs(units=self.unit)
+
+
+def _outer(sides: Sequence[xr.DataArray], chunks: Mapping[Hashable, Any]) -> xr.DataArray:
+    """Return the product of two sides, whose chunks are multiplied where they are needed."""
+    import dask.array as da
+
+    arguments: list[Any] = []
+    for axis, side in enumerate(sides):
+        sizes = tuple(chunks.get(dim, -1) for dim in side.dims)
+        arguments += [da.from_array(side.values, chunks=sizes), (axis,)]
+    # Not a product of xarray: dask would warn that it has many more chunks than each side.
+    data = da.blockwise(
+        np.outer, (0, 1), *arguments, token="xcluster-areas", dtype=float, align_arrays=False
+    )
+    return xr.DataArray(data, dims=[dim for side in sides for dim in side.dims])
+
+
 def cell_areas(
-    coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()
+    coords: Coords,
+    data: xr.Dataset,
+    dims: Collection[Hashable] = (),
+    chunks: Mapping[Hashable, Any] | None = None,
 ) -> xr.DataArray | None:
+    """Return the area of each cell as an array with its unit; None where areas are not known.
+
+    It is lazy where `Areas.array` says so.
+    """
+    areas = areas_of(coords, data, dims)
+    return None if areas is None else areas.array(chunks)
+
+
+def areas_of(coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()) -> Areas | None:
     """Return the area of each cell.
 
     In this order: a variable that the data name in ``cell_measures``, HEALPix cells, the faces of
@@ -61,9 +127,9 @@ def cell_areas(
 
     Returns
     -------
-    DataArray or None
-        In the unit ``attrs["units"]``: "km2" on Earth, otherwise that of the coordinates, squared.
-        None where areas are not known.
+    Areas or None
+        In the unit "km2" on Earth, otherwise in that of the coordinates, squared. None where areas
+        are not known.
     """
     measured = _measured(coords, data)
     if measured is not None:
@@ -74,16 +140,13 @@ def cell_areas(
     latitude, longitude = (_axis(coords, name) for name in ("latitude", "longitude"))
     if latitude is None or longitude is None:
         return _of_plane(coords, data)
-    if _is_stacked(coords, latitude, longitude):
-        angles = _of_stacked(latitude, longitude)
-    elif latitude.dims == longitude.dims:
-        angles = _of_polygons(latitude, longitude, data)
-    elif latitude.ndim == longitude.ndim == 1:
-        height, width = _band_heights(latitude, data), _widths(longitude, data)
-        angles = None if height is None or width is None else height * width
-    else:
+    if latitude.dims != longitude.dims and latitude.ndim == longitude.ndim == 1:
+        return _on_earth(_band_heights(latitude, data), _widths(longitude, data))
+    if latitude.dims != longitude.dims:
         return None
-    return None if angles is None else _on_earth(angles)
+    if _is_stacked(coords, latitude, longitude):
+        return _on_earth(_of_stacked(latitude, longitude))
+    return _on_earth(_of_polygons(latitude, longitude, data))
 
 
 def ratio(parameter: str, value: Any, unit: str, to: str) -> float:
@@ -96,25 +159,37 @@ def ratio(parameter: str, value: Any, unit: str, to: str) -> float:
 
 
 def area_weights(
-    coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()
+    coords: Coords,
+    data: xr.Dataset,
+    dims: Collection[Hashable] = (),
+    chunks: Mapping[Hashable, Any] | None = None,
 ) -> xr.DataArray | None:
-    """Return the area of each cell; without longitudes that of bands.
+    """Return the area of each cell, as `Areas.array`; without longitudes that of bands.
 
     None where no area is known; scattered points are refused.
     """
-    area, latitude = cell_areas(coords, data, dims), _axis(coords, "latitude")
-    if area is None and latitude is not None:
-        longitude = _axis(coords, "longitude")
-        if longitude is None and latitude.ndim == 1:
-            area = _band_heights(latitude, data)
-        elif longitude is not None and longitude.dims == latitude.dims and latitude.ndim == 1:
-            raise _scattered(latitude)
-        return _cosines(latitude) if area is None else area
-    if area is not None and latitude is not None and area.ndim == 2 and latitude.ndim == 1:
-        column = area.max([dim for dim in area.dims if dim not in latitude.dims])
-        same = abs(area - column) <= SAME_AREA * area
-        area = column if same.all() else area
-    return area
+    areas, latitude = areas_of(coords, data, dims), _axis(coords, "latitude")
+    if areas is not None:
+        return (areas if latitude is None else _of_bands(areas, latitude)).array(chunks)
+    if latitude is None:
+        return None
+    longitude = _axis(coords, "longitude")
+    if longitude is not None and longitude.dims == latitude.dims and latitude.ndim == 1:
+        raise _scattered(latitude)
+    heights = _band_heights(latitude, data) if longitude is None and latitude.ndim == 1 else None
+    return _cosines(latitude) if heights is None else heights
+
+
+def _of_bands(areas: Areas, latitude: xr.DataArray) -> Areas:
+    """Return the areas along a 1-D latitude alone, if cells of one latitude are alike."""
+    if len(areas.dims) != 2 or latitude.ndim != 1:
+        return areas
+    sides = [
+        side.max([dim for dim in side.dims if dim not in latitude.dims]) for side in areas.sides
+    ]
+    pairs = zip(areas.sides, sides, strict=True)
+    same = all((abs(side - widest) <= SAME_AREA * side).all() for side, widest in pairs)
+    return replace(areas, sides=tuple(sides)) if same else areas
 
 
 def _scattered(latitude: xr.DataArray) -> BadValueError:
@@ -124,7 +199,7 @@ def _scattered(latitude: xr.DataArray) -> BadValueError:
     return BadValueError("weights", "area", rule, remedy)
 
 
-def _of_lists(dims: Collection[Hashable], data: xr.Dataset) -> xr.DataArray | None:
+def _of_lists(dims: Collection[Hashable], data: xr.Dataset) -> Areas | None:
     """Return the area of HEALPix cells, or of faces or nodes of a mesh."""
     healpix = healpix_of(dims, data)
     if healpix is not None:
@@ -134,20 +209,23 @@ def _of_lists(dims: Collection[Hashable], data: xr.Dataset) -> xr.DataArray | No
     if mesh is None:
         return None
     areas = xr.DataArray(mesh.areas(), dims=[mesh.dim])
-    return _on_earth(areas) if mesh.unit is None else _on_plane(areas, mesh.unit)
+    return _on_earth(areas) if mesh.unit is None else _on_plane(mesh.unit, areas)
 
 
-def _on_earth(angles: xr.DataArray) -> xr.DataArray:
-    return (angles * EARTH_RADIUS_KM**2).assign_attrs(units="km2")
+def _on_earth(*angles: xr.DataArray | None) -> Areas | None:
+    """Return areas from solid angles, or from heights and widths; None if one is not known."""
+    known = tuple(each for each in angles if each is not None)
+    return Areas(known, EARTH_RADIUS_KM**2, "km2") if len(known) == len(angles) else None
 
 
-def _on_plane(area: xr.DataArray, unit: str) -> xr.DataArray | None:
-    """Return areas in a unit of length, squared, with this unit; None if it is none."""
+def _on_plane(unit: str, *sides: xr.DataArray) -> Areas | None:
+    """Return areas in a unit of length, squared; None if it is none."""
     if unit not in LENGTHS:
         return None
-    if unit in METRES and float(area.max()) * METRES[unit] ** 2 >= 1:  # land, no microscope
-        return (area * (METRES[unit] / 1e3) ** 2).assign_attrs(units="km2")
-    return area.assign_attrs(units=f"{unit}2")
+    plain = Areas(sides, 1.0, f"{unit}2")
+    if unit in METRES and plain.largest * METRES[unit] ** 2 >= 1:  # land, no microscope
+        return Areas(sides, (METRES[unit] / 1e3) ** 2, "km2")
+    return plain
 
 
 def _cosines(latitude: xr.DataArray) -> xr.DataArray:
@@ -164,7 +242,7 @@ def _axis(coords: Coords, name: Any) -> xr.DataArray | None:
     return rotated[0] if found is None and rotated else found
 
 
-def _measured(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+def _measured(coords: Coords, data: xr.Dataset) -> Areas | None:
     """Return the areas that a variable of the data states, in a unit that is known."""
     import cf_xarray  # noqa: F401  (registers the accessor)
 
@@ -173,8 +251,8 @@ def _measured(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
         if name in data.variables and data[name].ndim and set(data[name].dims) <= dims:
             factor = SQUARE_KILOMETRES.get(data[name].attrs.get("units", "m2"))
             if factor is not None:
-                area: xr.DataArray = data[name].reset_coords(drop=True).astype(float) * factor
-                return area.assign_attrs(units="km2")
+                area = data[name].reset_coords(drop=True).astype(float)
+                return Areas((area,), factor, "km2")
     return None
 
 
@@ -233,7 +311,7 @@ def _of_polygons(
     return xr.DataArray(solid_angles(*vertices), dims=latitude.dims)
 
 
-def _of_plane(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
+def _of_plane(coords: Coords, data: xr.Dataset) -> Areas | None:
     """Return the areas on a plane of two axes in the same unit of length."""
     axes = [
         coord
@@ -245,7 +323,7 @@ def _of_plane(coords: Coords, data: xr.Dataset) -> xr.DataArray | None:
     first, second = (_sides(axis, data) for axis in axes)
     if first is None or second is None:
         return None
-    return _on_plane(first * second, axes[0].attrs["units"])
+    return _on_plane(axes[0].attrs["units"], first, second)
 
 
 def _sides(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:

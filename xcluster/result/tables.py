@@ -23,7 +23,7 @@ def report(fitted: Fitted) -> pd.DataFrame:
     """Return one row per label; see `Clustering.report`."""
     samples = samples_of(fitted, "report")
     layout = samples.layout
-    area = areas.cell_areas(layout.coords, samples.data, layout.sample_dims)
+    area = areas.cell_areas(layout.coords, samples.data, layout.sample_dims, layout.chunks)
     sums = label_sums(samples.layout, fitted.assign, area=area, labels=fitted.placed_labels)
     k, count = fitted.k, sums["samples"]
     weight = sums.get("weight", count)
