@@ -16,7 +16,8 @@ def first_sentence(path):
 def listing():
     """Return the lines of the section: one per file, in the order of folders from the ground up."""
     folders = ["base", "algorithms", "algorithms/parts", "algorithms/kernels", "scores", "grid"]
-    folders += ["blocks", "chain", "fit", "result", "plot", "files", "explore", "api"]
+    folders += ["blocks", "chain", "fit", "result", "plot", "files", "export"]
+    folders += ["explore", "api"]
     for folder in folders:
         yield f"**`{folder}/`**"
         for path in sorted((PACKAGE / folder).glob("*.py")):
