@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xcluster.base.arrays import Array
-from xcluster.base.checks import blamed
 from xcluster.base.errors import BadValueError
+from xcluster.grid.entries import place_of
 from xcluster.grid.geography import find_axis
 from xcluster.grid.layout import Layout
 from xcluster.grid.positions import POINT
@@ -115,7 +114,7 @@ def _choose(layout: Layout, sel: Mapping[Hashable, Any]) -> tuple[Indexers, list
     free = [dim for dim in layout.sample_dims if dim not in sel and layout.sizes[dim] > 1]
     drawn = _drawn(layout, free)
     extra = [dim for dim in free if dim not in drawn]
-    places = {dim: _place(grid, dim, sel) for dim in (*sel, *extra)}
+    places = {dim: place_of(grid, dim, sel) if dim in sel else 0 for dim in (*sel, *extra)}
     shown = {
         dim: grid[dim].values[place] if dim in grid.coords else place
         for dim, place in places.items()
@@ -132,27 +131,6 @@ def _drawn(layout: Layout, free: list[Hashable]) -> list[Hashable]:
     if len(found) == 2 and horizontal <= set(free):
         return [dim for dim in free if dim in horizontal]
     return [POINT] if POINT in free else free[-2:]
-
-
-def _place(grid: xr.DataArray, dim: Hashable, sel: Mapping[Hashable, Any]) -> int:
-    if dim not in sel:
-        return 0
-    index = grid.indexes[dim] if dim in grid.indexes else pd.RangeIndex(grid.sizes[dim])
-    ordered = index.dtype.kind in "iufM" or isinstance(index, xr.CFTimeIndex)
-    nearest: Literal["nearest"] | None = "nearest" if dim in grid.indexes and ordered else None
-    remedy = f"choose from {', '.join(map(str, index[:5]))}, ..."
-    with blamed("sel", sel[dim], remedy):
-        place = int(index.get_indexer(_dated(sel[dim], index), method=nearest)[0])
-    if place < 0:
-        raise BadValueError("sel", sel[dim], f"is not along {dim!r}", remedy)
-    return place
-
-
-def _dated(entry: Any, index: Any) -> Any:
-    """Return an entry to look for; text is a date of the calendar that ``index`` keeps."""
-    if isinstance(index, xr.CFTimeIndex) and isinstance(entry, str):
-        return xr.date_range(entry, periods=1, calendar=index.calendar, use_cftime=True)
-    return pd.Index([entry])
 
 
 def _strides(layout: Layout, indexers: Indexers, count: int, width: int) -> Indexers:

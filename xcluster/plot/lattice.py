@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from xcluster.base.arrays import Array
 from xcluster.base.checks import did_you_mean, warn
 from xcluster.base.errors import BadValueError
-from xcluster.grid.areas import METRES
+from xcluster.grid.crs import in_units_of, stated_crs
 from xcluster.grid.geography import edges, find_axis
 from xcluster.grid.layout import LABEL
-from xcluster.grid.links import grid_mapping_of
 from xcluster.plot.outlines import Outline, outline_of
 
 Floats = NDArray[np.float64]
@@ -207,7 +206,7 @@ def _placed(
 
     if stated.is_geographic:
         return x, y, _rotated_pole(stated) if stated.is_derived else ccrs.PlateCarree()
-    x, y = (_in_units_of(stated, axis) for axis in (x, y))
+    x, y = (in_units_of(stated, axis) for axis in (x, y))
     projection = ccrs.Projection(stated)
     # Cartopy knows the limits of few projections, and cuts at them what lies outside.
     (west, east), (south, north) = limits(x.values), limits(y.values)
@@ -219,24 +218,14 @@ def _placed(
 
 
 def _stated_crs(da: xr.DataArray, x: xr.DataArray) -> Any:
-    """Return the horizontal CRS of pyproj that the grid mapping of ``da`` states, else None."""
-    mapping = grid_mapping_of(da, x.name)
-    if mapping is None:
-        return None
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    stated_as = ("crs_wkt", "spatial_ref", "EPSG_code")
-    text = next((mapping.attrs[key] for key in stated_as if mapping.attrs.get(key)), None)
+    """Return the horizontal CRS that the grid mapping of ``da`` states, else None."""
     try:
-        stated = CRS.from_user_input(text) if text else CRS.from_cf(mapping.attrs)
-    except (CRSError, KeyError, TypeError, ValueError) as error:
-        said = f"the grid mapping {mapping.name!r} is not understood ({error}), so that the map "
+        return stated_crs(da, x.name)
+    except BadValueError as error:
+        said = f"the grid mapping {error.value!r} {error.rule}, so that the map "
         said += "has no place on Earth; pass its CRS as transform="
         warn(said)
         return None
-    stated = stated.sub_crs_list[0] if stated.is_compound else stated
-    return stated.source_crs if stated.is_bound else stated
 
 
 def _rotated_pole(stated: Any) -> Any:
@@ -244,16 +233,6 @@ def _rotated_pole(stated: Any) -> Any:
 
     names = ("grid_north_pole_longitude", "grid_north_pole_latitude", "north_pole_grid_longitude")
     return ccrs.RotatedPole(*(stated.to_cf()[name] for name in names))
-
-
-def _in_units_of(stated: Any, axis: xr.DataArray) -> xr.DataArray:
-    """Return a coordinate in the unit of a CRS; angles of a geostationary view become lengths."""
-    unit, first = str(axis.attrs.get("units")), stated.axis_info[0]
-    metres = METRES.get(unit, first.unit_conversion_factor)
-    if unit in ("rad", "radian", "radians"):
-        metres = stated.to_cf().get("perspective_point_height", metres)
-    factor = metres / first.unit_conversion_factor
-    return axis if factor == 1 else (axis * factor).assign_attrs(axis.attrs, units=first.unit_name)
 
 
 def limits(values: Array) -> tuple[float, float]:
