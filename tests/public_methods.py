@@ -150,7 +150,9 @@ def get(name):
 
 # -------------------------------------------------------------------------------------- entries
 
-FILE = str(Path(mkdtemp()) / "fit.nc")
+FOLDER = mkdtemp()
+FILE = str(Path(FOLDER) / "fit.nc")
+RASTER = str(Path(FOLDER) / "fit.tif")
 """Where results are saved."""
 
 SHARED = tuple(each.name for each in fields(methods.Options))
@@ -267,6 +269,8 @@ def _entries():
         "PooledClustering.back_projection": Entry("pooled soft"),
         "PooledClustering.threshold": Entry("pooled soft"),
         "PooledClustering.save": Entry("pooled", {"path": FILE}),
+        "PooledClustering.to_raster": Entry("pooled", {"path": FOLDER}),
+        "PooledClustering.to_polygons": Entry("pooled"),
         "PooledClustering.smooth": Entry("pooled"),
         "PooledClustering.sieve": Entry("pooled", {"min_size": 4}),
         "PooledClustering.fill": Entry("pooled"),
@@ -293,6 +297,8 @@ def _entries():
         "Clustering.smooth": Entry("fit"),
         "Clustering.sieve": Entry("fit", {"min_size": 4}),
         "Clustering.fill": Entry("fit"),
+        "Clustering.to_raster": Entry("fit", {"path": RASTER}),
+        "Clustering.to_polygons": Entry("fit"),
         "Clustering.upsample": Entry("windows"),
         **{
             f"Clustering.{name}": Entry("fit")

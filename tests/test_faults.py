@@ -209,7 +209,7 @@ def test_an_interrupt_while_saving_leaves_nothing_half_done(path, two, monkeypat
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    for step in ("_replace", "_flush"):
+    for step in ("_replace", "flush"):
         with monkeypatch.context() as patch:
             patch.setattr(replacing, step, interrupt)
             with pytest.raises(KeyboardInterrupt):

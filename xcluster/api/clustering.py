@@ -15,6 +15,7 @@ from xcluster.api.latent import LatentSpace
 from xcluster.base.arrays import Array
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore
+from xcluster.export import polygons, raster
 from xcluster.files import io
 from xcluster.fit.cleaning import Fill, Sieve, Smooth
 from xcluster.fit.fitted import Fitted
@@ -33,6 +34,8 @@ from xcluster.result import (
 )
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from xcluster.api.samples import Samples
     from xcluster.api.sweep import Sweep
 
@@ -870,6 +873,114 @@ class Clustering(Completed, Fitted, LatentSpace):
         4
         """
         io.save(self, path, retries)
+
+    def to_raster(
+        self,
+        path: str | PathLike[str],
+        what: Literal["labels", "memberships"] = "labels",
+        *,
+        sel: Mapping[Hashable, Any] | None = None,
+    ) -> None:
+        """Write the label map, or memberships, to a GeoTIFF for QGIS and other GIS programs.
+
+        The file is a Cloud-Optimised GeoTIFF. An older file of that name is replaced only when the
+        new one is complete.
+
+        Parameters
+        ----------
+        path
+            Path of the file; it ends in ``.tif`` or ``.tiff``.
+        what : {"labels", "memberships"}, default "labels"
+            "labels": one band with the colours of the labels. Names and colours are also in a
+            raster attribute table, in ``<path>.aux.xml``. "memberships": one float32 band per
+            label, with its name; only for soft methods.
+        sel : mapping, optional
+            Which entry of further dims to write, such as ``{"time": "2001-07"}``.
+
+        Raises
+        ------
+        ImportError
+            If rasterio is not installed.
+        OSError
+            If the file cannot be written, or a block of the data cannot be read.
+        ValueError
+            If the samples lie on no regular grid (meshes, HEALPix cells, lists, curvilinear grids,
+            uneven spacing), further dims have several entries and ``sel`` chooses none, the method
+            gives no memberships, or there are more than 65,534 labels.
+
+        Notes
+        -----
+        Labels are 8-bit numbers up to 254 labels, otherwise 16-bit. The largest number (255 or
+        65,535) means no data, the one below it (254 or 65,534) unclassified; the tags ``no_data``
+        and ``unclassified`` of the file say so. Rows run from north to south, and longitudes from
+        -180 to 180, whatever their order in the data. The CRS is that of the grid mapping of the
+        data; degrees without one are EPSG:4326. Blocks are written one by one, so that the map is
+        never in memory.
+
+        Examples
+        --------
+        >>> import tempfile, xcluster
+        >>> import rasterio
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().kmeans(4)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fit.to_raster(f"{folder}/provinces.tif")
+        ...     with rasterio.open(f"{folder}/provinces.tif") as file:
+        ...         file.crs.to_epsg(), file.shape, file.nodata
+        (4326, (90, 180), 255.0)
+        """
+        raster.to_raster(self, path, what, sel)
+
+    def to_polygons(
+        self,
+        by: Literal["region", "label"] = "region",
+        *,
+        simplify: float | None = None,
+        sel: Mapping[Hashable, Any] | None = None,
+    ) -> gpd.GeoDataFrame:
+        """Return the labels as polygons, for GIS programs.
+
+        Parameters
+        ----------
+        by : {"region", "label"}, default "region"
+            One row per region, or per label. A region is a set of samples that share sides and
+            have one label.
+        simplify : float, optional
+            How much to smooth the steps along edges of cells: corners that span triangles with an
+            area below the square of this are left out. In units of the CRS. Neighbours keep their
+            common edges, and no region vanishes.
+        sel : mapping, optional
+            Which entry of further dims to take, such as ``{"time": "2001-07"}``.
+
+        Returns
+        -------
+        GeoDataFrame
+            With ``label`` (-1: unclassified, last), ``name``, ``color``, ``samples`` and, where
+            areas are known, ``area_km2`` (``area_um2`` and the like where axes have such units).
+            Labels stand in order, of each the largest region first. Write it with
+            ``.to_file("result.gpkg")``.
+
+        Raises
+        ------
+        ImportError
+            If geopandas or rasterio is not installed.
+        ValueError
+            If the samples lie on no regular grid, further dims have several entries and ``sel``
+            chooses none, or ``simplify`` is not above 0.
+
+        Notes
+        -----
+        Areas are those of the samples, as `report` has them, for simplified polygons too. The map
+        of labels is in memory, with two bytes per sample. Regions end where the map does: one that
+        goes on at the other side of the globe is two.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> fit = xcluster.datasets.ocean().cluster.pixels().kmeans(4)
+        >>> fit.to_polygons("label").columns.to_list()
+        ['label', 'name', 'color', 'samples', 'area_km2', 'geometry']
+        """
+        return polygons.to_polygons(self, by, simplify, sel)
 
     def explore(
         self, other: Clustering | None = None, *, sel: Mapping[Hashable, Any] | None = None

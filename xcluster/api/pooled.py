@@ -23,6 +23,7 @@ from xcluster.chain.pooling import Objects, of_each, scenes_of, tree_of
 from xcluster.chain.question import PooledQuestion
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore_scenes
+from xcluster.export import polygons, raster
 from xcluster.files import io
 from xcluster.fit.cleaning import Cleaning, Fill, Sieve, Smooth
 from xcluster.fit.fitted import Fitted
@@ -44,6 +45,8 @@ from xcluster.result import (
 )
 
 if TYPE_CHECKING:
+    import geopandas as gpd
+
     from xcluster.api.scenes import PooledSamples
 
 
@@ -892,6 +895,77 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         ['globe', 'north']
         """
         io.save_scenes(self.whole, self, path, retries)
+
+    def to_raster(
+        self,
+        path: str | PathLike[str],
+        what: Literal["labels", "memberships"] = "labels",
+        *,
+        sel: Mapping[Hashable, Any] | None = None,
+    ) -> None:
+        """Write a GeoTIFF of each scene into one folder; see `Clustering.to_raster`.
+
+        Parameters
+        ----------
+        path
+            Path of the folder, which must exist. Files have the names of the scenes and end in
+            ``.tif``; what no file name can hold, such as a slash, is written as in URLs.
+        what, sel
+            As of `Clustering.to_raster`.
+
+        Raises
+        ------
+        ImportError
+            If rasterio is not installed.
+        OSError
+            If there is no such folder, or a file cannot be written.
+        ValueError
+            If the samples of a scene lie on no regular grid.
+
+        Examples
+        --------
+        >>> import os, tempfile, xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pooled.kmeans(3).to_raster(folder)
+        ...     sorted(os.listdir(folder))[::2]
+        ['globe.tif', 'north.tif']
+        """
+        raster.scenes_to_raster(self, path, what, sel)
+
+    def to_polygons(
+        self,
+        by: Literal["region", "label"] = "region",
+        *,
+        simplify: float | None = None,
+        sel: Mapping[Hashable, Any] | None = None,
+    ) -> gpd.GeoDataFrame:
+        """Return the labels of all scenes as polygons, indexed by scene.
+
+        Parameters
+        ----------
+        by, simplify, sel
+            As of `Clustering.to_polygons`.
+
+        Raises
+        ------
+        ImportError
+            If geopandas or rasterio is not installed.
+        ValueError
+            If the samples of a scene lie on no regular grid, or scenes have different CRS.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).to_polygons("label").index.to_list()
+        ['globe', 'globe', 'globe', 'north', 'north', 'north']
+        """
+        return polygons.scenes_to_polygons(self, by, simplify, sel)
 
     def explore(
         self, other: PooledClustering | None = None, *, sel: Mapping[Hashable, Any] | None = None

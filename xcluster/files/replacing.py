@@ -34,11 +34,10 @@ def beside(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))  # so that a link stays a link
     _check_folder(path)
     _clear(target)
-    token = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
-    unfinished = target.with_name(f".{target.name}.{token}.unfinished")
+    unfinished = _unfinished(target)
     try:
         yield unfinished
-        _flush(unfinished)
+        flush(unfinished)
         _replace(unfinished, target)
     except (OSError, RuntimeError) as error:
         if not _is_of_the_disk(error):
@@ -51,9 +50,24 @@ def beside(path: Path) -> Iterator[Path]:
         _remove(unfinished)
 
 
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` for what is only needed while that is written."""
+    unfinished = _unfinished(Path(os.path.realpath(path)))
+    try:
+        yield unfinished
+    finally:
+        _remove(unfinished)
+
+
 def kept_aside(path: Path) -> Path | None:
     """Return the old file if a process was killed after renaming it, otherwise None."""
     return next(path.parent.glob(f".{path.name}.*.old"), None) if path.parent.is_dir() else None
+
+
+def _unfinished(target: Path) -> Path:
+    token = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return target.with_name(f".{target.name}.{token}.unfinished")
 
 
 def _check_folder(path: Path) -> None:
@@ -98,7 +112,7 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Make sure that a file is on the disk before it replaces another one."""
     if path.is_file():
         with path.open("rb+") as file:
@@ -122,9 +136,9 @@ def _remove(path: Path) -> None:
 def _clear(target: Path) -> None:
     """Remove unfinished files of processes that ran on this machine and have ended."""
     pattern = re.compile(
-        rf"\.{re.escape(target.name)}\.{re.escape(platform.node())}-(\d+)-[0-9a-f]+\.unfinished"
+        rf"\.{re.escape(target.name)}\.{re.escape(platform.node())}-(\d+)-[0-9a-f]+\.unfinished.*"
     )
-    for path in target.parent.glob(".*.unfinished"):
+    for path in target.parent.glob(".*.unfinished*"):
         found = pattern.fullmatch(path.name)
         if found and not _is_running(int(found[1])):
             _remove(path)

@@ -31,6 +31,15 @@ from xcluster.grid.links import states_crs
 
 Write = Callable[[xr.DataTree, Path], None]
 
+OTHERS = {
+    **dict.fromkeys((".tif", ".tiff"), "a GeoTIFF: fit.to_raster(path)"),
+    **dict.fromkeys((".gpkg", ".shp", ".geojson"), "polygons: fit.to_polygons().to_file(path)"),
+    ".csv": "a table: fit.to_dataframe().to_csv(path)",
+    ".hspy": "a signal of HyperSpy: fit.to_hyperspy().save(path)",
+    ".msa": "spectra: fit.to_msa(folder)",
+}
+"""What writes files of other programs, by the end of their names."""
+
 ONE_AT_A_TIME = threading.RLock()
 """A lock that is held while files are written or read. If two threads open and close files at the
 same time, the C libraries of netCDF and HDF5 end the process; xarray's lock is not enough."""
@@ -86,7 +95,9 @@ def engine(path: Path) -> tuple[Write, Read]:
     if path.suffix in (".nc", ".nc4"):
         return _write_netcdf, partial(_read_raw, engine="netcdf4")
     rule = "must end in .nc (netCDF) or .zarr (Zarr)"
-    raise BadValueError("path", str(path), rule, f"save to {path.stem}.nc")
+    other = OTHERS.get(path.suffix.lower(), "")
+    remedy = f"save to {path.stem}.nc" + (f", or write {other}" if other else "")
+    raise BadValueError("path", str(path), rule, remedy)
 
 
 def check_replaceable(path: Path) -> None:

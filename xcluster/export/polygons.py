@@ -1,0 +1,158 @@
+"""Labels as polygons, for GIS programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xcluster.algorithms.kernels.pieces import OUTSIDE
+from xcluster.algorithms.parts.pieces import Around, pieces_of
+from xcluster.base.arrays import Array
+from xcluster.base.checks import check_choice, check_number
+from xcluster.base.errors import BadValueError
+from xcluster.base.palette import UNCLASSIFIED_COLOR
+from xcluster.export.raster import described
+from xcluster.fit.fitted import Fitted
+from xcluster.fit.labels import UNCLASSIFIED
+from xcluster.grid import areas
+from xcluster.grid.layout import LABEL
+from xcluster.grid.rasters import Raster, raster_of
+from xcluster.plot.flags import UNCLASSIFIED_NAME
+
+SIDES = Around((0, 1), (), corners=False)
+"""Cells of one region share sides. Polygons of cells that only share corners are not valid."""
+
+
+def to_polygons(fitted: Fitted, by: Any, simplify: Any, sel: Any) -> Any:
+    """Return a GeoDataFrame; see `Clustering.to_polygons`."""
+    by = check_choice("by", by, ("region", "label"))
+    tolerance = None if simplify is None else check_number("simplify", simplify, above=0)
+    _need_geopandas()
+    from geopandas import GeoDataFrame
+
+    data = described(fitted)
+    raster = raster_of(fitted.labels, data, "to_polygons()", sel)
+    chosen = fitted.labels.isel(dict(raster.places))
+    codes = _codes(raster.of(chosen))
+    piece = pieces_of(codes, SIDES)
+    table = _table(fitted, codes, piece, _areas(chosen, data, raster))
+    shapes = _polygons(piece, len(table), raster, tolerance)
+    if by == LABEL:
+        table, shapes = _by_label(table, shapes)
+    last = table[LABEL] == UNCLASSIFIED
+    order = np.lexsort((-table["samples"], table[LABEL], last))
+    frame = GeoDataFrame(table, geometry=shapes, crs=raster.crs)
+    return frame.iloc[order].reset_index(drop=True)
+
+
+def scenes_to_polygons(scenes: Mapping[str, Fitted], by: Any, simplify: Any, sel: Any) -> Any:
+    """Return the polygons of several scenes, indexed by scene."""
+    frames = {name: to_polygons(scene, by, simplify, sel) for name, scene in scenes.items()}
+    first = next(iter(frames))
+    for name, frame in frames.items():
+        if frame.crs != frames[first].crs:
+            rule = f"has another CRS than {first!r}"
+            raise BadValueError("scene", name, rule, f"call fit[{name!r}].to_polygons()")
+    return pd.concat(frames, names=["scene"]).reset_index(level=1, drop=True)
+
+
+def _need_geopandas() -> None:
+    try:
+        import geopandas  # noqa: F401
+        import rasterio  # noqa: F401
+    except ImportError as error:
+        need = f"to_polygons() needs {error.name}. Install it: "
+        raise ImportError(f'{need}pip install "xarray-cluster[geo]"') from None
+
+
+def _codes(labels: xr.DataArray) -> Array:
+    """Return labels as int16, computed block by block; `OUTSIDE` where there are no data."""
+    codes = xr.apply_ufunc(_coded, labels, dask="parallelized", output_dtypes=[np.int16])
+    return np.asarray(codes.values)
+
+
+def _coded(labels: Array) -> Array:
+    return np.where(np.isnan(labels), OUTSIDE, labels).astype(np.int16)
+
+
+def _areas(chosen: xr.DataArray, data: xr.Dataset, raster: Raster) -> xr.DataArray | None:
+    """Return the area of each cell in the order of the raster; None if it is not known."""
+    coords = {name: coord for name, coord in chosen.coords.items() if coord.ndim}
+    area = areas.cell_areas(coords, data, chosen.dims)
+    if area is None or not set(area.dims) <= set(chosen.dims):
+        return None
+    whole = area.reset_coords(drop=True).broadcast_like(chosen.reset_coords(drop=True))
+    return raster.of(whole.drop_vars(list(whole.coords))).assign_attrs(area.attrs)
+
+
+def _table(fitted: Fitted, codes: Array, piece: Array, area: xr.DataArray | None) -> pd.DataFrame:
+    """Return label, name, colour, samples and area of each region."""
+    inside = piece >= 0
+    numbers, first = np.unique(piece[inside], return_index=True)
+    label = codes[inside][first].astype(np.int64)
+    partition = fitted.partition
+    names = np.array([*partition.label_names(), UNCLASSIFIED_NAME], object)
+    colors = np.array([*partition.label_colors(), UNCLASSIFIED_COLOR], object)
+    columns = {
+        LABEL: label,
+        "name": names[label],  # -1 is the last
+        "color": colors[label],
+        "samples": np.bincount(piece[inside], minlength=len(numbers)),
+    }
+    if area is not None:
+        weights = np.nan_to_num(area.values[inside])
+        unit = area.attrs["units"]
+        columns[f"area_{unit}"] = np.bincount(piece[inside], weights, len(numbers))
+    return pd.DataFrame(columns)
+
+
+def _polygons(piece: Array, count: int, raster: Raster, tolerance: float | None) -> Array:
+    """Return the polygon of each region, by its number."""
+    import shapely
+    from rasterio.features import shapes
+
+    found = list(shapes(piece, mask=piece >= 0, connectivity=4))
+    if not found:
+        return np.empty(0, object)
+    numbers = np.array([int(number) for _, number in found])
+    polygons = np.empty(count, object)
+    polygons[numbers] = _built([each["coordinates"] for each, _ in found])
+    if tolerance is None:
+        return np.asarray(shapely.transform(polygons, _placing(raster)))
+    # Each corner must be a vertex of all regions that meet there, also of one whose side runs on.
+    corners = shapely.transform(shapely.segmentize(polygons, 1.0), np.rint)
+    return np.asarray(
+        shapely.coverage_simplify(shapely.transform(corners, _placing(raster)), tolerance)
+    )
+
+
+def _built(coordinates: list[list[list[tuple[float, float]]]]) -> Array:
+    """Return polygons from lists of rings, at once."""
+    import shapely
+
+    rings = [ring for each in coordinates for ring in each]
+    points = np.array([point for ring in rings for point in ring], np.float64)
+    ends = np.cumsum([0, *map(len, rings)]), np.cumsum([0, *map(len, coordinates)])
+    return np.asarray(shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, ends))
+
+
+def _placing(raster: Raster) -> Any:
+    """Return the function that places columns and rows in the CRS."""
+    width, _, west, _, height, north = raster.transform
+    return lambda points: points * (width, height) + (west, north)
+
+
+def _by_label(table: pd.DataFrame, polygons: Array) -> tuple[pd.DataFrame, Array]:
+    """Return one row and one collection of polygons for each label."""
+    import shapely
+
+    _, row = np.unique(table[LABEL], return_inverse=True)
+    order = np.argsort(row, kind="stable")
+    together = shapely.multipolygons(polygons[order], indices=row[order])
+    texts = dict.fromkeys(("name", "color"), "first")
+    how = {name: texts.get(str(name), "sum") for name in table.columns.drop(LABEL)}
+    return table.groupby(LABEL, as_index=False).agg(how), np.asarray(together)
