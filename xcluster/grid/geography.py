@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -26,12 +27,38 @@ def find_axis(coords: Coords, axis: Axis) -> xr.DataArray | None:
 
     None where there is none, or where what has the name is not in degrees.
     """
-    import cf_xarray  # noqa: F401  (registers the accessor that guess_coord_axis needs)
+    for found in (_stated, _guessed):
+        named = [name for name, coord in coords.items() if axis in found(name, *_described(coord))]
+        if named:
+            first = coords[sorted(named, key=str)[0]]
+            return first if _is_degrees(first, axis) else None
+    return None
 
-    dataset = xr.Dataset(coords={name: coord.variable for name, coord in coords.items()})
-    stated = dataset.cf.coordinates.get(axis)
-    named = stated or dataset.cf.guess_coord_axis().cf.coordinates.get(axis)
-    return coords[named[0]] if named and _is_degrees(coords[named[0]], axis) else None
+
+def _described(coord: xr.DataArray) -> tuple[int, bool, tuple[tuple[Hashable, str], ...]]:
+    """Return what cf_xarray reads of a coordinate, besides its name."""
+    texts = ((name, text) for name, text in coord.attrs.items() if isinstance(text, str))
+    return coord.ndim, coord.dtype.kind in "mM", tuple(texts)
+
+
+@lru_cache  # cf_xarray takes longer for a few coordinates than some fits
+def _stated(name: Hashable, *described: Any) -> frozenset[Hashable]:
+    """Return what a coordinate is by its attributes: latitude, for example."""
+    return frozenset(_alone(name, *described).cf.coordinates)
+
+
+@lru_cache
+def _guessed(name: Hashable, *described: Any) -> frozenset[Hashable]:
+    """Return what a coordinate is by its attributes and by its name."""
+    return frozenset(_alone(name, *described).cf.guess_coord_axis().cf.coordinates)
+
+
+def _alone(name: Hashable, ndim: int, is_time: bool, attrs: Any) -> xr.Dataset:
+    import cf_xarray  # noqa: F401  (registers the accessor)
+
+    values = np.zeros((1,) * ndim, "datetime64[ns]" if is_time else float)
+    dims = [f"dim{number}" for number in range(ndim)]
+    return xr.Dataset(coords={name: (dims, values, dict(attrs))})
 
 
 def _is_degrees(coord: xr.DataArray, axis: Axis) -> bool:
