@@ -219,7 +219,7 @@ def _two_nearest(
     for i in range(len(trial)):
         own[i], least[i], second[i] = 0, np.inf, np.inf
     for c in range(len(centers)):
-        accumulate(trial, tile, np.int64(0), centers[c])
+        accumulate(trial, tile, 0, centers[c])
         _keep_two(np.int32(c), trial, own, least, second)
 
 

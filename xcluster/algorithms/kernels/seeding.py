@@ -88,7 +88,7 @@ def approach(
                 tile[f, i] = block[f, start + i]
         rows = slice(first + start, first + start + size)
         for c in range(len(centers)):
-            accumulate(nearer[c, rows], tile, np.int64(0), centers[c])
+            accumulate(nearer[c, rows], tile, 0, centers[c])
             _lessen(nearer[c, rows], closest[rows])
     for c in range(len(centers)):
         add_up(nearer[c], weight, first, first + n, sums[c])
