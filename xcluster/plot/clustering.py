@@ -145,8 +145,8 @@ class ClusteringPlot:
         labels = self.clustering.labels
         data = on_levels(layout.variables[var])
         lacking = {dim: labels.sizes[dim] for dim in labels.dims if dim not in data.dims}
-        data, of_labels = data.expand_dims(lacking), self.clustering.centers[var]
-        return drawn(profiles.profiles, data, labels, of_labels, **keywords)
+        data, labels = together([data.expand_dims(lacking), labels])
+        return drawn(profiles.profiles, data, labels, self.clustering.centers[var], **keywords)
 
     def _curve(self, var: Hashable | None) -> Hashable:
         """Return a variable of curves: one feature dim."""
@@ -301,7 +301,8 @@ class ClusteringPlot:
         """
         theirs: Any = getattr(other, "labels", other)
         titles = _lines(f"this result ({self.clustering.method})"), _title(other)
-        table = confusion.confusion_table(self.clustering.labels, theirs, titles)
+        ours, theirs = together([self.clustering.labels, theirs])
+        table = confusion.confusion_table(ours, theirs, titles)
         if not table.size:
             rule = "one of the two results holds no label"
             raise TooFewError("other", titles[1], rule, "compare results with labels")

@@ -10,6 +10,7 @@ import xarray as xr
 from xcluster import scores
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadTypeError, BadValueError
+from xcluster.blocks.graphs import together
 from xcluster.fit.fitted import Fitted
 from xcluster.grid.layout import Layout
 
@@ -33,7 +34,7 @@ def numbers(mine: Array, other: Array, k: int) -> Array:
 
 def paired(ours: xr.DataArray, theirs: Any, parameter: str = "other") -> tuple[Array, Array]:
     """Return two label maps as integers in the same order; -1 means no data or no label."""
-    theirs = aligned(ours, theirs, parameter)
+    ours, theirs = together([ours, aligned(ours, theirs, parameter)])
     return integers(ours, parameter), integers(theirs, parameter)
 
 
