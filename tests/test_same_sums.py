@@ -1,6 +1,7 @@
 """Same data, same labels, while streaming: sums over blocks are the same bits in any chunks."""
 
 import math
+from fractions import Fraction
 from functools import reduce
 from operator import add
 
@@ -11,6 +12,7 @@ import xarray as xr
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.parts.row_moments import Gathered
 from xcluster.algorithms.parts.sums import Binned, Exact, rounded
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
@@ -24,7 +26,7 @@ def rows(n=9000, p=4, dtype=np.float64):
     """Return rows of very different features, one of them far out."""
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(n, p)) + 3 * rng.integers(0, 3, (n, 1))) * 10.0 ** np.arange(p)
-    X[7, 1] = 1e6
+    X[7:8, 1] = 1e6
     return X.astype(dtype)
 
 
@@ -141,6 +143,44 @@ def test_sums_by_label_are_those_of_its_rows():
     for label in range(6):
         mine = labels == label
         np.testing.assert_allclose(found[label], weight[mine] @ X[mine], rtol=1e-12)
+
+
+@pytest.mark.parametrize("depth", ["squares", "products"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("offset", [0.0, 1e9])
+def test_moments_are_those_of_exact_arithmetic_in_any_blocks(offset, dtype, weighted, depth):
+    X = (rows(2000, p=3) + offset).astype(dtype)
+    weight = np.random.default_rng(9).gamma(1, 1, len(X)) if weighted else None
+    found = []
+    for blocks in arrangements(len(X)):
+        parts = [Gathered.of(X[i], None if weight is None else weight[i], depth) for i in blocks]
+        merged = [Gathered.merge(parts[i : i + 5]) for i in range(0, len(parts), 5)]
+        found.append(Gathered.merge(merged).moments(1.0))
+    exact = [[Fraction(float(x)) for x in row] for row in X]
+    share = [Fraction(1 if weight is None else float(weight[i])) for i in range(len(X))]
+    total = sum(share)
+    mean = [sum(w * row[j] for w, row in zip(share, exact, strict=True)) / total for j in range(3)]
+    less = [[x - m for x, m in zip(row, mean, strict=True)] for row in exact]
+    pairs = [(i, j) for i in range(3) for j in range(3) if i == j or depth == "products"]
+    scatter = [
+        float(sum(w * r[i] * r[j] for w, r in zip(share, less, strict=True))) for i, j in pairs
+    ]
+    np.testing.assert_allclose(found[0].mean, np.array(mean, float), rtol=3e-16)
+    np.testing.assert_allclose(found[0].scatter.ravel(), scatter, rtol=3e-16)
+    for other in found:
+        np.testing.assert_array_equal(other.mean, found[0].mean)
+        np.testing.assert_array_equal(other.scatter, found[0].scatter)
+        np.testing.assert_array_equal(other.least, X.min(axis=0))
+        assert (other.weight, other.squared_weight) == (found[0].weight, found[0].squared_weight)
+
+
+@pytest.mark.parametrize("unit", [1e140, 1e-130])
+def test_moments_of_numbers_whose_squares_lose_digits_are_not_told(unit):
+    assert Gathered.of(rows(100) * unit, None, "products").moments(1.0) is None
+    few = Gathered.of(rows(0), None, "products")
+    assert few.moments(1.0) is None
+    assert Gathered.merge([few, Gathered.of(rows(100), None, "products")]).moments(1.0).count == 100
 
 
 def test_climatologies_and_means_of_labels_are_the_same_bits_in_any_chunks():
