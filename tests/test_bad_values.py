@@ -238,6 +238,7 @@ GIVEN = {
     "confusion": {"other": None},
     "uncertainty": {"n_refits": 2},
     "save": None,
+    "to_raster": None,
     "explore": None,
 }
 

@@ -22,6 +22,7 @@ from xcluster.base.palette import UNCLASSIFIED_COLOR
 from xcluster.base.parallel import joined_threads
 from xcluster.base.version import __version__
 from xcluster.blocks.failures import named_failures
+from xcluster.blocks.graphs import in_one_graph
 from xcluster.files.replacing import beside, flush, scratch
 from xcluster.fit.fitted import Fitted, need_soft
 from xcluster.grid.rasters import Raster, raster_of
@@ -183,11 +184,12 @@ def _store(bands: xr.DataArray, blocks: Any, fitted: Fitted) -> None:
         return
     here = get_scheduler() in (None, dask.threaded.get, dask.local.get_sync)
     layout = None if fitted.samples is None else fitted.samples.layout
+    (watched,) = in_one_graph([bands.data])
     with named_failures(layout, [bands.data]), joined_threads():
         if here:
-            dask.array.store(bands.data, blocks, lock=Lock())
+            dask.array.store(watched, blocks, lock=Lock())
             return
-        kept = bands.data.persist()
+        kept = watched.persist()
         for where, block in zip(slices_from_chunks(kept.chunks), kept.blocks.ravel(), strict=True):
             blocks[where] = block.compute()
 
@@ -245,7 +247,8 @@ def _further(path: Path, fitted: Fitted, kind: np.dtype[Any]) -> bytes:
     if kind.kind == "u":
         band = ET.SubElement(root, "PAMRasterBand", band="1")
         _add_table(band, _legend(fitted, int(np.iinfo(kind).max)))
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) if len(root) else b""
+    # GDAL does not understand it with an XML declaration.
+    return ET.tostring(root, encoding="utf-8") if len(root) else b""
 
 
 def _add_table(band: ET.Element, legend: list[tuple[int, str, tuple[int, int, int]]]) -> None:
