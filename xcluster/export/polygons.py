@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -40,7 +42,7 @@ def to_polygons(fitted: Fitted, by: Any, simplify: Any, sel: Any) -> Any:
     codes = _codes(raster.of(chosen))
     piece = pieces_of(codes, SIDES)
     table = _table(fitted, codes, piece, _areas(chosen, data, raster))
-    shapes = _polygons(piece, len(table), raster, tolerance)
+    shapes = _polygons(piece, raster, tolerance)
     if by == LABEL:
         table, shapes = _by_label(table, shapes)
     last = table[LABEL] == UNCLASSIFIED
@@ -110,40 +112,53 @@ def _table(fitted: Fitted, codes: Array, piece: Array, area: xr.DataArray | None
     return pd.DataFrame(columns)
 
 
-def _polygons(piece: Array, count: int, raster: Raster, tolerance: float | None) -> Array:
+def _polygons(piece: Array, raster: Raster, tolerance: float | None) -> Array:
     """Return the polygon of each region, by its number."""
     import shapely
+
+    width, _, west, _, height, north = raster.transform
+
+    def placed(points: Array) -> Array:
+        return points * (width, height) + (west, north)
+
+    points, rings = _outlines(piece)
+    kind = shapely.GeometryType.POLYGON
+    if tolerance is None:
+        return np.asarray(shapely.from_ragged_array(kind, placed(points), rings))
+    # Each corner must be a vertex of all regions that meet there, also of one whose side runs on.
+    polygons = shapely.segmentize(shapely.from_ragged_array(kind, points, rings), 1.0)
+    cornered = shapely.transform(polygons, lambda each: placed(np.rint(each)))
+    return np.asarray(shapely.coverage_simplify(cornered, tolerance))
+
+
+def _outlines(piece: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Return the corners of all regions by their numbers, and where their rings and they begin.
+
+    Corners are counted in columns and rows. GDAL gives regions in the order of their last rows.
+    """
     from rasterio.features import shapes
 
-    found = list(shapes(piece, mask=piece >= 0, connectivity=4))
-    if not found:
-        return np.empty(0, object)
-    numbers = np.array([int(number) for _, number in found])
-    polygons = np.empty(count, object)
-    polygons[numbers] = _built([each["coordinates"] for each, _ in found])
-    if tolerance is None:
-        return np.asarray(shapely.transform(polygons, _placing(raster)))
-    # Each corner must be a vertex of all regions that meet there, also of one whose side runs on.
-    corners = shapely.transform(shapely.segmentize(polygons, 1.0), np.rint)
-    return np.asarray(
-        shapely.coverage_simplify(shapely.transform(corners, _placing(raster)), tolerance)
-    )
+    numbers, n_rings, n_corners, flat = array("q"), array("q"), array("q"), array("d")
+    for shape, number in shapes(piece, mask=piece >= 0, connectivity=4):
+        numbers.append(int(number))
+        n_rings.append(len(shape["coordinates"]))
+        for ring in shape["coordinates"]:
+            n_corners.append(len(ring))
+            flat.extend(chain.from_iterable(ring))
+    order = np.argsort(np.asarray(numbers), kind="stable")
+    ring = _reordered(np.asarray(n_rings), order)
+    corner = _reordered(np.asarray(n_corners), ring)
+    lengths = np.asarray(n_corners)[ring], np.asarray(n_rings)[order]
+    starts = [np.concatenate([[0], np.cumsum(each)]) for each in lengths]
+    return np.asarray(flat).reshape(-1, 2)[corner], (starts[0], starts[1])
 
 
-def _built(coordinates: list[list[list[tuple[float, float]]]]) -> Array:
-    """Return polygons from lists of rings, at once."""
-    import shapely
-
-    rings = [ring for each in coordinates for ring in each]
-    points = np.array([point for ring in rings for point in ring], np.float64)
-    ends = np.cumsum([0, *map(len, rings)]), np.cumsum([0, *map(len, coordinates)])
-    return np.asarray(shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, ends))
-
-
-def _placing(raster: Raster) -> Any:
-    """Return the function that places columns and rows in the CRS."""
-    width, _, west, _, height, north = raster.transform
-    return lambda points: points * (width, height) + (west, north)
+def _reordered(counts: Array, order: Array) -> Array:
+    """Return the places of the parts of groups, if the groups are put into another order."""
+    first = np.cumsum(counts) - counts
+    moved = counts[order]
+    within = np.arange(moved.sum()) - np.repeat(np.cumsum(moved) - moved, moved)
+    return np.asarray(np.repeat(first[order], moved) + within)
 
 
 def _by_label(table: pd.DataFrame, polygons: Array) -> tuple[pd.DataFrame, Array]:
