@@ -343,6 +343,24 @@ def test_each_block_is_read_once_and_the_memory_of_gdal_is_as_before(tmp_path):
         np.testing.assert_array_equal(file.read(1), codes(fit.labels))
 
 
+@pytest.mark.large
+def test_a_cluster_computes_what_this_process_writes(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    data = land()
+    fit = fitted(data)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as local,
+        distributed.Client(local),
+    ):
+        fitted(random_chunks(data, 4)).to_raster(tmp_path / "a.tif")
+        fit.to_raster(tmp_path / "b.tif")
+    for name in ("a.tif", "b.tif"):
+        with rasterio.open(tmp_path / name) as file:
+            np.testing.assert_array_equal(file.read(1), codes(fit.labels))
+
+
 def test_a_block_that_cannot_be_read_is_named_and_the_old_file_stays(tmp_path):
     import dask.array as da
 
@@ -537,6 +555,15 @@ def test_a_map_of_noise_alone_has_polygons_and_a_file(tmp_path):
     fit.to_raster(tmp_path / "a.tif")
     with rasterio.open(tmp_path / "a.tif") as file:
         assert set(np.unique(file.read(1))) == {UNCLASSIFIED, NO_DATA}
+
+
+@pytest.mark.parametrize("simplify", [None, 50.0])
+def test_a_step_without_data_has_no_polygons(simplify):
+    steps = xr.concat([land(), land() * np.nan], pd.Index([1, 2], name="step"))
+    frame = fitted(steps).to_polygons("label", simplify=simplify, sel={"step": 2})
+    assert len(frame) == 0
+    assert list(frame) == ["label", "name", "color", "samples", "area_km2", "geometry"]
+    assert frame.crs.to_epsg() == 32633
 
 
 # --------------------------------------------------------------------------------------- scenes
