@@ -33,7 +33,10 @@ def _find(array: xr.DataArray, dims: tuple[Hashable, ...]) -> Kept | None:
 def _with_data(array: xr.DataArray, dims: tuple[Hashable, ...]) -> xr.DataArray:
     others = [dim for dim in array.dims if dim not in dims]
     if array.chunks is not None:
-        return array.notnull().any(others).compute()
+        axes = tuple(array.get_axis_num(others))
+        # Methods of the array, not functions of xarray: these fail with dask's query planning.
+        present = (array.data == array.data).any(axis=axes)
+        return array.isel(dict.fromkeys(others, 0)).copy(data=present).compute()
     found = array.isel(dict.fromkeys(others, 0)).notnull().copy()
     lacking = np.nonzero(~found.values)
     if len(lacking[0]):  # look only at the few cells that the first sample lacks

@@ -32,9 +32,9 @@ class Tree:
     @classmethod
     def of(cls, blocks: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> Tree:
         """Merge all blocks of these dask arrays, in their order."""
+        from dask._task_spec import List, Task, TaskRef
         from dask.base import tokenize
         from dask.core import flatten
-        from dask.highlevelgraph import HighLevelGraph
 
         keys = [key for each in blocks for key in flatten(each.__dask_keys__())]
         name = f"{MERGE}-{tokenize(merge, *(each.name for each in blocks))}"
@@ -42,10 +42,11 @@ class Tree:
         for level in count():
             groups = [keys[i : i + SPLIT_EVERY] for i in range(0, len(keys), SPLIT_EVERY)]
             keys = [(name, level, i) for i in range(len(groups))]
-            tasks |= {key: (merge, group) for key, group in zip(keys, groups, strict=True)}
+            for key, group in zip(keys, groups, strict=True):
+                tasks[key] = Task(key, merge, List(*map(TaskRef, group)))
             if len(keys) == 1:
                 break
-        return cls(keys[0], HighLevelGraph.from_collections(name, tasks, dependencies=blocks))
+        return cls(keys[0], _above(name, tasks, blocks))
 
     def __dask_graph__(self) -> Any:
         return self.graph
@@ -68,6 +69,17 @@ class Tree:
         from dask.threaded import get
 
         return get(*args, **options)
+
+
+def _above(name: str, tasks: Mapping[Any, Any], arrays: Sequence[Any]) -> Any:
+    """Return the graph of some dask arrays with a layer of tasks above them."""
+    from dask.highlevelgraph import HighLevelGraph
+
+    if all(isinstance(each.dask, HighLevelGraph) for each in arrays):
+        return HighLevelGraph.from_collections(name, tasks, dependencies=arrays)
+    below = {each.name: each.dask for each in arrays}  # with dask's query planning
+    needs = {name: set(below), **{each: set[str]() for each in below}}
+    return HighLevelGraph({name: tasks, **below}, needs)
 
 
 def in_one_graph(arrays: Sequence[Any]) -> list[Any]:

@@ -34,6 +34,7 @@ def apply(
     *,
     width: int | None = None,
     dtype: Any = np.float32,
+    called: str = "values",
 ) -> xr.DataArray:
     """Return ``function`` of the complete rows on the grid, NaN elsewhere.
 
@@ -49,13 +50,15 @@ def apply(
         Size of a further last dim, `COLUMN`.
     dtype
         Dtype of the result.
+    called
+        What people see on dask's dashboard, after ``xcluster-``.
 
     Returns
     -------
     DataArray over the sample dims (and `COLUMN`), with the coordinates of the samples.
     """
     scatter = _Scatter(function, width, np.dtype(dtype))
-    data = run(layout, scatter, width=width, dtype=dtype)
+    data = run(layout, scatter, width=width, dtype=dtype, called=called)
     dims = layout.sample_dims if width is None else (*layout.sample_dims, COLUMN)
     return xr.DataArray(data, dict(layout.coords), dims, attrs=layout.links)
 
@@ -82,13 +85,18 @@ class _Scatter:
 
 
 def run(
-    layout: Layout, function: Callable[[Block], Array], *, width: int | None, dtype: Any
+    layout: Layout,
+    function: Callable[[Block], Array],
+    *,
+    width: int | None,
+    dtype: Any,
+    called: str = "values",
 ) -> Any:
     """Return ``function`` of each block as one array over the sample dims, numpy or dask."""
     assert len(layout.scenes) == 1, "each scene has a grid of its own"
     inputs = inputs_of(layout)
     if layout.is_lazy:
-        return _dask_blocks(inputs, function, width=width, dtype=np.dtype(dtype))
+        return _dask_blocks(inputs, function, called, width=width, dtype=np.dtype(dtype))
     tail = () if width is None else (width,)
     out = np.empty((*layout.shape, *tail), dtype)
     assembly = inputs.assembly(function)
@@ -121,11 +129,17 @@ def _cut(inputs: Inputs, where: tuple[slice, ...]) -> list[Array]:
 
 
 def _dask_blocks(
-    inputs: Inputs, function: Callable[[Block], Any], *, width: int | None, dtype: np.dtype[Any]
+    inputs: Inputs,
+    function: Callable[[Block], Any],
+    called: str,
+    *,
+    width: int | None,
+    dtype: np.dtype[Any],
 ) -> Any:
     """Make one fused task per block: feature dims whole, sample dims as the user chunked them."""
     import dask.array as da
 
+    chunks = {dim: sizes for each in inputs.arrays for dim, sizes in each.chunksizes.items()}
     index = {dim: i for i, dim in enumerate(inputs.sample_dims)}
     out_index = tuple(index.values())
     new_axes = {} if width is None else {len(index): width}
@@ -133,7 +147,11 @@ def _dask_blocks(
     arguments: list[Any] = []
     for array in inputs.arrays:
         whole = {dim: -1 for dim in array.dims if dim not in index}
-        data = array.chunk(whole).data if array.chunks is not None else array.data
+        if array.chunks is not None:
+            data = array.chunk(whole).data
+        else:  # dask takes plain arrays too, but not with its query planning
+            sizes = tuple(-1 if dim in whole else chunks.get(dim, -1) for dim in array.dims)
+            data = da.from_array(array.data, chunks=sizes)
         axes = tuple(index[dim] if dim in index else next(fresh) for dim in array.dims)
         arguments += [data, axes]
     return da.blockwise(
@@ -144,8 +162,7 @@ def _dask_blocks(
         concatenate=None,  # feature dims are one chunk: joining them would only copy it
         dtype=dtype,
         meta=np.empty((0,) * (len(index) + len(new_axes)), dtype),
-        name=None,
-        token="cluster",
+        token=f"xcluster-{called}",
     )
 
 
@@ -157,6 +174,7 @@ def reduce(
     extra: Callable[[Layout], Mapping[str, xr.DataArray]] = lambda _: {},
     keys: Callable[[Layout], tuple[xr.DataArray, ...]] = lambda _: (),
     whole: bool = False,
+    called: str = "pass",
 ) -> T:
     """Return the merged results of ``function`` for all blocks of all scenes, in one pass.
 
@@ -175,11 +193,13 @@ def reduce(
         Returns an array per sample dim of a scene, for `Block.keys`.
     whole
         Whether arrays in memory are one block, because cutting them would only cost a copy.
+    called
+        What people see on dask's dashboard, after ``xcluster-``.
     """
     inputs = [inputs_of(scene, extra(scene), keys(scene)) for scene in layout.scenes]
     of_block: Callable[[Block], T] = function if whole else _ByParts(function, merge)
     if any(scene.is_lazy for scene in layout.scenes):
-        return _dask_reduce(layout, inputs, of_block, merge)
+        return _dask_reduce(layout, inputs, of_block, merge, called)
     slabs = [
         (each, where)
         for scene, each in zip(layout.scenes, inputs, strict=True)
@@ -205,11 +225,13 @@ def _dask_reduce(
     inputs: Sequence[Inputs],
     function: Callable[[Block], T],
     merge: Callable[[Sequence[T]], T],
+    called: str,
 ) -> T:
     """Return the merged results of all blocks. The graph is one layer of blocks and one tree."""
     from dask.base import compute
 
-    blocks = [_dask_blocks(each, function, width=None, dtype=np.dtype(object)) for each in inputs]
+    nothing = np.dtype(object)
+    blocks = [_dask_blocks(each, function, called, width=None, dtype=nothing) for each in inputs]
     with named_failures(layout, blocks):
         merged: tuple[T] = compute(Tree.of(blocks, merge))
     return merged[0]

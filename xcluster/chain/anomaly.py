@@ -131,7 +131,9 @@ class Climatology:
         def codes(scene: Layout) -> dict[str, xr.DataArray]:
             return {"group": xr.DataArray(self._codes(scenes[scene.scene]), dims=[self.dim])}
 
-        found, filled = matrix.reduce(fields, _group_sums, _merge, extra=codes)
+        found, filled = matrix.reduce(
+            fields, _group_sums, _merge, extra=codes, called="climatology"
+        )
         # Behind the subtraction such numbers could no longer be told.
         for sentence in undecoded(fields, filled):
             warn(sentence)

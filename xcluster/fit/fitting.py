@@ -114,7 +114,9 @@ class LayoutBlocks:
 
     def _pass(self, function: BlockFunction) -> Statistics:
         of_block = _OfBlock(self.chain, function, self.unit, self.sums, not self.measured)
-        merged = matrix.reduce(self.layout, of_block, _merge_present)
+        owner = type(getattr(function, "__self__", function)).__name__.lower()
+        called = f"{owner}-pass"  # such as kmeans-pass
+        merged = matrix.reduce(self.layout, of_block, _merge_present, called=called)
         if merged is None:
             raise BadValueError("fit_on", "all", "no block holds a row", "check the mask")
         return merged

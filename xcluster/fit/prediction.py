@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 def labels(layout: Layout, assign: Labeller) -> xr.DataArray:
     """Return the label map; lazy if the layout is lazy."""
-    return as_labels(matrix.apply(layout, assign.labels), assign.partition)
+    return as_labels(matrix.apply(layout, assign.labels, called="labels"), assign.partition)
 
 
 def labels_of_rows(rows: xr.DataArray, layout: Layout, assign: Labeller) -> xr.DataArray:
@@ -42,12 +42,16 @@ def stored_labels(stored: xr.Dataset, partition: Partition) -> xr.DataArray:
 def memberships(layout: Layout, assign: Labeller) -> xr.DataArray:
     """Return the memberships, over (``label``, sample dims)."""
     width = assign.partition.n_labels
-    return as_memberships(matrix.apply(layout, assign.memberships, width=width))
+    return as_memberships(
+        matrix.apply(layout, assign.memberships, width=width, called="memberships")
+    )
 
 
 def both(layout: Layout, assign: Labeller) -> xr.Dataset:
     """Return labels and memberships from one pass over the data."""
-    columns = matrix.apply(layout, assign.both, width=1 + assign.partition.n_labels)
+    columns = matrix.apply(
+        layout, assign.both, width=1 + assign.partition.n_labels, called="labels"
+    )
     check_free(columns, ("labels", "memberships"))
     return xr.Dataset(
         {
@@ -60,7 +64,7 @@ def both(layout: Layout, assign: Labeller) -> xr.Dataset:
 def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
     """Return the distance to the centre of each label, over (``label``, sample dims)."""
     width = assign.partition.n_labels
-    columns = matrix.apply(layout, assign.distances, width=width)
+    columns = matrix.apply(layout, assign.distances, width=width, called="distances")
     return _over_labels(columns, "distances", "distance to centre")
 
 

@@ -112,7 +112,11 @@ def label_sums(
     extra = {} if area is None else {"area": area}
     found = totals(
         matrix.reduce(
-            layout, of_block, merge_sums, extra=lambda scene: extra | given(labels, scene)
+            layout,
+            of_block,
+            merge_sums,
+            extra=lambda scene: extra | given(labels, scene),
+            called="sums-of-labels",
         )
     )
     single = {name for name, each in found.items() if name != "features" and each.ndim == 2}

@@ -93,6 +93,7 @@ def _means_and_errors(fitted: Fitted, floor: float | None, shift: Array) -> tupl
         ProjectionSums(fitted.assign, floor, shift),
         merge_sums,
         extra=partial(given, fitted.placed_labels),
+        called="back-projection",
     )
     sums = totals(found)
     shares, squares = sums["share"][0], sums["square_share"][0]

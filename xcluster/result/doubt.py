@@ -81,7 +81,7 @@ def _maps(fitted: Fitted, refits: Sequence[scores.Refit]) -> dict[str, xr.DataAr
     layout = samples_of(fitted, "uncertainty").layout
     quantities = (AGREEMENT, *OF_MEMBERSHIPS) if fitted.is_soft else (AGREEMENT,)
     of_rows = _DoubtOfRows(fitted.assign, tuple(refits))
-    columns = matrix.apply(layout, of_rows, width=len(quantities))
+    columns = matrix.apply(layout, of_rows, width=len(quantities), called="uncertainty")
     maps = {
         name: columns.isel({COLUMN: column}).rename(name).assign_attrs(long_name=text, units="1")
         for column, (name, text) in enumerate(quantities)
