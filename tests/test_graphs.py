@@ -1,6 +1,10 @@
 """What dask is given by a pass over all blocks."""
 
+import os
+import subprocess
+import sys
 from itertools import chain
+from pathlib import Path
 
 import cloudpickle
 import dask
@@ -8,6 +12,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from packaging.version import Version
 
 import xcluster
 from xcluster.blocks import matrix
@@ -215,3 +220,98 @@ def test_areas_of_cells_are_sent_as_heights_and_widths(graphs, units):
     eager = cell_areas(dict(ds.coords), ds)
     assert eager.chunks is None
     np.testing.assert_allclose(whole, eager.sum(), rtol=1e-12)
+
+
+# ------------------------------------------------------------------------ names, and many blocks
+
+
+def random(side, **chunks):
+    values = np.random.default_rng(0).normal(size=(side, side))
+    coords = {"y": np.arange(float(side)), "x": np.arange(float(side))}
+    return xr.Dataset({"a": (("y", "x"), values)}, coords).chunk(chunks)
+
+
+def test_layers_have_names_that_people_understand(graphs):
+    small, large = (random(side, y=200).cluster.pixels() for side in (300, 1001))
+    fit = small.kmeans(3)
+    fit.report()
+    small.kmeans(3, fit_on=500)
+    large.scale("standard").kmeans(3, fit_on="all", max_iter=1, tol=0, progress=False)
+    layers = {name.rpartition("-")[0] for graph in graphs for name in graph.layers}
+    assert {
+        "xcluster-all-rows",
+        "xcluster-sample",
+        "xcluster-kmeans-pass",
+        "xcluster-sums-of-labels",
+        "xcluster-merge",
+    } <= layers
+    assert fit.labels.data.name.startswith("xcluster-labels-")
+
+
+def test_a_warning_says_once_that_blocks_are_tiny():
+    samples = random(100, y=1, x=1).cluster.pixels()
+    assert "10,000 blocks of 8 bytes" in repr(samples)
+    with pytest.warns(UserWarning, match="blocks of") as warned:
+        fit = samples.kmeans(2)
+    assert [str(each.message)[:24] for each in warned] == ["10,000 blocks of 8 bytes"]
+    xr.testing.assert_equal(fit.labels.compute(), random(100).cluster.pixels().kmeans(2).labels)
+
+
+def test_blocks_that_are_few_or_large_are_no_matter():
+    large = da.zeros((1100 * 1100, 110), chunks=(1100, 110))  # 1,100 blocks of 0.9 MiB
+    few, many = (
+        xr.Dataset({"a": (("y", "x"), each)}).cluster.pixels()
+        for each in (large[: 1100 * 900], large)
+    )
+    assert "blocks of" not in repr(few)
+    assert "1,100 blocks of 945 kB" in repr(many)
+    whole = da.zeros((1100 * 1200, 110), chunks=(1200, 110))  # 1,100 blocks of 1.007 MiB
+    assert "blocks of" not in repr(xr.Dataset({"a": (("y", "x"), whole)}).cluster.pixels())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("chunks", [(5, 9, 1), (1, 1, 13), (8, 2, 5)])
+def test_labels_of_uneven_chunks_are_written_to_zarr(tmp_path, chunks):
+    ds = random(15).chunk(y=chunks, x=(2, 13))
+    fit = ds.cluster.pixels().kmeans(3)
+    fit.save(tmp_path / "fit.zarr")
+    xr.testing.assert_equal(xcluster.open(tmp_path / "fit.zarr").labels.compute(), fit.labels)
+
+
+PLANNED = """
+import dask
+dask.config.set({"array.query-planning": True})
+import dask.array, numpy as np, xarray as xr, xcluster
+assert "_array_expr" in dask.array.Array.__module__
+rng = np.random.default_rng(0)
+dims, shape = ("time", "depth", "y", "x"), (20, 6, 24, 30)
+values = {name: (dims, rng.normal(size=shape).astype("float32")) for name in "ab"}
+coords = {dim: np.arange(float(n)) for dim, n in zip(dims, shape)}
+coords["y"] = ("y", np.linspace(-60, 60, 24), {"units": "degrees_north"})
+coords["x"] = ("x", np.arange(30) * 12.0, {"units": "degrees_east"})
+eager = xr.Dataset(values, coords)
+eager = eager.where(eager.a.isel(time=0, depth=0, drop=True) < 1)
+lazy = eager.chunk(time=7, y=10, x=11)
+mask = eager.b.isel(time=0, depth=0, drop=True) < 1
+questions = {
+    "pixels": lambda ds: ds.cluster.pixels().where(mask).weights("area"),
+    "profiles": lambda ds: ds.cluster.profiles("depth").pca(2),
+    "snapshots": lambda ds: ds.cluster.snapshots("time").pca(2),
+}
+for name, ask in questions.items():
+    for keywords in ({}, {"fit_on": 15}):
+        ours, theirs = (ask(ds).kmeans(2, **keywords) for ds in (lazy, eager))
+        assert ours.labels.chunks is not None, name
+        xr.testing.assert_equal(ours.labels.compute(), theirs.labels)
+        assert ours.report().equals(theirs.report()), name
+        xr.testing.assert_equal(ours.predict(lazy).compute(), theirs.predict(eager))
+print("equal")
+"""
+
+
+@pytest.mark.skipif(Version(dask.__version__) < Version("2026.7"), reason="was not complete yet")
+def test_samplers_work_with_the_query_planning_of_dask():
+    command = [sys.executable, "-W", "ignore", "-c", PLANNED]
+    environment = {**os.environ, "PYTHONPATH": str(Path(xcluster.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "equal\n", done.stderr

@@ -16,6 +16,7 @@ from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
 from xcluster.blocks.gaps import finite_only, nothing_complete
+from xcluster.blocks.sizes import warn_of_tiny_blocks
 from xcluster.blocks.tally import Tally
 from xcluster.grid.hashing import canonical_positions, coordinate_keys, mix
 from xcluster.grid.layout import Layout
@@ -72,9 +73,15 @@ class Rows:
 
 def gather(layout: Layout) -> Rows:
     """Return all complete rows, in the order of the user's array or of its chunks."""
+    warn_of_tiny_blocks(layout)
     read = partial(_read, n=None, limit=None, starts=_starts(layout))
     rows = matrix.reduce(
-        layout, read, partial(_merge, n=None), keys=canonical_positions, whole=True
+        layout,
+        read,
+        partial(_merge, n=None),
+        keys=canonical_positions,
+        whole=True,
+        called="all-rows",
     )
     # 32 bits are enough for any number of rows that fits into memory.
     return checked(replace(rows, key=rows.key.astype(np.uint32)), layout)
@@ -89,11 +96,14 @@ def sample(layout: Layout, n: int, gather: Gather | None = None) -> Rows:
     points (`SPARE_WIDE` times for long rows). One pass is enough, unless most points are
     incomplete; then a further pass reads more rows.
     """
+    warn_of_tiny_blocks(layout)
     spare = SPARE if layout.n_features <= WIDE else SPARE_WIDE
     share, gathered = spare * n / max(layout.n_pooled, 1), None
     while True:
         read = partial(_read, n=n, limit=_limit(share), starts=_starts(layout), gather=gather)
-        rows = matrix.reduce(layout, read, partial(_merge, n=n), keys=coordinate_keys)
+        rows = matrix.reduce(
+            layout, read, partial(_merge, n=n), keys=coordinate_keys, called="sample"
+        )
         complete = rows.tally.complete
         gathered, gather = gathered or rows.gathered, None  # the first pass has read all rows
         if share >= 1 or len(rows.key) >= min(n, complete):
@@ -112,7 +122,8 @@ def distinct(layout: Layout) -> Rows:
     For clusterers that take weights this is the same as all rows. It is meant for data with few
     different rows, as they all must fit into memory.
     """
-    counts = matrix.reduce(layout, partial(_Counts.of_block, starts=_starts(layout)), _Counts.merge)
+    of_block = partial(_Counts.of_block, starts=_starts(layout))
+    counts = matrix.reduce(layout, of_block, _Counts.merge, called="different-rows")
     pairs = counts.pairs
     X, first = np.unique(pairs[:, :-1].astype(layout.dtype), axis=0, return_index=True)
     weight = np.add.reduceat(pairs[:, -1] * counts.number, first) if len(first) else pairs[:, -1]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from xcluster.base.palette import UNCLASSIFIED_COLOR
 from xcluster.base.wording import call_text, value_text
+from xcluster.blocks.sizes import small_blocks
 from xcluster.chain.question import Question
 from xcluster.chain.steps import Step, resolve, unfitted_steps
 from xcluster.fit.fitted import Fitted, title
@@ -99,7 +100,8 @@ def _aligned(lines: Sequence[Line]) -> list[str]:
 
 
 def _asked_lines(samples: Question) -> list[Line]:
-    notes = [("note", note) for note in samples.layout.notes]
+    said = [*samples.layout.notes, small_blocks(samples.layout)]
+    notes = [("note", note) for note in said if note]
     return [*_samples_lines(samples), *_unbalanced(samples), *notes]
 
 
