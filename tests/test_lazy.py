@@ -119,7 +119,7 @@ def test_each_block_is_one_task_a_pass(chunked):
     n_blocks = labels.data.npartitions
     # One task a block for labels, and what dask needs to bring in each variable.
     graph = labels.data.__dask_graph__()
-    own = [layer for name, layer in graph.layers.items() if name.startswith("cluster")]
+    own = [layer for name, layer in graph.layers.items() if name.startswith("xcluster-labels")]
     assert sum(len(layer) for layer in own) == n_blocks
 
 

@@ -101,7 +101,7 @@ def test_the_blocks_of_a_lazy_result_are_arrays_of_its_type_before_they_are_comp
     found = matrix.apply(layout_of(chunked(image)), lambda X: X, width=3)
     assert found.data._meta.dtype == np.float32
     assert found.data._meta.ndim == 3
-    assert found.data.name.startswith("cluster")
+    assert found.data.name.startswith("xcluster-")
 
 
 def test_one_chunked_variable_among_others_in_memory_is_enough(image):
