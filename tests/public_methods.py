@@ -274,6 +274,7 @@ def _entries():
         "PooledClustering.smooth": Entry("pooled"),
         "PooledClustering.sieve": Entry("pooled", {"min_size": 4}),
         "PooledClustering.fill": Entry("pooled"),
+        "PooledClustering.regions": Entry("pooled"),
         "PooledClustering.cut": Entry("pooled tree"),
         "PooledClustering.merge_nodes": Entry("pooled nodes"),
         "PooledClustering.u_matrix": Entry("pooled nodes"),
@@ -299,6 +300,7 @@ def _entries():
         "Clustering.fill": Entry("fit"),
         "Clustering.to_raster": Entry("fit", {"path": RASTER}),
         "Clustering.to_polygons": Entry("fit"),
+        "Clustering.regions": Entry("fit"),
         "Clustering.upsample": Entry("windows"),
         **{
             f"Clustering.{name}": Entry("fit")
@@ -329,6 +331,10 @@ def _entries():
         "ClusteringPlot.parallel": Entry("fit", {}, drawn_by("scatter.parallel")),
         "ClusteringPlot.phases": Entry("soft", {}, drawn_by("maps.map")),
         "ClusteringPlot.profiles": Entry("curves", {}, drawn_by("profiles.profiles")),
+        "ClusteringPlot.change": Entry(
+            "fit", lambda: {"other": get("fit")}, drawn_by("matrices.changes")
+        ),
+        "ClusteringPlot.regions": Entry("fit", {}, drawn_by("regions.regions")),
         "ClusteringPlot.scatter": Entry("fit", {}, drawn_by("scatter.scatter")),
         "ClusteringPlot.scatter3d": Entry("curves", {}, drawn_by("scatter.scatter3d")),
         "ClusteringPlot.scree": Entry("fit of pca", {}, drawn_by("curves.scree")),
@@ -343,6 +349,7 @@ def _entries():
         "SamplesPlot.scatter": Entry("samples", {}, drawn_by("scatter.scatter")),
         "SamplesPlot.scree": Entry("pca", {}, drawn_by("curves.scree")),
         "xcluster.open": Entry(None, {"path": "no such file.nc"}),
+        "xcluster.change": Entry(None, lambda: {"a": get("fit"), "b": get("fit")}),
         "xcluster.compare": Entry(None, lambda: {"a": get("fit"), "b": get("soft")}),
         "xcluster.peaks": Entry(None, {"image": picture()}),
         "xcluster.pool": Entry(

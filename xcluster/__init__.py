@@ -15,6 +15,7 @@ from xcluster.api.scenes import PooledSamples, pool
 from xcluster.api.sweep import Sweep
 from xcluster.base.version import __version__ as __version__
 from xcluster.image_peaks import peaks
+from xcluster.result.change import change
 from xcluster.result.comparison import compare
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "PooledSweep",
     "Samples",
     "Sweep",
+    "change",
     "compare",
     "coords",
     "datasets",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import pandas as pd
 import xarray as xr
@@ -28,9 +28,11 @@ from xcluster.result import (
     new_data,
     nodes,
     regimes,
+    regions,
     relabelling,
     tables,
     upsampling,
+    zones,
 )
 
 if TYPE_CHECKING:
@@ -775,23 +777,104 @@ class Clustering(Completed, Fitted, LatentSpace):
         """
         return regimes.regimes(self, new, min_duration, min_similarity, composites, by)
 
-    # ------------------------------------------------------------- tables, files, pages and figures
+    def regions(self, neighbours: Literal[4, 8] = 4) -> xr.Dataset:
+        """Return the regions of the label map: samples that touch and have one label.
 
-    def report(self) -> pd.DataFrame:
-        """Return one row per label: samples, share, area and mean membership.
-
-        ``.attrs["notes"]`` says what was left out, sampled or fitted without weights.
+        Parameters
+        ----------
+        neighbours : {4, 8}, default 4
+            Whether samples touch where they share a side, or a corner too.
 
         Returns
         -------
-        DataFrame indexed by label, with the columns ``name``, ``samples``, ``share`` (of the
-        weight), ``area_km2`` (``area_um2`` and the like where axes have such units) and
-        ``membership`` (soft methods).
+        Dataset
+            ``region_map`` on the grid of the labels (integer, -1 without data; lazy if the data
+            are lazy, with the same chunks), and over ``region``:
+
+            ``label``, ``samples``
+                which label it has, and how many samples;
+            ``area``, ``perimeter``
+                with their units; missing where areas of samples, or the lengths of their sides,
+                are not known;
+            ``<coordinate>_centroid``, ``<coordinate>_min``, ``<coordinate>_max``
+                of each coordinate in space: the centroid, and the least and the greatest coordinate
+                of its samples. The longitudes of a region that lies across the first longitude of
+                the data run from ``min`` eastwards to ``max``, which is then smaller;
+            each variable, and ``<variable>_std``
+                mean and standard deviation over its samples, with any feature dims, weighted if the
+                samples have weights; missing if the result was opened without its data.
+
+            ``region_<dim>`` says where a region lies along a dim that is not in space, such as
+            time. Over (``edge``, ``end``) ``neighbours`` has the pairs of regions that touch.
 
         Raises
         ------
         ValueError
-            If the result was opened without its data.
+            If samples have no neighbours in space, or a dim of the data is named ``region``,
+            ``edge`` or ``end``.
+
+        Notes
+        -----
+        Neighbours are those of `sieve`. Unclassified samples (-1) have regions, too. Regions are
+        numbered by their first samples: with rising coordinates, dims in the order of their names,
+        those of space last. So numbers depend neither on chunks nor on the direction of axes.
+
+        The perimeter is the length of all sides of cells behind which lies another region, no data
+        or the end of the map: of rectangles on a plane, of parts of meridians and parallels, or of
+        great circles between the corners of a curvilinear grid. The centroid is weighted by area,
+        if that is known. On the Earth it is the mean of the places in space; one of a region that
+        goes round the Earth may lie at a pole.
+
+        The table is computed at once, in one pass over the data. Points that `fill` added belong to
+        the map, to perimeters and limits, but they are no samples.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> regions = ds.cluster.pixels().kmeans(4).sieve(10).regions()
+        >>> regions.sst.dims, regions.area.units
+        (('region',), 'km2')
+        """
+        return regions.regions(self, neighbours)
+
+    # ------------------------------------------------------------- tables, files, pages and figures
+
+    @overload
+    def report(self, by: None = None) -> pd.DataFrame: ...
+
+    @overload
+    def report(self, by: object) -> xr.Dataset: ...
+
+    def report(self, by: Any = None) -> pd.DataFrame | xr.Dataset:
+        """Return one row per label: samples, share, area and mean membership.
+
+        ``.attrs["notes"]`` says what was left out, sampled or fitted without weights.
+
+        Parameters
+        ----------
+        by : DataArray or GeoDataFrame, optional
+            Zones, of which each is reported by itself. A DataArray has whole numbers on the grid of
+            the labels, or over some of its dims; NaN and what its attributes call missing are no
+            zone. Of polygons in a GeoDataFrame a sample belongs to the first that holds its centre.
+
+        Returns
+        -------
+        DataFrame or Dataset
+            A DataFrame indexed by label, with the columns ``name``, ``samples``, ``share`` (of the
+            weight), ``area_km2`` (``area_um2`` and the like where axes have such units) and
+            ``membership`` (soft methods). With ``by`` a Dataset over (``zone``, ``label``) of
+            ``samples`` and, where areas are known, ``area`` with its unit. Zones are the numbers
+            found, or the index of the GeoDataFrame, whose column ``name`` becomes ``zone_name``.
+            Polygons in another CRS than the grid are moved, and the attribute ``note`` says so.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data, zones lie on another grid or are no whole
+            numbers, or the data do not state their CRS and the polygons do.
+        TypeError
+            If ``by`` is neither a DataArray of numbers nor a GeoDataFrame of polygons.
 
         Examples
         --------
@@ -800,8 +883,11 @@ class Clustering(Completed, Fitted, LatentSpace):
         >>> fit = ds.cluster.pixels().kmeans(4)
         >>> list(fit.report())
         ['name', 'samples', 'share', 'area_km2']
+        >>> south = (ds.latitude < 0).astype(int)
+        >>> fit.report(by=south).area.dims
+        ('zone', 'label')
         """
-        return tables.report(self)
+        return tables.report(self) if by is None else zones.report_by(self, by)
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per complete sample: coordinates, label, components and memberships.

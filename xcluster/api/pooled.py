@@ -38,6 +38,7 @@ from xcluster.result import (
     new_data,
     nodes,
     regimes,
+    regions,
     relabelling,
     scenes,
     tables,
@@ -606,6 +607,30 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
             for name, scene in self.items()
         }
         return tree_of(found)
+
+    def regions(self, neighbours: Literal[4, 8] = 4) -> xr.DataTree:
+        """Return the regions of the map of each scene, one node per scene.
+
+        Parameters
+        ----------
+        neighbours : {4, 8}, default 4
+            As of `Clustering.regions`.
+
+        Raises
+        ------
+        ValueError
+            As of `Clustering.regions`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> fit = xcluster.pool(scenes, lambda each: each.cluster.pixels()).kmeans(3)
+        >>> fit.regions()["north"].samples.dims
+        ('region',)
+        """
+        return self._tree(lambda scene: regions.regions(scene, neighbours))
 
     def report(self) -> pd.DataFrame:
         """Return one row per scene and label; see `Clustering.report`.

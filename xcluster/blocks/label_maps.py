@@ -183,7 +183,8 @@ def by_pieces(
     return labels.copy(data=_painted(labels.values, code, grid))
 
 
-def _codes(labels: Array) -> Array:
+def codes_of(labels: Array) -> Array:
+    """Return labels as whole numbers, with a code where there are no data."""
     return np.where(np.isnan(labels), NO_DATA, labels).astype(np.int16)
 
 
@@ -220,7 +221,7 @@ class _Measure:
             further["size"] = np.broadcast_to(further["size"], labels.shape)
         if "far" in further:
             further["far"] = np.moveaxis(further["far"], 0, -1)
-        return part_of(_codes(labels), position, self.around, least=self.least, **further)
+        return part_of(codes_of(labels), position, self.around, least=self.least, **further)
 
 
 def _decide(shape: Sequence[int], parts: Sequence[Part], around: Around, rule: Rule) -> list[Array]:
@@ -234,7 +235,7 @@ def _decide(shape: Sequence[int], parts: Sequence[Part], around: Around, rule: R
 
 def _painted(labels: Array, code: Array, around: Around) -> Array:
     """Return one block with the new labels of its pieces."""
-    return _values(code[pieces_of(_codes(labels), around)])
+    return _values(code[pieces_of(codes_of(labels), around)])
 
 
 def _on_graph(
@@ -252,7 +253,7 @@ def _on_graph(
     out = np.empty_like(flat)
     for step, row in enumerate(flat):
         own = {name: each[step].T for name, each in further.items()}
-        codes, at_edge = _codes(row), around.at_edge
+        codes, at_edge = codes_of(row), around.at_edge
         piece, found = connected_pieces(codes, places[step], around.graph, at_edge=at_edge, **own)
         out[step] = _values(rule(found)[piece])
     return out.reshape(labels.shape)
@@ -269,7 +270,7 @@ def _lazily(
     from dask.graph_manipulation import bind
     from dask.highlevelgraph import HighLevelGraph
 
-    parts = _measured_blocks(labels, arrays, measure)
+    parts = object_blocks(labels, arrays, measure)
     shape, keys = parts.numblocks, list(flatten(parts.__dask_keys__()))
     name = f"xcluster-pieces-{tokenize(parts.name, rule)}"
     decided = (f"{name}-decided", 0)
@@ -288,10 +289,10 @@ def _lazily(
     return da.Array(graph, name, labels.data.chunks, dtype=np.float32, meta=meta)
 
 
-def _measured_blocks(
-    labels: xr.DataArray, arrays: Sequence[xr.DataArray], measure: _Measure
+def object_blocks(
+    labels: xr.DataArray, arrays: Sequence[xr.DataArray], measure: Callable[..., Any]
 ) -> Any:
-    """Return the pieces of each block, as blocks of a dask array of which none is an array."""
+    """Return what a function finds in each block, as a dask array whose blocks are no arrays."""
     import dask.array as da
 
     index = {dim: i for i, dim in enumerate(labels.dims)}

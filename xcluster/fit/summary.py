@@ -12,7 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.group_sums import KeyedSums
 from xcluster.algorithms.parts.sums import Binned
+from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
 from xcluster.blocks.block import Block
 from xcluster.fit.assign import Labeller
@@ -76,6 +78,63 @@ class LabelSums:
 
 def _add(values: Array, where: Array, n_labels: int) -> Binned:
     return Binned.by_label(values[:, None], None, where, n_labels + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ZoneSums:
+    """Sums over the samples of each label in each zone of one block.
+
+    Parameters
+    ----------
+    assign
+        Gives the labels.
+    """
+
+    assign: Labeller
+
+    def __call__(self, block: Block) -> KeyedSums:
+        """Return the sums of a block by ``zone * (n_labels + 1) + label``; -1 is the last label."""
+        zone, known = block.further("zone"), block.further("labels")
+        assert zone is not None, "zones are always given"
+        if (broken := zone[zone % 1 > 0]).size:
+            rule, remedy = "holds fractions, but zones are whole numbers", "round them"
+            raise BadValueError("by", float(broken[0]), rule, remedy)
+        complete, n_labels = block.complete & np.isfinite(zone), self.assign.partition.n_labels
+        if known is None:
+            some = complete.any()
+            labels = self.assign.labels(block.rows(complete)) if some else np.zeros(0)
+        else:
+            labels = known[complete]
+        kept = np.isfinite(labels)
+        where = np.where(labels[kept] < 0, n_labels, labels[kept]).astype(np.int64)
+        key = zone[complete][kept].astype(np.int64) * (n_labels + 1) + where
+        columns = [np.ones(len(key))]
+        if (area := block.further("area")) is not None:
+            columns.append(area[complete][kept].astype(np.float64))
+        return KeyedSums.of(columns, key)
+
+
+def zone_sums(
+    layout: Layout,
+    assign: Labeller,
+    zones: xr.DataArray,
+    *,
+    area: xr.DataArray | None = None,
+    labels: Callable[[Layout], xr.DataArray] | None = None,
+) -> tuple[Array, Array]:
+    """Return the zones, and samples and area of each label in each, from one pass over the data.
+
+    The sums have the shape (1 or 2, n_zones, n_labels + 1); unclassified samples are the last.
+    """
+    extra = {"zone": zones} if area is None else {"zone": zones, "area": area}
+    found = matrix.reduce(
+        layout, ZoneSums(assign), KeyedSums.joined, extra=lambda scene: extra | given(labels, scene)
+    )
+    zone, label = np.divmod(found.keys, assign.partition.n_labels + 1)
+    every, place = np.unique(zone, return_inverse=True)
+    out = np.zeros((len(found.sums.top), len(every), assign.partition.n_labels + 1))
+    out[:, place, label] = found.sums.total()
+    return every, out
 
 
 def merge_sums(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

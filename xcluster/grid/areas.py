@@ -137,11 +137,11 @@ def areas_of(coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()) 
     listed = _of_lists({*dims, *(dim for coord in coords.values() for dim in coord.dims)}, data)
     if listed is not None:
         return listed
-    latitude, longitude = (_axis(coords, name) for name in ("latitude", "longitude"))
+    latitude, longitude = (axis_of(coords, name) for name in ("latitude", "longitude"))
     if latitude is None or longitude is None:
         return _of_plane(coords, data)
     if latitude.dims != longitude.dims and latitude.ndim == longitude.ndim == 1:
-        return _on_earth(_band_heights(latitude, data), _widths(longitude, data))
+        return _on_earth(_band_heights(latitude, data), widths(longitude, data))
     if latitude.dims != longitude.dims:
         return None
     if _is_stacked(coords, latitude, longitude):
@@ -168,12 +168,12 @@ def area_weights(
 
     None where no area is known; scattered points are refused.
     """
-    areas, latitude = areas_of(coords, data, dims), _axis(coords, "latitude")
+    areas, latitude = areas_of(coords, data, dims), axis_of(coords, "latitude")
     if areas is not None:
         return (areas if latitude is None else _of_bands(areas, latitude)).array(chunks)
     if latitude is None:
         return None
-    longitude = _axis(coords, "longitude")
+    longitude = axis_of(coords, "longitude")
     if longitude is not None and longitude.dims == latitude.dims and latitude.ndim == 1:
         raise _scattered(latitude)
     heights = _band_heights(latitude, data) if longitude is None and latitude.ndim == 1 else None
@@ -233,7 +233,7 @@ def _cosines(latitude: xr.DataArray) -> xr.DataArray:
     return xr.DataArray(np.maximum(cosines, 0), dims=latitude.dims)
 
 
-def _axis(coords: Coords, name: Any) -> xr.DataArray | None:
+def axis_of(coords: Coords, name: Any) -> xr.DataArray | None:
     """Return latitude or longitude, or that of a rotated pole, which turns no area."""
     rotated = [c for c in coords.values() if c.attrs.get("standard_name") == ROTATED[name]]
     found = find_axis(coords, name)
@@ -258,14 +258,14 @@ def _measured(coords: Coords, data: xr.Dataset) -> Areas | None:
 
 def _band_heights(latitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     """Return the height of the band of each latitude, as a part of the radius."""
-    edges = _bounds_along(latitude, data) or cells(latitude.values)
+    edges = bounds_along(latitude, data) or cells(latitude.values)
     if edges is None:
         return None
     south, north = (np.sin(np.deg2rad(np.clip(edge, -90, 90))) for edge in edges)
     return xr.DataArray(np.abs(north - south) / repeats(latitude.values), dims=latitude.dims)
 
 
-def _widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
+def widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     """Return the width of the cells of each longitude, in radians."""
     width = _width(longitude, data, FULL_CIRCLE)
     if width is None:
@@ -287,7 +287,7 @@ def _is_stacked(coords: Coords, latitude: xr.DataArray, longitude: xr.DataArray)
 def _of_stacked(latitude: xr.DataArray, longitude: xr.DataArray) -> xr.DataArray | None:
     """Return the solid angle of the cells of the grid that was stacked."""
     sides = []
-    for axis, side in ((latitude, _band_heights), (longitude, _widths)):
+    for axis, side in ((latitude, _band_heights), (longitude, widths)):
         distinct, place = np.unique(axis.values, return_inverse=True)
         found = side(xr.DataArray(distinct, dims=axis.dims), xr.Dataset())
         if found is None:
@@ -334,14 +334,14 @@ def _sides(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
 
 def _width(axis: xr.DataArray, data: xr.Dataset, period: float | None = None) -> Array | None:
     """Return how wide each cell is, from bounds or centres, whatever the axis starts from."""
-    bounds = _bounds_along(axis, data)
+    bounds = bounds_along(axis, data)
     if bounds is not None:
         return np.asarray(np.abs(bounds[1] - bounds[0]))
     sides = halves(axis.values, period)
     return None if sides is None else sides[0] + sides[1]
 
 
-def _bounds_along(axis: xr.DataArray, data: xr.Dataset) -> tuple[Array, Array] | None:
+def bounds_along(axis: xr.DataArray, data: xr.Dataset) -> tuple[Array, Array] | None:
     """Return both bounds of the cells of one axis; None if the data have none."""
     bounds = _bounds(axis, data)
     if bounds is None or bounds.shape[1] != 2:

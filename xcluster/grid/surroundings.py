@@ -66,8 +66,8 @@ def surroundings(layout: Layout, what: str, neighbours: int, graph: Any = None) 
     if graph is not None:
         place = canonical_positions(layout)
         return Surroundings(layout.sample_dims, graph=graph, position=place)
-    dims = spatial_dims(layout)
-    plane = _over(layout, dims)
+    plane = plane_of(layout)
+    dims = plane.sample_dims
     found = _on_cells(plane, neighbours) if dims else None
     if found is not None:
         return found
@@ -136,7 +136,12 @@ def _is_spatial(dim: Hashable, values: xr.DataArray | None) -> bool:
     return index.nlevels > 1 or (values.dtype.kind in "iuf" and values.attrs.get("axis") != "T")
 
 
-def _over(layout: Layout, dims: tuple[Hashable, ...]) -> Layout:
+def plane_of(layout: Layout) -> Layout:
+    """Return the layout of one step along all dims but those of space."""
+    return over(layout, spatial_dims(layout))
+
+
+def over(layout: Layout, dims: tuple[Hashable, ...]) -> Layout:
     """Return the layout of one step along all other dims."""
     coords = {name: each for name, each in layout.coords.items() if set(each.dims) <= set(dims)}
     sizes = {dim: layout.sizes[dim] for dim in dims}

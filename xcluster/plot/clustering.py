@@ -33,6 +33,7 @@ from xcluster.plot import (
     memberships,
     nodes,
     profiles,
+    regions,
     scatter,
     silhouette,
     training,
@@ -51,14 +52,17 @@ from xcluster.plot.keywords import (
     ParallelKeywords,
     PointKeywords,
     ProfileKeywords,
+    RegionKeywords,
     TableKeywords,
     TreeKeywords,
 )
 from xcluster.plot.latent import decoded_lattice, on_panels
 from xcluster.plot.looks import check_components, drawn, instead_of
 from xcluster.plot.text import set_title
+from xcluster.result.change import change
 from xcluster.result.nodes import u_matrix
 from xcluster.result.regimes import regimes
+from xcluster.result.regions import regions as found_regions
 from xcluster.result.relabelling import threshold
 
 # Along each side of a lattice; more cannot be told apart.
@@ -123,6 +127,26 @@ class ClusteringPlot:
         channel = samples.data[samples.layout.shown[0]]
         image = drawn(maps.map, channel, cmap="gray", legend=False, x=x, y=y, figsize=size)
         return {"x": x, "y": y, "ax": image.axes}
+
+    @spelled_out
+    def regions(self, neighbours: int = 4, **keywords: Unpack[RegionKeywords]) -> Any:
+        """Draw the label map with the numbers of its largest regions.
+
+        ``neighbours`` is 4 or 8, as of `Clustering.regions`; all other keywords go to
+        `xcluster.plot.regions.regions`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3).sieve(6)
+        >>> artist = fit.plot.regions(largest=5)
+        """
+        table, samples = found_regions(self.clustering, neighbours), self.clustering.samples
+        cells = None if samples is None else samples.data
+        artist = drawn(regions.regions, self.clustering.labels, table, cells, **keywords)
+        set_title(artist, f"{table.sizes['region']:,} regions")
+        return artist
 
     @spelled_out
     def profiles(
@@ -268,6 +292,27 @@ class ClusteringPlot:
         layout = samples_of(self.clustering, "plot.parallel").layout
         values, labels = together([feature_values(layout), self.clustering.labels])
         return drawn(scatter.parallel, values, labels, **keywords)
+
+    @spelled_out
+    def change(
+        self, other: Any = None, *, dim: Hashable | None = None, **keywords: Unpack[TableKeywords]
+    ) -> Any:
+        """Draw how much of each label becomes which other: areas, or samples without areas.
+
+        ``other`` is a Clustering or label map of a later time, with the same labels; or ``dim``
+        names a dim of the labels, as of `xcluster.change`. All other keywords go to
+        `xcluster.plot.matrices.changes`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean()
+        >>> fit = ds.cluster.pixels(["sst"]).kmeans(3)
+        >>> artist = fit.plot.change(fit.predict(ds.assign(sst=ds.sst + 2)))
+        """
+        found = change(self.clustering, other, dim=dim)
+        areas = [name for name in found if str(name).startswith("area_")]
+        return drawn(matrices.changes, found[[*areas, "samples"][0]], **keywords)
 
     @spelled_out
     def silhouette(self, **keywords: Unpack[AxesKeywords]) -> list[Any]:

@@ -67,6 +67,12 @@ class MapKeywords(OneMapKeywords, total=False):
     col_wrap: Annotated[int | None, None]
 
 
+class RegionKeywords(OneMapKeywords, total=False):
+    """Of `xcluster.plot.regions.regions`."""
+
+    largest: Annotated[int, 20]
+
+
 class MapsKeywords(OneMapKeywords, total=False):
     """Of several maps in one figure, such as `xcluster.plot.memberships.memberships`."""
 

@@ -197,7 +197,7 @@ LOOKS: Mapping[str, Callable[[str, Any], object]] = {
         ("legend", "coastlines", "borders", "density", "log", "annotate", "scaled"), check_flag
     ),
     **dict.fromkeys(
-        ("col_wrap", "bins", "members", "at_most"),
+        ("col_wrap", "bins", "members", "at_most", "largest"),
         partial(check_integer, minimum=1, maximum=LARGEST_COUNT),
     ),
     **dict.fromkeys(("projection", "transform"), _check_projection),

@@ -23,6 +23,9 @@ CELLS_WITH_NUMBERS = 400
 # Inches: of a digit in a cell, and of all cells beside each other.
 DIGIT, WIDEST = 0.075, 14.0
 
+# Tables with numbers from this on have no decimals.
+IN_WHOLE = 1000.0
+
 # Numbers below this are written without an exponent.
 IN_FULL = 1e6
 
@@ -111,6 +114,36 @@ def transitions(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
     named = table.assign_attrs({"long_name": "probability", **table.attrs})
     looks: dict[str, Any] = {"vmin": 0.0, "vmax": 1.0, "cmap": "Purples", **kwargs}
     return _table(named, "{:.2f}", **looks)
+
+
+@spelled_out
+def changes(table: xr.DataArray, **kwargs: Unpack[TableKeywords]) -> Any:
+    """Draw how much went from one label to another; what stayed has a number, but no colour.
+
+    Parameters
+    ----------
+    table : DataArray
+        Samples or areas, over the labels before and the same labels after.
+    **kwargs
+        As for `correlation`.
+
+    Returns
+    -------
+    matplotlib AxesImage
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from xcluster.plot.matrices import changes
+    >>> da = xr.DataArray([[120, 7], [2.5, 90]], dims=("from", "to"))
+    >>> [text.get_text() for text in changes(da).axes.texts]
+    ['120', '7', '2.5', '90']
+    """
+    values = table.values.astype(float)
+    moved = table.copy(data=np.where(np.eye(*values.shape) > 0, np.nan, values))
+    looks: dict[str, Any] = {"vmin": 0.0, "cmap": "Oranges", **kwargs}
+    form = "{:,.0f}" if values.max(initial=0.0) >= IN_WHOLE else "{:.4g}"
+    return _table(moved, form, numbers=values, **looks)
 
 
 @spelled_out
@@ -231,7 +264,7 @@ def _texts(numbers: Array, form: str, annotate: bool | None) -> Array:
 
 def _write_numbers(image: Any, shown: Array, texts: Array) -> None:
     """Write each number in its cell, black on light and white on dark colours."""
-    light = is_light(image.cmap(image.norm(shown)))
+    light = is_light(image.cmap(image.norm(shown))) | ~np.isfinite(shown)
     for (row, column), text in np.ndenumerate(texts):
         if text:
             color = "black" if light[row, column] else "white"

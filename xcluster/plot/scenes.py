@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -75,6 +75,7 @@ class ScenesPlot:
     parallel = _each(ClusteringPlot.parallel)
     silhouette = _each(ClusteringPlot.silhouette)
     memberships = _each(ClusteringPlot.memberships)
+    regions = _each(ClusteringPlot.regions)
     phases = _each(ClusteringPlot.phases)
     latent = _each(ClusteringPlot.latent)
     transitions = _each(ClusteringPlot.transitions)
@@ -100,6 +101,36 @@ class ScenesPlot:
         others = of_each("other", other, self.scenes)
         method = ClusteringPlot.confusion
         return _figures(self.scenes, method, lambda name: (others[name],), dict(keywords))
+
+    @spelled_out
+    def change(
+        self,
+        other: Mapping[str, Any] | None = None,
+        *,
+        dim: Hashable | None = None,
+        **keywords: Unpack[TableKeywords],
+    ) -> dict[str, Any]:
+        """Draw one figure per scene, returned by scene: how much of each label becomes which other.
+
+        ``other`` is a PooledClustering of the same scenes, or a mapping of scene to result or
+        label map; or ``dim`` names a dim of the labels. All other keywords go to
+        `xcluster.plot.matrices.changes`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> list(pooled.kmeans(3).plot.change(pooled.gmm(3)))
+        ['globe', 'north']
+        """
+        others = (
+            dict.fromkeys(self.scenes) if other is None else of_each("other", other, self.scenes)
+        )
+        method = ClusteringPlot.change
+        given = {**keywords, "dim": dim}
+        return _figures(self.scenes, method, lambda name: (others[name],), given)
 
 
 def _figures(

@@ -64,6 +64,17 @@ def measure_pieces(piece: Any, position: Any, codes: Any, code: Any, first: Any)
 
 
 @njit(cache=True, nogil=True)
+def limits_of_pieces(piece: Any, values: Any, low: Any, high: Any) -> None:
+    """Write the least and the greatest value of the cells of each piece; NaN does not count."""
+    low[:], high[:] = np.inf, -np.inf
+    for cell in range(len(piece)):
+        if values[cell] < low[piece[cell]]:
+            low[piece[cell]] = values[cell]
+        if values[cell] > high[piece[cell]]:
+            high[piece[cell]] = values[cell]
+
+
+@njit(cache=True, nogil=True)
 def touching_pieces(piece: Any, steps: Any, counts: Any, pairs: Any) -> Any:
     """Write pairs of pieces that touch, and return how many there are.
 

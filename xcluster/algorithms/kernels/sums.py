@@ -103,3 +103,26 @@ def _counts(a: Array, b: Array, coarse: Any, fine: Any) -> tuple[Any, Any]:
         second += np.float64((value - (cut - coarse)) + fine).view(np.int64)
     n = np.int64(len(a))
     return first - n * bits(coarse), second - n * bits(fine)
+
+
+@njit(cache=True, nogil=True)
+def add_to_groups(values: Any, group: Any, grids: Any, parts: Any) -> None:
+    """Add values to the sums of their groups, in whole numbers of each grid.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n,)
+    group : int array of shape (n,)
+    grids : float64 array of shape (n_grids,)
+        Powers of two, the coarsest first; what is below the last is left out.
+    parts : float64 array of shape (n_grids, n_groups)
+        Whole numbers, which add exactly.
+    """
+    for row in range(len(values)):
+        rest = values[row]
+        for grid in range(len(grids)):
+            if rest == 0:
+                break
+            whole = np.trunc(rest / grids[grid])
+            parts[grid, group[row]] += whole
+            rest -= whole * grids[grid]

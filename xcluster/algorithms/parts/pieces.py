@@ -192,6 +192,20 @@ def connected_pieces(
     return piece, replace(found, pairs=piece[pairs[~same]])
 
 
+def pieces_on_graph(codes: Array, position: Array, graph: Any) -> tuple[Array, Pieces]:
+    """Return the piece of each cell of a block, and the pieces; the last axes are a graph's cells.
+
+    Cells of different entries of the other axes never touch.
+    """
+    n = graph.shape[0]
+    rows = zip(codes.reshape(-1, n), position.reshape(-1, n), strict=True)
+    found = [connected_pieces(*row, graph) for row in rows]
+    rows_of = [pieces for _, pieces in found]
+    start = first_numbers(rows_of)
+    piece = [each + np.int32(at) for (each, _), at in zip(found, start[:-1], strict=True)]
+    return np.stack(piece).reshape(codes.shape), stacked(rows_of)
+
+
 def _touching(piece: Array, around: Around, counts: Array) -> Array:
     padded = _padded(piece, around, -1)
     flat, steps = padded.ravel(), around.steps(padded.shape)
@@ -228,26 +242,35 @@ def part_of(codes: Array, position: Array, around: Around, **further: Any) -> Pa
     return Part(pieces, sides)
 
 
+def first_numbers(each: Sequence[Pieces]) -> Array:
+    """Return where the pieces of each block begin if all are numbered on, and behind the last."""
+    return np.concatenate([[0], np.cumsum([len(pieces.code) for pieces in each])])
+
+
+def stacked(each: Sequence[Pieces], *further: Array) -> Pieces:
+    """Return pieces numbered one after the other; ``further`` are pairs of these numbers."""
+    names = ("code", "size", "first", "far", "at_edge")
+    found = {name: np.concatenate([getattr(one, name) for one in each]) for name in names}
+    pairs = np.concatenate([*(pieces.pairs for pieces in each), *further])
+    stop = 0
+    for pieces, first in zip(each, first_numbers(each), strict=False):
+        pairs[stop : stop + len(pieces.pairs)] += np.int32(first)
+        stop += len(pieces.pairs)
+    return Pieces(**found, pairs=pairs)
+
+
 def join_parts(parts: Array, around: Around) -> tuple[Pieces, list[Array]]:
     """Return the pieces of a whole map, and for each block the number of each of its pieces.
 
     ``parts`` is an array of objects with the shape of the grid of blocks.
     """
     each = [part.pieces for part in parts.flat]
-    start = np.concatenate([[0], np.cumsum([len(pieces.code) for pieces in each])])
+    start = first_numbers(each)
     offset = start[:-1].astype(np.int32).reshape(parts.shape)
     seams = [_seams(parts, offset, axis, around) for axis in around.axes]
-    at_edge = np.zeros(start[-1], bool)
+    whole = stacked(each, *(pairs for pairs, _ in seams))
     for _, edge in seams:
-        at_edge[edge] = True
-    names = ("code", "size", "first", "far")
-    found = {name: np.concatenate([getattr(one, name) for one in each]) for name in names}
-    pairs = np.concatenate([*(pieces.pairs for pieces in each), *(pairs for pairs, _ in seams)])
-    stop = 0
-    for pieces, first in zip(each, offset.flat, strict=True):
-        pairs[stop : stop + len(pieces.pairs)] += first
-        stop += len(pieces.pairs)
-    whole = Pieces(**found, pairs=pairs, at_edge=at_edge)
+        whole.at_edge[edge] = True
     joined, group = whole.relabelled(whole.code)
     return joined, np.split(group, start[1:-1])
 

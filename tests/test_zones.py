@@ -1,0 +1,179 @@
+"""Reports of zones against plain sums, and polygons against points one by one."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_cleaning import speckled
+
+import xcluster
+from xcluster.fit.fitted import Fitted
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return speckled().cluster.pixels().kmeans(5, order="level", n_init=3)
+
+
+def zones(seed=0):
+    random = np.random.default_rng(seed)
+    values = np.kron(random.integers(0, 40, (18, 20)), np.ones((10, 10), int)).astype(float)
+    values[:5] = np.nan
+    return xr.DataArray(values, speckled().level.coords, name="county")
+
+
+def expected(labels, by):
+    known = np.isfinite(labels) & np.isfinite(by)
+    numbers = np.unique(by[np.isfinite(by)])
+    table = np.zeros((len(numbers), 5), int)
+    np.add.at(table, (np.searchsorted(numbers, by[known]), labels[known].astype(int)), 1)
+    return numbers, table
+
+
+def test_each_label_is_counted_in_each_zone(fit):
+    by = zones()
+    found = fit.report(by=by)
+    numbers, table = expected(fit.labels.values, by.values)
+    np.testing.assert_array_equal(found.zone, numbers)
+    np.testing.assert_array_equal(found.samples, table)
+    np.testing.assert_allclose(found.area, 0.0009 * table, rtol=1e-12)
+    assert found.area.units == "km2"
+    assert found.samples.dims == ("zone", "label")
+    assert found.zone.dtype.kind == "i"
+
+
+def test_no_chunks_change_a_report_of_zones(fit):
+    whole = fit.report(by=zones())
+    for cut in ({"y": 37, "x": 61}, {"x": 7}, {"y": 90}):
+        lazy = speckled().chunk(cut).cluster.pixels().kmeans(5, order="level", n_init=3)
+        for by in (zones(), zones().chunk(cut), zones().isel(y=slice(None, None, -1)).T):
+            xr.testing.assert_identical(lazy.report(by=by), whole)
+
+
+def test_areas_differ_with_latitude_and_steps_are_averaged():
+    ds = xcluster.datasets.ocean()
+    fit = ds.cluster.pixels(["sst"]).kmeans(3)
+    half = (ds.latitude < 0).astype(int).drop_attrs()
+    found, whole = fit.report(by=half), fit.report()
+    np.testing.assert_allclose(found.area.sum("zone"), whole.area_km2, rtol=1e-12)
+    np.testing.assert_array_equal(found.samples.sum("zone"), whole.samples)
+    both = xr.concat([ds[["sst"]], ds[["sst"]]], "time")
+    twice = both.cluster.pixels().kmeans(3).report(by=half)
+    np.testing.assert_array_equal(twice.samples, 2 * found.samples)
+    np.testing.assert_allclose(twice.area, found.area, rtol=1e-12)
+
+
+def test_cleaned_named_and_unclassified_labels_are_reported():
+    ds = speckled(60, 70).assign(other=lambda each: each.level**2)
+    soft = ds.cluster.pixels().fuzzy(3, n_init=2).threshold(0.75).smooth(3).fill()
+    by = xr.zeros_like(ds.level, dtype=int)
+    found = soft.relabel(["a", "b", "c"]).report(by=by)
+    np.testing.assert_array_equal(found.samples[0], soft.report().samples)
+    assert found.label_name.values.tolist() == ["a", "b", "c", "unclassified"]
+    by.attrs["_FillValue"] = 0
+    assert soft.report(by=by).sizes["zone"] == 0
+
+
+def polygons():
+    """Overlapping triangles, one off the map, in metres."""
+    geopandas = pytest.importorskip("geopandas")
+    from shapely.geometry import Polygon
+
+    shapes = [
+        Polygon([(300, 400), (4100, 900), (1800, 5200)]),
+        Polygon([(2000, 100), (5500, 2500), (2500, 3900)]),
+        Polygon([(9e6, 9e6), (9.1e6, 9e6), (9e6, 9.1e6)]),
+    ]
+    return geopandas.GeoDataFrame({"name": ["one", "two", "far"]}, geometry=shapes, index=[7, 3, 9])
+
+
+def by_points(frame, x, y):
+    """The number of the first polygon that holds each point, asked one by one."""
+    from shapely.geometry import Point
+
+    out = np.full((len(y), len(x)), np.nan)
+    for j, i in np.ndindex(out.shape):
+        held = [n for n, each in enumerate(frame.geometry) if each.intersects(Point(x[i], y[j]))]
+        out[j, i] = held[0] if held else np.nan
+    return out
+
+
+def test_a_sample_belongs_to_the_polygon_that_holds_its_centre(fit):
+    frame, ds = polygons(), speckled()
+    found = fit.report(by=frame)
+    number = by_points(frame, ds.x.values, ds.y.values)
+    _, table = expected(fit.labels.values, number)
+    assert found.zone.values.tolist() == [7, 3, 9]
+    assert found.zone_name.values.tolist() == ["one", "two", "far"]
+    np.testing.assert_array_equal(found.samples[:2], table)
+    assert (found.samples[2] == 0).all()
+    turned = speckled().transpose("x", "y").cluster.pixels().kmeans(5, order="level", n_init=3)
+    np.testing.assert_array_equal(turned.report(by=frame).samples, found.samples)
+    assert fit.report(by=frame.geometry).samples.equals(found.samples.drop_vars("zone_name"))
+
+
+@pytest.mark.parametrize("first", [0.0, -180.0])
+def test_polygons_over_the_date_line_hold_longitudes_of_any_convention(first):
+    geopandas = pytest.importorskip("geopandas")
+    from shapely.geometry import box
+
+    longitude = first + np.arange(1, 360, 2.0)
+    coords = {"lat": np.arange(-89, 90, 2.0), "lon": longitude}
+    values = (np.arange(90)[:, None] + np.arange(180)) % 3
+    ds = xr.Dataset({"v": (("lat", "lon"), values.astype(float))}, coords)
+    frame = geopandas.GeoDataFrame(geometry=[box(170, -20, 190, 10), box(-10, 0, 10, 30)], crs=4326)
+    found = ds.cluster.pixels().kmeans(3).report(by=frame)
+    assert found.samples.sum("label").values.tolist() == [10 * 15, 10 * 15]
+    assert "note" not in found.attrs
+
+
+def test_polygons_in_another_crs_are_moved_and_that_is_said():
+    geopandas = pytest.importorskip("geopandas")
+    from pyproj import CRS
+    from shapely.geometry import box
+
+    ds = speckled()
+    ds = ds.assign_coords(
+        x=ds.x + 500_000, y=ds.y + 5_000_000, spatial_ref=((), 0, CRS.from_epsg(32631).to_cf())
+    )
+    for name in ("x", "y"):
+        ds[name].attrs["units"] = "m"
+    fit = ds.cluster.pixels().kmeans(5, order="level", n_init=3)
+    here = geopandas.GeoDataFrame(geometry=[box(501_000, 5_001_000, 503_000, 5_004_000)], crs=32631)
+    plain = fit.report(by=here)
+    moved = fit.report(by=here.to_crs(4326))
+    assert "note" not in plain.attrs
+    assert "WGS 84" in moved.attrs["note"]
+    np.testing.assert_allclose(moved.samples, plain.samples, atol=110)
+    assert plain.samples.sum() > 6000
+    bare = ds.drop_vars("spatial_ref").cluster.pixels().kmeans(3)
+    with pytest.raises(ValueError, match="do not state their CRS"):
+        bare.report(by=here)
+    assert bare.report(by=here.set_crs(None, allow_override=True)).samples.sum() > 6000
+
+
+def test_lists_of_cells_lie_in_polygons_too():
+    frame = polygons()
+    ds = speckled(60, 70)
+    whole = ds.cluster.pixels().kmeans(4, order="level", n_init=3).report(by=frame)
+    listed = ds.stack(cell=("y", "x")).cluster.pixels().kmeans(4, order="level", n_init=3)
+    np.testing.assert_array_equal(listed.report(by=frame).samples, whole.samples)
+
+
+@pytest.mark.parametrize(
+    ("by", "kind", "message"),
+    [
+        (lambda ds: ds.level.isel(x=slice(9)), ValueError, "at other coordinates"),
+        (lambda ds: ds.level.rename(x="col"), ValueError, "lies on y: 180, col: 200"),
+        (lambda ds: ds.level + 0.5, ValueError, "zones are whole numbers"),
+        (lambda ds: ds.level.astype(str), TypeError, "zones are whole numbers"),
+        (lambda ds: "county", TypeError, "GeoDataFrame of polygons"),
+        (lambda ds: polygons().geometry.centroid, TypeError, "must hold polygons"),
+    ],
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_wrong_zones_are_refused(by, kind, message, lazy):
+    ds = speckled().chunk(y=60) if lazy else speckled()
+    fit = ds.cluster.pixels().kmeans(5, n_init=1)
+    assert isinstance(fit, Fitted)
+    with pytest.raises(kind, match=message):
+        fit.report(by=by(speckled()))
