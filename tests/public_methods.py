@@ -126,6 +126,9 @@ SUBJECTS = {
     "sweep": lambda: scene().cluster.pixels().sweep([2, 3, 4]),
     "pool": lambda: xcluster.pool(scenes(), lambda each: each.cluster.pixels()),
     "pooled": lambda: get("pool").kmeans(2),
+    "pooled curves": lambda: xcluster.pool(
+        [image(), image()], lambda each: each.cluster.profiles("band")
+    ).kmeans(3),
     "pooled soft": lambda: get("pool").gmm(2, covariance_type="diag"),
     "pooled vae": lambda: xcluster.pool(
         [image(), image()], lambda each: each.cluster.profiles("band").vae(2, epochs=2, hidden=4)
@@ -295,6 +298,12 @@ def _entries():
         "Clustering.regimes": Entry("regimes"),
         "Clustering.threshold": Entry("soft"),
         "Clustering.save": Entry("fit", {"path": FILE}),
+        "Clustering.to_tiff": Entry("fit", {"path": str(Path(FILE).with_suffix(".tif"))}),
+        "Clustering.to_msa": Entry("curves", {"folder": str(Path(FILE).parent)}),
+        "Clustering.to_hyperspy": Entry("curves"),
+        "PooledClustering.to_tiff": Entry("pooled", {"folder": str(Path(FILE).parent)}),
+        "PooledClustering.to_msa": Entry("pooled curves", {"folder": str(Path(FILE).parent)}),
+        "PooledClustering.to_hyperspy": Entry("pooled curves"),
         "Clustering.smooth": Entry("fit"),
         "Clustering.sieve": Entry("fit", {"min_size": 4}),
         "Clustering.fill": Entry("fit"),

@@ -3,6 +3,7 @@
 import inspect
 import os
 import warnings
+from pathlib import Path
 
 import bad_values
 import dask.array as da
@@ -13,6 +14,7 @@ import xarray as xr
 from bad_values import NEVER, VALUES, offence
 from public_methods import (
     ENTRIES,
+    FILE,
     METHODS,
     bound,
     finish,
@@ -71,6 +73,8 @@ def test_every_method_gets_twenty_kinds_of_bad_value():
     ("name", "parameter", "place"), CASES, ids=[".".join(c[:2]) for c in CASES]
 )
 def test_a_bad_value_is_refused_by_name_or_works(name, parameter, place, tmp_path, monkeypatch):
+    if name.endswith("to_hyperspy"):
+        pytest.importorskip("hyperspy")
     monkeypatch.chdir(tmp_path)
     method, given = bound(name), ENTRIES[name].others()
     wrong = {}
@@ -85,7 +89,7 @@ def test_a_bad_value_is_refused_by_name_or_works(name, parameter, place, tmp_pat
         if found:
             wrong[label] = found
     assert not wrong, "\n".join(f"{k}: {v}" for k, v in wrong.items())
-    assert os.listdir(tmp_path) == [] or parameter == "path"
+    assert os.listdir(tmp_path) == [] or parameter in ("path", "folder")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -239,6 +243,9 @@ GIVEN = {
     "uncertainty": {"n_refits": 2},
     "save": None,
     "to_raster": None,
+    "to_tiff": {"path": str(Path(FILE).with_suffix(".tif"))},
+    "to_msa": {"folder": str(Path(FILE).parent)},
+    "to_hyperspy": None,
     "explore": None,
 }
 

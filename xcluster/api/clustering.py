@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import pandas as pd
@@ -15,7 +16,7 @@ from xcluster.api.latent import LatentSpace
 from xcluster.base.arrays import Array
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore
-from xcluster.export import polygons, raster
+from xcluster.export import hyperspy, msa, polygons, raster, tiff
 from xcluster.files import io
 from xcluster.fit.cleaning import Fill, Sieve, Smooth
 from xcluster.fit.fitted import Fitted
@@ -1067,6 +1068,167 @@ class Clustering(Completed, Fitted, LatentSpace):
         ['label', 'name', 'color', 'samples', 'area_km2', 'geometry']
         """
         return polygons.to_polygons(self, by, simplify, sel)
+
+    def to_tiff(
+        self,
+        path: str | PathLike[str],
+        what: Literal["labels", "memberships"] = "labels",
+    ) -> None:
+        """Write the label map or the memberships as a TIFF image for ImageJ, Fiji or napari.
+
+        The first row is the top one of ``plot.map()``. Pixel sizes, their units and the origin are
+        those of the coordinates; names, colours and the method are in the metadata. Other dims than
+        rows and columns become times, slices and channels. Needs tifffile, of the extra
+        ``microscopy``.
+
+        Parameters
+        ----------
+        path
+            Of the file, which ends in ``.tif`` or ``.tiff``. An older file is replaced when the new
+            one is complete.
+        what : {"labels", "memberships"}, default "labels"
+            "labels": the number of the label of each pixel, as one byte up to 254 labels and
+            otherwise two. Samples without data have the largest number (255 or 65535), label -1 the
+            one below it. Numbers of one byte have the colours of the labels. "memberships": one
+            channel per label, as float32 with NaN where there are no data, from black to the colour
+            of the label.
+
+        Raises
+        ------
+        ImportError
+            If tifffile is not installed.
+        OSError
+            If the file cannot be written, or a block of the data cannot be read.
+        ValueError
+            If samples do not lie on rows and columns, have more than three other dims, or the
+            method gives no memberships.
+
+        Warns
+        -----
+        UserWarning
+            If rows or columns are not evenly spaced, so that pixels have no size.
+
+        Notes
+        -----
+        Lazy labels are computed and written block by block. The file is not compressed, as ImageJ
+        opens no tiles.
+
+        Examples
+        --------
+        >>> import tempfile, tifffile, xcluster
+        >>> eds = xcluster.coords.pixel_size(xcluster.datasets.eds(size=24), 0.5, unit="um")
+        >>> fit = eds.cluster.pixels("counts", dim="channel").pca(2).kmeans(3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fit.to_tiff(f"{folder}/minerals.tif")
+        ...     tifffile.imread(f"{folder}/minerals.tif").shape
+        (24, 24)
+        """
+        tiff.write(self, path, what)
+
+    def to_msa(
+        self,
+        folder: str | PathLike[str],
+        what: Literal["centers", "back_projection"] = "centers",
+        *,
+        var: Hashable | None = None,
+        signal_type: str | None = None,
+    ) -> list[Path]:
+        """Write one spectrum per label as EMSA/MAS files, for DTSA-II, Bruker Esprit and others.
+
+        Parameters
+        ----------
+        folder
+            Is made if it does not exist. Files are ``label_0.msa``, with the name of the label if
+            it has one (``label_0_quartz.msa``); older ones of these names are replaced.
+        what : {"centers", "back_projection"}, default "centers"
+            The centres, or the means of the original spectra.
+        var : hashable, optional
+            Variable of the spectra; by default the first with one feature dim.
+        signal_type : {"EDS_SEM", "EDS_TEM", "EELS", "CL"}, optional
+            As HyperSpy names it. By default the attribute ``signal_type`` of the variable, or
+            "EELS" along energy losses.
+
+        Returns
+        -------
+        list of Path
+            Of the files, in the order of labels.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be written.
+        TypeError
+            If the spectral axis has no numbers.
+        ValueError
+            If no variable has one feature dim, or the spectral axis is not evenly spaced.
+
+        Warns
+        -----
+        UserWarning
+            If a label has no sample to average, so that it has no file.
+
+        Notes
+        -----
+        The format is ISO 22029, with pairs of position and value. Texts are cut to ASCII and 64
+        characters.
+
+        Examples
+        --------
+        >>> import tempfile, xcluster
+        >>> eds = xcluster.datasets.eds(size=24)
+        >>> fit = eds.cluster.pixels("counts", dim="channel").pca(2).kmeans(2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in fit.to_msa(folder, signal_type="EDS_TEM")]
+        ['label_0.msa', 'label_1.msa']
+        """
+        return msa.write(self, folder, what, var, signal_type)
+
+    def to_hyperspy(
+        self,
+        what: Literal["labels", "memberships", "centers", "back_projection"] = "labels",
+        *,
+        var: Hashable | None = None,
+        signal_type: str | None = None,
+    ) -> Any:
+        """Return labels as an image, or the spectrum of each label, as a signal of HyperSpy.
+
+        HyperSpy is no dependency of this package; install it by ``pip install hyperspy``, and exspy
+        for EDS and EELS.
+
+        Parameters
+        ----------
+        what : {"labels", "memberships", "centers", "back_projection"}, default "labels"
+            "labels" and "memberships" are a Signal2D over rows and columns, navigated by label and
+            by all other dims; "centers" and "back_projection" a Signal1D, navigated by label.
+        var : hashable, optional
+            Variable of the spectra; by default the first with one feature dim.
+        signal_type : {"EDS_SEM", "EDS_TEM", "EELS", "CL"}, optional
+            Of the spectra. By default the attribute ``signal_type`` of the variable, or "EELS"
+            along energy losses.
+
+        Returns
+        -------
+        hyperspy.signals.Signal2D or Signal1D
+            Lazy if the labels are lazy. Axes have names, units and places of the coordinates.
+            Values are those of `labels`: NaN where there are no data, -1 without a label. The node
+            ``xcluster`` of the metadata has names and colours of the labels, and the method.
+
+        Raises
+        ------
+        ImportError
+            If HyperSpy is not installed.
+        ValueError
+            If samples do not lie on rows and columns, the method gives no memberships, or no
+            variable has one feature dim.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> eds = xcluster.datasets.eds(size=24)
+        >>> fit = eds.cluster.pixels("counts", dim="channel").pca(2).kmeans(2)
+        >>> spectra = fit.to_hyperspy("centers", signal_type="EDS_TEM")  # doctest: +SKIP
+        """
+        return hyperspy.signal(self, what, var, signal_type)
 
     def explore(
         self, other: Clustering | None = None, *, sel: Mapping[Hashable, Any] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import pandas as pd
@@ -23,7 +24,7 @@ from xcluster.chain.pooling import Objects, of_each, scenes_of, tree_of
 from xcluster.chain.question import PooledQuestion
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore_scenes
-from xcluster.export import polygons, raster
+from xcluster.export import hyperspy, msa, polygons, raster, tiff
 from xcluster.files import io
 from xcluster.fit.cleaning import Cleaning, Fill, Sieve, Smooth
 from xcluster.fit.fitted import Fitted
@@ -991,6 +992,102 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         ['globe', 'globe', 'globe', 'north', 'north', 'north']
         """
         return polygons.scenes_to_polygons(self, by, simplify, sel)
+
+    def to_tiff(
+        self,
+        folder: str | PathLike[str],
+        what: Literal["labels", "memberships"] = "labels",
+    ) -> list[Path]:
+        """Write one TIFF image per scene, ``<scene>.tif``; see `Clustering.to_tiff`.
+
+        What no file may be called in the name of a scene, such as a slash, is written as ``%2F``.
+
+        Parameters
+        ----------
+        folder
+            Is made if it does not exist.
+        what
+            As of `Clustering.to_tiff`.
+
+        Returns
+        -------
+        list of Path
+            Of the files, in the order of scenes.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> values = np.random.default_rng(0).random((9, 8, 5))
+        >>> image = xr.DataArray(values, dims=("y", "x", "energy"))
+        >>> maps = {"one": image, "two": image[:4]}
+        >>> pooled = xcluster.pool(maps, lambda each: each.cluster.pixels(dim="energy"))
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in pooled.kmeans(2).to_tiff(folder)]
+        ['one.tif', 'two.tif']
+        """
+        return tiff.write_scenes(self, folder, what)
+
+    def to_msa(
+        self,
+        folder: str | PathLike[str],
+        what: Literal["centers", "back_projection"] = "centers",
+        *,
+        var: Hashable | None = None,
+        signal_type: str | None = None,
+    ) -> list[Path]:
+        """Write one spectrum per label, of all scenes together; see `Clustering.to_msa`.
+
+        Parameters
+        ----------
+        folder, what, var, signal_type
+            As of `Clustering.to_msa`.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> values = np.random.default_rng(0).random((9, 8, 5))
+        >>> image = xr.DataArray(values, dims=("y", "x", "energy"))
+        >>> maps = {"one": image, "two": image[:4]}
+        >>> pooled = xcluster.pool(maps, lambda each: each.cluster.pixels(dim="energy"))
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in pooled.kmeans(2).to_msa(folder)]
+        ['label_0.msa', 'label_1.msa']
+        """
+        return msa.write(self.whole, folder, what, var, signal_type)
+
+    def to_hyperspy(
+        self,
+        what: Literal["labels", "memberships", "centers", "back_projection"] = "labels",
+        *,
+        var: Hashable | None = None,
+        signal_type: str | None = None,
+    ) -> Any:
+        """Return signals of HyperSpy by scene, or of all scenes; see `Clustering.to_hyperspy`.
+
+        Parameters
+        ----------
+        what, var, signal_type
+            As of `Clustering.to_hyperspy`.
+
+        Returns
+        -------
+        dict of str to Signal2D
+            Labels or memberships, by scene.
+        Signal1D
+            Spectra, of all scenes together.
+
+        Examples
+        --------
+        >>> import numpy as np, xarray as xr, xcluster
+        >>> values = np.random.default_rng(0).random((9, 8, 5))
+        >>> image = xr.DataArray(values, dims=("y", "x", "energy"))
+        >>> maps = {"one": image, "two": image[:4]}
+        >>> pooled = xcluster.pool(maps, lambda each: each.cluster.pixels(dim="energy"))
+        >>> signals = pooled.kmeans(2).to_hyperspy()  # doctest: +SKIP
+        """
+        return hyperspy.signals_of_scenes(self.whole, self, what, var, signal_type)
 
     def explore(
         self, other: PooledClustering | None = None, *, sel: Mapping[Hashable, Any] | None = None

@@ -32,7 +32,7 @@ from xcluster.grid.links import states_crs
 Write = Callable[[xr.DataTree, Path], None]
 
 OTHERS = {
-    **dict.fromkeys((".tif", ".tiff"), "a GeoTIFF: fit.to_raster(path)"),
+    **dict.fromkeys((".tif", ".tiff"), "a map: fit.to_raster(path) or fit.to_tiff(path)"),
     **dict.fromkeys((".gpkg", ".shp", ".geojson"), "polygons: fit.to_polygons().to_file(path)"),
     ".csv": "a table: fit.to_dataframe().to_csv(path)",
     ".hspy": "a signal of HyperSpy: fit.to_hyperspy().save(path)",

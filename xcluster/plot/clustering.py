@@ -38,6 +38,7 @@ from xcluster.plot import (
     silhouette,
     training,
 )
+from xcluster.plot.elements import refuse_lines
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.keywords import (
     AxesKeywords,
@@ -190,7 +191,8 @@ class ClusteringPlot:
 
         ``var`` is the variable to draw, by default the first with a feature dim, and without any
         a table of all; all other keywords go to `xcluster.plot.profiles.centers`,
-        `xcluster.plot.maps.map` or `xcluster.plot.matrices.features`.
+        `xcluster.plot.maps.map` or `xcluster.plot.matrices.features`. ``lines=["O", "Fe"]`` draws
+        the X-ray lines of elements on spectra.
 
         Examples
         --------
@@ -207,6 +209,8 @@ class ClusteringPlot:
         ndim = {name: array.ndim - 1 for name, array in found.data_vars.items()}
         widest = max(ndim, key=lambda name: (ndim[name] == 1, ndim[name]))
         chosen = widest if var is None else check_choice("var", var, tuple(ndim))
+        if ndim[chosen] != 1:
+            refuse_lines(keywords.pop("lines", None))
         if ndim[chosen] == 0:
             return drawn(centers.table, found if var is None else found[[var]], **keywords)
         draw = centers.curves if ndim[chosen] == 1 else centers.fields

@@ -92,6 +92,7 @@ class ProfileKeywords(PanelKeywords, total=False):
 
     members: Annotated[int, 200]
     quantiles: Annotated[tuple[float, float] | None, (0.05, 0.95)]
+    lines: Annotated[str | Sequence[str] | None, None]
 
 
 class ImageKeywords(AxesKeywords, ScaleKeywords, total=False):
@@ -115,6 +116,7 @@ class CenterKeywords(MapsKeywords, LineKeywords, total=False):
     """Of centres or loadings, whether they are curves, fields or a table."""
 
     annotate: Annotated[bool | None, None]
+    lines: Annotated[str | Sequence[str] | None, None]
 
 
 class LoadingKeywords(CenterKeywords, total=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -177,7 +177,7 @@ def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> BadValueError:
     left = {str(dim): size for dim, size in da.sizes.items() if dim not in facets}
     rule = "a map needs two spatial dims, or one with latitude and longitude coordinates"
     remedy = "keep both dims where you select, with .isel() for one, or name x= and y="
-    if others := _not_horizontal(da, list(left)):
+    if others := list(map(str, not_of_a_map(da, [dim for dim in da.dims if dim not in facets]))):
         ways = zip(("col", "row"), others, strict=False)
         panels = ", ".join(f"{way}={dim!r}" for way, dim in ways)
         one = ", ".join(f"{dim}=0" for dim in others)
@@ -187,11 +187,11 @@ def _not_a_map(da: xr.DataArray, facets: tuple[Hashable, ...]) -> BadValueError:
     return BadValueError("dims", left, rule, remedy)
 
 
-def _not_horizontal(da: xr.DataArray, left: list[str]) -> list[str]:
+def not_of_a_map(da: xr.DataArray, left: Sequence[Hashable]) -> list[Hashable]:
     """Return the dims that are one too many: without latitudes and longitudes all but the last."""
     axes = [find_axis(da.coords, axis) for axis in ("latitude", "longitude")]
     dims = [axis.dims for axis in axes if axis is not None and axis.ndim]
-    horizontal = {str(dim) for each in dims for dim in each} if len(dims) == 2 else left[-2:]
+    horizontal = {dim for each in dims for dim in each} if len(dims) == 2 else left[-2:]
     return [dim for dim in left if dim not in horizontal]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 
 from xcluster.base.errors import BadValueError
 from xcluster.base.palette import label_colors
+from xcluster.plot.elements import draw_lines, refuse_lines
 from xcluster.plot.maps import map as draw_map
 from xcluster.plot.matrices import features
 from xcluster.plot.panels import panel_grid
@@ -21,6 +23,7 @@ def loadings(
     ds: xr.Dataset,
     *,
     at_most: int = 10,
+    lines: str | Sequence[str] | None = None,
     ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
@@ -34,6 +37,8 @@ def loadings(
         Over ``component`` and the feature dims.
     at_most : int, default 10
         The most components drawn.
+    lines : str or sequence of str, optional
+        Elements whose lines are drawn on curves, as of `xcluster.plot.profiles.centers`.
     ax : matplotlib Axes or sequence of them, optional
         One for a table, one per variable for curves; by default a new figure is made.
     col_wrap : int, optional
@@ -65,7 +70,8 @@ def loadings(
     of_panels = {"col_wrap": col_wrap, "ax": ax, "figsize": figsize}
     curves = [array for array in ds.data_vars.values() if array.ndim == 2]
     if curves:
-        return _curves(curves, of_panels, kwargs)
+        return _curves(curves, lines, of_panels, kwargs)
+    refuse_lines(lines)
     fields = [array for array in ds.data_vars.values() if array.ndim == 3]
     if fields:
         return _fields(fields[0], of_panels, kwargs)
@@ -76,7 +82,7 @@ def loadings(
 
 
 def _curves(
-    curves: list[xr.DataArray], of_panels: dict[str, Any], kwargs: dict[str, Any]
+    curves: list[xr.DataArray], lines: Any, of_panels: dict[str, Any], kwargs: dict[str, Any]
 ) -> list[Any]:
     (dim,) = [dim for dim in curves[0].dims if dim != "component"]
     size = (3.6, 4.2) if is_vertical(curves[0], dim) else (4.8, 2.8)
@@ -87,6 +93,8 @@ def _curves(
         draw_curves(named, ax=ax, legend=False, **kwargs)
     names = [f"component {number}" for number in curves[0]["component"].values]
     draw_legend(axes[-1:], names, label_colors(len(names)))
+    for ax, array in zip(axes, curves, strict=True):
+        draw_lines([ax], array, next(each for each in array.dims if each != "component"), lines)
     return axes
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.grid.levels import positions
+from xcluster.plot.elements import draw_lines
 from xcluster.plot.flags import flags_of, flags_of_centers
 from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
 from xcluster.plot.style import bold_line
@@ -29,6 +30,7 @@ def profiles(
     *,
     members: int = MEMBERS,
     quantiles: tuple[float, float] | None = (0.05, 0.95),
+    lines: str | Sequence[str] | None = None,
     ax: Any = None,
     col_wrap: int | None = None,
     figsize: tuple[float, float] | None = None,
@@ -49,6 +51,10 @@ def profiles(
         include all members.
     quantiles : tuple of float, optional
         Limits of the band; None leaves it out.
+    lines : str or sequence of str, optional
+        Elements, such as ``["O", "Fe"]``, whose K, L and M lines are drawn on spectra; needs
+        energies in eV or keV, and xraydb (of the extra ``microscopy``). Along energy losses
+        these are edges.
     ax : sequence of matplotlib Axes, optional
         One per panel; by default a new figure is made.
     col_wrap : int, optional
@@ -65,7 +71,8 @@ def profiles(
     Raises
     ------
     ValueError
-        If ``data`` does not have exactly one dim more than ``labels``.
+        If ``data`` does not have exactly one dim more than ``labels``, an element is unknown, or
+        lines are asked for along an axis without energies.
 
     Examples
     --------
@@ -96,6 +103,7 @@ def profiles(
     _direct(axes, data, dim, upright)
     sides = with_units(data), dim_text(data, dim)
     outer_labels(axes, *(sides if upright else sides[::-1]), given=ax is not None)
+    draw_lines(axes, data, dim, lines)
     return axes
 
 
@@ -105,6 +113,7 @@ def centers(
     ax: Any = None,
     figsize: tuple[float, float] | None = None,
     legend: bool = True,
+    lines: str | Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[Any]:
     """Draw all centres in one panel, one curve per label.
@@ -120,6 +129,10 @@ def centers(
         In inches.
     legend : bool, default True
         Whether to name the labels beside the curves.
+    lines : str or sequence of str, optional
+        Elements, such as ``["O", "Fe"]``, whose K, L and M lines are drawn on spectra; needs
+        energies in eV or keV, and xraydb (of the extra ``microscopy``). Along energy losses
+        these are edges.
     **kwargs
         To ``Axes.plot``.
 
@@ -130,7 +143,8 @@ def centers(
     Raises
     ------
     ValueError
-        If ``centers`` does not have exactly one dim beside ``label``.
+        If ``centers`` does not have exactly one dim beside ``label``, an element is unknown, or
+        lines are asked for along an axis without energies.
 
     Examples
     --------
@@ -146,16 +160,17 @@ def centers(
     ax = single_axes(ax, figsize, (4.5, 5.0) if upright else (7.0, 4.0))
     levels = _levels(centers, dim)
     rows = centers.transpose("label", dim).values
-    lines = []
+    drawn = []
     for values, name, color in zip(rows, flags.names, flags.colors, strict=True):
         xy = (values, levels) if upright else (levels, values)
-        lines += ax.plot(*xy, **{"color": color, "linewidth": 2.0, "label": name, **kwargs})
+        drawn += ax.plot(*xy, **{"color": color, "linewidth": 2.0, "label": name, **kwargs})
     _direct([ax], centers, dim, upright)
     sides = in_lines(with_units(centers)), in_lines(dim_text(centers, dim))
     ax.set(**dict(zip(("xlabel", "ylabel"), sides if upright else sides[::-1], strict=True)))
     if legend:
         draw_legend([ax], flags.names, flags.colors)
-    return lines
+    draw_lines([ax], centers, dim, lines)
+    return drawn
 
 
 class _Curves:
