@@ -73,6 +73,21 @@ def test_cleaned_named_and_unclassified_labels_are_reported():
     assert soft.report(by=by).sizes["zone"] == 0
 
 
+def test_each_scene_of_a_pooled_result_has_zones_of_its_own():
+    scenes = {"one": speckled(), "two": speckled(60, 70)}
+    pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels()).kmeans(3)
+    by = {name: xr.zeros_like(each.level, dtype=int) for name, each in scenes.items()}
+    found = pooled.report(by=by)
+    for name, each in pooled.items():
+        xr.testing.assert_identical(found[name].to_dataset(), each.report(by=by[name]))
+    frame = polygons()
+    np.testing.assert_array_equal(
+        pooled.report(by=frame)["two"].samples, pooled["two"].report(by=frame).samples
+    )
+    with pytest.raises(ValueError, match="other scenes"):
+        pooled.report(by={"one": by["one"]})
+
+
 def polygons():
     """Overlapping triangles, one off the map, in metres."""
     geopandas = pytest.importorskip("geopandas")

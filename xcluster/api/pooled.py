@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import pandas as pd
 import xarray as xr
@@ -44,6 +44,7 @@ from xcluster.result import (
     scenes,
     tables,
     upsampling,
+    zones,
 )
 
 if TYPE_CHECKING:
@@ -633,8 +634,27 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         """
         return self._tree(lambda scene: regions.regions(scene, neighbours))
 
-    def report(self) -> pd.DataFrame:
+    @overload
+    def report(self, by: None = None) -> pd.DataFrame: ...
+
+    @overload
+    def report(self, by: object) -> xr.DataTree: ...
+
+    def report(self, by: Any = None) -> pd.DataFrame | xr.DataTree:
         """Return one row per scene and label; see `Clustering.report`.
+
+        Parameters
+        ----------
+        by : DataArray, GeoDataFrame or mapping of these by scene, optional
+            Zones or polygons of all scenes, or those of each. Then the areas of each label in each
+            zone are returned, one node per scene.
+
+        Raises
+        ------
+        ValueError
+            As of `Clustering.report`, and if a mapping names other scenes.
+        TypeError
+            As of `Clustering.report`.
 
         Examples
         --------
@@ -645,8 +665,11 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         >>> list(pooled.kmeans(3).report().index.names)
         ['scene', 'label']
         """
-        found = {name: tables.report(scene) for name, scene in self.items()}
-        return pd.concat(found, names=["scene"])
+        if by is None:
+            found = {name: tables.report(scene) for name, scene in self.items()}
+            return pd.concat(found, names=["scene"])
+        own = of_each("by", by if isinstance(by, Mapping) else dict.fromkeys(self, by), self)
+        return tree_of({name: zones.report_by(scene, own[name]) for name, scene in self.items()})
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per complete sample, indexed by ``scene``; see `Clustering.to_dataframe`.
@@ -924,18 +947,19 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
 
     def to_raster(
         self,
-        path: str | PathLike[str],
+        folder: str | PathLike[str],
         what: Literal["labels", "memberships"] = "labels",
         *,
         sel: Mapping[Hashable, Any] | None = None,
-    ) -> None:
-        """Write a GeoTIFF of each scene into one folder; see `Clustering.to_raster`.
+    ) -> list[Path]:
+        """Write one GeoTIFF per scene, ``<scene>.tif``; see `Clustering.to_raster`.
+
+        What no file may be called in the name of a scene, such as a slash, is written as ``%2F``.
 
         Parameters
         ----------
-        path
-            Path of the folder, which must exist. Files have the names of the scenes and end in
-            ``.tif``; what no file name can hold, such as a slash, is written as in URLs.
+        folder
+            Where to write them; it is made if it does not exist.
         what, sel
             As of `Clustering.to_raster`.
 
@@ -944,22 +968,21 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         ImportError
             If rasterio is not installed.
         OSError
-            If there is no such folder, or a file cannot be written.
+            If the folder cannot be made, or a file cannot be written.
         ValueError
             If the samples of a scene lie on no regular grid.
 
         Examples
         --------
-        >>> import os, tempfile, xcluster
+        >>> import tempfile, xcluster
         >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
         >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
         >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     pooled.kmeans(3).to_raster(folder)
-        ...     sorted(os.listdir(folder))[::2]
+        ...     [path.name for path in pooled.kmeans(3).to_raster(folder)]
         ['globe.tif', 'north.tif']
         """
-        raster.scenes_to_raster(self, path, what, sel)
+        return raster.scenes_to_raster(self, folder, what, sel)
 
     def to_polygons(
         self,

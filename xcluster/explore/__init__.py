@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from xcluster.base.errors import BadTypeError
+from xcluster.base.optional import optional
 from xcluster.explore import gather
 from xcluster.explore.page import Page
 from xcluster.fit.fitted import Fitted
@@ -36,11 +37,7 @@ def explore_scenes(
 
 def _page(tabs: Mapping[str, list[Fitted]], sel: Mapping[Hashable, Any] | None) -> Page:
     """Return a page of the results in each tab."""
-    try:
-        import bokeh  # noqa: F401
-    except ImportError as error:
-        need = 'explore() needs bokeh. Install it: pip install "xarray-cluster[explore]"'
-        raise ImportError(need) from error
+    optional("bokeh", "explore()", '"xarray-cluster[explore]"')
     from xcluster.explore.document import document
 
     if not isinstance(sel, Mapping | None):

@@ -16,8 +16,9 @@ from xcluster.algorithms.parts.pieces import Around, pieces_of
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_number
 from xcluster.base.errors import BadValueError
+from xcluster.base.optional import optional
 from xcluster.base.palette import UNCLASSIFIED_COLOR
-from xcluster.export.raster import described
+from xcluster.export.raster import EXTRA, described
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import UNCLASSIFIED
 from xcluster.grid import areas
@@ -33,8 +34,8 @@ def to_polygons(fitted: Fitted, by: Any, simplify: Any, sel: Any) -> Any:
     """Return a GeoDataFrame; see `Clustering.to_polygons`."""
     by = check_choice("by", by, ("region", "label"))
     tolerance = None if simplify is None else check_number("simplify", simplify, above=0)
-    _need_geopandas()
-    from geopandas import GeoDataFrame
+    for package in ("rasterio", "geopandas"):
+        frames = optional(package, "to_polygons()", EXTRA)
 
     data = described(fitted)
     raster = raster_of(fitted.labels, data, "to_polygons()", sel)
@@ -47,7 +48,7 @@ def to_polygons(fitted: Fitted, by: Any, simplify: Any, sel: Any) -> Any:
         table, shapes = _by_label(table, shapes)
     last = table[LABEL] == UNCLASSIFIED
     order = np.lexsort((-table["samples"], table[LABEL], last))
-    frame = GeoDataFrame(table, geometry=shapes, crs=raster.crs)
+    frame = frames.GeoDataFrame(table, geometry=shapes, crs=raster.crs)
     return frame.iloc[order].reset_index(drop=True)
 
 
@@ -60,15 +61,6 @@ def scenes_to_polygons(scenes: Mapping[str, Fitted], by: Any, simplify: Any, sel
             rule = f"has another CRS than {first!r}"
             raise BadValueError("scene", name, rule, f"call fit[{name!r}].to_polygons()")
     return pd.concat(frames, names=["scene"]).reset_index(level=1, drop=True)
-
-
-def _need_geopandas() -> None:
-    try:
-        import geopandas  # noqa: F401
-        import rasterio  # noqa: F401
-    except ImportError as error:
-        need = f"to_polygons() needs {error.name}. Install it: "
-        raise ImportError(f'{need}pip install "xarray-cluster[geo]"') from None
 
 
 def _codes(labels: xr.DataArray) -> Array:

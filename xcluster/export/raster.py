@@ -10,33 +10,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_path
-from xcluster.base.errors import BadValueError, FolderError, NoFolderError
+from xcluster.base.errors import BadValueError, FolderError
+from xcluster.base.optional import optional
 from xcluster.base.palette import UNCLASSIFIED_COLOR
 from xcluster.base.parallel import joined_threads
 from xcluster.base.version import __version__
 from xcluster.blocks.failures import named_failures
 from xcluster.blocks.graphs import in_one_graph
+from xcluster.export.codes import Codes
+from xcluster.export.names import each_in_folder
 from xcluster.files.replacing import beside, flush, scratch
 from xcluster.fit.fitted import Fitted, need_soft
 from xcluster.grid.rasters import Raster, raster_of
 from xcluster.plot.flags import UNCLASSIFIED_NAME
 
 SUFFIXES = (".tif", ".tiff")
+EXTRA = '"xarray-cluster[geo]"'
 TILE = 512
 ROWS = 1024
 """Rows of labels in memory that are written at once."""
 CACHE = 2**26
 """Bytes that GDAL may keep of what it reads and writes; its own default is a part of the memory."""
-
-SIZES = {"uint8": 254, "uint16": 65_534}
-"""Types of a label map, and the most labels of each: two of its values have another meaning."""
 
 COLUMNS = (("Value", 0, 5), ("Class_Name", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
 """Names, types and usages of the columns of a raster attribute table, by the numbers of GDAL."""
@@ -46,25 +46,20 @@ def to_raster(fitted: Fitted, path: Any, what: Any, sel: Any) -> None:
     """Write a GeoTIFF; see `Clustering.to_raster`."""
     target = _checked_path(path)
     what = check_choice("what", what, ("labels", "memberships"))
-    _need_rasterio()
+    optional("rasterio", "to_raster()", EXTRA)
     labels, data = fitted.labels, described(fitted)
     raster = raster_of(labels, data, "to_raster()", sel)
     if what == "labels":
-        bands = raster.of(coded(labels, fitted.k)).expand_dims("band")
+        bands = raster.of(Codes(fitted.k)(labels)).expand_dims("band")
     else:
         need_soft(fitted, "to_raster(what='memberships')")
         bands = raster.of(fitted.memberships).astype(np.float32)
     _write(target, bands, raster, fitted)
 
 
-def scenes_to_raster(scenes: Mapping[str, Fitted], path: Any, what: Any, sel: Any) -> None:
+def scenes_to_raster(scenes: Mapping[str, Fitted], folder: Any, what: Any, sel: Any) -> list[Path]:
     """Write a GeoTIFF of each scene; see `PooledClustering.to_raster`."""
-    folder = check_path("path", path)
-    if not folder.is_dir():
-        rule = "is no folder, and each scene has a file of its own"
-        raise NoFolderError("path", str(path), rule, "pass the path of a folder that exists")
-    for name, scene in scenes.items():
-        to_raster(scene, folder / f"{quote(name, safe=' ')}.tif", what, sel)
+    return each_in_folder(scenes, folder, lambda one, path: to_raster(one, path, what, sel))
 
 
 def described(fitted: Fitted) -> xr.Dataset:
@@ -72,24 +67,6 @@ def described(fitted: Fitted) -> xr.Dataset:
     question = fitted.samples
     data = None if question is None else question.layout.data
     return xr.Dataset() if data is None else data
-
-
-def coded(labels: xr.DataArray, k: int) -> xr.DataArray:
-    """Return labels as whole numbers: the largest for no data, the one below it for no label."""
-    kind = next((np.dtype(name) for name, most in SIZES.items() if k <= most), None)
-    if kind is None:
-        rule = f"must be at most {max(SIZES.values()):,} for a GeoTIFF"
-        raise BadValueError("k", k, rule, "merge labels first: fit.merge([[0, 1], [2, 3]])")
-    out: xr.DataArray = xr.apply_ufunc(
-        _codes, labels, kwargs={"kind": kind}, dask="parallelized", output_dtypes=[kind]
-    )
-    return out
-
-
-def _codes(labels: Array, kind: np.dtype[Any]) -> Array:
-    nodata = np.iinfo(kind).max
-    known = np.where(np.isnan(labels), nodata, labels)
-    return np.where(known < 0, nodata - 1, known).astype(kind)
 
 
 def _checked_path(path: Any) -> Path:
@@ -100,14 +77,6 @@ def _checked_path(path: Any) -> Path:
     if target.is_dir():
         raise FolderError("path", str(path), "is a folder", "choose another name")
     return target
-
-
-def _need_rasterio() -> None:
-    try:
-        import rasterio  # noqa: F401
-    except ImportError:
-        need = 'to_raster() needs rasterio. Install it: pip install "xarray-cluster[geo]"'
-        raise ImportError(need) from None
 
 
 # ---------------------------------------------------------------------------------------- writing

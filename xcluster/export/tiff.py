@@ -8,7 +8,6 @@ from itertools import product
 from os import PathLike
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import xarray as xr
@@ -23,7 +22,7 @@ from xcluster.blocks.failures import named_failures
 from xcluster.blocks.graphs import in_one_graph
 from xcluster.export.codes import Codes
 from xcluster.export.images import Image, image_of
-from xcluster.export.names import made_folder
+from xcluster.export.names import each_in_folder
 from xcluster.files.replacing import beside
 from xcluster.fit.fitted import Fitted, title
 from xcluster.grid.areas import METRES
@@ -75,11 +74,7 @@ def write_scenes(
 ) -> list[Path]:
     """Write one image per scene; see `PooledClustering.to_tiff`."""
     check_choice("what", what, IMAGES)
-    target = made_folder(folder)
-    written = [target / f"{quote(name, safe=' ')}.tif" for name in scenes]
-    for path, scene in zip(written, scenes.values(), strict=True):
-        write(scene, path, what)
-    return written
+    return each_in_folder(scenes, folder, lambda one, path: write(one, path, what))
 
 
 def _checked(path: str | PathLike[str]) -> Path:

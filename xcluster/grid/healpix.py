@@ -11,6 +11,7 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
+from xcluster.base.optional import optional
 
 SIDES, AROUND = (1, 3, 5, 7), (0, 1, 2, 3, 5, 6, 7, 8)
 """Columns of neighbours with a common side, and with a common side or corner."""
@@ -88,12 +89,7 @@ class Healpix:
 
 
 def _library() -> Any:
-    try:
-        import cdshealpix
-    except ImportError as error:
-        message = 'HEALPix cells need cdshealpix: pip install "xarray-cluster[healpix]"'
-        raise ImportError(message) from error
-    return cdshealpix
+    return optional("cdshealpix", "the grid of HEALPix cells", '"xarray-cluster[healpix]"')
 
 
 def healpix_of(dims: Collection[Hashable], data: xr.Dataset | None) -> Healpix | None:

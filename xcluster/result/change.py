@@ -113,7 +113,7 @@ def change(
     layout = _layout_of(a, first)
     zones, note = (None, "") if by is None else numbered_zones(by, layout, first)
     data = xr.Dataset() if layout.data is None else layout.data
-    area = areas.cell_areas(layout.coords, data, layout.sample_dims)
+    area = areas.cell_areas(layout.coords, data, layout.sample_dims, layout.chunks)
     counts = _counted(before, after, area, zones)
     out = _tables(counts, _names_of(first), area, zones is not None)
     if by is not None:

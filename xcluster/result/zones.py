@@ -25,7 +25,7 @@ def report_by(fitted: Fitted, by: Any) -> xr.Dataset:
     samples = samples_of(fitted, "report")
     layout = samples.layout
     zones, note = numbered_zones(by, layout, fitted.labels)
-    area = areas.cell_areas(layout.coords, samples.data, layout.sample_dims)
+    area = areas.cell_areas(layout.coords, samples.data, layout.sample_dims, layout.chunks)
     found, sums = zone_sums(layout, fitted.assign, zones, area=area, labels=fitted.placed_labels)
     out = {"samples": (sums[0].astype(np.int64), {"long_name": "number of samples"})}
     if area is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from xcluster.base.errors import BadValueError
+from xcluster.base.optional import optional
 from xcluster.base.progress import bar
 
 Array = NDArray[Any]
@@ -83,12 +84,7 @@ def r_squared(error: float, variance: float) -> float:
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        message = 'training a VAE needs torch: pip install "xarray-cluster[vae]"'
-        raise ImportError(message) from error
-    return torch
+    return optional("torch", "training a VAE", '"xarray-cluster[vae]"')
 
 
 _torch_lock = threading.Lock()
