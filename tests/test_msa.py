@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_old_files_whole(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(replacing, "_flush", full)
+    monkeypatch.setattr(replacing, "flush", full)
     with pytest.raises(OSError, match=r"path=.*cannot be written \(No space left"):
         fitted(spectra() * 2).to_msa(tmp_path)
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == old

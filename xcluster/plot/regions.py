@@ -46,8 +46,8 @@ def regions(
     --------
     >>> import numpy as np, xarray as xr
     >>> from xcluster.plot.regions import regions
-    >>> labels = xr.DataArray([[0.0, 0.0, 1.0]], dims=("y", "x"))
-    >>> table = xr.Dataset({"region_map": labels.astype(int), "samples": ("region", [2, 1])})
+    >>> labels = xr.DataArray([[0.0, 0.0], [1.0, 1.0]], dims=("y", "x"))
+    >>> table = xr.Dataset({"region_map": labels.astype(int), "samples": ("region", [2, 2])})
     >>> [text.get_text() for text in regions(labels, table).axes.texts]
     ['0', '1']
     """
