@@ -15,6 +15,7 @@ from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.vae import VAE
@@ -41,6 +42,7 @@ ESTIMATORS = {
     "vae": VAE(2, epochs=2),
     "dtw": WarpingKMeans(4, metric="dtw", n_init=1),
 }
+COUNTS = {"poisson nmf": PoissonNMF(3)}
 ANSWERS = ("predict", "predict_proba", "transform")
 
 
@@ -65,6 +67,17 @@ def test_a_row_alone_and_in_any_block_has_the_same_answers(name, dtype):
             blocks = [ask(X[i : i + size]) for i in range(0, min(len(X), 40 * size), size)]
             parts = np.concatenate(blocks)
             np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=f"{answer}, {size}")
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_row_of_counts_alone_and_in_any_block_has_the_same_answers(name):
+    X = np.random.default_rng(0).poisson(rows(3000) / 8).astype(np.float32)
+    fitted = COUNTS[name].fit(X[::2])
+    whole = fitted.transform(X)
+    for size in (1, 7, 64, 1000):
+        parts = [fitted.transform(X[i : i + size]) for i in range(0, min(len(X), 40 * size), size)]
+        parts = np.concatenate(parts)
+        np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=str(size))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -10,6 +10,7 @@ from xcluster.algorithms.kmeans import KMeans, grow
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.vae import VAE
@@ -20,10 +21,11 @@ CAPABILITIES = {
     ("sweeps_by", "growing"): {KMeans},
     ("leaves_noise", True): {DBSCAN},
     ("shows_progress", True): {VAE},
+    ("reads_counts", True): {PoissonNMF},
 }
 ESTIMATORS = (
     *(DBSCAN, HDBSCAN, FuzzyCMeans, Hierarchical, KMeans, GaussianMixture, SOM, WarpingKMeans),
-    *(NMF, PCA, Scaler, VAE),
+    *(NMF, PCA, PoissonNMF, Scaler, VAE),
 )
 
 

@@ -30,6 +30,13 @@ def _without_warning() -> Iterator[None]:
         yield
 
 
+def check_rank(n_components: int, X: Array) -> None:
+    """Refuse more components than rows or features."""
+    if n_components > min(X.shape):
+        rule = f"must be at most {min(X.shape)}, the smaller of rows and features"
+        raise BadValueError("n_components", n_components, rule, "ask for fewer")
+
+
 class NMF(decomposition.NMF):
     """scikit-learn's NMF; rows with negative values are refused in the fit and NaN afterwards.
 
@@ -79,9 +86,7 @@ class NMF(decomposition.NMF):
             rule = f"Negative values in data passed to NMF are refused; the lowest is {X.min():g}"
             remedy = "leave out what is negative with .where(), or scale('minmax') first"
             raise BadValueError("vars", "data", rule, remedy)
-        if self.n_components > min(X.shape):
-            rule = f"must be at most {min(X.shape)}, the smaller of rows and features"
-            raise BadValueError("n_components", self.n_components, rule, "ask for fewer")
+        check_rank(self.n_components, X)
         if not X.any():
             rule = "are zero everywhere, and nothing is left to factorise"
             raise BadValueError("vars", "data", rule, "leave nmf() out")

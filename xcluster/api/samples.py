@@ -17,6 +17,7 @@ from xcluster.base.signatures import spelled_out
 from xcluster.chain.question import masked, weighted, with_anomaly, with_step
 from xcluster.chain.reduction import Chain
 from xcluster.chain.steps import (
+    Loss,
     Over,
     auto_encoder,
     foreign,
@@ -216,25 +217,35 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         """
         return with_step(self, principal_components(n, self.random_state))
 
-    def nmf(self, n: int) -> Self:
-        """Reduce to non-negative components (scikit-learn's NMF).
+    def nmf(self, n: int, loss: Loss = "squared") -> Self:
+        """Reduce to non-negative components.
 
         Parameters
         ----------
         n : int
             Number of components. The data must not be negative.
+        loss : str, default "squared"
+            "squared" finds the least squares (scikit-learn's NMF). "poisson" finds the components
+            under which counts are likeliest (Kullback-Leibler divergence). It can be streamed,
+            weights of the samples count, and no scaling is added before it. Components then are
+            shares that sum to 1, and features are the counts from each component. Samples without
+            counts are no data.
 
         Raises
         ------
         ValueError
-            If ``n`` is below 1. Later, when the steps are fitted: if a value is negative.
+            If ``n`` is below 1, or ``loss`` unknown. Later, when the steps are fitted: if a value
+            is negative, or under "poisson" not a whole number.
 
         Examples
         --------
         >>> import xcluster
         >>> samples = xcluster.datasets.tomography().cluster.profiles("depth").nmf(3)
+        >>> eds = xcluster.datasets.spectrum_image()
+        >>> eds[["counts"]].cluster.profiles("energy").nmf(3, loss="poisson").transform().dims
+        ('component', 'y', 'x')
         """
-        return with_step(self, non_negative_components(n, self.random_state))
+        return with_step(self, non_negative_components(n, loss, self.random_state))
 
     @spelled_out
     def vae(self, n: int = 2, **keywords: Unpack[VAEKeywords]) -> Self:

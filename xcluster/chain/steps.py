@@ -13,6 +13,7 @@ from sklearn.base import clone
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.scaling import Scaler, check_balance
 from xcluster.algorithms.vae import VAE
 from xcluster.base.checks import (
@@ -30,6 +31,7 @@ from xcluster.grid.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
 Scaling = Literal["standard", "max"]
+Loss = Literal["squared", "poisson"]
 
 LARGEST_LATENT = 1000
 """Maximum number of latent dimensions; more are surely a mistake and would fill the memory."""
@@ -103,6 +105,11 @@ class Step:
         """Name of the method that added it."""
         return self.kind.name
 
+    @property
+    def assumes(self) -> Scaling | None:
+        """The scaling that is added before the step: none before one that reads counts."""
+        return None if getattr(self.transformer, "reads_counts", False) else self.kind.assumes
+
     def __str__(self) -> str:
         over = f", over={self.over!r}" if self.kind.scales and self.over != "feature" else ""
         return f"{self.name}({_arguments(self.transformer)}{over})"
@@ -147,10 +154,11 @@ SET_BY_US = ("groups", "weight", "progress")
 
 def _arguments(transformer: Any) -> str:
     """Return what the user typed, as text: one value, and keywords that differ from defaults."""
-    if not isinstance(transformer, Scaler | FeatureWeights | PCA | NMF | VAE):
+    if not isinstance(transformer, Scaler | FeatureWeights | PCA | NMF | PoissonNMF | VAE):
         return value_text(transformer)
     first = "how" if hasattr(transformer, "how") else "n_components"
-    given = changed(transformer, hidden=[first, *SET_BY_US])
+    named = getattr(transformer, "stands_for", {})
+    given = named | changed(transformer, hidden=[first, *SET_BY_US])
     others = [f"{name}={text}" for name, text in given.items()]
     return ", ".join([value_text(getattr(transformer, first)), *others])
 
@@ -166,7 +174,7 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     kept = [step for step in steps if step.transformer is not None]
     if stated or len(layout.variables) < 2:
         return kept
-    first = next((step.kind for step in kept if not step.kind.keeps_columns), None)
+    first = next((step for step in kept if not step.kind.keeps_columns), None)
     how = "standard" if first is None else first.assumes
     # Before weights of the features too: units are made equal first.
     return kept if how is None else [Step(SCALE, Scaler(how), "variable", assumed=True), *kept]
@@ -238,10 +246,12 @@ def principal_components(n: Any, random_state: int) -> Step:
     return Step(PRINCIPAL, PCA(n, random_state=random_state))
 
 
-def non_negative_components(n: Any, random_state: int) -> Step:
+def non_negative_components(n: Any, loss: Any, random_state: int) -> Step:
     """Return the step that reduces to non-negative components."""
     n = check_integer("n", n, minimum=1)
-    return Step(NON_NEGATIVE, NMF(n, random_state=random_state))
+    check_choice("loss", loss, get_args(Loss))
+    kind = PoissonNMF if loss == "poisson" else NMF
+    return Step(NON_NEGATIVE, kind(n, random_state=random_state))
 
 
 def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step:

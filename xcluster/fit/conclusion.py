@@ -110,7 +110,7 @@ def notes(estimator: Any, record: Record, partition: Partition, method: Method) 
     """Return notes about the fit that the report should show."""
     said, codes = [], partition.codes
     by_size = method.reorders and not partition.ordered and partition.n_labels > 1
-    if by_size and record.fitted < record.complete:
+    if by_size and not record.all_fitted:
         said.append("labels were numbered by their size among the fitted samples")
     if getattr(estimator, "n_micro_", None) is not None:
         said.append(f"the tree stands on {estimator.n_micro_:,} micro-clusters")

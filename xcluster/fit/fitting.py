@@ -247,24 +247,34 @@ def _fit_steps(
 ) -> Prepared:
     """Fit the steps to rows and, if the fit streams, to all rows with weights in ``unit``."""
     layout = question.layout
-    X, weight = found.X, found.weight
-    chain, unweighted, sampled = Chain(), [], []
+    chain, unweighted, sampled, empty = Chain(), [], [], 0
     every = None if unit is None else AllRows.of(layout, found, unit)
     for step in resolve(question.steps, layout):
-        transformer = step.build(X.shape[1], layout)
+        transformer = step.build(found.X.shape[1], layout)
         if getattr(transformer, "shows_progress", False):
             transformer.set_params(progress=progress)
         with as_typed(step.kind.typed_as):
-            takes_weight = fit_estimator(transformer, X, weight)
+            takes_weight = fit_estimator(transformer, found.X, found.weight)
         if not takes_weight:
             unweighted.append(str(step))
-        if every is not None and not every.refine(transformer, chain, X, weight):
+        if every is not None and not every.refine(transformer, chain, found.X, found.weight):
             sampled.append(str(step))
-        X = np.asarray(transformer.transform(X))
+        empty += getattr(transformer, "n_empty_", 0)
+        found = _transformed(transformer, found)
         chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
+    record = replace(record, fitted=record.fitted - empty, empty=empty)
+    X, weight = found.X, found.weight
     blocks = None if every is None else every.blocks(chain, X, weight)
     return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
+
+
+def _transformed(transformer: Any, found: rows.Rows) -> rows.Rows:
+    """Return rows after a fitted step, without those that hold none of the counts it needs."""
+    found = replace(found, X=np.asarray(transformer.transform(found.X)))
+    if not getattr(transformer, "n_empty_", 0):
+        return found
+    return found.take(np.flatnonzero(finite_rows(found.X)))
 
 
 @dataclass(eq=False)
@@ -313,7 +323,8 @@ class AllRows:
             return True
         if not streams_blocks(transformer):
             return bool(getattr(transformer, "is_stateless", False))
-        iterate(transformer, self.blocks(chain, X, weight), max_passes=1)
+        max_passes = getattr(transformer, "max_passes", 1)
+        iterate(transformer, self.blocks(chain, X, weight), max_passes)
         return True
 
     def blocks(self, chain: Chain, X: Array, weight: Array | None) -> LayoutBlocks:
@@ -388,7 +399,9 @@ def refine_clusterer(
     if counts is None:  # a mixture has shares instead of counts
         counts = estimator.weights_ * estimator.weight_sum_
     counts = tuple(float(each) for each in counts)
-    return estimator, replace(record, passes=passes, counts=counts, fitted=record.complete)
+    return estimator, replace(
+        record, passes=passes, counts=counts, fitted=record.complete - record.empty
+    )
 
 
 def objective(estimator: Any) -> float:

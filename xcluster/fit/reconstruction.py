@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
-from xcluster.chain.reduction import Chain
+from xcluster.chain.reduction import Chain, finite_rows
 from xcluster.fit import labelled
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
     """Return the R2 of the reduced rows; see `xcluster.api.samples.Samples.reconstruction`."""
     scaling, reducers = split(reduction.chain)
     found = labelled.read(reduction.layout, [], scaling)
-    Z = found.Z.astype(np.float64)
-    given_back = reducers.inverse(reducers(found.Z))
+    reduced = reducers(found.Z)
+    kept = finite_rows(reduced)
+    given_back = reducers.inverse(reduced[kept])
     if given_back is None:
         names = reducers.names
         rule = "a step has no inverse, so the data cannot be reconstructed"
         raise BadValueError("steps", names, rule, "reduce by pca, nmf or vae")
-    weight = np.ones(len(Z)) if found.weight is None else found.weight
+    Z = found.Z[kept].astype(np.float64)
+    weight = np.ones(len(Z)) if found.weight is None else found.weight[kept]
     missed = weight @ (Z - given_back) ** 2
     spread = weight @ (Z - np.average(Z, axis=0, weights=weight)) ** 2
     layout = reduction.layout

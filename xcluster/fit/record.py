@@ -63,6 +63,8 @@ class Record:
         memory are 1 on average.
     unclassified : int
         Number of fitted rows to which the clusterer gave no label.
+    empty : int
+        Rows that were read and left out, because they hold no counts where a step needs some.
     """
 
     points: int
@@ -79,11 +81,17 @@ class Record:
     random_state: int = 0
     counts: tuple[float, ...] = ()
     unclassified: int = 0
+    empty: int = 0
 
     @property
     def complete(self) -> int:
         """Grid points that are samples."""
         return self.points - self.outside - self.incomplete
+
+    @property
+    def all_fitted(self) -> bool:
+        """Whether all samples were fitted that could be."""
+        return self.fitted + self.empty == self.complete
 
     @property
     def noise(self) -> float:
@@ -126,6 +134,8 @@ class Record:
             worst = max(self.missing, key=lambda name: self.missing[name], default=None)
             blame = f", {worst!r} in {self.missing[worst]:,}" if worst else ""
             said.append(f"{self.incomplete:,} grid points incomplete{blame}")
+        if self.empty:
+            said.append(f"{self.empty:,} of {self.fitted + self.empty:,} samples without counts")
         if self.unweighted:
             said.append(f"fitted without weights: {', '.join(self.unweighted)}")
         if self.sampled:
