@@ -33,6 +33,9 @@ LOWEST = {"log": 0.0, "clr": 0.0, "anscombe": -0.375}
 WIDER = {(5, 95): 0.41006, (1, 99): 0.28994, (0, 100): 1.0}
 """Wider ranges than the quartiles', and what makes the first two those of normal values."""
 
+ROOT_OF_NONE = 2 * 0.375**0.5
+"""Anscombe's transform of no counts."""
+
 TILE_ROWS = 8_192
 """Rows scaled at a time, whose copies in double precision stay small compared with all rows."""
 
@@ -93,6 +96,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
        Statistical Society B 44 (1982), 139-177.
     .. [2] F. J. Anscombe, "The transformation of Poisson, binomial and negative-binomial data",
        Biometrika 35 (1948), 246-254.
+    .. [3] M. Makitalo and A. Foi, "A closed-form approximation of the exact unbiased inverse of the
+       Anscombe variance-stabilizing transformation", IEEE Transactions on Image Processing 20
+       (2011), 2697-2698.
 
     Examples
     --------
@@ -194,6 +200,9 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: Any) -> Array:
         """Return rows in the units of the data.
 
+        That of ``"anscombe"`` is unbiased [3]_: for the mean of transformed counts it returns the
+        mean of the counts, not what a single count would be.
+
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
@@ -207,7 +216,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.how == "log":
             return np.asarray(np.exp(X))
         if self.how == "anscombe":
-            return np.asarray(np.square(X / 2) - X.dtype.type(0.375))
+            return _mean_counts(X)
         return np.asarray(X * self.scale_ + self.center_, dtype=X.dtype)
 
     @available_if(_streams)
@@ -414,6 +423,14 @@ def _moments(X: Array, weight: Array | None, center: Array, sums: Sums) -> dict[
         moments += sums.products(weight[None, piece], powers, grids)[..., 0, :]
     rows, squares = np.split(moments, 2, axis=-1)
     return {"weight": sums.total(weight, sums.heaviest), "rows": rows, "squares": squares}
+
+
+def _mean_counts(D: Array) -> Array:
+    """Return the mean of Poisson counts whose transforms have the mean ``D``."""
+    d = np.maximum(D, ROOT_OF_NONE, dtype=np.float64)
+    half = np.sqrt(1.5)
+    mean = d**2 / 4 + half / 4 / d - 11 / 8 / d**2 + 5 / 8 * half / d**3 - 1 / 8
+    return np.where(ROOT_OF_NONE >= D, 0.0, mean).astype(D.dtype)
 
 
 def _unit_length(X: Array) -> Array:
