@@ -9,7 +9,10 @@ import xcluster
 from xcluster.fit import fitting
 
 SHAPE = (180, 160)
-STEPS = {"nmf": lambda s: s.nmf(3, loss="poisson")}
+STEPS = {
+    "nmf": lambda s: s.nmf(3, loss="poisson"),
+    "pca": lambda s: s.pca(3, noise="poisson"),
+}
 
 
 def scene(mean=6.0, seed=0):

@@ -16,6 +16,7 @@ from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.poisson_nmf import PoissonNMF
+from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.vae import VAE
@@ -42,7 +43,7 @@ ESTIMATORS = {
     "vae": VAE(2, epochs=2),
     "dtw": WarpingKMeans(4, metric="dtw", n_init=1),
 }
-COUNTS = {"poisson nmf": PoissonNMF(3)}
+COUNTS = {"poisson nmf": PoissonNMF(3), "poisson pca": PoissonPCA(3)}
 ANSWERS = ("predict", "predict_proba", "transform")
 
 

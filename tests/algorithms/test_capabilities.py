@@ -11,6 +11,7 @@ from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.poisson_nmf import PoissonNMF
+from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.vae import VAE
@@ -21,11 +22,11 @@ CAPABILITIES = {
     ("sweeps_by", "growing"): {KMeans},
     ("leaves_noise", True): {DBSCAN},
     ("shows_progress", True): {VAE},
-    ("reads_counts", True): {PoissonNMF},
+    ("reads_counts", True): {PoissonNMF, PoissonPCA},
 }
 ESTIMATORS = (
     *(DBSCAN, HDBSCAN, FuzzyCMeans, Hierarchical, KMeans, GaussianMixture, SOM, WarpingKMeans),
-    *(NMF, PCA, PoissonNMF, Scaler, VAE),
+    *(NMF, PCA, PoissonNMF, PoissonPCA, Scaler, VAE),
 )
 
 

@@ -38,7 +38,8 @@ PASSES = 12
 """Products of rows and a vector that a decomposition of the rows takes for each component."""
 
 
-def _streams(pca: PCA) -> bool:
+def streams(pca: PCA) -> bool:
+    """Whether the products of all features fit in memory, so that they can be summed."""
     return getattr(pca, "n_features_in_", 0) <= MOST_STREAMED
 
 
@@ -94,7 +95,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     reads_order_of: tuple[str, ...] = ()
-    moments: Depth = "products"
+    moments: Depth | None = "products"
     is_affine = True
 
     def __init__(self, n_components: int | float | None = None, *, random_state: Any = 0) -> None:
@@ -149,7 +150,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = check_array(X, dtype=FLOATS)
         return np.asarray(X @ self.components_.astype(X.dtype) + self.mean_.astype(X.dtype))
 
-    @available_if(_streams)
+    @available_if(streams)
     def partial_statistics(
         self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
     ) -> Statistics:
@@ -186,7 +187,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         maxima = {"rounding": np.asarray(np.finfo(X.dtype).eps)}
         return Statistics(_of_weight(weight, sums) | moments, maxima=maxima)
 
-    @available_if(_streams)
+    @available_if(streams)
     def update(self, statistics: Statistics) -> bool:
         """Find the components from merged statistics; return that this is all."""
         sums = statistics.sums
@@ -232,23 +233,27 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         weight = weight_or_ones(weight, len(X))
         sums = _of_weight(weight)
         near = near_mean(X)  # about which a large offset costs no digits
-        blocks = pieces(X)
-        parts = map_threads(lambda block: weight[block] @ (X[block] - near), blocks)
+        parts = map_threads(lambda block: weight[block] @ (X[block] - near), pieces(X))
         self.mean_ = near + sum(parts) / sums["weight"]
-        rows = X - self.mean_.astype(X.dtype)
+        return self._decompose(X - self.mean_.astype(X.dtype), weight / _denominator(sums))
+
+    def _decompose(self, rows: Array, share: Array) -> bool:
+        """Find the components of rows, each times its share; overwrite the rows."""
         # In a unit of their size, as LAPACK brings large and small numbers into its own range.
         unit = float(power_of_two(max(rows.max(), -rows.min())))
-        rows *= (np.sqrt(weight / _denominator(sums)) / unit).astype(X.dtype)[:, None]
+        rows *= (np.sqrt(share) / unit).astype(rows.dtype)[:, None]
         found = self._singular(rows)
         if found is None:
             return False
         values, vectors = found
-        squares = map_threads(lambda block: np.square(rows[block]).sum(dtype=np.float64), blocks)
+        squares = map_threads(
+            lambda block: np.square(rows[block]).sum(dtype=np.float64), pieces(rows)
+        )
         values, total = values * unit, sum(squares) * unit**2
-        rounding = float(np.finfo(X.dtype).eps)
+        rounding = float(np.finfo(rows.dtype).eps)
         # The mean is rounded too, which moves all rows together.
         size = values[0] ** 2 + float(np.abs(self.mean_).max()) ** 2
-        floor = self._floor(size * X.shape[1] * rounding**2, rounding)
+        floor = self._floor(size * rows.shape[1] * rounding**2, rounding)
         self._set(vectors, values**2, float(total), floor)
         return True
 
@@ -286,9 +291,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ratio = variance / total if total > 0 else np.zeros_like(variance)
         n = self._within_rank(self._count(ratio), max(int((variance > floor).sum()), 1))
         self.n_components_ = n
-        largest = np.argmax(np.abs(components[:n]), axis=1)
-        signs = np.sign(components[np.arange(n), largest])
-        self.components_ = components[:n] * signs[:, None]
+        self.components_ = signed(components[:n])
         self.explained_variance_ = variance[:n]
         self.explained_variance_ratio_ = ratio[:n]
 
@@ -325,6 +328,14 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     @property
     def _n_features_out(self) -> int:
         return int(self.n_components_)
+
+
+def signed(components: Array) -> Array:
+    """Return components with the sign of their largest loading positive."""
+    largest = np.argmax(np.abs(components), axis=1)
+    return np.asarray(
+        components * np.sign(components[np.arange(len(components)), largest])[:, None]
+    )
 
 
 def _of_weight(weight: Array, sums: Sums = PLAIN) -> dict[str, Array]:

@@ -18,6 +18,7 @@ from xcluster.chain.question import masked, weighted, with_anomaly, with_step
 from xcluster.chain.reduction import Chain
 from xcluster.chain.steps import (
     Loss,
+    Noise,
     Over,
     auto_encoder,
     foreign,
@@ -188,19 +189,26 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         """
         return with_step(self, scaling(how, over, balance, self.steps))
 
-    def pca(self, n: float) -> Self:
+    def pca(self, n: float, noise: Noise = "equal") -> Self:
         """Reduce to principal components; weights of the samples count.
 
         Parameters
         ----------
         n : int or float
             Number of components, or the fraction of variance to keep (between 0 and 1).
+        noise : str, default "equal"
+            "equal" takes the values as they are. "poisson" divides each count by the root of the
+            mean of its sample and of its feature, so that the noise of all is alike, and does not
+            subtract the mean: the first component is close to it. Features are those of the
+            weighted counts, loadings and centres are multiplied back. No scaling is added before
+            it. Samples without counts are no data.
 
         Raises
         ------
         ValueError
-            If ``n`` is out of range. Later, when the steps are fitted: if there are fewer features
-            or samples than ``n``.
+            If ``n`` is out of range, or ``noise`` unknown. Later, when the steps are fitted: if
+            there are fewer features or samples than ``n``, or under "poisson" if a value is
+            negative or no whole number.
 
         Warns
         -----
@@ -215,7 +223,7 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         >>> samples.transform().dims
         ('component', 'latitude', 'longitude')
         """
-        return with_step(self, principal_components(n, self.random_state))
+        return with_step(self, principal_components(n, noise, self.random_state))
 
     def nmf(self, n: int, loss: Loss = "squared") -> Self:
         """Reduce to non-negative components.

@@ -14,6 +14,7 @@ from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.poisson_nmf import PoissonNMF
+from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler, check_balance
 from xcluster.algorithms.vae import VAE
 from xcluster.base.checks import (
@@ -31,6 +32,7 @@ from xcluster.grid.layout import Layout, flat_features
 
 Over = Literal["feature", "variable", "all"]
 Scaling = Literal["standard", "max"]
+Noise = Literal["equal", "poisson"]
 Loss = Literal["squared", "poisson"]
 
 LARGEST_LATENT = 1000
@@ -238,12 +240,14 @@ def _check_over(over: Any, steps: Sequence[Step]) -> None:
         raise BadValueError("over", over, rule, f"put scale() before {mixed[0]}()")
 
 
-def principal_components(n: Any, random_state: int) -> Step:
+def principal_components(n: Any, noise: Any, random_state: int) -> Step:
     """Return the step that reduces to principal components."""
     if not (isinstance(n, float) and 0 < n < 1):
         remedy = "pass a number of components, or a fraction above 0 and below 1"
         n = check_integer("n", n, minimum=1, remedy=remedy)
-    return Step(PRINCIPAL, PCA(n, random_state=random_state))
+    check_choice("noise", noise, get_args(Noise))
+    kind = PoissonPCA if noise == "poisson" else PCA
+    return Step(PRINCIPAL, kind(n, random_state=random_state))
 
 
 def non_negative_components(n: Any, loss: Any, random_state: int) -> Step:
