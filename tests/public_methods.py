@@ -104,6 +104,11 @@ def scenes():
     return {"one": scene(), "two": scene().isel(x=slice(3))}
 
 
+def counted():
+    """The scene as counts of at least one."""
+    return np.ceil(abs(scene())) + 1
+
+
 SUBJECTS = {
     "scene.cluster": lambda: scene().cluster,
     "image.cluster": lambda: image().cluster,
@@ -111,6 +116,10 @@ SUBJECTS = {
     "picture.cluster": lambda: picture().cluster,
     "samples": lambda: scene().cluster.pixels(),
     "bands": lambda: image().cluster.profiles("band"),
+    "counted": lambda: counted().cluster.pixels(),
+    "counted pool": lambda: xcluster.pool(
+        [counted(), counted()], lambda each: each.cluster.pixels()
+    ),
     "months": lambda: series().cluster.snapshots("time"),
     "pca": lambda: image().cluster.profiles("band").pca(2),
     "vae": lambda: image().cluster.profiles("band").vae(2, epochs=2, hidden=4),
@@ -202,12 +211,14 @@ def _entries():
     from xcluster.algorithms.hierarchical import Hierarchical
     from xcluster.algorithms.kmeans import KMeans
     from xcluster.algorithms.mixture import GaussianMixture
+    from xcluster.algorithms.poisson_mixture import PoissonMixture
     from xcluster.algorithms.som import SOM
     from xcluster.algorithms.vae import VAE
 
     clusterers = {
         "kmeans": Entry("samples", {"k": 2}, keywords_of(KMeans)),
         "gmm": Entry("samples", {"k": 2}, keywords_of(GaussianMixture, "covariance_type")),
+        "mixture": Entry("counted", {"k": 2}, keywords_of(PoissonMixture, "family")),
         "hac": Entry("samples", {"k": 2}, keywords_of(Hierarchical, "linkage")),
         "fuzzy": Entry("samples", {"k": 2}, keywords_of(FuzzyCMeans, "m", "kind", "shape")),
         "som": Entry("samples", {"grid": (2, 2)}, keywords_of(SOM, "grid", "training")),
@@ -217,7 +228,9 @@ def _entries():
         "sweep": Entry("samples", {"ks": [2, 3]}, ("n_init", *SHARED)),
     }
     pooled = {
-        f"PooledSamples.{name}": Entry("pool", each.given, SHARED)
+        f"PooledSamples.{name}": Entry(
+            "counted pool" if each.subject == "counted" else "pool", each.given, SHARED
+        )
         for name, each in clusterers.items()
     }
     return {

@@ -4,6 +4,7 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
+from sklearn.metrics import adjusted_rand_score
 
 import xcluster
 from xcluster.fit import fitting
@@ -150,3 +151,70 @@ def test_what_is_no_count_is_refused_while_streaming_too(name, value, kind, monk
 def test_reconstruction_leaves_out_pixels_without_counts():
     found = asked(scene(mean=300.0), "nmf").reconstruction()
     assert found.total > 0.9
+
+
+def mixed(ds, **keywords):
+    samples = ds[["counts"]].cluster.profiles("energy")
+    return samples.mixture(3, n_init=2, fit_on="all", progress=False, **keywords)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_mixture_is_the_same_in_any_chunks_and_comes_back_from_a_file(
+    streams, monkeypatch, tmp_path
+):
+    if streams:
+        monkeypatch.setattr(fitting, "ALL_POINTS", 1_000)
+        monkeypatch.setattr(fitting, "SAMPLE_ROWS", 3_000)
+    ds = scene()
+    expected = mixed(ds)
+    for arranged in arrangements(ds):
+        fit = mixed(arranged)
+        assert_same(fit, expected)
+        for name in ("weights_", "means_", "lower_bound_"):
+            found, other = (getattr(each.model[-1], name) for each in (fit, expected))
+            np.testing.assert_array_equal(found, other)
+    expected.save(tmp_path / "fit.nc")
+    opened = xcluster.open(tmp_path / "fit.nc")
+    xr.testing.assert_equal(opened.predict(ds).compute(), expected.labels)
+    assert opened.method == expected.method
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_mixture_leaves_out_pixels_without_counts(streams, monkeypatch):
+    if streams:
+        monkeypatch.setattr(fitting, "ALL_POINTS", 1_000)
+        monkeypatch.setattr(fitting, "SAMPLE_ROWS", 3_000)
+    ds = scene()
+    empty = (ds.counts.sum("energy") == 0).values
+    fit = mixed(ds)
+    np.testing.assert_array_equal(fit.labels.isnull().values, empty)
+    assert (fit.record.fitted, fit.record.empty) == (28_800 - empty.sum(), empty.sum())
+    np.testing.assert_allclose(fit.memberships.sum("label").values[~empty], 1, rtol=1e-5)
+
+
+def test_bic_finds_the_number_of_phases_and_labels_agree_with_them():
+    ds = scene(mean=20.0)
+    fit = ds[["counts"]].cluster.profiles("energy").mixture([2, 3, 4], n_init=2, progress=False)
+    assert fit.k == 3
+    some = fit.labels.notnull().values
+    assert adjusted_rand_score(ds.phase.values[some], fit.labels.values[some]) > 0.9
+    counts = ds.counts.where(fit.labels == 0).mean(("y", "x"))
+    weighted = fit.centers.counts.sel(label=0)
+    np.testing.assert_allclose(weighted, counts, atol=0.2)
+
+
+def test_no_scaling_is_added_before_a_mixture():
+    ds = scene()
+    two = ds[["counts"]].assign(more=ds.counts * 2)
+    fit = two.cluster.profiles("energy").mixture(2, n_init=1, progress=False)
+    assert "assumed" not in repr(fit)
+    assert "counts()" in repr(fit)
+
+
+def test_a_mixture_refuses_what_is_no_count():
+    ds = scene().astype(float)
+    ds.counts[100, 100, 3] = 1.5
+    with pytest.raises(ValueError, match=r"family='poisson'.*fractional.*feature 3"):
+        mixed(ds)
+    with pytest.raises(ValueError, match="family='binomial'"):
+        mixed(scene(), family="binomial")

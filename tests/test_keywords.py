@@ -12,6 +12,7 @@ from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.vae import VAE
 from xcluster.algorithms.warping import WarpingKMeans
@@ -23,6 +24,7 @@ from xcluster.scores.knee import INTERPOLATIONS
 ESTIMATORS = {
     "kmeans": (WarpingKMeans(), KMeans()),
     "gmm": (GaussianMixture(n_init=10),),
+    "mixture": (PoissonMixture(n_init=10),),
     "hac": (Hierarchical(),),
     "fuzzy": (FuzzyCMeans(),),
     "som": (SOM(),),
@@ -35,7 +37,7 @@ SHARED = {each.name: each.default for each in fields(Options)}
 OWN = {"n_clusters", "n_components", "n_channels", "connectivity"}
 """Parameters of estimators that the methods set themselves."""
 
-OF_METHODS = {"self", "k", "contiguous", "clusterer"}
+OF_METHODS = {"self", "k", "contiguous", "clusterer", "family"}
 """Parameters of methods that no estimator has."""
 
 

@@ -15,6 +15,7 @@ from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
@@ -43,7 +44,7 @@ ESTIMATORS = {
     "vae": VAE(2, epochs=2),
     "dtw": WarpingKMeans(4, metric="dtw", n_init=1),
 }
-COUNTS = {"poisson nmf": PoissonNMF(3), "poisson pca": PoissonPCA(3)}
+COUNTS = {"poisson nmf": PoissonNMF(3), "poisson pca": PoissonPCA(3), "mixture": PoissonMixture(3)}
 ANSWERS = ("predict", "predict_proba", "transform")
 
 
@@ -74,11 +75,12 @@ def test_a_row_alone_and_in_any_block_has_the_same_answers(name, dtype):
 def test_a_row_of_counts_alone_and_in_any_block_has_the_same_answers(name):
     X = np.random.default_rng(0).poisson(rows(3000) / 8).astype(np.float32)
     fitted = COUNTS[name].fit(X[::2])
-    whole = fitted.transform(X)
-    for size in (1, 7, 64, 1000):
-        parts = [fitted.transform(X[i : i + size]) for i in range(0, min(len(X), 40 * size), size)]
-        parts = np.concatenate(parts)
-        np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=str(size))
+    for ask in (getattr(fitted, answer) for answer in ANSWERS if hasattr(fitted, answer)):
+        whole = ask(X)
+        for size in (1, 7, 64, 1000):
+            blocks = [ask(X[i : i + size]) for i in range(0, min(len(X), 40 * size), size)]
+            parts = np.concatenate(blocks)
+            np.testing.assert_array_equal(parts, whole[: len(parts)], err_msg=str(size))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

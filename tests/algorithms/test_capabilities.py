@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from xcluster.algorithms.counted import Counted
 from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
@@ -10,6 +11,7 @@ from xcluster.algorithms.kmeans import KMeans, grow
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
+from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
@@ -22,11 +24,11 @@ CAPABILITIES = {
     ("sweeps_by", "growing"): {KMeans},
     ("leaves_noise", True): {DBSCAN},
     ("shows_progress", True): {VAE},
-    ("reads_counts", True): {PoissonNMF, PoissonPCA},
+    ("reads_counts", True): {Counted, PoissonMixture, PoissonNMF, PoissonPCA},
 }
 ESTIMATORS = (
     *(DBSCAN, HDBSCAN, FuzzyCMeans, Hierarchical, KMeans, GaussianMixture, SOM, WarpingKMeans),
-    *(NMF, PCA, PoissonNMF, PoissonPCA, Scaler, VAE),
+    *(NMF, PCA, PoissonNMF, PoissonMixture, PoissonPCA, Scaler, VAE, Counted),
 )
 
 

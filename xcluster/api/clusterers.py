@@ -16,6 +16,7 @@ from xcluster.api.keywords import (
     HDBSCANKeywords,
     KMeansKeywords,
     MethodName,
+    MixtureKeywords,
     OrderedKeywords,
     SOMKeywords,
     SweepKeywords,
@@ -161,6 +162,58 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ('label', 'latitude', 'longitude')
         """
         return self._cluster(methods.gmm(self.layout, covariance_type), k, keywords)
+
+    @spelled_out
+    def mixture(
+        self,
+        k: K = None,
+        *,
+        family: Literal["poisson"] = "poisson",
+        **keywords: Unpack[MixtureKeywords],
+    ) -> Answer:
+        """Cluster counts by a mixture of Poisson distributions.
+
+        No scaling is added before it. Samples without counts are no data.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of components, or several candidates (None: 2 to 20). The lowest BIC chooses
+            among candidates.
+        family : {"poisson"}, default "poisson"
+            The distribution of each feature within a component.
+        n_init : int, default 10
+            Number of starts; the likeliest is kept.
+        max_iter : int, default 100
+            Maximum number of iterations of one start.
+        tol : float, default 1e-3
+            The fit ends when the mean log-likelihood changes by less than this.
+        **keywords
+            Those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering, with `memberships`.
+
+        Raises
+        ------
+        ValueError
+            If ``family`` is unknown, a value is negative or no whole number, or there are fewer
+            distinct samples than ``k``.
+
+        References
+        ----------
+        Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> eds = xcluster.datasets.eds(size=32)
+        >>> fit = eds.cluster.pixels("counts", dim="channel").mixture(3)
+        >>> fit.memberships.dims
+        ('label', 'y', 'x')
+        """
+        return self._cluster(methods.mixture(self.layout, family), k, keywords)
 
     @spelled_out
     def hac(
@@ -495,7 +548,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ----------
         ks : iterable of int, default 2 to 20
             The candidates.
-        method : {"kmeans", "gmm", "hac", "fuzzy"}, default "kmeans"
+        method : {"kmeans", "gmm", "mixture", "hac", "fuzzy"}, default "kmeans"
             The clusterer.
         criteria : str or list of str, optional
             What to measure for each k. By default the method's own criterion and the simplified

@@ -36,7 +36,7 @@ Contiguous = (
     | Sparse
 )
 
-MethodName = Literal["kmeans", "gmm", "hac", "fuzzy"]
+MethodName = Literal["kmeans", "gmm", "mixture", "hac", "fuzzy"]
 CriterionName = Literal[
     "inertia",
     "distortion",
@@ -99,6 +99,14 @@ class GMMKeywords(OrderedKeywords, total=False):
     precisions_init: Annotated[Numbers | Rows | None, None]
 
 
+class MixtureKeywords(OrderedKeywords, total=False):
+    """Keywords of `mixture`."""
+
+    n_init: Annotated[int, 10]
+    max_iter: Annotated[int, 100]
+    tol: Annotated[float, 1e-3]
+
+
 class HACKeywords(OrderedKeywords, total=False):
     """Keywords of `hac`."""
 
@@ -149,6 +157,7 @@ class SweepKeywords(KMeansKeywords, total=False):
     weights_init: Annotated[Numbers | None, None]
     means_init: Annotated[Rows | None, None]
     precisions_init: Annotated[Numbers | Rows | None, None]
+    family: Annotated[Literal["poisson"], "poisson"]
     linkage: Annotated[Literal["ward", "average", "complete", "single"], "ward"]
     contiguous: Annotated[Contiguous, False]
     max_exact: Annotated[int | None, None]

@@ -249,8 +249,9 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         --------
         >>> import xcluster
         >>> samples = xcluster.datasets.tomography().cluster.profiles("depth").nmf(3)
-        >>> eds = xcluster.datasets.spectrum_image()
-        >>> eds[["counts"]].cluster.profiles("energy").nmf(3, loss="poisson").transform().dims
+        >>> eds = xcluster.datasets.eds(size=32)
+        >>> parts = eds.cluster.pixels("counts", dim="channel").nmf(3, loss="poisson")
+        >>> parts.transform().dims
         ('component', 'y', 'x')
         """
         return with_step(self, non_negative_components(n, loss, self.random_state))

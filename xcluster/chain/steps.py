@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from sklearn.base import clone
 
+from xcluster.algorithms.counted import Counted
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
@@ -74,8 +75,11 @@ PRINCIPAL = Kind("pca", typed_as=COMPONENTS)
 NON_NEGATIVE = Kind("nmf", assumes="max", typed_as=COMPONENTS)
 LATENT = Kind("vae", typed_as=COMPONENTS)
 THEN = Kind("then", assumes=None)
+COUNTS = Kind("counts", keeps_columns=True, scales=True)
 
-KINDS = {kind.name: kind for kind in (SCALE, WEIGHTS, PRINCIPAL, NON_NEGATIVE, LATENT, THEN)}
+KINDS = {
+    kind.name: kind for kind in (SCALE, WEIGHTS, PRINCIPAL, NON_NEGATIVE, LATENT, THEN, COUNTS)
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +160,8 @@ SET_BY_US = ("groups", "weight", "progress")
 
 def _arguments(transformer: Any) -> str:
     """Return what the user typed, as text: one value, and keywords that differ from defaults."""
+    if isinstance(transformer, Counted):
+        return ""
     if not isinstance(transformer, Scaler | FeatureWeights | PCA | NMF | PoissonNMF | VAE):
         return value_text(transformer)
     first = "how" if hasattr(transformer, "how") else "n_components"
@@ -256,6 +262,13 @@ def non_negative_components(n: Any, loss: Any, random_state: int) -> Step:
     check_choice("loss", loss, get_args(Loss))
     kind = PoissonNMF if loss == "poisson" else NMF
     return Step(NON_NEGATIVE, kind(n, random_state=random_state))
+
+
+def counted(steps: Sequence[Step], clusterer: Any) -> tuple[Step, ...]:
+    """Return the steps before a clusterer: one that reads counts gets no rows without them."""
+    if not getattr(clusterer, "reads_counts", False) or any(s.kind is COUNTS for s in steps):
+        return tuple(steps)
+    return (*steps, Step(COUNTS, Counted()))
 
 
 def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step:

@@ -17,6 +17,7 @@ from xcluster.algorithms.inductive import Inductive
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.parts.som_grid import check_grid
+from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.warping import WarpingKMeans
 from xcluster.base.checks import (
@@ -330,6 +331,13 @@ def gmm(layout: Layout, covariance_type: str = "full") -> Method:
     return Method("gmm", estimator, "n_components", "bic", by_feature=by_feature, defaults=defaults)
 
 
+def mixture(layout: Layout, family: str = "poisson") -> Method:
+    """Return a mixture of a family of distributions."""
+    check_choice("family", family, ("poisson",))
+    estimator = PoissonMixture(n_init=10)
+    return Method("mixture", estimator, "n_components", "bic", defaults={"n_init": 10})
+
+
 def wrapped(layout: Layout, estimator: Any) -> Method:
     """Return the method for the user's own estimator."""
     takes_fit = callable(getattr(estimator, "fit", None))
@@ -390,6 +398,7 @@ def hdbscan(layout: Layout, min_cluster_size: int) -> Method:
 BY_NAME: dict[str, Callable[..., Method]] = {
     "kmeans": kmeans,
     "gmm": gmm,
+    "mixture": mixture,
     "hac": hac,
     "fuzzy": fuzzy,
 }
