@@ -148,6 +148,15 @@ def test_what_is_no_count_is_refused_while_streaming_too(name, value, kind, monk
         asked(ds, name).kmeans(2, n_init=1, fit_on="all", progress=False)
 
 
+@pytest.mark.parametrize("name", STEPS)
+def test_pixels_without_counts_stay_no_data_behind_further_steps(name):
+    ds = scene().chunk(y=2)  # blocks with no counts at all among them
+    ds["counts"] = ds.counts.where(ds.y > 3, 0).astype(np.uint16)
+    fit = asked(ds, name).scale("standard").kmeans(3, n_init=1, progress=False)
+    empty = (ds.counts.sum("energy") == 0).values
+    np.testing.assert_array_equal(fit.labels.isnull().values, empty)
+
+
 def test_reconstruction_leaves_out_pixels_without_counts():
     found = asked(scene(mean=300.0), "nmf").reconstruction()
     assert found.total > 0.9

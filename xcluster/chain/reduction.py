@@ -42,7 +42,7 @@ class Chain:
     def __call__(self, X: Array) -> Array:
         """Return ``X`` of shape (n, n_features) as (n, n_components)."""
         for step in self.steps:
-            X = np.asarray(step.transformer.transform(X))
+            X = _of_finite(step.transformer, X)
         return X
 
     def inverse(self, Z: Array) -> Array | None:
@@ -59,6 +59,18 @@ class Chain:
     def keeps_columns(self) -> bool:
         """Whether each column of the result still is one feature."""
         return all(step.kind.keeps_columns for step in self.steps)
+
+
+def _of_finite(transformer: Any, X: Array) -> Array:
+    """Return transformed rows; those that an earlier step made NaN stay NaN."""
+    kept = finite_rows(X)
+    if kept.all():
+        return np.asarray(transformer.transform(X))
+    # Of no row, a single one tells the number of columns.
+    found = np.asarray(transformer.transform(X[kept] if kept.any() else np.ones_like(X[:1])))
+    out = np.full((len(X), found.shape[1]), np.nan, found.dtype)
+    out[kept] = found[: kept.sum()]
+    return out
 
 
 def finite_rows(Z: Array) -> Array:
