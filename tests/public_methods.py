@@ -239,9 +239,10 @@ def _entries():
         "ClusterAccessor.patches": Entry("picture.cluster", {"size": 3}),
         "ClusterAccessor.snapshots": Entry("series.cluster"),
         **{f"Samples.{name}": each for name, each in clusterers.items()},
-        **{f"Samples.{name}": Entry("samples") for name in ("where", "weights", "pca")},
+        **{f"Samples.{name}": Entry("samples") for name in ("where", "weights")},
+        "Samples.pca": Entry("samples", {"n": 1}),
         "Samples.scale": Entry("samples", {"over": "variable"}),
-        "Samples.nmf": Entry("bands"),
+        "Samples.nmf": Entry("bands", {"n": 1}),
         "Samples.vae": Entry(
             "bands", {"n": 1, "epochs": 1, "hidden": 2}, tuple(inspect.signature(VAE).parameters)
         ),
