@@ -286,7 +286,7 @@ def _entries():
         "PooledClustering.back_projection": Entry("pooled soft"),
         "PooledClustering.threshold": Entry("pooled soft"),
         "PooledClustering.save": Entry("pooled", {"path": FILE}),
-        "PooledClustering.to_raster": Entry("pooled", {"path": FOLDER}),
+        "PooledClustering.to_raster": Entry("pooled", {"folder": FOLDER}),
         "PooledClustering.to_polygons": Entry("pooled"),
         "PooledClustering.smooth": Entry("pooled"),
         "PooledClustering.sieve": Entry("pooled", {"min_size": 4}),

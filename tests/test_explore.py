@@ -1,11 +1,11 @@
 """The page of a result: what it carries, what it says, and what it does in a browser."""
 
 import base64
-import builtins
 import contextlib
 import gzip
 import json
 import re
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -491,14 +491,7 @@ def test_the_page_is_saved_and_shown_in_a_frame(columns, tmp_path):
 
 
 def test_without_bokeh_the_error_has_the_install_command(columns, monkeypatch):
-    original = builtins.__import__
-
-    def without(name, *args, **keywords):
-        if name.startswith("bokeh"):
-            raise ImportError(name)
-        return original(name, *args, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "bokeh", None)
     with pytest.raises(ImportError, match=r'pip install "xarray-cluster\[explore\]"'):
         columns.explore()
 
