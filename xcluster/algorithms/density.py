@@ -183,6 +183,7 @@ def _grouped(
 
 
 def _in_turn(found: Array) -> Array:
+    """Return the neighbours of several rows, those of one row after the other."""
     return np.concatenate(found, dtype=np.int32, casting="same_kind")
 
 
