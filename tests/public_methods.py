@@ -358,6 +358,9 @@ def _entries():
             "fit", lambda: {"other": get("fit")}, drawn_by("matrices.changes")
         ),
         "ClusteringPlot.regions": Entry("fit", {}, drawn_by("regions.regions")),
+        "ClusteringPlot.zones": Entry(
+            "fit", {"by": xr.zeros_like(scene().a, dtype=int)}, drawn_by("zones.zones")
+        ),
         "ClusteringPlot.scatter": Entry("fit", {}, drawn_by("scatter.scatter")),
         "ClusteringPlot.scatter3d": Entry("curves", {}, drawn_by("scatter.scatter3d")),
         "ClusteringPlot.scree": Entry("fit of pca", {}, drawn_by("curves.scree")),

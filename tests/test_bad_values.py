@@ -241,6 +241,7 @@ GIVEN = {
     "cut": {"k": 2},
     "confusion": {"other": None},
     "uncertainty": {"n_refits": 2},
+    "zones": {"by": xr.zeros_like(scene().a, dtype=int)},
     "save": None,
     "to_raster": None,
     "to_tiff": {"path": str(Path(FILE).with_suffix(".tif"))},

@@ -1,8 +1,10 @@
 """Reports of zones against plain sums, and polygons against points one by one."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.colors import to_hex
 from test_cleaning import speckled
 
 import xcluster
@@ -172,6 +174,63 @@ def test_lists_of_cells_lie_in_polygons_too():
     whole = ds.cluster.pixels().kmeans(4, order="level", n_init=3).report(by=frame)
     listed = ds.stack(cell=("y", "x")).cluster.pixels().kmeans(4, order="level", n_init=3)
     np.testing.assert_array_equal(listed.report(by=frame).samples, whole.samples)
+
+
+def test_zones_have_the_names_of_their_flags(fit):
+    by = zones().fillna(99).astype(int)
+    assert "zone_name" not in fit.report(by=by).coords
+    flags = {"flag_values": np.arange(3), "flag_meanings": "the_north south east"}
+    names = fit.report(by=by.assign_attrs(flags)).zone_name.values.tolist()
+    assert names[:4] == ["the north", "south", "east", "3"]
+    moved = xcluster.change(fit, fit, by=by.assign_attrs(flags))
+    assert moved.zone_name.values.tolist() == names
+
+
+def widths(bars, n_zones):
+    """The length of each part of the bars, over zone and label."""
+    return np.array([bar.get_width() for bar in bars]).reshape(-1, n_zones).T
+
+
+def test_bars_are_shares_or_areas_in_the_colours_of_the_labels(fit):
+    table = fit.report(by=zones()).area
+    table = table.isel(zone=np.sort(np.argsort(-table.sum("label").values, kind="stable")[:7]))
+    bars = fit.plot.zones(zones(), largest=7)
+    np.testing.assert_allclose(widths(bars, 7), table / table.sum("label"), rtol=1e-12)
+    assert [to_hex(each.get_facecolor()) for each in bars[::7]] == fit.labels.attrs[
+        "flag_colors"
+    ].split()
+    lefts = np.array([bar.get_x() for bar in bars]).reshape(-1, 7)
+    np.testing.assert_allclose(lefts[1:], lefts[:-1] + widths(bars, 7).T[:-1], atol=1e-12)
+    axes = bars[0].axes
+    assert axes.get_xlabel() == "share of area"
+    assert axes.get_ylabel() == f"the largest 7 of {len(np.unique(zones())) - 1} zones"
+    assert [text.get_text() for text in axes.get_yticklabels()] == list(map(str, table.zone.values))
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert named == [f"label {label}" for label in range(5)]
+    areas = fit.plot.zones(zones(), shares=False, largest=7, legend=False)
+    np.testing.assert_allclose(widths(areas, 7), table, rtol=1e-12)
+    assert areas[0].axes.get_xlabel() == "area [km2]"
+    plt.close("all")
+
+
+def test_bars_of_polygons_have_names_and_unclassified_parts():
+    frame = polygons()
+    ds = speckled(60, 70).assign(other=lambda each: each.level**2)
+    soft = ds.cluster.pixels().fuzzy(3, n_init=2).threshold(0.75).relabel(["a", "b", "c"])
+    bars = soft.plot.zones(frame)
+    shares = widths(bars, 3)
+    assert shares[0, 3] > 0  # unclassified
+    np.testing.assert_allclose(shares.sum(axis=1), [1, 1, 0])  # the last one lies off the map
+    axes = bars[0].axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two", "far"]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["a", "b", "c", "unclassified"]
+    with pytest.raises(ValueError, match="holds no sample with a label"):
+        soft.plot.zones(frame.iloc[2:])
+    pooled = xcluster.pool({"here": ds, "there": ds}, lambda each: each.cluster.pixels()).kmeans(3)
+    assert list(pooled.plot.zones({"here": frame, "there": frame.iloc[2:]})) == ["here"]
+    assert list(pooled.plot.zones(frame)) == ["here", "there"]
+    plt.close("all")
 
 
 @pytest.mark.parametrize(

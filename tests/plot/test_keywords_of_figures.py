@@ -20,6 +20,7 @@ from xcluster.plot import (
     scatter,
     silhouette,
     training,
+    zones,
 )
 from xcluster.plot.clustering import ClusteringPlot
 from xcluster.plot.looks import drawn
@@ -47,6 +48,7 @@ DRAWN_BY = {
     ClusteringPlot.transitions: (matrices.transitions,),
     ClusteringPlot.change: (matrices.changes,),
     ClusteringPlot.regions: (regions.regions,),
+    ClusteringPlot.zones: (zones.zones,),
     SamplesPlot.map: (maps.map,),
     SamplesPlot.correlation: (matrices.correlation,),
     SamplesPlot.scree: (curves.scree,),

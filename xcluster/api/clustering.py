@@ -866,7 +866,8 @@ class Clustering(Completed, Fitted, LatentSpace):
             weight), ``area_km2`` (``area_um2`` and the like where axes have such units) and
             ``membership`` (soft methods). With ``by`` a Dataset over (``zone``, ``label``) of
             ``samples`` and, where areas are known, ``area`` with its unit. Zones are the numbers
-            found, or the index of the GeoDataFrame, whose column ``name`` becomes ``zone_name``.
+            found, or the index of the GeoDataFrame. ``zone_name`` are the CF flags of the zones, or
+            the column ``name`` of the GeoDataFrame.
             Polygons in another CRS than the grid are moved, and the attribute ``note`` says so.
 
         Raises

@@ -20,7 +20,7 @@ from xcluster.api.sweep import AnySweep, Sweep, clustering_of
 from xcluster.base.arrays import Array
 from xcluster.base.errors import UnknownNameError
 from xcluster.chain import reduction
-from xcluster.chain.pooling import Objects, of_each, scenes_of, tree_of
+from xcluster.chain.pooling import Objects, of_all_or_each, of_each, scenes_of, tree_of
 from xcluster.chain.question import PooledQuestion
 from xcluster.chain.reduction import Chain
 from xcluster.explore import Page, explore_scenes
@@ -668,7 +668,7 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         if by is None:
             found = {name: tables.report(scene) for name, scene in self.items()}
             return pd.concat(found, names=["scene"])
-        own = of_each("by", by if isinstance(by, Mapping) else dict.fromkeys(self, by), self)
+        own = of_all_or_each("by", by, self)
         return tree_of({name: zones.report_by(scene, own[name]) for name, scene in self.items()})
 
     def to_dataframe(self) -> pd.DataFrame:

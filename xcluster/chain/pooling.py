@@ -156,6 +156,16 @@ def of_each(parameter: str, given: Any, scenes: Iterable[str]) -> Mapping[str, A
     return given
 
 
+def of_all_or_each(parameter: str, given: Any, scenes: Iterable[str]) -> Mapping[str, Any]:
+    """Return what is ``given`` for all scenes, or in a mapping for each, by name."""
+    names = list(scenes)
+    return (
+        of_each(parameter, given, names)
+        if isinstance(given, Mapping)
+        else dict.fromkeys(names, given)
+    )
+
+
 def tree_of(scenes: Mapping[str, xr.Dataset]) -> xr.DataTree:
     """Return a DataTree with one node per scene, from which `scenes_of` gives the same scenes.
 

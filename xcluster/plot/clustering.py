@@ -37,6 +37,7 @@ from xcluster.plot import (
     scatter,
     silhouette,
     training,
+    zones,
 )
 from xcluster.plot.elements import refuse_lines
 from xcluster.plot.flags import flags_of, flags_of_centers
@@ -56,6 +57,7 @@ from xcluster.plot.keywords import (
     RegionKeywords,
     TableKeywords,
     TreeKeywords,
+    ZoneKeywords,
 )
 from xcluster.plot.latent import decoded_lattice, on_panels
 from xcluster.plot.looks import check_components, drawn, instead_of
@@ -65,6 +67,7 @@ from xcluster.result.nodes import u_matrix
 from xcluster.result.regimes import regimes
 from xcluster.result.regions import regions as found_regions
 from xcluster.result.relabelling import threshold
+from xcluster.result.zones import report_by
 
 # Along each side of a lattice; more cannot be told apart.
 MOST_PANELS = 40
@@ -317,6 +320,23 @@ class ClusteringPlot:
         found = change(self.clustering, other, dim=dim)
         areas = [name for name in found if str(name).startswith("area_")]
         return drawn(matrices.changes, found[[*areas, "samples"][0]], **keywords)
+
+    @spelled_out
+    def zones(self, by: Any, **keywords: Unpack[ZoneKeywords]) -> Any:
+        """Draw how much of each zone each label covers: by area, or samples without areas.
+
+        ``by`` are zones or polygons, as of `Clustering.report`; all other keywords go to
+        `xcluster.plot.zones.zones`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmeans(3)
+        >>> bars = fit.plot.zones((ds.latitude // 30).astype(int))
+        """
+        table = report_by(self.clustering, by)
+        return drawn(zones.zones, table.get("area", table["samples"]), **keywords)
 
     @spelled_out
     def silhouette(self, **keywords: Unpack[AxesKeywords]) -> list[Any]:

@@ -73,6 +73,14 @@ class RegionKeywords(OneMapKeywords, total=False):
     largest: Annotated[int, 20]
 
 
+class ZoneKeywords(AxesKeywords, total=False):
+    """Of `xcluster.plot.zones.zones`."""
+
+    shares: Annotated[bool, True]
+    largest: Annotated[int, 40]
+    legend: Annotated[bool, True]
+
+
 class MapsKeywords(OneMapKeywords, total=False):
     """Of several maps in one figure, such as `xcluster.plot.memberships.memberships`."""
 

@@ -194,7 +194,8 @@ def check_components(**numbers: Any) -> None:
 
 LOOKS: Mapping[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(
-        ("legend", "coastlines", "borders", "density", "log", "annotate", "scaled"), check_flag
+        ("legend", "coastlines", "borders", "density", "log", "annotate", "scaled", "shares"),
+        check_flag,
     ),
     **dict.fromkeys(
         ("col_wrap", "bins", "members", "at_most", "largest"),

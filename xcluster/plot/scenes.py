@@ -10,10 +10,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
 
 from xcluster.base.errors import TooFewError
 from xcluster.base.signatures import spelled_out
-from xcluster.chain.pooling import of_each
+from xcluster.chain.pooling import of_all_or_each, of_each
 from xcluster.fit.fitted import Fitted
 from xcluster.plot.clustering import ClusteringPlot
-from xcluster.plot.keywords import TableKeywords
+from xcluster.plot.keywords import TableKeywords, ZoneKeywords
 
 P = ParamSpec("P")
 Figure = TypeVar("Figure")
@@ -131,6 +131,26 @@ class ScenesPlot:
         method = ClusteringPlot.change
         given = {**keywords, "dim": dim}
         return _figures(self.scenes, method, lambda name: (others[name],), given)
+
+    @spelled_out
+    def zones(self, by: Any, **keywords: Unpack[ZoneKeywords]) -> dict[str, Any]:
+        """Draw one figure per scene, returned by scene: how much of each zone each label covers.
+
+        ``by`` are zones or polygons of all scenes, or a mapping of scene to its own, as of
+        `PooledClustering.report`. All other keywords go to `xcluster.plot.zones.zones`.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> fit = xcluster.pool(scenes, lambda each: each.cluster.pixels()).kmeans(3)
+        >>> belts = {name: (each.latitude // 30).astype(int) for name, each in scenes.items()}
+        >>> list(fit.plot.zones(belts))
+        ['globe', 'north']
+        """
+        own = of_all_or_each("by", by, self.scenes)
+        return _figures(self.scenes, ClusteringPlot.zones, lambda name: (own[name],), keywords)
 
 
 def _figures(

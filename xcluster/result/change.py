@@ -21,7 +21,7 @@ from xcluster.grid import areas
 from xcluster.grid.layout import LABEL, Layout
 from xcluster.grid.links import with_attrs
 from xcluster.result import matching
-from xcluster.result.zones import ZONE, numbered_zones, with_polygons
+from xcluster.result.zones import ZONE, numbered_zones, stated_names, with_names
 from xcluster.scores.stratified import stratified_shares
 
 FROM, TO = "from", "to"
@@ -115,9 +115,10 @@ def change(
     data = xr.Dataset() if layout.data is None else layout.data
     area = areas.cell_areas(layout.coords, data, layout.sample_dims, layout.chunks)
     counts = _counted(before, after, area, zones)
-    out = _tables(counts, _names_of(first), area, zones is not None)
+    names = {label: name for label, name in stated_names(first).items() if label >= 0}
+    out = _tables(counts, names, area, zones is not None)
     if by is not None:
-        out = with_polygons(out, by)
+        out = with_names(out, by)
     out = out.assign(dict(_maps(before, after, dim)))
     if reference is not None:
         out = out.assign(_estimates(out, before, after, reference))
@@ -159,14 +160,6 @@ def _layout_of(a: Any, labels: xr.DataArray) -> Layout:
     coords = dict(labels.coords)
     data = xr.Dataset(coords=labels.coords)
     return Layout({}, (), labels.dims, dict(labels.sizes), coords, data=data)
-
-
-def _names_of(labels: xr.DataArray) -> dict[int, str]:
-    """Return the labels that attributes of a map state, with their names."""
-    values = np.atleast_1d(labels.attrs.get("flag_values", ()))
-    names = str(labels.attrs.get("flag_meanings", "")).split()
-    pairs = zip(values.tolist(), names, strict=False)
-    return {int(value): name.replace("_", " ") for value, name in pairs if value >= 0}
 
 
 def _steps_along(labels: xr.DataArray, dim: Hashable) -> tuple[xr.DataArray, xr.DataArray]:

@@ -43,7 +43,7 @@ def report_by(fitted: Fitted, by: Any) -> xr.Dataset:
     table = table.assign_coords(
         {LABEL: (LABEL, table[LABEL].values, flags), "label_name": (LABEL, names)}
     )
-    return with_polygons(table, by).assign_attrs({"note": note} if note else {})
+    return with_names(table, by).assign_attrs({"note": note} if note else {})
 
 
 def numbered_zones(by: Any, layout: Layout, labels: xr.DataArray) -> tuple[xr.DataArray, str]:
@@ -54,15 +54,25 @@ def numbered_zones(by: Any, layout: Layout, labels: xr.DataArray) -> tuple[xr.Da
     return zones.where(zones >= 0), note
 
 
-def with_polygons(table: xr.Dataset, by: Any) -> xr.Dataset:
-    """Return a table over zones with all polygons that were given, their index and names."""
+def with_names(table: xr.Dataset, by: Any) -> xr.Dataset:
+    """Return a table over zones with their names, and with all polygons that were given."""
     if not is_frame(by):
-        return table
+        names = stated_names(by)
+        known = [names.get(zone, str(zone)) for zone in table[ZONE].values.tolist()]
+        return table.assign_coords(zone_name=(ZONE, known)) if names else table
     table = table.reindex({ZONE: np.arange(len(by))}, fill_value=0)
     index = by.index.to_flat_index() if by.index.nlevels > 1 else by.index
     table = table.assign_coords({ZONE: index})
     named = "name" in getattr(by, "columns", ())
     return table.assign_coords(zone_name=(ZONE, by["name"].values)) if named else table
+
+
+def stated_names(flagged: xr.DataArray) -> dict[int, str]:
+    """Return the numbers that attributes of a map name, with their names."""
+    values = np.atleast_1d(flagged.attrs.get("flag_values", ())).tolist()
+    names = str(flagged.attrs.get("flag_meanings", "")).split()
+    pairs = zip(values, names, strict=False)
+    return {int(value): name.replace("_", " ") for value, name in pairs}
 
 
 def _aligned(by: Any, labels: xr.DataArray) -> xr.DataArray:
