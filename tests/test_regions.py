@@ -1,9 +1,12 @@
 """Regions against scipy and plain loops, for any chunks and on all kinds of grids."""
 
+from functools import reduce
+
 import dask
 import numpy as np
 import pytest
 import xarray as xr
+from flat_mesh import flat_mesh
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 from test_cleaning import pieces, speckled, touching
@@ -12,6 +15,8 @@ import xcluster
 from xcluster.algorithms.parts.connectivity import grid_connectivity
 from xcluster.algorithms.parts.group_sums import GroupSums
 from xcluster.grid.healpix import healpix_of
+from xcluster.grid.meshes import mesh_of
+from xcluster.grid.polygons import unit_vectors
 
 RADIUS = 6371.0088
 
@@ -264,10 +269,124 @@ def test_stacked_and_shuffled_grids_have_the_regions_of_the_grid():
     shuffled = clustered(ds.isel(x=columns)).regions()
     np.testing.assert_array_equal(shuffled.region_map.isel(x=np.argsort(columns)), plain.region_map)
     np.testing.assert_array_equal(stacked.region_map.unstack("cell"), plain.region_map)
-    for name in ("label", "samples", "x_centroid", "y_min", "level"):
+    for name in ("label", "samples", "perimeter", "x_centroid", "y_min", "level"):
         np.testing.assert_allclose(stacked[name], plain[name], rtol=1e-12)
         np.testing.assert_allclose(shuffled[name], plain[name], rtol=1e-12)
-    assert "perimeter" not in stacked
+    assert stacked.perimeter.units == "km"
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_a_stacked_globe_has_the_perimeters_of_the_globe(curved):
+    ds = on_earth(np.arange(0, 360, 5.0))
+    if curved:
+        lat, lon = np.meshgrid(ds.lat, ds.lon, indexing="ij")
+        ds = ds.rename(lat="j", lon="i").drop_vars(["j", "i"]).assign_coords(
+            lat=(("j", "i"), lat + np.cos(np.deg2rad(lon))), lon=(("j", "i"), lon)
+        )  # fmt: skip
+    dims = ("j", "i") if curved else ("lat", "lon")
+    listed = ds.assign_coords({dim: np.arange(ds.sizes[dim]) for dim in dims}) if curved else ds
+    plain, stacked = (
+        each.cluster.pixels().kmeans(3, order="level").regions()
+        for each in (ds, listed.stack(cell=dims))
+    )
+    number = stacked.region_map.values.reshape(plain.region_map.shape)
+    first = [int(number[plain.region_map.values == each][0]) for each in plain.region.values]
+    stacked = stacked.isel(region=first)
+    np.testing.assert_array_equal(stacked.samples, plain.samples)
+    np.testing.assert_allclose(stacked.perimeter, plain.perimeter, rtol=1e-9)
+
+
+def test_a_fold_is_no_border():
+    nj, ni = 12, 24
+    lon, lat = np.meshgrid(np.arange(0, 360, 15.0), np.linspace(30, 80, nj))
+    lon[-1, ni // 2 :], lat[-1, ni // 2 :] = lon[-1, : ni // 2][::-1], lat[-1, : ni // 2][::-1]
+    values = np.where(np.arange(nj)[:, None] > 8, 1.0, 0.0) * np.ones(ni)
+    ds = xr.Dataset({"v": (("j", "i"), values)})
+    ds = ds.assign_coords(lat=(("j", "i"), lat), lon=(("j", "i"), lon))
+    found = ds.cluster.pixels().kmeans(2, order="v").regions()
+    north = int(np.flatnonzero(found.v > 0.5)[0])
+    assert found.sizes["region"] == 2
+    ring = 2 * np.pi * RADIUS * np.cos(np.deg2rad((lat[8, 0] + lat[9, 0]) / 2))
+    np.testing.assert_allclose(found.perimeter[north], ring, rtol=0.03)
+
+
+def outlines(mesh, number):
+    """The union of the polygons of each region."""
+    import shapely
+
+    x, y, of = mesh.polygons()
+    shapes = shapely.polygons(np.stack([x, y], axis=-1))
+    return [shapely.union_all(shapes[number[of] == each]) for each in np.unique(number)]
+
+
+@pytest.mark.parametrize("name", ["depth", "bed"])
+def test_regions_of_a_mesh_have_the_outlines_of_their_polygons(name):
+    pytest.importorskip("shapely")
+    ds, _ = flat_mesh()
+    (dim,) = ds[name].dims
+    ds[name] = ds[name].copy(data=np.floor(ds[name] / 2) % 3)
+    found = ds.cluster.pixels([name]).kmeans(3, order=name).regions()
+    mesh = mesh_of([dim], ds)
+    shapes = outlines(mesh, found.region_map.values)
+    assert found.sizes["region"] == len(shapes) > 3
+    np.testing.assert_allclose(found.perimeter, [each.length / 1e3 for each in shapes], rtol=1e-6)
+    parts = 1e-6 if name == "depth" else 0.02  # a node has equal parts of its faces
+    np.testing.assert_allclose(found.area, [each.area / 1e6 for each in shapes], rtol=parts)
+    places = [[each.centroid.x, each.centroid.y] for each in shapes]
+    ours = np.stack([found.x_centroid, found.y_centroid], axis=1)
+    np.testing.assert_allclose(ours - places, 0, atol=25)  # a quarter of a cell
+    assert found.perimeter.units == "km"
+    assert found.x_centroid.units == found.y_max.units == "m"
+    x, _ = mesh.centres()
+    every = found.region.values
+    np.testing.assert_array_equal(found.x_min, ndimage.minimum(x, found.region_map.values, every))
+    lazy = ds.chunk({dim: 50}).cluster.pixels([name]).kmeans(3, order=name).regions()
+    xr.testing.assert_identical(lazy.compute(), found)
+
+
+@pytest.mark.parametrize("name", ["depth", "bed"])
+def test_a_mesh_on_the_sphere_is_that_on_a_small_plane(name):
+    flat, _ = flat_mesh()
+    flat[name] = flat[name].copy(data=np.floor(flat[name] / 2) % 3)
+    x, y = flat.mesh2d_node_x, flat.mesh2d_node_y
+    degrees = np.rad2deg(1e-3 / RADIUS)
+    lon = (179.99 + (x - x.min()) * degrees + 180) % 360 - 180  # over the date line
+    lat = (y - y.mean()) * degrees
+    round_ = flat.assign_coords(
+        mesh2d_node_x=lon.assign_attrs(units="degrees_east", standard_name="longitude"),
+        mesh2d_node_y=lat.assign_attrs(units="degrees_north", standard_name="latitude"),
+    )
+    a, b = (each.cluster.pixels([name]).kmeans(3, order=name).regions() for each in (flat, round_))
+    np.testing.assert_array_equal(a.region_map, b.region_map)
+    np.testing.assert_allclose(a.perimeter, b.perimeter, rtol=1e-6)
+    np.testing.assert_allclose(a.area, b.area, rtol=1e-6)
+    named = {"mesh2d_node_x": "longitude", "mesh2d_node_y": "latitude"}  # coordinates of nodes
+    b = b.rename({each: reduce(lambda x, y: x.replace(*y), named.items(), each) for each in b})
+    east = ((b.longitude_centroid - 179.99) % 360) / degrees + float(x.min())
+    np.testing.assert_allclose(east, a.x_centroid, rtol=1e-6)
+    np.testing.assert_allclose(b.latitude_max / degrees, a.y_max - float(y.mean()), atol=1e-3)
+    assert b.longitude_centroid.units == "degrees_east"
+    assert (b.longitude_min > b.longitude_max).any()
+
+
+def test_levels_on_a_mesh_of_the_globe_are_steps_of_their_own():
+    ds, _ = flat_mesh()
+    degrees = {"units": "degrees_east", "standard_name": "longitude"}
+    ds["mesh2d_node_x"] = ((ds.mesh2d_node_x - 610_000) / 1000).assign_attrs(degrees)
+    degrees = {"units": "degrees_north", "standard_name": "latitude"}
+    ds["mesh2d_node_y"] = ((ds.mesh2d_node_y - 5_800_000) / 1000).assign_attrs(degrees)
+    ds["depth"] = np.floor(ds.depth / 2) % 3
+    levels = xr.concat([ds.depth, ds.depth], "level").assign_coords(level=("level", [5.0, 10.0]))
+    found, alone = (
+        each.cluster.pixels(["depth"]).kmeans(3, order="depth").regions()
+        for each in (ds.assign(depth=levels), ds)
+    )
+    assert (
+        found.region_level.values.tolist()
+        == [5.0] * alone.sizes["region"] + [10.0] * (alone.sizes["region"])
+    )
+    for name in ("samples", "perimeter", "area", "latitude_centroid"):
+        np.testing.assert_array_equal(found[name], np.tile(alone[name], 2))
 
 
 def test_cells_of_healpix_and_graphs_have_regions():
@@ -289,7 +408,30 @@ def test_cells_of_healpix_and_graphs_have_regions():
     first = np.unique(piece, return_index=True)[1]
     np.testing.assert_array_equal(found.region_map, np.argsort(np.argsort(first))[piece])
     np.testing.assert_allclose(found.area.sum(), 4 * np.pi * RADIUS**2, rtol=1e-9)
-    assert not {"perimeter", "cell_centroid"} & set(found)
+    cells = healpix_of(["cell"], ds)
+    lon, lat, _ = cells.polygons()
+    corners = np.stack([np.cos(np.deg2rad(lat)) * np.cos(np.deg2rad(lon)),
+                        np.cos(np.deg2rad(lat)) * np.sin(np.deg2rad(lon)),
+                        np.sin(np.deg2rad(lat))], axis=-1)  # fmt: skip
+    total = np.zeros(count)
+    keys = np.round(corners, 9)
+    sides = {}
+    for cell, side in np.ndindex(n, 4):
+        ends = frozenset((tuple(keys[cell, side]), tuple(keys[cell, (side + 1) % 4])))
+        sides.setdefault(ends, []).append(cell)
+    for (first, second), (a, b) in sides.items():
+        if values[a] != values[b]:
+            arc = RADIUS * np.arccos(np.dot(first, second))
+            total[found.region_map[[a, b]].values] += arc
+    np.testing.assert_allclose(found.perimeter, total, rtol=2e-3)  # sides are no great circles
+    assert found.perimeter.units == "km"
+    whole = ds.assign(v=ds.v * 0).cluster.pixels(["v"]).kmeans(1).regions()
+    assert whole.perimeter.item() == 0
+    centre = unit_vectors(*cells.centres())
+    mean = np.stack([ndimage.mean(each, found.region_map, found.region) for each in centre])
+    np.testing.assert_allclose(
+        found.latitude_centroid, np.rad2deg(np.arctan2(mean[2], np.hypot(*mean[:2]))), atol=1e-9
+    )
 
 
 def test_regions_in_a_graph_of_the_user():

@@ -822,9 +822,11 @@ class Clustering(Completed, Fitted, LatentSpace):
 
         The perimeter is the length of all sides of cells behind which lies another region, no data
         or the end of the map: of rectangles on a plane, of parts of meridians and parallels, or of
-        great circles between the corners of a curvilinear grid. The centroid is weighted by area,
-        if that is known. On the Earth it is the mean of the places in space; one of a region that
-        goes round the Earth may lie at a pole.
+        great circles between the corners of a curvilinear grid or a mesh. The cell of a node of a
+        mesh reaches to the middles of its faces and of their sides. Cells of a mesh and of HEALPix
+        without coordinates lie where their corners tell it: ``longitude`` and ``latitude``, or
+        ``x`` and ``y``. The centroid is weighted by area, if that is known. On the Earth it is the
+        mean of the places in space; one of a region that goes round the Earth may lie at a pole.
 
         The table is computed at once, in one pass over the data. Points that `fill` added belong to
         the map, to perimeters and limits, but they are no samples.

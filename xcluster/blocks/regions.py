@@ -30,8 +30,10 @@ from xcluster.blocks.failures import named_failures
 from xcluster.blocks.graphs import Tree
 from xcluster.blocks.label_maps import by_windows, codes_of, object_blocks
 from xcluster.grid.geography import FULL_CIRCLE
+from xcluster.grid.geometry import Sides
 from xcluster.grid.layout import Layout
 from xcluster.grid.polygons import unit_vectors
+from xcluster.grid.sides import ListedSides
 from xcluster.grid.surroundings import Surroundings
 
 BLOCK_CELLS = 2**22
@@ -57,8 +59,9 @@ class Cells:
         Their product is the area of each cell; none if this is not known.
     weight : DataArray, optional
         Of each cell.
-    sides : mapping of dim to two DataArrays, optional
-        How long the sides are that a cell shares with the one before and with the one after it.
+    sides : mapping of dim to two DataArrays, or ListedSides, optional
+        How long the sides are that a cell shares with the one before and with the one after it; of
+        a graph all sides of all cells.
     features : DataArray over (dims of the map, `COLUMN`), optional
         The values of samples; NaN where a cell is no sample.
     origin : array of shape (n_features,), optional
@@ -70,9 +73,14 @@ class Cells:
     on_earth: bool
     areas: Sequence[xr.DataArray] = ()
     weight: xr.DataArray | None = None
-    sides: Mapping[Any, tuple[xr.DataArray, xr.DataArray]] | None = None
+    sides: Sides | ListedSides | None = None
     features: xr.DataArray | None = None
     origin: Array | None = None
+
+    @property
+    def rows(self) -> Sides:
+        """The sides of cells that lie in rows and columns."""
+        return {} if self.sides is None or isinstance(self.sides, ListedSides) else self.sides
 
     @property
     def west(self) -> float:
@@ -85,7 +93,7 @@ class Cells:
         given |= {f"area {number}": each for number, each in enumerate(self.areas)}
         given |= {f"position {number}": each for number, each in enumerate(self.positions)}
         given |= {f"place {number}": each for number, each in enumerate(self.places)}
-        for number, both in enumerate((self.sides or {}).values()):
+        for number, both in enumerate(self.rows.values()):
             given |= {f"before {number}": both[0], f"after {number}": both[1]}
         return {name: each for name, each in given.items() if each is not None}
 
@@ -162,6 +170,7 @@ class _Measure:
     on_earth: bool
     west: float
     origin: Array | None
+    listed: ListedSides | None
 
     def __call__(self, labels: Array, *arrays: Array) -> list[_Measured]:
         """Return what the pieces of a block measure, as the only entry of a list."""
@@ -204,7 +213,10 @@ class _Measure:
         if factors:
             share = np.where(counted, np.nan_to_num(reduce(mul, factors)), 0)
             yield "area", _flat([share])
-        if "border" in given:
+        if self.listed is not None:
+            borders = self.listed.borders(codes.reshape(-1, self.finder.graph.shape[0]))
+            yield "perimeter", _flat([borders])
+        elif "border" in given:
             yield "perimeter", _flat([self._border(given)])
         yield "place", _flat(self._places(given, share))
         weight = counted
@@ -285,13 +297,14 @@ def measured_regions(
     finder, given, ordered = _finder(labels, around, corners), cells.arrays(), labels
     if around.graph is not None:
         ordered = labels.transpose(..., *around.dims)
-    elif cells.sides is not None:
-        given["border"] = bordering(labels, around, list(cells.sides))
+    elif cells.rows:
+        given["border"] = bordering(labels, around, list(cells.rows))
     ordered = _in_blocks(ordered, around)
     dims = ordered.dims
     arrays = [each.transpose(*dims, ..., missing_dims="ignore") for each in given.values()]
     missing = [[i for i, dim in enumerate(dims) if dim not in each.dims] for each in arrays]
-    how = cells.on_earth, cells.west, cells.origin
+    listed = cells.sides if isinstance(cells.sides, ListedSides) else None
+    how = cells.on_earth, cells.west, cells.origin, listed
     measure = _Measure(finder, tuple(given), missing, *how)
     parts, shape = _all_measured(ordered, arrays, measure, layout)
     regions = _joined(parts, shape, finder.around)

@@ -134,7 +134,7 @@ def areas_of(coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()) 
     measured = _measured(coords, data)
     if measured is not None:
         return measured
-    listed = _of_lists({*dims, *(dim for coord in coords.values() for dim in coord.dims)}, data)
+    listed = of_lists({*dims, *(dim for coord in coords.values() for dim in coord.dims)}, data)
     if listed is not None:
         return listed
     latitude, longitude = (axis_of(coords, name) for name in ("latitude", "longitude"))
@@ -199,7 +199,7 @@ def _scattered(latitude: xr.DataArray) -> BadValueError:
     return BadValueError("weights", "area", rule, remedy)
 
 
-def _of_lists(dims: Collection[Hashable], data: xr.Dataset) -> Areas | None:
+def of_lists(dims: Collection[Hashable], data: xr.Dataset) -> Areas | None:
     """Return the area of HEALPix cells, or of faces or nodes of a mesh."""
     healpix = healpix_of(dims, data)
     if healpix is not None:

@@ -7,12 +7,13 @@ from collections.abc import Hashable, Mapping
 import numpy as np
 import xarray as xr
 
+from xcluster.base.arrays import Array
 from xcluster.grid.areas import areas_of, axis_of, bounds_along, widths
 from xcluster.grid.geography import EARTH_RADIUS_KM, find_axis
 from xcluster.grid.healpix import healpix_of
 from xcluster.grid.intervals import cells
 from xcluster.grid.layout import Layout
-from xcluster.grid.meshes import mesh_of
+from xcluster.grid.meshes import Mesh, mesh_of
 from xcluster.grid.polygons import corners, unit_vectors
 
 Sides = Mapping[Hashable, tuple[xr.DataArray, xr.DataArray]]
@@ -22,19 +23,31 @@ Sides = Mapping[Hashable, tuple[xr.DataArray, xr.DataArray]]
 def centres(plane: Layout) -> tuple[list[xr.DataArray], bool]:
     """Return the coordinates of cells in space, and whether they are longitude and latitude.
 
-    An axis of a grid without a coordinate is counted. Cells in a list without coordinates have
-    none.
+    An axis of a grid without a coordinate is counted. Cells of a mesh and of HEALPix that have no
+    coordinates lie where their corners tell it.
     """
     lonlat = [find_axis(plane.coords, axis) for axis in ("longitude", "latitude")]
     known = [each.reset_coords(drop=True) for each in lonlat if each is not None]
     if len(known) == 2:
         return known, True
-    if healpix_of(plane.sample_dims, plane.data) or mesh_of(plane.sample_dims, plane.data):
-        return [], False
+    cells = healpix_of(plane.sample_dims, plane.data) or mesh_of(plane.sample_dims, plane.data)
+    if cells is not None:
+        unit = cells.unit if isinstance(cells, Mesh) else None
+        return _named(cells.dim, cells.centres(), unit), unit is None
     axes = [axis for dim in plane.sample_dims for axis in _along(plane, dim)]
     counts = len(axes) > 1  # along a single dim numbers of samples are no places
     known = [each for each in axes if each.dtype.kind in "iuf"]
     return [each for each in known if counts or each.name in plane.coords], False
+
+
+def _named(dim: Hashable, places: tuple[Array, Array], unit: str | None) -> list[xr.DataArray]:
+    """Return longitude and latitude, or x and y if they have a unit of a plane."""
+    names = ("longitude", "latitude") if unit is None else ("x", "y")
+    units = ("degrees_east", "degrees_north") if unit is None else (unit, unit)
+    return [
+        xr.DataArray(place, dims=[dim], name=name, attrs={"units": said} if said else {})
+        for place, name, said in zip(places, names, units, strict=True)
+    ]
 
 
 def _along(plane: Layout, dim: Hashable) -> list[xr.DataArray]:

@@ -12,9 +12,15 @@ import xarray as xr
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.base.optional import optional
+from xcluster.grid.polygons import unit_vectors
 
 SIDES, AROUND = (1, 3, 5, 7), (0, 1, 2, 3, 5, 6, 7, 8)
 """Columns of neighbours with a common side, and with a common side or corner."""
+
+IN_TURN = (1, 5, 7, 3)
+"""Columns of neighbours behind the sides of a cell, from its southern corner eastwards."""
+PARTS = 4
+"""Parts of a side, each as long as a great circle."""
 
 LEVELS = ("refinement_level", "level", "depth", "healpix_order")
 """Attributes that hold the binary logarithm of nside."""
@@ -65,12 +71,35 @@ class Healpix:
             found.append(np.column_stack(pair).astype(np.int32))
         return np.concatenate(found)
 
+    def sides(self) -> tuple[Array, Array, Array]:
+        """Return for each side of each cell the cell, that behind it or -1, and its angle.
+
+        Sides are no great circles: their lengths, in radians, are those of `PARTS` parts.
+        """
+        cells, depth, nested = self._nested(), self._depth, _library().nested
+        order = np.argsort(cells, kind="stable")
+        rising, behind, angles = cells[order], [], []
+        for start in range(0, len(cells), BLOCK):
+            some = cells[start : start + BLOCK]
+            near = nested.neighbours(some, depth)[:, list(IN_TURN)]
+            place = np.minimum(np.searchsorted(rising, near), len(cells) - 1)
+            behind.append(np.where(rising[place] == near, order[place], -1))
+            corners = unit_vectors(*_degrees(nested.vertices(some, depth, step=PARTS)))
+            chords = np.linalg.norm(np.roll(corners, -1, axis=-1) - corners, axis=0)
+            arcs = 2 * np.arcsin(chords / 2)
+            angles.append(arcs.reshape(len(some), len(IN_TURN), PARTS).sum(axis=-1))
+        cell = np.repeat(np.arange(len(cells)), len(IN_TURN))
+        return cell, np.concatenate(behind).ravel(), np.concatenate(angles).ravel()
+
+    def centres(self) -> tuple[Array, Array]:
+        """Return longitude and latitude of the centre of each cell, in degrees."""
+        return _degrees(_library().nested.healpix_to_lonlat(self._nested(), self._depth))
+
     def polygons(self) -> tuple[Array, Array, Array]:
         """Return longitude and latitude of the corners of each cell (n, 4), and its number."""
         nested = _library().nested
-        longitude, latitude = nested.vertices(self._nested(), self._depth)
         number = np.arange(len(self.cells))
-        return longitude.to_value("deg"), latitude.to_value("deg"), number
+        return *_degrees(nested.vertices(self._nested(), self._depth)), number
 
     @property
     def _depth(self) -> int:
@@ -86,6 +115,11 @@ class Healpix:
         if self.scheme == "ring":
             cells = _library().from_ring(cells, self._depth)
         return np.asarray(cells, np.int64)
+
+
+def _degrees(places: Any) -> tuple[Array, Array]:
+    longitude, latitude = places
+    return longitude.to_value("deg"), latitude.to_value("deg")
 
 
 def _library() -> Any:

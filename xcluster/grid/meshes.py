@@ -57,9 +57,7 @@ class Mesh:
     def pairs(self) -> Array:
         """Return pairs of faces with a common edge, or of nodes along an edge."""
         ends, face = self._edges()
-        key = ends[:, 0] * len(self.x) + ends[:, 1]
-        order = np.argsort(key, kind="stable")
-        same = np.flatnonzero(np.diff(key[order]) == 0)
+        order, same = self._shared(ends)
         if self.location == "face":
             return np.column_stack([face[order[same]], face[order[same + 1]]])
         return np.asarray(ends[np.delete(order, same + 1)])
@@ -71,6 +69,12 @@ class Mesh:
         after = np.where(column + 1 < self.n_corners[:, None], column + 1, 0)
         ends = np.stack([self.faces, np.take_along_axis(self.faces, after, axis=1)], axis=-1)
         return np.sort(ends[real], axis=1), np.nonzero(real)[0]
+
+    def _shared(self, ends: Array) -> tuple[Array, Array]:
+        """Return an order of sides, and where in it a side and the next one are the same edge."""
+        key = ends[:, 0] * len(self.x) + ends[:, 1]
+        order = np.argsort(key, kind="stable")
+        return order, np.flatnonzero(np.diff(key[order]) == 0)
 
     def areas(self) -> Array:
         """Return the area of each sample: a solid angle, or in the unit of the plane, squared.
@@ -85,6 +89,53 @@ class Mesh:
         part = np.broadcast_to((of_faces / self.n_corners)[:, None], real.shape)
         return np.bincount(self.faces[real], part[real], minlength=len(self.x))
 
+    def sides(self) -> tuple[Array, Array, Array]:
+        """Return for each side of each sample the sample, that behind it or -1, and its length.
+
+        Lengths are angles of great circles, in radians, or in the unit of the plane. The cell of a
+        node is that of `polygons`.
+        """
+        ends, face = self._edges()
+        order, same = self._shared(ends)
+        other = np.full(len(order), -1)
+        other[order[same]], other[order[same + 1]] = order[same + 1], order[same]
+        points = self._points()
+        first, second = points[:, ends[:, 0]], points[:, ends[:, 1]]
+        if self.location == "face":
+            return face, np.where(other < 0, -1, face[other]), self._lengths(first, second)
+        middle = (first + second) / 2
+        inward, outer = self._lengths(middle, self._middles()[:, face]), other < 0
+        along = [self._lengths(end, middle)[outer] for end in (first, second)]
+        return (
+            np.concatenate([*ends.T, *ends[outer].T]),
+            np.concatenate([*ends[:, ::-1].T, np.full(2 * outer.sum(), -1)]),
+            np.concatenate([inward, inward, *along]),
+        )
+
+    def centres(self) -> tuple[Array, Array]:
+        """Return longitude and latitude, or x and y, of each sample; of a face amid its nodes."""
+        if self.location == "node":
+            return self.x, self.y
+        middles = self._middles()
+        x, y = as_degrees(middles) if self.unit is None else middles
+        return x, y
+
+    def _points(self) -> Array:
+        """Return the nodes as points on the unit sphere (3, n_nodes), or on the plane (2, n)."""
+        return unit_vectors(self.x, self.y) if self.unit is None else np.stack([self.x, self.y])
+
+    def _middles(self) -> Array:
+        """Return the mean of the nodes of each face, of shape (2 or 3, n_faces)."""
+        points = self._points()[:, self.corners]
+        return np.asarray((points * (self.faces >= 0)).sum(axis=-1) / self.n_corners)
+
+    def _lengths(self, start: Array, end: Array) -> Array:
+        """Return how far points lie apart: along great circles, or on the plane."""
+        if self.unit is not None:
+            return np.asarray(np.hypot(*(end - start)))
+        start, end = (each / np.linalg.norm(each, axis=0) for each in (start, end))
+        return np.asarray(2 * np.arcsin(np.linalg.norm(end - start, axis=0) / 2))
+
     def polygons(self) -> tuple[Array, Array, Array]:
         """Return x and y of the corners of polygons, and the sample of each.
 
@@ -92,13 +143,10 @@ class Mesh:
         of its sides.
         """
         corners = self.corners
-        places = self.x[corners], self.y[corners]
         if self.location == "face":
-            return *places, np.arange(len(corners))
-        real = self.faces >= 0
-        points = unit_vectors(*places) if self.unit is None else np.stack(places)
-        total = (points * real).sum(axis=-1, keepdims=True)
-        middle = np.broadcast_to(total / self.n_corners[:, None], points.shape)
+            return self.x[corners], self.y[corners], np.arange(len(corners))
+        real, points = self.faces >= 0, self._points()[:, corners]
+        middle = np.broadcast_to(self._middles()[..., None], points.shape)
         column = np.arange(real.shape[1])
         after = np.where(column + 1 < self.n_corners[:, None], column + 1, 0)
         sides = (points + np.take_along_axis(points, after[None], axis=-1)) / 2

@@ -16,6 +16,7 @@ from xcluster.grid.axes import Axes, axes_of, fold_pairs, no_neighbours
 from xcluster.grid.ensembles import counts_members
 from xcluster.grid.geography import find_axis
 from xcluster.grid.hashing import canonical_positions
+from xcluster.grid.healpix import Healpix, healpix_of
 from xcluster.grid.layout import Layout
 from xcluster.grid.meshes import mesh_of
 from xcluster.grid.neighbours import described_pairs, pairs_on_axes
@@ -119,11 +120,17 @@ def _ends(axes: Axes, place: Array) -> Array:
 
 
 def spatial_dims(layout: Layout) -> tuple[Hashable, ...]:
-    """Return the dims of longitude and latitude, or those that hold no times, members or names."""
+    """Return the dims of longitude and latitude, or those that hold no times, members or names.
+
+    Cells of HEALPix and of a mesh on the sphere have longitudes and latitudes.
+    """
     lonlat = [find_axis(layout.coords, axis) for axis in ("longitude", "latitude")]
     if all(each is not None for each in lonlat):
         placed = {dim for each in lonlat if each is not None for dim in each.dims}
         return tuple(dim for dim in layout.sample_dims if dim in placed)
+    cells = healpix_of(layout.sample_dims, layout.data) or mesh_of(layout.sample_dims, layout.data)
+    if cells is not None and (isinstance(cells, Healpix) or cells.unit is None):
+        return (cells.dim,)
     return tuple(dim for dim in layout.sample_dims if _is_spatial(dim, layout.coords.get(dim)))
 
 

@@ -15,12 +15,13 @@ from xcluster.blocks.regions import Cells, Regions, limits_of, measured_regions
 from xcluster.fit.fitted import Fitted
 from xcluster.grid import areas
 from xcluster.grid.geography import FULL_CIRCLE
-from xcluster.grid.geometry import centres, sides_of_cells
+from xcluster.grid.geometry import Sides, centres, sides_of_cells
 from xcluster.grid.hashing import canonical_positions
 from xcluster.grid.layout import LABEL, Layout
 from xcluster.grid.links import with_attrs
 from xcluster.grid.names import check_free, free, names_in
 from xcluster.grid.polygons import as_degrees
+from xcluster.grid.sides import ListedSides, listed_sides
 from xcluster.grid.surroundings import Surroundings, over, surroundings
 
 REGION, EDGE, END = "region", "edge", "end"
@@ -61,7 +62,7 @@ def _cells(fitted: Fitted, layout: Layout, around: Surroundings) -> tuple[Cells,
     places, on_earth = centres(plane)
     data = xr.Dataset() if layout.data is None else layout.data
     area = areas.areas_of(layout.coords, data, layout.sample_dims)
-    sides = sides_of_cells(plane) if around.graph is None else None
+    sides = _sides(plane, around) if fitted.graph is None else None
     units = {} if area is None else {"area": area.unit}
     if sides is not None:
         units["perimeter"] = sides[1]
@@ -80,6 +81,11 @@ def _cells(fitted: Fitted, layout: Layout, around: Surroundings) -> tuple[Cells,
         None if features is None else _bare(features),
         origin,
     ), units
+
+
+def _sides(plane: Layout, around: Surroundings) -> tuple[Sides | ListedSides, str] | None:
+    """Return how long the sides of cells are, and the unit; None if that is not known."""
+    return sides_of_cells(plane) if around.graph is None else listed_sides(plane)
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:
