@@ -176,6 +176,16 @@ def test_lists_of_cells_lie_in_polygons_too():
     np.testing.assert_array_equal(listed.report(by=frame).samples, whole.samples)
 
 
+def test_zones_on_a_coarser_grid_are_refused_and_the_remedy_works(fit):
+    coarse = zones().isel(y=slice(None, None, 3), x=slice(None, None, 2))
+    with pytest.raises(ValueError, match=r"by.reindex_like\(labels, method='nearest'\)"):
+        fit.report(by=coarse)
+    table = fit.report(by=coarse.reindex_like(fit.labels, method="nearest"))
+    np.testing.assert_array_equal(table.zone, np.unique(zones().values[np.isfinite(zones())]))
+    with pytest.raises(ValueError, match="Give both coordinates"):
+        fit.report(by=coarse.drop_vars(["x", "y"]))
+
+
 def test_zones_have_the_names_of_their_flags(fit):
     by = zones().fillna(99).astype(int)
     assert "zone_name" not in fit.report(by=by).coords

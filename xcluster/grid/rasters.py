@@ -78,7 +78,8 @@ def raster_of(labels: xr.DataArray, data: xr.Dataset, what: str, sel: Any = None
     places = _places(labels, sel)
     one = labels.isel(places)
     if healpix_of(one.dims, data) or mesh_of(one.dims, data):
-        raise _no_raster(labels, what, "HEALPix cells and meshes have no rows and columns", KEPT)
+        rule = "needs a grid, and HEALPix cells and meshes have no rows and columns"
+        raise _no_raster(labels, what, rule, KEPT)
     x, y = _axes(one, what)
     left = [dim for dim in one.dims if dim not in (x.dims[0], y.dims[0])]
     if left:

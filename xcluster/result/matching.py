@@ -57,9 +57,18 @@ def aligned(ours: xr.DataArray, theirs: Any, parameter: str) -> xr.DataArray:
         found = xr.align(ours, _upright_as(ours, theirs), join="exact", copy=False)[1]
     except ValueError:
         rule = f"lies on {_grid(theirs)}, and the labels on {_grid(ours)}, at other coordinates"
-        remedy = f"reindex it: {parameter}.reindex_like(labels)"
+        remedy = _how_to_align(ours, theirs, parameter)
         raise BadValueError(parameter, theirs.name, rule, remedy) from None
     return found.transpose(*ours.dims)
+
+
+def _how_to_align(ours: xr.DataArray, theirs: xr.DataArray, parameter: str) -> str:
+    """Return how a map comes onto the grid of ours: by the nearest of its cells, if it can."""
+    if not set(theirs.dims) <= set(theirs.indexes) & set(ours.indexes):
+        return "give both coordinates along all dims, or pass one on the same grid"
+    numbers = all(theirs.indexes[dim].dtype.kind in "iufM" for dim in theirs.dims)
+    nearest = ", method='nearest'" if numbers else ""
+    return f"reindex it: {parameter}.reindex_like(labels{nearest})"
 
 
 def _upright_as(ours: xr.DataArray, theirs: xr.DataArray) -> xr.DataArray:
