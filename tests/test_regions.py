@@ -3,10 +3,11 @@
 from functools import reduce
 
 import dask
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from flat_mesh import flat_mesh
+from flat_mesh import FACE, flat_mesh
 from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 from test_cleaning import pieces, speckled, touching
@@ -555,6 +556,21 @@ def test_the_figure_has_the_numbers_of_the_largest_regions(fit, found):
         x, y = text.get_position()
         assert found.region_map.sel(x=x, y=y) == number
     assert artist.axes.get_title() == f"{found.sizes['region']:,} regions"
+
+
+def test_a_number_on_a_mesh_lies_in_the_middle_of_its_region():
+    ds, _ = flat_mesh()
+    shuffled = ds.isel({FACE: np.random.default_rng(0).permutation(ds.sizes[FACE])})
+    x, y = (each - each.mean() for each in mesh_of([FACE], shuffled).centres())
+    inner = np.hypot(x, y) < 300  # metres
+    found = shuffled.assign(depth=(FACE, inner.astype(float)))
+    fit = found.cluster.pixels(["depth"]).kmeans(2, order="depth")
+    disc = str(int(fit.regions().depth.values.argmax()))
+    texts = {text.get_text(): text for text in fit.plot.regions().axes.texts}
+    place = np.array(texts[disc].get_position())
+    middle = [float(ds.mesh2d_node_x.mean()), float(ds.mesh2d_node_y.mean())]
+    assert np.hypot(*(place - middle)) < 120
+    plt.close("all")
 
 
 def test_samples_without_neighbours_are_refused(fit):

@@ -69,7 +69,11 @@ def regions(
 def _place(numbers: xr.DataArray, number: int, lattice: Lattice) -> Array:
     """Return x and y of the cell of a region that lies nearest to the middle of its cells."""
     mine = np.argwhere((numbers == number).values)
-    nearest = mine[np.square(mine - mine.mean(axis=0)).sum(axis=1).argmin()]
-    at = dict(zip(numbers.dims, nearest, strict=True))
-    places = (each.isel({dim: at[dim] for dim in each.dims}) for each in (lattice.x, lattice.y))
-    return np.array([float(each) for each in places])
+    at = {dim: xr.DataArray(each) for dim, each in zip(numbers.dims, mine.T, strict=True)}
+    places = np.stack(
+        [each.isel({dim: at[dim] for dim in each.dims}).values for each in (lattice.x, lattice.y)],
+        axis=1,
+    )
+    # On a grid rows and columns are counted: they are even, and go on over the first longitude.
+    where = mine if numbers.ndim > 1 else places
+    return places[np.square(where - where.mean(axis=0)).sum(axis=1).argmin()]
