@@ -223,6 +223,17 @@ def test_one_step_of_several_is_written(tmp_path):
         fit.to_polygons(sel={"month": 1})
 
 
+@pytest.mark.parametrize("steps", [[1, 2], [0.5, 1.5], ["a", "b"]])
+def test_a_step_is_named_as_it_can_be_chosen(tmp_path, steps):
+    data = xr.concat([land(), land(seed=1)], pd.Index(steps, name="step"))
+    fit = fitted(data)
+    with pytest.raises(ValueError, match="Choose one entry") as caught:
+        fit.to_raster(tmp_path / "a.tif")
+    sel = eval(caught.value.remedy.split("sel=")[1])
+    assert sel == {"step": steps[0]}
+    fit.to_raster(tmp_path / "a.tif", sel=sel)
+
+
 def irregular():
     data = land()
     return data.isel(x=[0, 1, 2, 4, 7, 8, 9])

@@ -126,6 +126,7 @@ def test_a_sample_belongs_to_the_polygon_that_holds_its_centre(fit):
     turned = speckled().transpose("x", "y").cluster.pixels().kmeans(5, order="level", n_init=3)
     np.testing.assert_array_equal(turned.report(by=frame).samples, found.samples)
     assert fit.report(by=frame.geometry).samples.equals(found.samples.drop_vars("zone_name"))
+    assert fit.report(by=frame.rename(columns=str.upper).set_geometry("GEOMETRY")).equals(found)
 
 
 @pytest.mark.parametrize("first", [0.0, -180.0])

@@ -465,3 +465,13 @@ def test_dates_and_names_along_an_axis_are_written(entries, texts, across):
     assert artist.axes.get_aspect() == "auto"
     drawn = artist.get_array().reshape((2, 4) if across else (4, 2))
     np.testing.assert_array_equal(drawn, values.T if across else values)
+
+
+def test_dates_have_a_colour_bar_of_dates():
+    days = np.array([["2001-01-01", "2001-03-01"], ["2001-12-31", "NaT"]], "datetime64[ns]")
+    artist = maps.map(xr.DataArray(days, dims=("y", "x"), name="last_change"))
+    assert artist.get_clim() == tuple(matplotlib.dates.date2num(days[:, 0]))
+    np.testing.assert_array_equal(artist.get_array().mask, [[False, False], [False, True]])
+    artist.figure.canvas.draw()
+    (bar,) = artist.axes.child_axes
+    assert {"Feb", "Dec"} & {text.get_text() for text in bar.get_yticklabels()}

@@ -869,7 +869,7 @@ class Clustering(Completed, Fitted, LatentSpace):
             ``membership`` (soft methods). With ``by`` a Dataset over (``zone``, ``label``) of
             ``samples`` and, where areas are known, ``area`` with its unit. Zones are the numbers
             found, or the index of the GeoDataFrame. ``zone_name`` are the CF flags of the zones, or
-            the column ``name`` of the GeoDataFrame.
+            the column ``name`` (or ``NAME``) of the GeoDataFrame.
             Polygons in another CRS than the grid are moved, and the attribute ``note`` says so.
 
         Raises

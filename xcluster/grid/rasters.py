@@ -118,6 +118,7 @@ def _shown(labels: xr.DataArray, dim: Hashable) -> Any:
     if dim not in labels.coords:
         return 0
     first = labels.indexes[dim][0] if dim in labels.indexes else 0
+    first = first.item() if isinstance(first, np.number) else first
     return first if isinstance(first, int | float) else str(first)
 
 

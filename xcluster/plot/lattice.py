@@ -17,6 +17,7 @@ from xcluster.grid.crs import in_units_of, stated_crs
 from xcluster.grid.geography import edges, find_axis
 from xcluster.grid.layout import LABEL
 from xcluster.plot.outlines import Outline, outline_of
+from xcluster.plot.panels import days_of
 
 Floats = NDArray[np.float64]
 
@@ -133,9 +134,7 @@ def _counted(axis: xr.DataArray) -> xr.DataArray:
         return axis
     at: Array = np.arange(axis.size)
     if axis.dtype.kind == "M":
-        from matplotlib.dates import date2num
-
-        at = np.asarray(date2num(axis.values))  # type: ignore[no-untyped-call]
+        at = days_of(axis.values)
     return xr.DataArray(at, dims=axis.dims, name=axis.name, attrs=axis.attrs)
 
 

@@ -53,6 +53,13 @@ def write_places(axis: Any, entries: Array) -> None:
         axis.set_ticks(places, [names[at] for at in places], rotation=90 if long else 0)
 
 
+def days_of(dates: Array) -> Array:
+    """Return dates as the days that matplotlib counts; NaN where one is missing."""
+    from matplotlib.dates import date2num
+
+    return np.asarray(date2num(dates))  # type: ignore[no-untyped-call]
+
+
 def write_dates(axis: Any, **ticks: int) -> None:
     """Write dates at round places: each says what differs from the one before."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter

@@ -15,7 +15,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.grid.levels import positions
 from xcluster.plot.elements import draw_lines
 from xcluster.plot.flags import flags_of, flags_of_centers
-from xcluster.plot.panels import outer_labels, panel_grid, single_axes, write_dates
+from xcluster.plot.panels import days_of, outer_labels, panel_grid, single_axes, write_dates
 from xcluster.plot.style import bold_line
 from xcluster.plot.style import legend as draw_legend
 from xcluster.plot.text import dim_text, in_lines, is_depth, is_vertical, with_units
@@ -218,9 +218,7 @@ def _levels(data: xr.DataArray, dim: Hashable) -> Array:
     """Return the positions along ``dim``: of dates, days; of other names, their numbers."""
     values = data[dim].values
     if values.dtype.kind == "M":
-        from matplotlib.dates import date2num
-
-        return np.asarray(date2num(values))  # type: ignore[no-untyped-call]
+        return days_of(values)
     if (epoch := _epoch(data, dim)) is not None:
         return positions(values, epoch) / 86_400
     return values if values.dtype.kind in "iuf" else np.arange(len(values))

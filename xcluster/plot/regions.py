@@ -76,4 +76,4 @@ def _place(numbers: xr.DataArray, number: int, lattice: Lattice) -> Array:
     )
     # On a grid rows and columns are counted: they are even, and go on over the first longitude.
     where = mine if numbers.ndim > 1 else places
-    return places[np.square(where - where.mean(axis=0)).sum(axis=1).argmin()]
+    return np.asarray(places[np.square(where - where.mean(axis=0)).sum(axis=1).argmin()])

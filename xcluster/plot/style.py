@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.plot.flags import Flags, flags_of, has_flags
+from xcluster.plot.panels import days_of, write_dates
 from xcluster.plot.text import in_lines, name_of, with_units
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def style_of(da: xr.DataArray, cmap: Any = None, **limits: Any) -> Style:
         return LabelStyle(flags_of(da), name_of(da), cmap)
     if np.issubdtype(da.dtype, np.bool_):
         da = da.astype(np.uint8)
-    return ScalarStyle(cmap, limits or _limits(da, cmap), with_units(da))
+    dates = da.dtype.kind == "M"
+    values = days_of(da.values) if dates else np.asarray(da.values, dtype=float)
+    return ScalarStyle(cmap, limits or _limits(values, cmap), with_units(da), dates=dates)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,7 @@ class ScalarStyle:
     limits: Mapping[str, Any]
     label: str
     title: str = ""
+    dates: bool = False
 
     @property
     def keywords(self) -> Mapping[str, Any]:
@@ -88,21 +92,25 @@ class ScalarStyle:
         return {"cmap": self.cmap or default, **self.limits}
 
     def values(self, da: xr.DataArray) -> Array:
-        """Return the values themselves."""
+        """Return the values themselves; of dates, days."""
+        if self.dates:
+            return np.ma.masked_invalid(days_of(da.values))
         return np.ma.masked_invalid(np.asarray(da.values, dtype=float))
 
     def explain(self, artist: Any, axes: Sequence[Axes]) -> Any:
-        """Draw a colour bar with name and units."""
-        return color_bar(artist, axes, self.label)
+        """Draw a colour bar with name and units, or with dates."""
+        bar = color_bar(artist, axes, self.label)
+        if self.dates:
+            write_dates(bar.ax.yaxis)
+        return bar
 
 
 Style = LabelStyle | ScalarStyle
 """What a map needs to know about colours."""
 
 
-def _limits(da: xr.DataArray, cmap: Any) -> dict[str, float]:
+def _limits(values: Array, cmap: Any) -> dict[str, float]:
     """Return the range of the data, symmetric about zero where it lies well on both sides."""
-    values = np.asarray(da.values, dtype=float)
     values = values[np.isfinite(values)]
     if not values.size:
         return {"vmin": 0.0, "vmax": 1.0}

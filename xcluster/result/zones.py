@@ -63,8 +63,8 @@ def with_names(table: xr.Dataset, by: Any) -> xr.Dataset:
     table = table.reindex({ZONE: np.arange(len(by))}, fill_value=0)
     index = by.index.to_flat_index() if by.index.nlevels > 1 else by.index
     table = table.assign_coords({ZONE: index})
-    named = "name" in getattr(by, "columns", ())
-    return table.assign_coords(zone_name=(ZONE, by["name"].values)) if named else table
+    named = [name for name in getattr(by, "columns", ()) if str(name).lower() == "name"]
+    return table.assign_coords(zone_name=(ZONE, by[named[0]].values)) if named else table
 
 
 def stated_names(flagged: xr.DataArray) -> dict[int, str]:
