@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from flat_mesh import flat_mesh
 from matplotlib.colors import to_hex
 from test_cleaning import speckled
 
@@ -242,6 +243,19 @@ def test_bars_of_polygons_have_names_and_unclassified_parts():
     assert list(pooled.plot.zones({"here": frame, "there": frame.iloc[2:]})) == ["here"]
     assert list(pooled.plot.zones(frame)) == ["here", "there"]
     plt.close("all")
+
+
+def test_faces_of_a_mesh_without_coordinates_lie_in_polygons():
+    geopandas = pytest.importorskip("geopandas")
+    from shapely.geometry import box
+
+    ds, faces = flat_mesh()
+    fit = ds.cluster.pixels(["depth"]).kmeans(2)
+    x, y = (ds[f"mesh2d_node_{axis}"].values for axis in "xy")
+    west = np.array([x[face].mean() for face in faces]) < x.mean()
+    half = geopandas.GeoDataFrame(geometry=[box(x.min(), y.min(), x.mean(), y.max())])
+    counts = np.bincount(fit.labels.values[west].astype(int), minlength=2)
+    np.testing.assert_array_equal(fit.report(by=half).samples[0], counts)
 
 
 @pytest.mark.parametrize(
