@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from xcluster.algorithms.parts.directions import METRICS, directions
+from xcluster.algorithms.parts.nearest import check_distances
 from xcluster.base.arrays import Array
-from xcluster.base.checks import check_integer
+from xcluster.base.checks import check_choice, check_integer
 from xcluster.base.parallel import map_rows
 from xcluster.scores.labelled import LabelledRows, as_matrix, check_labels, labelled_rows
 
@@ -20,6 +22,9 @@ WIDE = 128
 """Features from which distances come from products of rows, in double precision."""
 PRODUCTS = 2**21
 """Of rows, computed at once."""
+SILHOUETTE_METRICS = ("euclidean", *METRICS)
+ROUNDING = 1e-14
+"""Mean of 1 - cosine below which it is rounding alone."""
 _FEWEST_SAMPLED = 1_000
 _FEWEST_PER_CLUSTER = 30
 _NORMAL_95 = 1.959963984540054
@@ -49,7 +54,11 @@ class SilhouetteScore:
 
 
 def silhouette_samples(
-    X: ArrayLike, labels: ArrayLike, sample_weight: ArrayLike | None = None
+    X: ArrayLike,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    metric: str = "euclidean",
 ) -> Array:
     """Return the exact silhouette of each row (Rousseeuw 1987).
 
@@ -69,6 +78,8 @@ def silhouette_samples(
         Negative = noise, left out.
     sample_weight : array of shape (n_samples,), optional
         Rows of weight 0 are left out.
+    metric : {"euclidean", "cosine", "correlation"}, default "euclidean"
+        Distance: 1 - cosine and 1 - r are summed by label, so time does not grow with the square.
 
     Returns
     -------
@@ -78,7 +89,8 @@ def silhouette_samples(
     Raises
     ------
     ValueError
-        If there are fewer than two labels, or an array is malformed.
+        If there are fewer than two labels, an array is malformed, or ``metric`` is unknown or not
+        defined for a row.
 
     References
     ----------
@@ -91,8 +103,9 @@ def silhouette_samples(
     >>> silhouette_samples([[0.0], [1.0], [8.0], [9.0]], [0, 0, 1, 1]).round(2)
     array([0.88, 0.87, 0.87, 0.88])
     """
+    check_choice("metric", metric, SILHOUETTE_METRICS)
     data = labelled_rows(X, labels, sample_weight, minimum=2)
-    return data.spread(_silhouettes(data, [data.cluster], np.arange(len(data.X)))[0])
+    return data.spread(_silhouettes(data, [data.cluster], np.arange(len(data.X)), metric)[0])
 
 
 def silhouette_score(
@@ -102,6 +115,7 @@ def silhouette_score(
     sample_weight: ArrayLike | None = None,
     limit: int = EXACT_ROWS,
     random_state: int = 0,
+    metric: str = "euclidean",
 ) -> SilhouetteScore:
     """Return the weighted mean silhouette, exact up to ``limit`` rows, estimated beyond.
 
@@ -120,6 +134,7 @@ def silhouette_score(
     limit : int, default 65,536
         The most rows that are all evaluated.
     random_state : int, default 0
+    metric : {"euclidean", "cosine", "correlation"}, default "euclidean"
 
     Returns
     -------
@@ -145,7 +160,12 @@ def silhouette_score(
     0.87
     """
     return silhouette_scores(
-        X, [labels], sample_weight=sample_weight, limit=limit, random_state=random_state
+        X,
+        [labels],
+        sample_weight=sample_weight,
+        limit=limit,
+        random_state=random_state,
+        metric=metric,
     )[0]
 
 
@@ -156,6 +176,7 @@ def silhouette_scores(
     sample_weight: ArrayLike | None = None,
     limit: int = EXACT_ROWS,
     random_state: int = 0,
+    metric: str = "euclidean",
 ) -> list[SilhouetteScore]:
     """Return the `silhouette_score` of several labellings, each distance taken once for all.
 
@@ -169,6 +190,7 @@ def silhouette_scores(
     limit : int, default 65,536
         The most rows that are all evaluated.
     random_state : int, default 0
+    metric : {"euclidean", "cosine", "correlation"}, default "euclidean"
 
     Returns
     -------
@@ -188,6 +210,7 @@ def silhouette_scores(
     [0.87, 0.03]
     """
     limit = check_integer("limit", limit, minimum=1)
+    check_choice("metric", metric, SILHOUETTE_METRICS)
     X = as_matrix("X", X)
     labels = [check_labels("labels", each, len(X)) for each in labellings]
     noise = np.min(labels, axis=0) < 0
@@ -198,43 +221,51 @@ def silhouette_scores(
     if len(data.X) > limit:
         n_sampled = max(_FEWEST_SAMPLED, limit**2 // len(data.X))
         rows = _stratified_rows(data, n_sampled, np.random.default_rng(random_state))
-    values = _silhouettes(data, clusters, rows)
+    values = _silhouettes(data, clusters, rows, metric)
     return [_estimate(data, rows, each) for each in values]
 
 
-def _silhouettes(data: LabelledRows, labellings: Sequence[Array], queries: Array) -> Array:
+def _silhouettes(
+    data: LabelledRows, labellings: Sequence[Array], queries: Array, metric: str
+) -> Array:
     """Return the silhouettes of the rows at ``queries``, shape (n_labellings, n_queries)."""
     from xcluster.algorithms.kernels.silhouette import LANES
 
     cell, clusters, edges = _cells(labellings)
     order = np.argsort(cell, kind="stable")
     starts = np.searchsorted(cell[order], np.arange(len(clusters) + 1))
-    prepare = _by_products if data.X.shape[1] >= WIDE else _by_differences
-    sums_of = prepare(data.X, order)
     cells = data.weight[order], starts, clusters, edges[-1]
+    at_once = LANES
+    if metric != "euclidean":
+        check_distances(metric, data.X)
+        sums_of = _by_directions(directions(data.X, metric), order, *cells)
+    elif data.X.shape[1] >= WIDE:
+        sums_of = _by_products(data.X, order, *cells)
+        at_once = max(LANES, PRODUCTS // len(data.X))
+    else:
+        sums_of = _by_differences(data.X, order, *cells)
     totals = [np.bincount(each, data.weight) for each in labellings]
 
     def of_block(block: Array) -> list[Array]:
-        sums = sums_of(block, *cells)
+        sums = sums_of(block)
         parts = zip(np.split(sums, edges[:-1]), labellings, totals, strict=True)
         return [
             _from_sums(part, each[block], data.weight[block], total) for part, each, total in parts
         ]
 
-    at_once = LANES if prepare is _by_differences else max(LANES, PRODUCTS // len(data.X))
     return np.concatenate(map_rows(of_block, queries, at_once), axis=1)
 
 
-def _by_differences(X: Array, order: Array) -> Callable[..., Array]:
+def _by_differences(X: Array, order: Array, *cells: Any) -> Callable[[Array], Array]:
     """Return what sums the distances from some rows to all, which are sorted by cell."""
     from xcluster.algorithms.kernels.silhouette import distance_sums
 
     matrix = np.pad(_scaled(X), ((0, 0), (0, -X.shape[1] % 4)))
     rows = matrix[order]
-    return lambda block, *cells: distance_sums(np.ascontiguousarray(matrix[block].T), rows, *cells)
+    return lambda block: distance_sums(np.ascontiguousarray(matrix[block].T), rows, *cells)
 
 
-def _by_products(X: Array, order: Array) -> Callable[..., Array]:
+def _by_products(X: Array, order: Array, *cells: Any) -> Callable[[Array], Array]:
     """Do what `_by_differences` does, faster for many features."""
     from xcluster.algorithms.kernels.silhouette import distance_sums_by_products
 
@@ -243,9 +274,29 @@ def _by_products(X: Array, order: Array) -> Callable[..., Array]:
     rows = matrix[order]
     squares = np.einsum("ij,ij->i", rows, rows)
 
-    def sums(block: Array, *cells: Any) -> Array:
+    def sums(block: Array) -> Array:
         queries = matrix[block]
         return distance_sums_by_products(queries @ rows.T, queries, rows, squares, *cells)
+
+    return sums
+
+
+def _by_directions(
+    X: Array, order: Array, weight: Array, starts: Array, clusters: Array, n_clusters: int
+) -> Callable[[Array], Array]:
+    """Do what `_by_differences` does for 1 - cosine: cosines add up as rows do."""
+    from xcluster.algorithms.kernels.products import rows_product
+
+    rows = np.column_stack([X, np.ones(len(X))])[order] * weight[:, None]
+    of_cells = np.add.reduceat(rows, starts[:-1], axis=0)
+    totals = np.zeros((n_clusters, rows.shape[1]))
+    for numbers in clusters.T:
+        np.add.at(totals, numbers, of_cells)
+    vectors, weights = totals[:, :-1], totals[:, -1:]
+
+    def sums(block: Array) -> Array:
+        found = weights - rows_product(X[block], np.zeros(X.shape[1]), vectors, np.float64).T
+        return np.where(found > ROUNDING * weights, found, 0.0)
 
     return sums
 

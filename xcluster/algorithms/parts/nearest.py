@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from xcluster.algorithms.parts.directions import compares_directions, undefined
 from xcluster.algorithms.parts.frame import Frame
-from xcluster.base.checks import is_one_of, is_text
+from xcluster.base.checks import is_text
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_rows
 from xcluster.base.streaming import BLOCK_ROWS
@@ -85,14 +86,16 @@ def nearest(samples: Array, X: Array, metric: str = "euclidean") -> tuple[Array,
 
 def check_distances(metric: Any, X: Array) -> None:
     """Refuse rows that have no distance to any other under ``metric``."""
-    if is_text(metric, "correlation"):
-        what, without = "the same in all features", (X[:, :1] == X).all(axis=1)
-    elif is_one_of(metric, ("cosine", "braycurtis")):
-        what, without = "0 in all features", ~X.any(axis=1)
+    what = "the same" if is_text(metric, "correlation") else "0"
+    if compares_directions(metric):
+        without = undefined(X, metric)
+    elif is_text(metric, "braycurtis"):
+        without = np.logical_not(X.any(axis=1))
     else:
         return
     if without.any():
-        rule = f"is undefined for {without.sum():,} of {len(X):,} samples, which are {what}"
+        rows = f"{without.sum():,} of {len(X):,} samples"
+        rule = f"is undefined for {rows}, which are {what} in all features"
         remedy = 'mask them with where(), or choose metric="euclidean"'
         raise BadValueError("metric", metric, rule, remedy)
 
