@@ -37,7 +37,7 @@ STEPPED = {"n_init": [13, 14], "max_iter": [20, 30], "tol": [1e-2, 1e-3 / 3]}
 VALUES = {
     "kmeans": {
         "k": [3, [2, 3], [2, 4], [2, 3, 4], None],
-        "metric": ["dtw", "softdtw"],
+        "metric": ["cosine", "correlation", "dtw", "softdtw"],
         "window": [1, 2],
         "gamma": [0.5, 2.0],
         "max_iter_barycenter": [2, 3],
@@ -58,7 +58,7 @@ VALUES = {
         "k": [3, [2, 3]],
         "linkage": ["average", "complete", "single"],
         "contiguous": [True, 8],
-        "metric": ["cityblock", "cosine"],
+        "metric": ["cityblock", "cosine", "correlation"],
         "max_exact": [30, 50],
     },
     "fuzzy": {

@@ -154,8 +154,9 @@ def test_rows_without_a_distance_are_refused_before_the_fit(estimator, row):
 def test_the_remedies_for_rows_without_a_distance_work(data):
     data = data.where(data.y > 0, 0.0)
     with pytest.raises(BadValueError, match=r"is undefined for 6 of 60 samples"):
-        profiles(data).hac(3, linkage="average", metric="cosine")
-    kept = profiles(data).where(data.y > 0).hac(3, linkage="average", metric="cosine")
+        profiles(data).hdbscan(5, metric="braycurtis")
+    assert profiles(data).where(data.y > 0).hdbscan(5, metric="braycurtis").record.fitted == 54
+    kept = profiles(data).hac(3, linkage="average", metric="cosine")
     assert kept.k == profiles(data).hac(3, linkage="average").k == 3
 
 

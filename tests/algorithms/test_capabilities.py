@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from xcluster.algorithms.counted import Counted
+from xcluster.algorithms.defined import Defined
 from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
@@ -16,6 +17,7 @@ from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
+from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.algorithms.vae import VAE
 from xcluster.algorithms.warping import WarpingKMeans
 
@@ -24,11 +26,14 @@ CAPABILITIES = {
     ("sweeps_by", "growing"): {KMeans},
     ("leaves_noise", True): {DBSCAN},
     ("shows_progress", True): {VAE},
+    ("centers_are_directions", True): {SphericalKMeans},
+    ("lacks", "a direction"): {Defined},
     ("reads_counts", True): {Counted, PoissonMixture, PoissonNMF, PoissonPCA},
 }
 ESTIMATORS = (
     *(DBSCAN, HDBSCAN, FuzzyCMeans, Hierarchical, KMeans, GaussianMixture, SOM, WarpingKMeans),
     *(NMF, PCA, PoissonNMF, PoissonMixture, PoissonPCA, Scaler, VAE, Counted),
+    *(Defined, SphericalKMeans),
 )
 
 

@@ -30,6 +30,7 @@ def clusterers(ds: xr.Dataset) -> None:
     assert_type(samples.kmeans(4, n_init=2, fit_on=1_000, order="sst", progress=False), Clustering)
     assert_type(samples.kmeans(range(2, 9), metric="dtw", window=3), Clustering)
     assert_type(samples.gmm(4, covariance_type="diag", attrs={"run": 1}), Clustering)
+    assert_type(samples.kmeans(4, metric="cosine"), Clustering)
     assert_type(samples.hac(4, linkage="average", metric="cosine"), Clustering)
     assert_type(samples.hac(4, contiguous=8, max_exact=500), Clustering)
     assert_type(samples.hac(4, contiguous=("nearest", 6)), Clustering)

@@ -34,7 +34,7 @@ __all__ = ["Hierarchical", "grid_connectivity"]
 
 Array = NDArray[Any]
 
-METRICS = ("euclidean", "cityblock", "cosine")
+METRICS = ("euclidean", "cityblock", "cosine", "correlation")
 # The most rows of an exact tree: seconds to a minute, or 3.2 GB where all distances are needed.
 MAX_EXACT = {"ward": 131_072, "single": 65_536, "average": 20_000, "complete": 20_000}
 N_MICRO = 16_384
@@ -51,7 +51,7 @@ class Hierarchical(ClusterMixin, BaseEstimator):
     n_clusters : int, default=2
         Where `fit` cuts the tree.
     linkage : {"ward", "average", "complete", "single"}, default="ward"
-    metric : {"euclidean", "cityblock", "cosine"}, default="euclidean"
+    metric : {"euclidean", "cityblock", "cosine", "correlation"}, default="euclidean"
         Ward's linkage is euclidean only.
     connectivity : sparse matrix of shape (n_samples, n_samples), optional
         Only rows that it connects merge, directly or through others; a symmetric pattern.

@@ -13,7 +13,6 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
-    clone,
 )
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -190,12 +189,15 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         X = validate_data(self, X, dtype=FLOATS, order="C")
         weight = check_weight(sample_weight, X)
         self._check_parameters(len(X))
+        self._fit(X, weight)
+        return self
+
+    def _fit(self, X: Array, weight: Array | None) -> None:
         frame = Frame.of(X, weight)
         self.origin_, self.unit_ = frame.origin, frame.unit
         with single_threaded_blas():  # set once: many short passes follow
             self.cluster_centers_, self.n_iter_ = self._best(X, weight, frame)
             self._label(X, weight)
-        return self
 
     def improve(self, X: Any, sample_weight: Any = None, tries: int = TRIES) -> Self:
         """Move centres of this fit from where they are useless to where they are missing.
@@ -212,7 +214,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         -------
         self
         """
-        X = new_rows(self, X, order="C")
+        X = self._rows(X)
         weight = check_weight(sample_weight, X)
         with single_threaded_blas():
             rows = PlacedRows.of(X, weight, self._frame)
@@ -223,20 +225,23 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def predict(self, X: Any) -> Array:
         """Return the cluster of each row, of shape (n_samples,), int32."""
-        return self._nearest(new_rows(self, X, order="C"))[0]
+        return self._nearest(self._rows(X))[0]
 
     def transform(self, X: Any) -> Array:
         """Return the distances to the centres, of shape (n_samples, n_clusters)."""
-        X = new_rows(self, X, order="C")
-        return distances(X, self.cluster_centers_)
+        return distances(self._rows(X), self.cluster_centers_)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return minus the weighted sum of squared distances to the nearest centre."""
-        X = new_rows(self, X, order="C")
+        X = self._rows(X)
         weight = check_weight(sample_weight, X)
         squared = self._nearest(X)[1]
         total = float(squared @ weight_or_ones(weight, len(X)))
         return -total * self.unit_**2
+
+    def _rows(self, X: Any) -> Array:
+        """Return rows, checked, as they are compared with the centres."""
+        return new_rows(self, X, order="C")
 
     def partial_statistics(
         self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
@@ -292,9 +297,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         before = self.cluster_centers_
         counts, spread = statistics.sums["counts"], statistics.sums["spread"]
         filled = counts > 0
-        centers = before.copy()
-        centers[filled] = self.origin_ + statistics.sums["rows"][filled] / counts[filled, None]
-        within = np.maximum(spread - counts * _squares(centers - before), 0)
+        centers, pull = before.copy(), counts.copy()
+        centers[filled], pull[filled] = self._moved(statistics.sums["rows"][filled], counts[filled])
+        within = np.maximum(spread - pull * _squares(centers - before), 0)
         mean = np.average(centers, axis=0, weights=counts)
         total = within.sum() + counts @ _squares(centers - mean)
         self._split(centers, counts, within)
@@ -302,6 +307,13 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self.inertia_ = float(within.sum())
         limit = self.tol * total / (counts.sum() * centers.shape[1])
         return bool(filled.all() and _squares(centers - before).sum() <= limit)
+
+    def _moved(self, rows: Array, counts: Array) -> tuple[Array, Array]:
+        """Return the centres that sums of rows give, and by what the square of their way lowers J.
+
+        J is the sum of squares of each cluster.
+        """
+        return self.origin_ + rows / counts[:, None], counts
 
     def _split(self, centers: Array, counts: Array, within: Array) -> None:
         """Let each empty cluster take half of the one with the largest sum of squares."""
@@ -328,12 +340,16 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
                 best, passes = self._search(X, weight, rows)
                 iterate_bounded(best, self.max_iter, FINER * self._limit(rows), self._refill)
             else:
-                best, passes = self._run(rows, [np.array(self.init, dtype=np.float64)])
+                best, passes = self._run(rows, [self._given()])
         except TooFewError as error:
             check_distinct("n_clusters", self.n_clusters, X, weight)
             # There are enough distinct rows, of which float32 tells fewer apart.
             raise self._too_far(X) from error
         return self._means(best, X), passes
+
+    def _given(self) -> Array:
+        """Return the starting centres that the user gave."""
+        return np.array(self.init, dtype=np.float64)
 
     def _search(self, X: Array, weight: Array | None, rows: PlacedRows) -> Run:
         """Return the best run from drawn starts, most of it on some rows if there are many."""
@@ -400,7 +416,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
 
     def _refill(self, run: BoundedLloyd) -> Array:
         """Return the centres after a pass of a run in which clusters were empty."""
-        frame = clone(self)  # a fit in the frame of the run, where origin and unit are 0 and 1
+        # A fit in the frame of the run, where origin and unit are 0 and 1.
+        frame = KMeans(self.n_clusters, tol=self.tol)
         frame.origin_, frame.unit_ = np.zeros(self.n_features_in_), 1.0
         frame.cluster_centers_ = run.means
         sums = {"counts": run.counts, "rows": run.totals, "spread": run.within()}

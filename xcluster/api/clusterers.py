@@ -43,7 +43,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         self,
         k: K = None,
         *,
-        metric: Literal["euclidean", "dtw", "softdtw"] = "euclidean",
+        metric: Literal["euclidean", "cosine", "correlation", "dtw", "softdtw"] = "euclidean",
         **keywords: Unpack[KMeansKeywords],
     ) -> Answer:
         """Cluster by k-means.
@@ -53,8 +53,10 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         k : int, iterable of int or None, default None
             Number of labels, or several candidates (None: 2 to 20). The knee of the distortion
             chooses among candidates.
-        metric : {"euclidean", "dtw", "softdtw"}, default "euclidean"
-            Distance. "dtw" and "softdtw" compare profiles after time warping.
+        metric : {"euclidean", "cosine", "correlation", "dtw", "softdtw"}, default "euclidean"
+            Distance. "cosine" compares directions: samples that differ by a factor are equal. So
+            does "correlation", which first subtracts from each sample the mean of its features.
+            "dtw" and "softdtw" compare profiles after time warping.
         n_init : int, default 10 (1 for "dtw" and "softdtw")
             Number of starts; the one with the lowest inertia is kept. Starts that are not given are
             improved by a local search, which moves centres to where they are missing.
@@ -91,9 +93,19 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             If the curve has no knee. Then the candidate with the best simplified silhouette is
             taken.
 
+        Notes
+        -----
+        Under "cosine" and "correlation" (spherical k-means) `Clustering.distances` are angles in
+        radians (the spectral angle) or 1 - r, and silhouettes compare 1 - cosine or 1 - r. Centres
+        are the means of the samples of a label; ``order`` can only be "size". Samples of zeros
+        (under "correlation": those with the same value in all features) are no data, and `report`
+        counts them. Several variables are divided by their maxima before "cosine", which keeps
+        zero where it is.
+
         References
         ----------
-        Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027.
+        Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027;
+        Dhillon and Modha (2001), Mach. Learn. 42, 143.
 
         Examples
         --------
@@ -243,8 +255,9 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             nearest, on the sphere if there are longitudes and latitudes. A graph is a sparse
             matrix over all grid points in the order of the grid (also those without data), or an
             array (n, 2) of numbers of neighbours.
-        metric : {"euclidean", "cityblock", "cosine"}, default "euclidean"
-            Distance. "ward" allows only "euclidean".
+        metric : {"euclidean", "cityblock", "cosine", "correlation"}, default "euclidean"
+            Distance. "ward" allows only "euclidean". Samples for which "cosine" or "correlation" is
+            not defined (zeros, constants) are no data.
         max_exact : int, default 131,072 ("ward"), 65,536 ("single") or 20,000
             Maximum number of rows for which the tree starts from single rows.
         **keywords
@@ -419,7 +432,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         min_samples : int, default 5
             A sample with so many samples in its neighbourhood is a core sample.
         metric : str, default "euclidean"
-            Any distance of `sklearn.neighbors.NearestNeighbors`.
+            Any distance of `sklearn.neighbors.NearestNeighbors`. Samples for which "cosine" or
+            "correlation" is not defined (zeros, constants) are no data.
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -463,7 +477,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         allow_single_cluster : bool, default False
             Whether all samples may be one group.
         metric : str, default "euclidean"
-            Any distance of `sklearn.cluster.HDBSCAN`.
+            Any distance of `sklearn.cluster.HDBSCAN`. Samples for which "cosine" or "correlation"
+            is not defined (zeros, constants) are no data.
         **keywords
             Those of all clusterers (see `Samples`).
 

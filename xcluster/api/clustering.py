@@ -444,11 +444,13 @@ class Clustering(Completed, Fitted, LatentSpace):
         """Return all scores that can be computed for the result.
 
         Distances are Euclidean, except that inertia and distortion of ``kmeans(metric="dtw")``
-        and "softdtw" are in their own. Centres are the means of the labels, as in a sweep. Weights
-        are divided by their mean: their unit does not matter, and n is the number of samples (in
-        `xcluster.scores`, which take arrays, a weight of 2 counts a row twice). Up to 1,000,000
-        grid points all samples are used, beyond that the 100,000 samples that a fit would use.
-        Samples without a label are left out.
+        and "softdtw" are in their own. Of results under "cosine" and "correlation" scores in the
+        space "features" compare directions: samples of length 1, of which silhouettes take
+        1 - cosine or 1 - r, and all others the distances between them. Centres are the means of
+        the labels, as in a sweep. Weights are divided by their mean: their unit does not matter,
+        and n is the number of samples (in `xcluster.scores`, which take arrays, a weight of 2
+        counts a row twice). Up to 1,000,000 grid points all samples are used, beyond that the
+        100,000 samples that a fit would use. Samples without a label are left out.
 
         Parameters
         ----------

@@ -110,7 +110,7 @@ class MixtureKeywords(OrderedKeywords, total=False):
 class HACKeywords(OrderedKeywords, total=False):
     """Keywords of `hac`."""
 
-    metric: Annotated[Literal["euclidean", "cityblock", "cosine"], "euclidean"]
+    metric: Annotated[Literal["euclidean", "cityblock", "cosine", "correlation"], "euclidean"]
     max_exact: Annotated[int | None, None]
 
 
@@ -150,7 +150,9 @@ class HDBSCANKeywords(OrderedKeywords, total=False):
 class SweepKeywords(KMeansKeywords, total=False):
     """Keywords of the methods that `sweep` knows; defaults are those of `kmeans` if it has one."""
 
-    metric: Annotated[Literal["euclidean", "dtw", "softdtw", "cityblock", "cosine"], "euclidean"]
+    metric: Annotated[
+        Literal["euclidean", "cosine", "correlation", "dtw", "softdtw", "cityblock"], "euclidean"
+    ]
     covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
     reg_covar: Annotated[float | None, None]
     init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]

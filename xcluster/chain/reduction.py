@@ -41,9 +41,10 @@ class Chain:
 
     def __call__(self, X: Array) -> Array:
         """Return ``X`` of shape (n, n_features) as (n, n_components)."""
-        for step in self.steps:
-            X = _of_finite(step.transformer, X)
-        return X
+        for number, step in enumerate(self.steps):
+            # Rows come without NaN; only a step can make some.
+            X = _of_finite(step.transformer, X) if number else step.transformer.transform(X)
+        return np.asarray(X)
 
     def inverse(self, Z: Array) -> Array | None:
         """Return rows of the reduced space as features; None if a step has no inverse."""

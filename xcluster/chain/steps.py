@@ -11,8 +11,10 @@ import xarray as xr
 from sklearn.base import clone
 
 from xcluster.algorithms.counted import Counted
+from xcluster.algorithms.defined import Defined
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.nmf import NMF
+from xcluster.algorithms.parts.directions import compares_directions
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
@@ -76,9 +78,11 @@ NON_NEGATIVE = Kind("nmf", assumes="max", typed_as=COMPONENTS)
 LATENT = Kind("vae", typed_as=COMPONENTS)
 THEN = Kind("then", assumes=None)
 COUNTS = Kind("counts", keeps_columns=True, scales=True)
+DEFINED = Kind("defined", keeps_columns=True)
 
 KINDS = {
-    kind.name: kind for kind in (SCALE, WEIGHTS, PRINCIPAL, NON_NEGATIVE, LATENT, THEN, COUNTS)
+    kind.name: kind
+    for kind in (SCALE, WEIGHTS, PRINCIPAL, NON_NEGATIVE, LATENT, THEN, COUNTS, DEFINED)
 }
 
 
@@ -114,7 +118,10 @@ class Step:
     @property
     def assumes(self) -> Scaling | None:
         """The scaling that is added before the step: none before one that reads counts."""
-        return None if getattr(self.transformer, "reads_counts", False) else self.kind.assumes
+        if getattr(self.transformer, "reads_counts", False):
+            return None
+        own: Scaling | None = getattr(self.transformer, "assumes", None)
+        return own or self.kind.assumes
 
     def __str__(self) -> str:
         over = f", over={self.over!r}" if self.kind.scales and self.over != "feature" else ""
@@ -162,6 +169,8 @@ def _arguments(transformer: Any) -> str:
     """Return what the user typed, as text: one value, and keywords that differ from defaults."""
     if isinstance(transformer, Counted):
         return ""
+    if isinstance(transformer, Defined):
+        return value_text(transformer.metric)
     if not isinstance(transformer, Scaler | FeatureWeights | PCA | NMF | PoissonNMF | VAE):
         return value_text(transformer)
     first = "how" if hasattr(transformer, "how") else "n_components"
@@ -175,14 +184,16 @@ def resolve(steps: Sequence[Step], layout: Layout) -> list[Step]:
     """Return the steps that will be fitted, including a scaling that the user did not state.
 
     Several variables are brought to one scale, each variable as a block. This happens first, if
-    the first step that mixes columns measures distance or variance. If the chain begins with a
-    transformer of the user's own, nothing is added: behind it columns no longer are variables.
+    the first step that mixes columns, or needs their directions, measures distance or variance. If
+    the chain begins with a transformer of the user's own, nothing is added: behind it columns no
+    longer are variables.
     """
     stated = any(step.kind.scales for step in steps)
     kept = [step for step in steps if step.transformer is not None]
     if stated or len(layout.variables) < 2:
         return kept
-    first = next((step for step in kept if not step.kind.keeps_columns), None)
+    mixes = (step for step in kept if step.kind is DEFINED or not step.kind.keeps_columns)
+    first = next(mixes, None)
     how = "standard" if first is None else first.assumes
     # Before weights of the features too: units are made equal first.
     return kept if how is None else [Step(SCALE, Scaler(how), "variable", assumed=True), *kept]
@@ -269,6 +280,14 @@ def counted(steps: Sequence[Step], clusterer: Any) -> tuple[Step, ...]:
     if not getattr(clusterer, "reads_counts", False) or any(s.kind is COUNTS for s in steps):
         return tuple(steps)
     return (*steps, Step(COUNTS, Counted()))
+
+
+def defined(steps: Sequence[Step], metric: Any) -> tuple[Step, ...]:
+    """Return the steps before a clusterer: one that compares directions gets no rows without."""
+    if not compares_directions(metric):
+        return tuple(steps)
+    kept = (step for step in steps if step.kind is not DEFINED)
+    return (*kept, Step(DEFINED, Defined(metric)))
 
 
 def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step:

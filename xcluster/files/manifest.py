@@ -78,7 +78,7 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
 def _own_arrays(fitted: Fitted) -> dict[str, Array]:
     """Return the arrays of a result that belong to no estimator, by name."""
     arrays = {"centers": fitted.assign.centers}
-    if fitted.assign.chain.inverse(fitted.assign.centers) is None:
+    if not fitted.assign.inverts:
         arrays["means"] = fitted.raw_centers
     columns = cell_columns(fitted.template)
     if not np.array_equal(columns, np.arange(len(columns))):

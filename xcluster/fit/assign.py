@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.directions import away, compares_directions, directions
 from xcluster.chain.reduction import Chain, finite_rows
 from xcluster.fit.labels import Partition
 
@@ -43,7 +44,9 @@ class Labeller:
 
     @property
     def inverts(self) -> bool:
-        """Whether every step has an inverse, so that centres can be given in data units."""
+        """Whether centres can be taken back through the steps to data units."""
+        if getattr(self.clusterer, "centers_are_directions", False):
+            return False
         return self.chain.inverse(self.centers) is not None
 
     def labels(self, X: Array) -> Array:
@@ -101,12 +104,19 @@ class Labeller:
         if hasattr(self.clusterer, "transform"):
             raw = np.asarray(self.clusterer.transform(Z))
         elif len(self.centers):
-            from sklearn.metrics import pairwise_distances
-
-            raw = pairwise_distances(Z, self.centers.astype(Z.dtype))
+            raw = _between(Z, self.centers, getattr(self.clusterer, "metric", None))
         else:
             raw = np.empty((len(Z), 0), Z.dtype)
         nearest = np.full((len(Z), self.partition.n_labels), np.inf, raw.dtype)
         for number, label in enumerate(self.partition.codes):
             np.minimum(nearest[:, label], raw[:, number], out=nearest[:, label])
         return nearest
+
+
+def _between(Z: Array, centers: Array, metric: Any) -> Array:
+    """Return the distance of each row to each centre, Euclidean or between directions."""
+    from sklearn.metrics import pairwise_distances
+
+    if compares_directions(metric):
+        return away(directions(Z, metric), directions(centers, metric), metric)
+    return np.asarray(pairwise_distances(Z, centers.astype(Z.dtype)))

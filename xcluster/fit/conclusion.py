@@ -133,6 +133,9 @@ def check_options(layout: Layout, method: Method, options: Options) -> None:
     if not method.reorders:
         rule = f"labels of {method.name}() are node numbers and keep their order"
         raise BadValueError("order", order, rule, "leave order out, or use merge_nodes(k)")
+    if getattr(method.estimator, "centers_are_directions", False):
+        rule = f"needs centres in data units, and {method.said} has directions as it numbers labels"
+        raise BadValueError("order", order, rule, "pass order='size'")
     if not (is_text(order, "center") or callable(order) or is_one_of(order, names)):
         rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
         raise BadValueError("order", order, rule, "pass order='size'")

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster import scores
+from xcluster.algorithms.parts.directions import compares_directions, directions
 from xcluster.base.errors import TooFewError
 from xcluster.fit.methods import Method, Options
 from xcluster.scores.knee import knee
@@ -38,6 +39,8 @@ class FittedRows:
         The clusterer's own number for each row.
     centers : array of shape (n_raw, n_components)
         The centres of these numbers.
+    metric : {"euclidean", "cosine", "correlation"}
+        How scores compare rows.
     """
 
     X: Array
@@ -45,6 +48,12 @@ class FittedRows:
     estimator: Any
     labels: Array
     centers: Array
+    metric: str = "euclidean"
+
+    @cached_property
+    def compared(self) -> Array:
+        """The rows as scores compare them: as directions, unless by Euclidean distances."""
+        return self.X if self.metric == "euclidean" else directions(self.X, self.metric)
 
     @property
     def total(self) -> float:
@@ -60,6 +69,12 @@ class FittedRows:
     def memberships(self) -> Array:
         """Memberships of the rows for a soft method, shape (n, n_raw)."""
         return np.asarray(self.estimator.predict_proba(self.X))
+
+
+def directional(estimator: Any) -> str:
+    """Return how scores compare rows: as the clusterer does if that compares directions."""
+    metric = getattr(estimator, "metric", None)
+    return str(metric) if compares_directions(metric) else "euclidean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +143,7 @@ def _inertia(fit: FittedRows) -> float:
     # The estimator's own if it has one: for "dtw" only the estimator knows the distances.
     if hasattr(fit.estimator, "inertia_"):
         return float(fit.estimator.inertia_)
-    return scores.inertia(fit.X, fit.labels, fit.weight)
+    return scores.inertia(fit.compared, fit.labels, fit.weight)
 
 
 def _distortion(fit: FittedRows) -> float:
@@ -137,20 +152,23 @@ def _distortion(fit: FittedRows) -> float:
 
 def _simplified_silhouette(fit: FittedRows) -> float:
     # About the means of the labels: the centres of a soft method also depend on other rows.
-    data = labelled_rows(fit.X, fit.labels, fit.weight)
-    return scores.simplified_silhouette_score(data.X, data.cluster, data.means, data.weight)
+    data = labelled_rows(fit.compared, fit.labels, fit.weight)
+    metric = "euclidean" if fit.metric == "euclidean" else "cosine"
+    return scores.simplified_silhouette_score(
+        data.X, data.cluster, data.means, data.weight, metric=metric
+    )
 
 
 def _calinski_harabasz(fit: FittedRows) -> float:
-    return scores.calinski_harabasz(fit.X, fit.labels, fit.weight)
+    return scores.calinski_harabasz(fit.compared, fit.labels, fit.weight)
 
 
 def _davies_bouldin(fit: FittedRows) -> float:
-    return scores.davies_bouldin(fit.X, fit.labels, fit.weight)
+    return scores.davies_bouldin(fit.compared, fit.labels, fit.weight)
 
 
 def _entropy(fit: FittedRows) -> float:
-    return scores.cluster_entropy(fit.X, fit.labels, sample_weight=fit.weight).value
+    return scores.cluster_entropy(fit.compared, fit.labels, sample_weight=fit.weight).value
 
 
 def _information_criterion(name: str) -> Callable[[FittedRows], float]:

@@ -25,6 +25,7 @@ from xcluster.fit import labelled, prediction
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.centers import by_label, group_means, label_means
+from xcluster.fit.criteria import directional
 from xcluster.fit.labels import Partition
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Source, Stored
@@ -217,7 +218,8 @@ class Fitted:
     def distances(self) -> xr.DataArray:
         """Distance of each sample to each centre, over (``label``, sample dims).
 
-        It is measured in the space that was clustered. NaN where a sample is incomplete.
+        It is measured in the space that was clustered. Under ``metric="cosine"`` it is the angle in
+        radians (the spectral angle), under "correlation" 1 - r. NaN where a sample is incomplete.
 
         Raises
         ------
@@ -314,7 +316,8 @@ class Fitted:
         if self.record.complete > EXACT_ROWS:
             return _simplified(self), self.labels
         found = labelled.read(layout, [self.labels], self.assign.chain, every=True)
-        values = scores.silhouette_samples(found.Z, found.labels[0], found.weight)
+        metric = directional(self.assign.clusterer)
+        values = scores.silhouette_samples(found.Z, found.labels[0], found.weight, metric=metric)
         exact: xr.DataArray = found.on_grid(values).rename("silhouette")
         labels = found.on_grid(found.labels[0]).assign_attrs(self.labels.attrs)
         return exact.assign_attrs(long_name="silhouette"), labels
@@ -354,7 +357,7 @@ class Fitted:
         if means is not None:
             return means() if callable(means) else means
         inverse = self.assign.chain.inverse(self.assign.centers)
-        if inverse is not None:
+        if inverse is not None and self.assign.inverts:
             return np.asarray(inverse)
         layout = samples_of(self, "centers").layout
         return group_means(layout, self.assign, self.source.rows)
@@ -443,6 +446,8 @@ def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any
 def _simplified(fitted: Fitted) -> xr.DataArray:
     """Return the simplified silhouette of every sample, from distances to centres."""
     labels, distances = fitted.labels, fitted.distances
+    if directional(fitted.assign.clusterer) == "cosine":  # from angles to 1 - cosine
+        distances = 2 * xr.ufuncs.sin(distances / 2) ** 2
     own = distances[LABEL] == labels
     a = distances.where(own).min(LABEL)
     b = distances.where(~own).min(LABEL)

@@ -247,7 +247,8 @@ def _fit_steps(
 ) -> Prepared:
     """Fit the steps to rows and, if the fit streams, to all rows with weights in ``unit``."""
     layout = question.layout
-    chain, unweighted, sampled, empty = Chain(), [], [], 0
+    chain, unweighted, sampled = Chain(), [], []
+    empty: dict[str, int] = {}
     every = None if unit is None else AllRows.of(layout, found, unit)
     for step in resolve(question.steps, layout):
         transformer = step.build(found.X.shape[1], layout)
@@ -259,11 +260,15 @@ def _fit_steps(
             unweighted.append(str(step))
         if every is not None and not every.refine(transformer, chain, found.X, found.weight):
             sampled.append(str(step))
-        empty += getattr(transformer, "n_empty_", 0)
+        if getattr(transformer, "n_empty_", 0):
+            lacks = getattr(transformer, "lacks", "counts")
+            empty[lacks] = empty.get(lacks, 0) + transformer.n_empty_
         found = _transformed(transformer, found)
         chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
-    record = replace(record, fitted=record.fitted - empty, empty=empty)
+    if empty:
+        n, lacking = sum(empty.values()), " or ".join(empty)
+        record = replace(record, fitted=record.fitted - n, empty=n, lacking=lacking)
     X, weight = found.X, found.weight
     blocks = None if every is None else every.blocks(chain, X, weight)
     return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)

@@ -16,9 +16,11 @@ from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.inductive import Inductive
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.parts.directions import METRICS, compares_directions
 from xcluster.algorithms.parts.som_grid import check_grid
 from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.som import SOM
+from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.algorithms.warping import WarpingKMeans
 from xcluster.base.checks import (
     check_choice,
@@ -284,7 +286,7 @@ METRICS_OF = {
 
 def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     """Return k-means under a metric."""
-    check_choice("metric", metric, ("euclidean", "dtw", "softdtw"))
+    check_choice("metric", metric, ("euclidean", *METRICS, "dtw", "softdtw"))
     needing = {
         name: f"metric={metrics[0]!r}"
         for name, metrics in METRICS_OF.items()
@@ -294,7 +296,10 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
         return Method(
             "kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT, needing=needing
         )
-    estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
+    if compares_directions(metric):
+        estimator: Any = SphericalKMeans(metric=metric)
+    else:
+        estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
     return Method(
         "kmeans",
         estimator,

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.base.checks import is_text
 from xcluster.blocks import matrix
 from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import FILL_VALUE, UNCLASSIFIED, Partition
@@ -65,6 +66,8 @@ def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
     """Return the distance to the centre of each label, over (``label``, sample dims)."""
     width = assign.partition.n_labels
     columns = matrix.apply(layout, assign.distances, width=width, called="distances")
+    if is_text(getattr(assign.clusterer, "metric", None), "cosine"):
+        return _over_labels(columns, "distances", "angle to centre").assign_attrs(units="rad")
     return _over_labels(columns, "distances", "distance to centre")
 
 

@@ -82,6 +82,7 @@ class Record:
     counts: tuple[float, ...] = ()
     unclassified: int = 0
     empty: int = 0
+    lacking: str = "counts"
 
     @property
     def complete(self) -> int:
@@ -135,7 +136,9 @@ class Record:
             blame = f", {worst!r} in {self.missing[worst]:,}" if worst else ""
             said.append(f"{self.incomplete:,} grid points incomplete{blame}")
         if self.empty:
-            said.append(f"{self.empty:,} of {self.fitted + self.empty:,} samples without counts")
+            said.append(
+                f"{self.empty:,} of {self.fitted + self.empty:,} samples without {self.lacking}"
+            )
         if self.unweighted:
             said.append(f"fitted without weights: {', '.join(self.unweighted)}")
         if self.sampled:

@@ -10,7 +10,7 @@ from xcluster.base.checks import as_typed, check_choice, check_integer, several
 from xcluster.base.errors import BadValueError
 from xcluster.base.retries import retrying
 from xcluster.chain.question import Question
-from xcluster.chain.steps import counted, n_columns
+from xcluster.chain.steps import counted, defined, n_columns
 from xcluster.fit import conclusion, fitting, trials
 from xcluster.fit.alignment import aligned
 from xcluster.fit.candidates import FALLBACK, Candidates, Fits
@@ -47,7 +47,10 @@ def cluster(question: Question, method: Method, k: Any, keywords: Mapping[str, A
 
 def _in_columns(question: Question, method: Method) -> tuple[Question, Method]:
     """Return both with the steps and the order of features that the clusterer needs."""
-    question = replace(question, steps=counted(question.steps, method.estimator))
+    steps = counted(question.steps, method.estimator)
+    if method.takes_keywords:  # an estimator of the user's own gets all rows
+        steps = defined(steps, getattr(method.estimator, "metric", None))
+    question = replace(question, steps=steps)
     transformers = [step.transformer for step in question.steps]
     question = question.ordered(Sorted.for_chain([*transformers, method.estimator]))
     return question, method.for_rows(question)

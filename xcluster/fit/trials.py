@@ -24,7 +24,7 @@ from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import each_in_threads, map_threads
 from xcluster.base.progress import bar
 from xcluster.fit import fitting
-from xcluster.fit.criteria import CRITERIA, FittedRows, measure
+from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
 from xcluster.fit.fitting import Prepared
 from xcluster.fit.methods import Method
 from xcluster.fit.record import Record
@@ -217,7 +217,8 @@ def _fitted_rows(prepared: Prepared, estimator: Any) -> FittedRows:
     centers = fitting.reduced_centers(estimator)
     if centers is None:
         centers = fitting.mean_rows(prepared, estimator, int(labels.max()) + 1)
-    return FittedRows(prepared.X, prepared.weight, estimator, labels, centers)
+    given = prepared.X, prepared.weight, estimator, labels, centers
+    return FittedRows(*given, directional(estimator))
 
 
 def built(method: Method, prepared: Prepared, k: int | None, **params: Any) -> Any:
@@ -327,7 +328,9 @@ def _together(
     """Return the criteria that are measured for all fits together."""
     found: dict[str, Array] = {}
     if "silhouette" in names:
-        found["silhouette"] = _silhouettes(prepared, [each.labels for each in done.values()])
+        labellings = [each.labels for each in done.values()]
+        metric = directional(method.estimator)
+        found["silhouette"] = _silhouettes(prepared, labellings, metric)
     with unheard_warnings():
         if "stability" in names:
             found["stability"] = _stabilities(prepared, method, done)
@@ -344,10 +347,12 @@ def unheard_warnings() -> Iterator[None]:
         yield
 
 
-def _silhouettes(prepared: Prepared, labellings: Sequence[Array]) -> Array:
+def _silhouettes(prepared: Prepared, labellings: Sequence[Array], metric: str) -> Array:
     if not any((labels != labels[0]).any() for labels in labellings):
         return np.full(len(labellings), np.nan)
-    found = scores.silhouette_scores(prepared.X, labellings, sample_weight=prepared.weight)
+    found = scores.silhouette_scores(
+        prepared.X, labellings, sample_weight=prepared.weight, metric=metric
+    )
     return np.array([each.value for each in found])
 
 

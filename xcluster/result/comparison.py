@@ -12,6 +12,7 @@ from xcluster import scores
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.fit import labelled
+from xcluster.fit.criteria import directional
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.links import with_attrs
 from xcluster.result import matching
@@ -137,4 +138,9 @@ def _in_space(fitted: Fitted, labellings: dict[str, xr.DataArray]) -> list[score
     known = (found.labels >= 0).all(axis=0)
     if all(len(np.unique(each[known])) < 2 for each in found.labels):
         return [scores.SilhouetteScore(np.nan, np.nan, np.nan, 0)] * len(maps)
-    return scores.silhouette_scores(found.Z, list(found.labels), sample_weight=found.weight)
+    return scores.silhouette_scores(
+        found.Z,
+        list(found.labels),
+        sample_weight=found.weight,
+        metric=directional(fitted.assign.clusterer),
+    )

@@ -13,7 +13,7 @@ from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
 from xcluster.fit import labelled
-from xcluster.fit.criteria import CRITERIA, FittedRows, measure
+from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.fit.labelled import LabelledSamples
 from xcluster.result import matching
@@ -36,7 +36,8 @@ def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
     maps = [fitted.labels] if truth is None else [fitted.labels, _truth(fitted, truth)]
     chain = fitted.assign.chain if space == "features" else Chain()
     found = labelled.read(layout, maps, chain)
-    values = _of_labels(found)
+    metric = directional(fitted.assign.clusterer) if space == "features" else "euclidean"
+    values = _of_labels(found, metric)
     if space == "features":
         values |= _of_model(fitted, found)
     if truth is not None:
@@ -61,14 +62,16 @@ def _truth(fitted: Fitted, truth: Any) -> xr.DataArray:
     return known.copy(data=numbers.reshape(known.shape).astype(np.float64))
 
 
-def _of_labels(found: LabelledSamples) -> dict[str, float]:
+def _of_labels(found: LabelledSamples, metric: str) -> dict[str, float]:
     """Return the scores that need only the labels: in any space, for any method."""
     data = labelled_rows(found.Z, found.labels[0], found.weight)
-    fit = FittedRows(data.X, data.weight, None, data.cluster, data.means)
+    fit = FittedRows(data.X, data.weight, None, data.cluster, data.means, metric)
     values = measure(OF_LABELS, fit)
     parts = dict.fromkeys(("silhouette", "silhouette_low", "silhouette_high"), float("nan"))
     if fit.several:
-        score = scores.silhouette_score(data.X, data.cluster, sample_weight=data.weight)
+        score = scores.silhouette_score(
+            data.X, data.cluster, sample_weight=data.weight, metric=metric
+        )
         parts = dict(zip(parts, (score.value, score.low, score.high), strict=True))
     return parts | values
 

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import paired_distances
 
+from xcluster.algorithms.parts.directions import directions
 from xcluster.algorithms.parts.groups import group_means
 from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import BLOCK_ROWS
@@ -208,6 +209,8 @@ def contiguous_linkage(X: Array, weights: Array, edges: Array, linkage: str, met
 
 
 def _edge_lengths(X: Array, edges: Array, metric: str) -> Array:
+    if metric == "correlation":  # scikit-learn pairs rows under some metrics only
+        X, metric = directions(X, metric), "cosine"
     blocks = [edges[rows] for rows in row_blocks(len(edges), BLOCK_ROWS)]
     lengths = [paired_distances(X[block[:, 0]], X[block[:, 1]], metric=metric) for block in blocks]
     return np.concatenate([*lengths, np.empty(0)])

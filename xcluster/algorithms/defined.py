@@ -1,0 +1,112 @@
+"""Rows as they are, without those that have no direction under cosine or correlation."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from xcluster.algorithms.parts.directions import METRICS, undefined
+from xcluster.algorithms.parts.inputs import FLOATS, check_weight
+from xcluster.algorithms.parts.nearest import check_distances
+from xcluster.algorithms.parts.sums import PLAIN, Sums
+from xcluster.base.checks import check_choice
+from xcluster.base.streaming import Statistics
+
+Array = NDArray[Any]
+
+
+class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Turn rows on which a metric is not defined to NaN: they are no data.
+
+    Parameters
+    ----------
+    metric : {"cosine", "correlation"}, default "cosine"
+        "cosine" is not defined for rows of zeros, "correlation" for rows whose features are all the
+        same.
+
+    Attributes
+    ----------
+    n_empty_ : int
+        Rows of the fit on which it is not defined.
+    lacks : str
+        What these rows lack.
+
+    Examples
+    --------
+    >>> Defined("cosine").fit_transform([[1.0, 2.0], [0.0, 0.0]])
+    array([[ 1.,  2.],
+           [nan, nan]])
+    """
+
+    reads_order_of: tuple[str, ...] = ()
+    lacks = "a direction"
+
+    def __init__(self, metric: str = "cosine") -> None:
+        self.metric = metric
+
+    @property
+    def assumes(self) -> str:
+        """The scaling that is added for several variables: zero stays where angles start at it."""
+        return "max" if self.metric == "cosine" else "standard"
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Count the rows, of shape (n_samples, n_features), on which the metric is not defined.
+
+        Raises
+        ------
+        ValueError
+            If the metric is unknown, or defined for no row.
+        """
+        check_choice("metric", self.metric, METRICS)
+        X = validate_data(self, X, dtype=FLOATS, ensure_all_finite=False)
+        check_weight(sample_weight, X)
+        without = undefined(X, self.metric)
+        if without.all():
+            check_distances(self.metric, X)
+        self.n_empty_ = int(without.sum())
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Return the rows; NaN those on which the metric is not defined. NaN stays."""
+        check_is_fitted(self)
+        X = np.asarray(validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite=False))
+        without = undefined(X, self.metric)
+        # Most blocks have none, and need no copy.
+        return np.asarray(
+            np.where(without[:, None], X.dtype.type(np.nan), X) if without.any() else X
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # a test for it would take as long as all else here
+        return tags
+
+    def inverse_transform(self, X: Any) -> Array:
+        """Return the rows."""
+        check_is_fitted(self)
+        return np.asarray(check_array(X, dtype=FLOATS))
+
+    def partial_statistics(
+        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
+    ) -> Statistics:
+        """Return on how many rows of a block the metric is not defined.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_features)
+        sample_weight : array of shape (n_samples,), optional
+        sums : Plain or Exact
+            How rows are added.
+        """
+        without = undefined(X, self.metric).astype(np.float64)
+        return Statistics({"empty": sums.total(without, 1.0)})
+
+    def update(self, statistics: Statistics) -> bool:
+        """Take the merged statistics; return that this is all."""
+        self.n_empty_ = int(statistics.sums["empty"])
+        return True
