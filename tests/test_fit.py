@@ -49,11 +49,11 @@ def test_centers_keep_the_attributes_of_the_variables_and_their_levels(profiles)
     xr.testing.assert_identical(centers.depth, profiles.depth)
 
 
-def test_centers_of_a_mixture_are_its_means_brought_back(soft):
+def test_prototypes_of_a_mixture_are_its_means_brought_back(soft):
     means = soft.model[-1].means_
     back = soft.model[:-1].inverse_transform(means)
     order = np.argsort(soft.partition.codes)
-    found = soft.centers.to_dataarray().transpose("label", "variable")
+    found = soft.prototypes.to_dataarray().transpose("label", "variable")
     np.testing.assert_allclose(found, back[order], rtol=1e-5)
 
 

@@ -34,7 +34,7 @@ class Counted(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """
 
     reads_order_of: tuple[str, ...] = ()
-    reads_counts = True
+    reads_counts = keeps_means = True
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Check rows of shape (n_samples, n_features), and count those without counts.

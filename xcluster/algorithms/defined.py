@@ -43,6 +43,7 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [nan, nan]])
     """
 
+    keeps_means = True
     reads_order_of: tuple[str, ...] = ()
     lacks = "a direction"
 

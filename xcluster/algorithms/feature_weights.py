@@ -49,7 +49,7 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([[4., 2.]])
     """
 
-    is_stateless = is_affine = True
+    is_stateless = is_affine = keeps_means = True
     reads_order_of: tuple[str, ...] = ()
 
     def __init__(self, weight: Any = None, *, how: str = "given") -> None:

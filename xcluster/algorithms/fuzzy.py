@@ -147,6 +147,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     objective_: float
     objective_history_: list[float]
     weight_sum_: float
+    _row_means: tuple[Array, Array]
     n_iter_: int
 
     reads_order_of: tuple[str, ...] = ()
@@ -296,6 +297,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         """
         return self._by_tile(new_rows(self, X), np.transpose)
 
+    def row_shares(self, X: Any) -> Array:
+        """Return how much each row counts in each mean: u^m, of shape (n_clusters, n_samples)."""
+        powers = self._by_tile(new_rows(self, X), lambda u: fuzzy_sums.power(u, self.m).T)
+        return np.ascontiguousarray(powers.T)
+
     def partial_statistics(
         self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
     ) -> Statistics:
@@ -332,6 +338,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             self.objective_ = before
             self.cluster_centers_, self.covariances_ = self._before
             return True
+        self._row_means = self._centers_of(statistics.sums), statistics.sums["weight"]
         self.objective_history_ = [*self.objective_history_, self.objective_]
         rests = before - self.objective_ <= self.tol * self.objective_
         # Passes that describe the clusters are a refinement: they may read all data from disk.
@@ -377,10 +384,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
 
         They have if the objective ``rests`` and no centre would move, or if the fit ``stops``.
         """
-        weight = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None]
-        centers = sums["first"] / weight
-        # A cluster that no sample belongs to stays where it is.
-        centers = np.where(weight > fuzzy_sums.TINY, centers, self.cluster_centers_)
+        weight, centers = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None], self._row_means[0]
         steps = centers - self.cluster_centers_
         square = float((steps**2).sum(axis=1).max())
         mean_square = float(sums["spread"].sum() / weight.sum())
@@ -393,6 +397,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             products = steps[:, :, None] * steps[:, None, :]
             self._take_covariances(sums["second"] / weight[:, :, None] - products)
         return False
+
+    def _centers_of(self, sums: Mapping[str, Array]) -> Array:
+        """Return the means of the rows; a cluster that no sample belongs to stays where it is."""
+        weight = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None]
+        return np.where(weight > fuzzy_sums.TINY, sums["first"] / weight, self.cluster_centers_)
+
+    def row_means(self) -> tuple[Array, Array]:
+        """Return the means of the rows of each cluster, and their weights, in the last pass."""
+        return self._row_means
 
     def _take_covariances(self, covariances: Array) -> None:
         self.covariances_, self.regularized_ = fuzzy_sums.regularized(covariances)

@@ -315,6 +315,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """
         return self.origin_ + rows / counts[:, None], counts
 
+    def row_means(self) -> tuple[Array, Array]:
+        """Return the means of the rows of each cluster, and their weights, in the last pass."""
+        return self.cluster_centers_, self.counts_
+
     def _split(self, centers: Array, counts: Array, within: Array) -> None:
         """Let each empty cluster take half of the one with the largest sum of squares."""
         rounding = NO_SPREAD * counts * _squares(centers - self.origin_)

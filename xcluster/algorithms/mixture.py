@@ -449,6 +449,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self._maximise(self._form().moments(sums["moments"]))
         return self.converged_
 
+    def row_means(self) -> tuple[Array, Array]:
+        """Return the means of the rows by component, and their weights, in the last pass."""
+        return self.means_, self.weights_ * self.weight_sum_
+
     def _maximise(self, moments: Moments) -> None:
         """Set the parameters under which rows of these moments are the likeliest."""
         weight, first, second = moments

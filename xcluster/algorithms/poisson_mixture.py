@@ -192,6 +192,10 @@ class PoissonMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self._take(sums["moments"])
         return self.converged_
 
+    def row_means(self) -> tuple[Array, Array]:
+        """Return the means of the rows by component, and their weights, in the last pass."""
+        return self.means_, self.weights_ * self.weight_sum_
+
     def _take(self, moments: Array) -> None:
         rows, size = moments[:, :-1], moments[:, -1]
         mean = rows.sum(axis=0) / size.sum()

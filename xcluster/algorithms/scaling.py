@@ -140,6 +140,11 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self.how in LINEAR
 
     @property
+    def keeps_means(self) -> bool:
+        """Whether the mean of scaled rows, taken back, is the mean of the rows."""
+        return self.how in LINEAR
+
+    @property
     def affine(self) -> tuple[Array, Array]:
         """What is subtracted from a row, and what it is then multiplied by."""
         return self.center_, 1 / self.scale_

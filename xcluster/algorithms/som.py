@@ -141,6 +141,7 @@ class SOM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseE
     n_iter_: int
 
     reads_order_of: tuple[str, ...] = ()
+    centers_are_prototypes = True
 
     def __init__(
         self,

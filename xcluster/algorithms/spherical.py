@@ -67,7 +67,7 @@ class SphericalKMeans(KMeans):
     array([ True,  True,  True,  True])
     """
 
-    sweeps_by = None  # type: ignore[assignment]
+    sweeps_by = row_means = None  # type: ignore[assignment]
     centers_are_directions = True
 
     def __init__(

@@ -122,6 +122,7 @@ class WarpingKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMi
     """
 
     reads_order_of: tuple[str, ...] = ("features",)
+    centers_are_prototypes = True
     origin_: Any = 0.0  # as files of 0.1.0 have it
     unit_: float = 1.0
 

@@ -86,7 +86,7 @@ class Clustering(Completed, Fitted, LatentSpace):
     _for_us: ClassVar = frozenset(
         (
             *("of", "sampler", "template", "assign", "source", "climatology", "raw_centers"),
-            *("means_of_labels", "placed_labels", "silhouettes"),
+            *("raw_means", "means_of_labels", "placed_labels", "silhouettes"),
         )
     )
 

@@ -105,9 +105,9 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
     def _result(self, scene: str) -> Clustering:
         source, record, sweep = self.scenes[scene], self.whole.record, self.whole.sweep
         cycle = self.whole.climatology
-        if isinstance(source, Live) and not self.whole.assign.inverts:
+        if isinstance(source, Live) and self.whole.source.means is not None:
             # Of all scenes together, and not before they are asked for.
-            source = replace(source, means=partial(getattr, self.whole, "raw_centers"))
+            source = replace(source, means=partial(getattr, self.whole, "raw_means"))
         if isinstance(source, Cleaned):
             source = replace(source, of_labels=partial(getattr, self.whole, "means_of_labels"))
         if len(self) > 1:
@@ -290,6 +290,25 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         ('label',)
         """
         return self.whole.centers
+
+    @property
+    def prototypes(self) -> xr.Dataset:
+        """What `predict` compares samples with, in data units, of all scenes together.
+
+        See Also
+        --------
+        xcluster.Clustering.prototypes : What they are, and which results have them.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.kmeans(3).prototypes.sst.dims
+        ('label',)
+        """
+        return self.whole.prototypes
 
     def back_projection(self, u: float = 0.5, weighted: bool = False) -> xr.Dataset:
         """Return mean and standard error of the data of each label, of all scenes together.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,30 @@ class Chain:
         return Z
 
     @property
+    def inverts(self) -> bool:
+        """Whether every step has an inverse."""
+        return all(hasattr(step.transformer, "inverse_transform") for step in self.steps)
+
+    @property
+    def keeps_means(self) -> bool:
+        """Whether the mean of rows, taken back, is the mean of their features."""
+        return len(self.linear.steps) == len(self.steps)
+
+    @property
+    def linear(self) -> Chain:
+        """The first steps, up to one through which a mean cannot be taken back."""
+        kept = takewhile(lambda step: keeps_means(step.transformer), self.steps)
+        return Chain(tuple(kept))
+
+    @property
     def keeps_columns(self) -> bool:
         """Whether each column of the result still is one feature."""
         return all(step.kind.keeps_columns for step in self.steps)
+
+
+def keeps_means(transformer: Any) -> bool:
+    """Whether the mean of transformed rows, taken back, is the mean of the rows."""
+    return bool(getattr(transformer, "keeps_means", False))
 
 
 def _of_finite(transformer: Any, X: Array) -> Array:

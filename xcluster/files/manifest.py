@@ -24,6 +24,7 @@ from xcluster.fit.candidates import Candidates
 from xcluster.fit.cleaning import Cleaning, Fill, Sieve, Smooth, Threshold
 from xcluster.fit.fitted import Fitted
 from xcluster.fit.labels import Partition
+from xcluster.fit.means import Means, are_prototypes
 from xcluster.fit.methods import Method, Options, several_said
 from xcluster.fit.record import Note, Record
 from xcluster.fit.sources import Stored
@@ -41,6 +42,12 @@ in a way that these do not know (`_is_new`), 4 if labels were cleaned."""
 
 STEPS = {step.name: step for step in (Smooth, Sieve, Fill, Threshold)}
 """Steps that clean labels, by name."""
+
+OLD_CENTERS = Note(
+    "centers",
+    "the file is older than means of samples: centres are those of the clusterer, taken back "
+    "through the steps",
+)
 
 SAMPLERS = (Pixels, Profiles, Snapshots, Patches)
 
@@ -78,8 +85,9 @@ def entries(fitted: Fitted, question: Question | None, arrays: dict[str, Array])
 def _own_arrays(fitted: Fitted) -> dict[str, Array]:
     """Return the arrays of a result that belong to no estimator, by name."""
     arrays = {"centers": fitted.assign.centers}
-    if not fitted.assign.inverts:
-        arrays["means"] = fitted.raw_centers
+    if fitted.source.means is not None:
+        means = fitted.raw_means
+        arrays["means"], arrays["mean_weights"] = means.rows, means.weight
     columns = cell_columns(fitted.template)
     if not np.array_equal(columns, np.arange(len(columns))):
         arrays["columns"] = columns
@@ -171,21 +179,23 @@ def fitted(
     trusted: Collection[str],
 ) -> Fitted:
     """Return the result from the parts of a file, without labels."""
+    assign = Labeller(
+        Chain(tuple(_step(each, arrays, trusted) for each in manifest["steps"])),
+        decode(manifest["clusterer"], arrays, trusted),
+        _partition(manifest["partition"]),
+        arrays["centers"],
+    )
+    means = _means(manifest, arrays)
     return Fitted(
         method_name=manifest["method"],
         keywords=dict(manifest.get("keywords", ())),  # older files have none
         sampler=_sampler(manifest["sampler"]),
         template=_template(groups["centers"], manifest["features"], arrays.get("columns")),
-        assign=Labeller(
-            Chain(tuple(_step(each, arrays, trusted) for each in manifest["steps"])),
-            decode(manifest["clusterer"], arrays, trusted),
-            _partition(manifest["partition"]),
-            arrays["centers"],
-        ),
-        record=_record(manifest["record"]),
+        assign=assign,
+        record=_said_of_centers(_record(manifest["record"]), assign, means),
         source=Stored(
             xr.Dataset(),
-            means=arrays.get("means"),
+            means=means,
             cleaning=tuple(_cleaning(each) for each in manifest.get("cleaning", ())),
             of_labels=_of_labels(arrays),
         ),
@@ -198,6 +208,22 @@ def fitted(
 
 def _cleaning(entry: Entry) -> tuple[Partition, Cleaning]:
     return _partition(entry["partition"]), STEPS[entry["name"]](**entry["keywords"])
+
+
+def _means(manifest: Entry, arrays: Mapping[str, Array]) -> Means | None:
+    """Return the means of rows; older files weigh them by the samples of each number."""
+    if "means" not in arrays:
+        return None
+    weight = arrays.get("mean_weights", np.asarray(manifest["record"]["counts"], np.float64))
+    return Means(arrays["means"], weight)
+
+
+def _said_of_centers(record: Record, assign: Labeller, means: Means | None) -> Record:
+    """Return the record, with a note if an older version saved no means of samples."""
+    same = assign.chain.keeps_means or are_prototypes(assign.clusterer, assign.chain)
+    if means is not None or same or OLD_CENTERS in record.notes:
+        return record
+    return dataclasses.replace(record, notes=(*record.notes, OLD_CENTERS))
 
 
 def _of_labels(arrays: Mapping[str, Array]) -> tuple[Array, Array] | None:

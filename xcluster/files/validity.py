@@ -32,8 +32,7 @@ def check(clustering: Fitted, n_labels: int) -> None:
     n_features = len(columns)
     _need(np.array_equal(columns, np.arange(n_features)), "columns")
     _check_model(clustering.assign, n_features)
-    means = clustering.source.means
-    _need(means is None or _shape(means)[1:] == (n_features,), "means")
+    _check_means(clustering, n_features)
     _check_stored(clustering)
     _check_cleaning(clustering, n_features)
     _need(bool(clustering.centers.sizes[LABEL] == clustering.k), "centers")
@@ -118,6 +117,14 @@ def _check_cleaning(clustering: Fitted, n_features: int) -> None:
         means, weights = source.of_labels
         _need(_shape(means) == (clustering.k, n_features), "means of labels")
         _need(_shape(weights) == (clustering.k,), "weights of labels")
+
+
+def _check_means(clustering: Fitted, n_features: int) -> None:
+    assert isinstance(clustering.source, Stored)
+    means, n_raw = clustering.source.means, len(clustering.partition.codes)
+    if means is not None:
+        _need(_shape(means.rows) == (n_raw, n_features), "means")
+        _need(_shape(means.weight)[0] >= n_raw, "weights of means")
 
 
 def _check_stored(clustering: Fitted) -> None:

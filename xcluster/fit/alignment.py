@@ -41,7 +41,8 @@ def aligned(method: Method, prepared: Prepared) -> tuple[Method, Prepared]:
     place = places(prepared.reduction.layout, prepared.key)
     order = np.argsort(place)
     weight = None if prepared.weight is None else prepared.weight[order]
-    rows = replace(prepared, X=prepared.X[order], weight=weight, key=prepared.key[order])
+    data = None if prepared.data is None else prepared.data[order]
+    rows = replace(prepared, X=prepared.X[order], weight=weight, key=prepared.key[order], data=data)
     params = dict(_of_samples(estimator, rows, place[order]))
     return method.with_params(params), rows
 

@@ -42,13 +42,6 @@ class Labeller:
         """Whether the clusterer gives memberships."""
         return hasattr(self.clusterer, "predict_proba")
 
-    @property
-    def inverts(self) -> bool:
-        """Whether centres can be taken back through the steps to data units."""
-        if getattr(self.clusterer, "centers_are_directions", False):
-            return False
-        return self.chain.inverse(self.centers) is not None
-
     def labels(self, X: Array) -> Array:
         """Return the label of each row, shape (n,)."""
         return self._reduced(X, self._labels, None)

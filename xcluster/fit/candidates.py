@@ -15,8 +15,9 @@ from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
 from xcluster.chain.reduction import Reduction
 from xcluster.fit.criteria import CRITERIA
+from xcluster.fit.fitting import Fit
 from xcluster.fit.methods import Method, Options
-from xcluster.fit.record import Note, Record
+from xcluster.fit.record import Note
 
 Array = NDArray[Any]
 
@@ -31,14 +32,14 @@ class Fits:
     Parameters
     ----------
     models
-        For each k the fitted clusterer and its record.
+        For each k the fitted clusterer, its record, and the means of its rows.
     question, reduction
         What was fitted.
     key
         Canonical position of each fitted row, if labels depend on neighbours on the grid.
     """
 
-    models: Mapping[int, tuple[Any, Record]]
+    models: Mapping[int, Fit]
     question: Question
     reduction: Reduction
     key: Array | None = None
@@ -123,8 +124,8 @@ class Candidates:
         return chosen, Note("knee", text)
 
     @property
-    def models(self) -> Mapping[int, tuple[Any, Record]]:
-        """For each k the fitted clusterer and its record."""
+    def models(self) -> Mapping[int, Fit]:
+        """For each k the fitted clusterer, its record, and the means of its rows."""
         return {} if self.fits is None else self.fits.models
 
     @property

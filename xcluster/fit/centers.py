@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from xcluster.fit import prediction, summary
 from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import Partition
+from xcluster.fit.means import Means
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
 
 
-def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> Array:
-    """Return the mean of the samples of each of the clusterer's own numbers.
+def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> Means:
+    """Return the means of the samples of each of the clusterer's own numbers.
 
     ``rows`` are the fitted rows on the grid. They are needed if labels do not follow from the
     features alone.
@@ -30,8 +31,8 @@ def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> 
     if rows is not None:
         labels = partial(prediction.labels_of_rows, rows, assign=plain)
     sums = summary.label_sums(layout, plain, labels=labels, features=True)
-    weight = sums.get("weight", sums["samples"])[:-1, None].astype(float)
-    return _over(sums["features"][:-1], weight)
+    weight = np.asarray(sums.get("weight", sums["samples"])[:-1], np.float64)
+    return Means(_over(sums["features"][:-1], weight[:, None]), weight)
 
 
 def label_means(
@@ -44,7 +45,7 @@ def label_means(
 
 
 def by_label(partition: Partition, counts: Array, raw: Array) -> Array:
-    """Return the mean of the clusterer's own centres per label, weighted by fitted samples."""
+    """Return the mean of the clusterer's own centres per label, weighted by ``counts``."""
     k, codes = partition.n_labels, partition.codes
     total, weight = np.zeros((k, raw.shape[1])), np.zeros((k, 1))
     for number in np.flatnonzero(np.isfinite(raw).all(axis=1)):

@@ -20,8 +20,9 @@ from xcluster.fit import fitting, indexed
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.fitted import Fitted
-from xcluster.fit.fitting import Prepared
+from xcluster.fit.fitting import Fit, Prepared
 from xcluster.fit.labels import Partition, canonical_order
+from xcluster.fit.means import Means
 from xcluster.fit.methods import Method, Options, keywords_said
 from xcluster.fit.record import Note, Record
 from xcluster.fit.sources import Live
@@ -35,18 +36,18 @@ def conclude(
     question: Question,
     reduction: Reduction,
     method: Method,
-    estimator: Any,
-    record: Record,
+    fit: Fit,
     options: Options,
     sweep: Candidates | None = None,
     prepared: Prepared | None = None,
 ) -> Fitted:
     """Return the result with numbered labels; the estimator forgets the fitted rows."""
+    estimator, record, means = fit
     centers = fitting.reduced_centers(estimator)
     if centers is None:
         assert prepared is not None, "only clusterers with centres are swept"
         centers = fitting.mean_rows(prepared, estimator, len(record.counts))
-    partition = numbered(record, centers, reduction, method, options.order)
+    partition = numbered(record, centers, means, reduction, method, options.order)
     rows = _fitted_rows(reduction.layout, method, estimator, _key(prepared, sweep))
     fitting.forget_rows(estimator)
     if not len(centers):
@@ -60,7 +61,7 @@ def conclude(
         template=reduction.layout.features,
         assign=Labeller(reduction.chain, estimator, partition, centers),
         record=replace(record, notes=(*record.notes, *notes(estimator, record, partition, method))),
-        source=Live(question, rows),
+        source=Live(question, rows, means),
         sweep=sweep,
         attrs=check_attrs(options.attrs),
         climatology=question.climatology,
@@ -133,8 +134,8 @@ def check_options(layout: Layout, method: Method, options: Options) -> None:
     if not method.reorders:
         rule = f"labels of {method.name}() are node numbers and keep their order"
         raise BadValueError("order", order, rule, "leave order out, or use merge_nodes(k)")
-    if getattr(method.estimator, "centers_are_directions", False):
-        rule = f"needs centres in data units, and {method.said} has directions as it numbers labels"
+    if is_text(order, "center") and getattr(method.estimator, "centers_are_directions", False):
+        rule = f"needs centres of the components, and those of {method.said} are directions"
         raise BadValueError("order", order, rule, "pass order='size'")
     if not (is_text(order, "center") or callable(order) or is_one_of(order, names)):
         rule = f"must be 'size', 'center', a callable, or one of {', '.join(map(repr, names))}"
@@ -142,28 +143,31 @@ def check_options(layout: Layout, method: Method, options: Options) -> None:
 
 
 def numbered(
-    record: Record, centers: Array, reduction: Reduction, method: Method, order: Any
+    record: Record,
+    centers: Array,
+    means: Means | None,
+    reduction: Reduction,
+    method: Method,
+    order: Any,
 ) -> Partition:
     """Return the partition with labels in the order that the user asked for."""
     if not method.reorders:
         return Partition(np.arange(len(centers)))
     if order is None:
         order = "center" if latent_dims(reduction.chain) == 1 else "size"
-    values = None if is_text(order, "size") else order_values(order, centers, reduction)
+    values = None if is_text(order, "size") else order_values(order, centers, means, reduction)
     codes = canonical_order(np.asarray(record.counts), centers, values)
     # DBSCAN can predict noise for other data, even if no fitted sample was noise.
     has_noise = record.unclassified > 0 or getattr(method.estimator, "leaves_noise", False)
     return Partition(codes, ordered=values is not None, has_noise=has_noise)
 
 
-def order_values(order: Any, centers: Array, reduction: Reduction) -> Array:
+def order_values(order: Any, centers: Array, means: Means | None, reduction: Reduction) -> Array:
     """Return the values that the clusterer's numbers are ordered by."""
     if is_text(order, "center"):
         return np.asarray(centers.mean(axis=1))
-    rows = reduction.chain.inverse(centers)
-    if rows is None:
-        rule = "needs centres in data units, but a step of this chain has no inverse"
-        raise BadValueError("order", order, rule, "pass order='size'")
+    rows = reduction.chain.inverse(centers) if means is None else means.rows
+    assert rows is not None, "there are means, unless centres are prototypes taken back"
     found = matrix.unpack(reduction.layout.features, rows, LABEL, np.arange(len(rows)))
     with blamed("order", order, "pass a function of a Dataset of centres over 'label'"):
         values = order(found) if callable(order) else found[order].mean(_others(found[order]))

@@ -24,9 +24,11 @@ from xcluster.chain.question import Question
 from xcluster.fit import labelled, prediction
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
-from xcluster.fit.centers import by_label, group_means, label_means
+from xcluster.fit.centers import by_label, label_means
 from xcluster.fit.criteria import directional
+from xcluster.fit.fitting import reduced_centers
 from xcluster.fit.labels import Partition
+from xcluster.fit.means import Means
 from xcluster.fit.record import Record
 from xcluster.fit.sources import Source, Stored
 from xcluster.grid.layout import LABEL, Layout, shown_columns
@@ -287,8 +289,14 @@ class Fitted:
     def centers(self) -> xr.Dataset:
         """Centre of each label in data units, over (``label``, feature dims).
 
-        Centres are taken back through the steps if every step has an inverse. Otherwise, and if
-        labels were cleaned, they are the mean of the samples of the label.
+        It is the mean of the fitted samples, whatever the steps: of those of the label or, if the
+        method has memberships, of all, weighted by them (by u^m for `fuzzy`). Means were summed
+        during the fit. Merged labels have the mean of both. If labels were cleaned, it is the mean
+        of all samples of the label.
+
+        The centres of `som`, and of `kmeans` under a warping metric, are their `prototypes`,
+        unless a step has no inverse. So are those in files of versions that summed no means;
+        notes of their `report` say so.
 
         Examples
         --------
@@ -299,6 +307,32 @@ class Fitted:
         (('label', 'depth'), 'km s-1')
         """
         return self._centers.copy(deep=True)
+
+    @property
+    def prototypes(self) -> xr.Dataset:
+        """What `predict` compares samples with, in data units, over (``label``, feature dims).
+
+        These are the centres of the clusterer, taken back through the steps: for a row of the
+        reduced space the data that it stands for. Behind `scale("log")` this is a geometric mean,
+        for example, and behind `pca` only what the components keep; `centers` are means of
+        samples. Of merged labels it is the mean, weighted by the fitted samples of each.
+
+        Raises
+        ------
+        ValueError
+            If a step has no inverse, or if the method compares samples with fitted samples
+            instead (`hac`, `dbscan`, `hdbscan`, and clusterers of your own without `predict`).
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().pca(2).gmm(3)
+        >>> fit.prototypes.sst.dims
+        ('label',)
+        """
+        counts = np.asarray(self.record.counts)
+        return over_features(self, by_label(self.partition, counts, taken_back(self)))
 
     # ---------------------------------------------------------------------------- computed once
 
@@ -326,8 +360,8 @@ class Fitted:
     def _centers(self) -> xr.Dataset:
         if self.means_of_labels is not None:
             return over_features(self, self.means_of_labels[0])
-        counts = np.asarray(self.record.counts)
-        return over_features(self, by_label(self.partition, counts, self.raw_centers))
+        means = self.raw_means
+        return over_features(self, by_label(self.partition, means.weight, means.rows))
 
     @cached_property
     def means_of_labels(self) -> tuple[Array, Array] | None:
@@ -350,17 +384,19 @@ class Fitted:
         placed = source.rows is not None or bool(source.cleaning)
         return (lambda _: self.labels) if placed else None
 
-    @cached_property
+    @property
     def raw_centers(self) -> Array:
         """Centres of the clusterer's own numbers in data units, shape (n_raw, n_features)."""
+        return self.raw_means.rows
+
+    @cached_property
+    def raw_means(self) -> Means:
+        """Centres of the clusterer's own numbers in data units, and how much each weighs."""
         means = self.source.means
         if means is not None:
             return means() if callable(means) else means
-        inverse = self.assign.chain.inverse(self.assign.centers)
-        if inverse is not None and self.assign.inverts:
-            return np.asarray(inverse)
-        layout = samples_of(self, "centers").layout
-        return group_means(layout, self.assign, self.source.rows)
+        taken_back = np.asarray(self.assign.chain.inverse(self.assign.centers))
+        return Means(taken_back, np.asarray(self.record.counts))
 
 
 def _taking(order: Array) -> FunctionTransformer:
@@ -403,6 +439,19 @@ def number_of(fitted: Fitted, label: int | str) -> int:
         raise BadValueError("label", label, rule, "cluster with other parameters")
     rule = f"is not a label; labels are 0 to {fitted.k - 1}, named {', '.join(names)}"
     raise BadValueError("label", label, rule, "choose one of these")
+
+
+def taken_back(fitted: Fitted) -> Array:
+    """Return the centres that new samples are compared with, taken back through the steps."""
+    clusterer, chain = fitted.assign.clusterer, fitted.assign.chain
+    if hasattr(clusterer, "samples_") or reduced_centers(clusterer) is None:
+        rule = f"has no prototypes: {fitted.method_name}() compares samples with fitted ones"
+        raise BadValueError("method", fitted.method_name, rule, "use .centers, the means of labels")
+    rows = chain.inverse(fitted.assign.centers)
+    if rows is None:
+        rule = "has a step without an inverse, so that nothing can be taken back through it"
+        raise BadValueError("steps", chain.names, rule, "use .centers, the means of labels")
+    return np.asarray(rows)
 
 
 def labelled_dim(fitted: Fitted, obj: Labelled) -> Labelled:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
-from xcluster.algorithms.parts.row_moments import Moments
+from xcluster.algorithms.parts.row_moments import Gathered, Moments
 from xcluster.algorithms.parts.sums import Exact, rounded
 from xcluster.base.checks import as_typed, blamed, check_integer, warn
 from xcluster.base.errors import BadValueError
@@ -26,9 +27,10 @@ from xcluster.blocks.ends import repeated_ends
 from xcluster.blocks.gaps import check_enough
 from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
-from xcluster.chain.reduction import Chain, Reduction, finite_rows
+from xcluster.chain.reduction import Chain, Reduction, finite_rows, keeps_means
 from xcluster.chain.steps import FittedStep, Step, resolve
-from xcluster.fit import gathering
+from xcluster.fit import gathering, means
+from xcluster.fit.means import Beside, Means
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Record
 from xcluster.grid.fills import undecoded
@@ -65,6 +67,13 @@ class Prepared:
         The canonical position of each row, if all rows were gathered.
     blocks
         All rows as blocks, if the fit streams.
+    data : array of shape (n, n_columns), optional
+        The rows before the first step through which a mean cannot be taken back; None if there
+        is no such step.
+    data_sums
+        How features of all rows are added, if the fit streams.
+    span : tuple of two arrays of shape (n_features,), optional
+        The extremes of the features.
     """
 
     X: Array
@@ -73,6 +82,17 @@ class Prepared:
     record: Record
     key: Array
     blocks: LayoutBlocks | None = None
+    data: Array | None = None
+    data_sums: Exact | None = None
+    span: tuple[Array, Array] | None = None
+
+
+class Fit(NamedTuple):
+    """A fitted clusterer, what was fitted, and the means of its rows; None for prototypes."""
+
+    estimator: Any
+    record: Record
+    means: Means | None
 
 
 @dataclass(eq=False)
@@ -93,6 +113,8 @@ class LayoutBlocks:
         What weights are divided by.
     sums
         The bounds, guessed at first.
+    beside
+        What each pass sums of the features too; `last` is what the last one found.
     """
 
     layout: Layout
@@ -100,6 +122,8 @@ class LayoutBlocks:
     unit: float
     sums: Exact
     measured: bool = False
+    beside: Beside | None = None
+    last: Statistics | None = None
 
     def reduce(self, function: BlockFunction) -> Statistics:
         """Return the merged statistics of every block."""
@@ -110,10 +134,13 @@ class LayoutBlocks:
             if wider is not self.sums:
                 self.sums = wider
                 merged = self._pass(function)
-        return replace(merged, sums={name: rounded(each) for name, each in merged.sums.items()})
+        total = {name: rounded(each) for name, each in merged.sums.items()}
+        self.last = replace(merged, sums=total)
+        return self.last
 
     def _pass(self, function: BlockFunction) -> Statistics:
-        of_block = _OfBlock(self.chain, function, self.unit, self.sums, not self.measured)
+        measures = not self.measured
+        of_block = _OfBlock(self.chain, function, self.unit, self.sums, measures, self.beside)
         owner = type(getattr(function, "__self__", function)).__name__.lower()
         called = f"{owner}-pass"  # such as kmeans-pass
         merged = matrix.reduce(self.layout, of_block, _merge_present, called=called)
@@ -129,17 +156,21 @@ class _OfBlock:
     unit: float
     sums: Exact
     measures: bool
+    beside: Beside | None
 
     def __call__(self, block: Block) -> Statistics | None:
         complete = block.complete
         if not complete.any():
             return None
         weight = None if block.weight is None else block.weight[complete] / self.unit
-        Z = self.chain(block.rows(complete))
+        X = block.rows(complete)
+        Z = self.chain(X)
         finite = finite_rows(Z)
         if not finite.all():
-            Z, weight = Z[finite], None if weight is None else weight[finite]
+            X, Z, weight = X[finite], Z[finite], None if weight is None else weight[finite]
         found = self.function(Z, weight, self.sums)
+        if self.beside is not None:
+            found = replace(found, sums={**found.sums, **self.beside(X, Z, weight)})
         if not self.measures:
             return found
         return replace(found, maxima={**found.maxima, **self.sums.extent(Z, weight)})
@@ -249,7 +280,10 @@ def _fit_steps(
     layout = question.layout
     chain, unweighted, sampled = Chain(), [], []
     empty: dict[str, int] = {}
-    every = None if unit is None else AllRows.of(layout, found, unit)
+    every, data = None if unit is None else AllRows.of(layout, found, unit), None
+    data_sums = None if every is None else every.data_sums(found)
+    of_all = found if found.gathered is None else found.gathered
+    span = of_all.least, of_all.greatest
     for step in resolve(question.steps, layout):
         transformer = step.build(found.X.shape[1], layout)
         if getattr(transformer, "shows_progress", False):
@@ -263,7 +297,10 @@ def _fit_steps(
         if getattr(transformer, "n_empty_", 0):
             lacks = getattr(transformer, "lacks", "counts")
             empty[lacks] = empty.get(lacks, 0) + transformer.n_empty_
-        found = _transformed(transformer, found)
+        if data is None and not keeps_means(transformer):
+            data = found.X
+        found, kept = _transformed(transformer, found)
+        data = data if data is None or kept is None else data[kept]
         chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
     if empty:
@@ -271,15 +308,20 @@ def _fit_steps(
         record = replace(record, fitted=record.fitted - n, empty=n, lacking=lacking)
     X, weight = found.X, found.weight
     blocks = None if every is None else every.blocks(chain, X, weight)
-    return Prepared(X, weight, Reduction(layout, chain), record, found.key, blocks)
+    reduction = Reduction(layout, chain)
+    return Prepared(X, weight, reduction, record, found.key, blocks, data, data_sums, span)
 
 
-def _transformed(transformer: Any, found: rows.Rows) -> rows.Rows:
-    """Return rows after a fitted step, without those that hold none of the counts it needs."""
+def _transformed(transformer: Any, found: rows.Rows) -> tuple[rows.Rows, Array | None]:
+    """Return rows after a fitted step, without those that hold none of the counts it needs.
+
+    Where some are left out, also return which are kept.
+    """
     found = replace(found, X=np.asarray(transformer.transform(found.X)))
     if not getattr(transformer, "n_empty_", 0):
-        return found
-    return found.take(np.flatnonzero(finite_rows(found.X)))
+        return found, None
+    kept = np.flatnonzero(finite_rows(found.X))
+    return found.take(kept), kept
 
 
 @dataclass(eq=False)
@@ -296,12 +338,15 @@ class AllRows:
         Moments of the rows; None if they are not known.
     behind
         Those of the rows behind the first step, if they were gathered with the sample.
+    gathered
+        What was gathered with the sample.
     """
 
     layout: Layout
     unit: float
     moments: Moments | None
     behind: Moments | None
+    gathered: Gathered | None = None
 
     @classmethod
     def of(cls, layout: Layout, found: rows.Rows, unit: float) -> AllRows:
@@ -309,8 +354,15 @@ class AllRows:
         gathered = found.gathered
         moments = None if gathered is None else gathered.moments(unit)
         if gathered is None or gathered.behind is None:
-            return cls(layout, unit, moments, None)
-        return cls(layout, unit, moments, gathered.behind.moments(unit))
+            return cls(layout, unit, moments, None, gathered)
+        return cls(layout, unit, moments, gathered.behind.moments(unit), gathered)
+
+    def data_sums(self, found: rows.Rows) -> Exact | None:
+        """Return how features of all rows are added, of which some are in memory."""
+        all_ = self.gathered
+        if all_ is None:
+            return None
+        return Exact.spanning(found.X, all_.least, all_.greatest, all_.heaviest / self.unit)
 
     def refine(self, transformer: Any, chain: Chain, X: Array, weight: Array | None) -> bool:
         """Fit a step to all rows, if it can be; return whether it knows all rows then."""
@@ -378,20 +430,22 @@ def streams_blocks(estimator: Any) -> bool:
 # ---------------------------------------------------------------------------------- clusterers
 
 
-def fit_clusterer(prepared: Prepared, estimator: Any, progress: bool) -> tuple[Any, Record]:
+def fit_clusterer(prepared: Prepared, estimator: Any, progress: bool) -> Fit:
     """Fit one clusterer to the rows and, if the fit streams, refine it over all blocks."""
     fit_estimator(estimator, prepared.X, prepared.weight)
     record = count_labels(prepared, estimator)
     if prepared.blocks is None:
-        return estimator, record
+        return Fit(estimator, record, own_means(prepared, estimator, len(record.counts)))
     return refine_clusterer(prepared, estimator, record, progress)
 
 
-def refine_clusterer(
-    prepared: Prepared, estimator: Any, record: Record, progress: bool
-) -> tuple[Any, Record]:
+def refine_clusterer(prepared: Prepared, estimator: Any, record: Record, progress: bool) -> Fit:
     """Continue from the fit of the sample; each iteration is one pass over all blocks."""
     assert prepared.blocks is not None
+    chain, n_raw, blocks = prepared.reduction.chain, len(record.counts), prepared.blocks
+    if not (_are_prototypes(prepared, estimator) or means.known_by(estimator, chain)):
+        assert prepared.data_sums is not None, "extremes are gathered with a sample"
+        blocks = replace(blocks, beside=Beside(estimator, prepared.data_sums, n_raw))
     forget_rows(estimator)
     with bar(progress, "pass", total=None) as shown:
 
@@ -399,14 +453,41 @@ def refine_clusterer(
             shown.set_postfix(objective=f"{objective(estimator):.6g}")
             shown.update()
 
-        passes = iterate(estimator, prepared.blocks, estimator.max_iter, after_pass)
+        passes = iterate(estimator, blocks, estimator.max_iter, after_pass)
     counts = getattr(estimator, "counts_", None)
     if counts is None:  # a mixture has shares instead of counts
         counts = estimator.weights_ * estimator.weight_sum_
     counts = tuple(float(each) for each in counts)
-    return estimator, replace(
-        record, passes=passes, counts=counts, fitted=record.complete - record.empty
-    )
+    fitted = record.complete - record.empty
+    record = replace(record, passes=passes, counts=counts, fitted=fitted)
+    return Fit(estimator, record, _streamed_means(prepared, blocks, estimator))
+
+
+def _streamed_means(prepared: Prepared, blocks: LayoutBlocks, estimator: Any) -> Means | None:
+    """Return the means of all rows, as the last pass found them."""
+    if _are_prototypes(prepared, estimator):
+        return None
+    chain = prepared.reduction.chain
+    if blocks.beside is None:
+        return Means(*estimator.row_means()).back(chain, prepared.span)
+    assert blocks.last is not None, "there was a pass"
+    found = blocks.beside.means(blocks.last.sums)
+    return found.filled(chain, reduced_centers(estimator))
+
+
+def own_means(prepared: Prepared, estimator: Any, n_raw: int) -> Means | None:
+    """Return the means of the rows in memory by the clusterer's own weights, in data units."""
+    if _are_prototypes(prepared, estimator):
+        return None
+    X, chain = prepared.X, prepared.reduction.chain
+    shares = means.shares_of(estimator, X, partial(row_labels, estimator))
+    data = X if prepared.data is None else prepared.data
+    found = means.of_rows(data, shares, prepared.weight, n_raw).back(chain.linear, prepared.span)
+    return found.filled(chain, reduced_centers(estimator))
+
+
+def _are_prototypes(prepared: Prepared, estimator: Any) -> bool:
+    return means.are_prototypes(estimator, prepared.reduction.chain)
 
 
 def objective(estimator: Any) -> float:

@@ -17,13 +17,13 @@ class Note:
     Parameters
     ----------
     kind
-        What it is about: the "samples", the choice of k ("knee"), the "clusterer", or the
-        "scenes" that were fitted together.
+        What it is about: the "samples", the choice of k ("knee"), the "clusterer", the "scenes"
+        that were fitted together, or the "centers" of an older file.
     text
         The sentence.
     """
 
-    kind: Literal["samples", "knee", "clusterer", "scenes"]
+    kind: Literal["samples", "knee", "clusterer", "scenes", "centers"]
     text: str
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from xcluster.fit.alignment import aligned
 from xcluster.fit.candidates import FALLBACK, Candidates, Fits
 from xcluster.fit.criteria import CRITERIA, available
 from xcluster.fit.fitted import Fitted
-from xcluster.fit.fitting import Prepared
+from xcluster.fit.fitting import Fit, Prepared
 from xcluster.fit.methods import (
     TYPED_AS,
     Method,
@@ -25,7 +25,6 @@ from xcluster.fit.methods import (
     several_said,
     split_keywords,
 )
-from xcluster.fit.record import Record
 from xcluster.grid.columns import Sorted
 
 DEFAULT_KS = range(2, 21)
@@ -80,9 +79,9 @@ def _single(question: Question, method: Method, k: int | None, options: Options)
     prepared = fitting.prepare(question, options, least, method.needs_all)
     method, prepared = aligned(method, prepared)
     estimator = trials.built(method, prepared, k)
-    estimator, record = fitting.fit_clusterer(prepared, estimator, options.progress)
+    fit = fitting.fit_clusterer(prepared, estimator, options.progress)
     return conclusion.conclude(
-        question, prepared.reduction, method, estimator, record, options, prepared=prepared
+        question, prepared.reduction, method, fit, options, prepared=prepared
     )
 
 
@@ -92,28 +91,26 @@ def _chosen(question: Question, method: Method, ks: Iterable[int], options: Opti
     prepared = fitting.prepare(question, options, needs_all=method.needs_all)
     swept = run(question, prepared, method, ks, None, options, unfinished=False)
     k, note = swept.choose(None)
-    estimator, record = _best_start(prepared, swept, method, k, options)
+    fit = _best_start(prepared, swept, method, k, options)
     if note:
-        record = replace(record, notes=(*record.notes, note))
-    return conclusion.conclude(
-        question, prepared.reduction, method, estimator, record, options, swept, prepared
-    )
+        fit = fit._replace(record=replace(fit.record, notes=(*fit.record.notes, note)))
+    return conclusion.conclude(question, prepared.reduction, method, fit, options, swept, prepared)
 
 
 def _best_start(
     prepared: Prepared, swept: Candidates, method: Method, k: int, options: Options
-) -> tuple[Any, Record]:
+) -> Fit:
     """Fit the chosen k from several starts; keep the fit of the sweep if it is better."""
     if swept.method.sweeps_by == "cutting":
         return swept.models[k]  # all k are cuts of one tree
     estimator = trials.built(method, prepared, k)
     in_memory = replace(prepared, blocks=None)
-    estimator, record = fitting.fit_clusterer(in_memory, estimator, options.progress)
-    if fitting.objective(swept.models[k][0]) < fitting.objective(estimator):
-        estimator, record = swept.models[k]
+    fit = fitting.fit_clusterer(in_memory, estimator, options.progress)
+    if fitting.objective(swept.models[k].estimator) < fitting.objective(fit.estimator):
+        fit = swept.models[k]
     if prepared.blocks is None:
-        return estimator, record
-    return fitting.refine_clusterer(prepared, estimator, record, options.progress)
+        return fit
+    return fitting.refine_clusterer(prepared, fit.estimator, fit.record, options.progress)
 
 
 def sweep(
@@ -197,13 +194,11 @@ def fitted_of(candidates: Candidates, k: int) -> Fitted:
         rule = "the file holds the table of the sweep, but not its models"
         raise BadValueError("k", k, rule, f"fit again with k={k}")
     check_choice("k", k, tuple(fits.models))
-    estimator, record = fits.models[k]
     return conclusion.conclude(
         fits.question,
         fits.reduction,
         candidates.method,
-        estimator,
-        record,
+        fits.models[k],
         candidates.options,
         candidates,
     )

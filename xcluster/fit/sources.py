@@ -18,6 +18,7 @@ from xcluster.fit.assign import Labeller
 from xcluster.fit.centers import by_label
 from xcluster.fit.cleaning import Cleaning, Place
 from xcluster.fit.labels import Partition
+from xcluster.fit.means import Means
 from xcluster.grid.layout import Layout
 
 Array = NDArray[Any]
@@ -38,14 +39,15 @@ class Live:
     rows : DataArray of int, optional
         The number of the fitted row at each grid point (-1: none), if labels do not follow from
         the features alone.
-    means : array of shape (n_raw, n_features) or callable, optional
-        Centres of the clusterer's own numbers in data units, if they are known already; or what
-        finds them when they are wanted.
+    means : Means or callable, optional
+        Means of the fitted rows of the clusterer's own numbers; or what finds them when they are
+        wanted. None if its centres, taken back through the steps, are those of the result: of
+        prototypes, and of files of older versions.
     """
 
     question: Question
     rows: xr.DataArray | None = None
-    means: Array | Callable[[], Array] | None = None
+    means: Means | Callable[[], Means] | None = None
 
     @property
     def cleaning(self) -> Steps:
@@ -105,7 +107,7 @@ class Stored:
 
     arrays: xr.Dataset
     rows: xr.DataArray | None = None
-    means: Array | None = None
+    means: Means | None = None
     cleaning: Steps = ()
     of_labels: tuple[Array, Array] | None = None
 
@@ -198,7 +200,7 @@ class Cleaned:
 
     @property
     def means(self) -> Any:
-        """Centres of the clusterer's own numbers; see `Live`."""
+        """Means of the clusterer's own numbers; see `Live`."""
         return self.before.means
 
     @property

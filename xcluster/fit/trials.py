@@ -25,13 +25,12 @@ from xcluster.base.parallel import each_in_threads, map_threads
 from xcluster.base.progress import bar
 from xcluster.fit import fitting
 from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
-from xcluster.fit.fitting import Prepared
+from xcluster.fit.fitting import Fit, Prepared
 from xcluster.fit.methods import Method
-from xcluster.fit.record import Record
 from xcluster.grid.neighbours import connect
 
 Array = NDArray[Any]
-Models = Mapping[int, tuple[Any, Record]]
+Models = Mapping[int, Fit]
 
 STABILITY_ROWS = 20_000
 STABILITY_REFITS = 10
@@ -45,7 +44,7 @@ class Candidate:
 
     Parameters
     ----------
-    estimator, record
+    fit
         The fit, without the labels of its rows.
     values
         The criteria that are measured for each fit by itself.
@@ -53,8 +52,7 @@ class Candidate:
         The clusterer's own numbers, for criteria that need all fits.
     """
 
-    estimator: Any
-    record: Record
+    fit: Fit
     values: Mapping[str, float]
     labels: Array
 
@@ -113,7 +111,7 @@ def fit_all(
             missing = [str(k) for k in ks if k not in done]
             rest = f"k={', '.join(missing)}" if missing else "criteria that compare all fits"
             warn(f"interrupted: {len(done)} of {len(ks)} candidates were fitted, without {rest}")
-    return _table(done, together, names), {k: (c.estimator, c.record) for k, c in done.items()}
+    return _table(done, together, names), {k: each.fit for k, each in done.items()}
 
 
 def _table(
@@ -208,8 +206,9 @@ def _measured(prepared: Prepared, names: Sequence[str], estimator: Any) -> Candi
     record = fitting.count_labels(prepared, estimator)
     fit = _fitted_rows(prepared, estimator)
     values = measure(names, fit)
+    means = fitting.own_means(prepared, estimator, len(record.counts))
     fitting.forget_rows(estimator)
-    return Candidate(estimator, record, values, fit.labels.astype(np.uint16))
+    return Candidate(Fit(estimator, record, means), values, fit.labels.astype(np.uint16))
 
 
 def _fitted_rows(prepared: Prepared, estimator: Any) -> FittedRows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from xcluster.base.checks import as_typed, check_integer, several
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.chain.pooling import of_each
 from xcluster.fit import fitting
+from xcluster.fit.assign import Labeller
+from xcluster.fit.centers import group_means
 from xcluster.fit.cleaning import Cleaning, Sieve, Smooth, Threshold
 from xcluster.fit.fitted import AnyFitted, Fitted, clusterer_with, need_soft, number_of, samples_of
 from xcluster.fit.labels import Partition, canonical_order, check_floor
+from xcluster.fit.means import Means
 from xcluster.fit.methods import TYPED_AS
 from xcluster.fit.sources import Cleaned, Live, Source
 from xcluster.result import matching
@@ -157,9 +161,16 @@ def cut(fitted: AnyFitted, k: int | None, height: float | None) -> AnyFitted:
     record = replace(fitted.record, counts=tuple(float(each) for each in counts), notes=kept)
     assign = replace(fitted.assign, clusterer=estimator, partition=partition, centers=centers)
     assert isinstance(fitted.source, Live), "there are data, and nothing is cleaned"
-    source = replace(fitted.source, means=None)
+    source = replace(fitted.source, means=_means_of_cut(fitted.source, assign, counts))
     said = {**fitted.keywords, "k": str(estimator.n_clusters)}
     return replace(fitted, keywords=said, assign=assign, record=record, sweep=None, source=source)
+
+
+def _means_of_cut(source: Live, assign: Labeller, counts: Array) -> Any:
+    """Return the means of labels of another cut, or what finds them from the data."""
+    if assign.chain.keeps_means:
+        return Means(assign.centers, counts).back(assign.chain)
+    return partial(group_means, source.layout, assign, source.rows)
 
 
 def merge_nodes(fitted: AnyFitted, k: int) -> AnyFitted:
