@@ -140,11 +140,11 @@ def test_nothing_is_read_before_the_fit_and_features_stay_lazy(name):
 def test_what_is_no_count_is_refused_while_streaming_too(name, value, kind, monkeypatch):
     ds = scene().astype(float)
     ds.counts[100, 100, 3] = value
-    with pytest.raises(ValueError, match=f"poisson'.*{kind}.*feature 3"):
+    with pytest.raises(ValueError, match=f"poisson'.*{kind} values in 'counts 3.0'"):
         asked(ds, name).kmeans(2, progress=False)
     monkeypatch.setattr(fitting, "ALL_POINTS", 1_000)
     monkeypatch.setattr(fitting, "SAMPLE_ROWS", 10)
-    with pytest.raises(ValueError, match=f"poisson'.*{kind}.*feature 3"):
+    with pytest.raises(ValueError, match=f"poisson'.*{kind} values in 'counts 3.0'"):
         asked(ds, name).kmeans(2, n_init=1, fit_on="all", progress=False)
 
 
@@ -223,7 +223,22 @@ def test_no_scaling_is_added_before_a_mixture():
 def test_a_mixture_refuses_what_is_no_count():
     ds = scene().astype(float)
     ds.counts[100, 100, 3] = 1.5
-    with pytest.raises(ValueError, match=r"family='poisson'.*fractional.*feature 3"):
+    with pytest.raises(ValueError, match=r"family='poisson'.*fractional values in 'counts 3.0'"):
         mixed(ds)
     with pytest.raises(ValueError, match="family='binomial'"):
         mixed(scene(), family="binomial")
+
+
+def test_deviance_compares_labels_of_counts_however_they_were_found():
+    ds = scene().isel(y=slice(60))
+    samples = ds[["counts"]].cluster.profiles("energy")
+    sweep = samples.sweep([2, 3], "mixture", criteria=["deviance", "bic"], n_init=1, progress=False)
+    fit = samples.mixture(3, n_init=1, progress=False)
+    own, other = fit.scores().deviance, fit.scores("data").deviance
+    # Spectra without counts are no samples; in the data, they have no label either.
+    assert float(own) == pytest.approx(float(other), rel=1e-9)
+    assert float(sweep.table.deviance[0]) > float(sweep.table.deviance[1])
+    worse = samples.pca(2).kmeans(2, n_init=1, progress=False)
+    assert "deviance" not in worse.scores()
+    assert float(worse.scores("data").deviance) > float(own)
+    assert "deviance" not in (ds.counts + 0.5).cluster.profiles("energy").kmeans(2).scores("data")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from scipy.stats import poisson
+from sklearn.exceptions import ConvergenceWarning
 
 from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.base.streaming import ArrayBlocks, iterate
@@ -102,3 +103,9 @@ def test_values_that_are_no_counts_are_refused(value, kind):
         PoissonMixture(2).fit(X)
     with pytest.raises(ValueError, match=f"family='poisson'.*{kind}.*feature 2"):
         iterate(fitted, ArrayBlocks(X), max_passes=1)
+
+
+def test_a_mixture_that_still_changes_warns():
+    X, _ = counts(300)
+    with pytest.warns(ConvergenceWarning, match="max_iter=1: the mixture still changes"):
+        PoissonMixture(3, max_iter=1).fit(X)

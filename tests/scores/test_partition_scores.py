@@ -260,3 +260,24 @@ def test_one_cluster_leaves_no_doubt():
     assert scores.membership_margin(P).tolist() == [1, 1, 1]
     assert not np.shares_memory(scores.membership_margin(P), P)
     assert scores.robustness(P).tolist() == [1, 1, 1]
+
+
+def test_poisson_deviance_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(-1, 3, 400)
+    X = rng.poisson([[1, 0.2, 30, 4]] * 400).astype(np.float32)
+    X[:, 1] *= labels != 1  # a mean of 0
+    weight = rng.gamma(2, 1, 400)
+    kept = labels >= 0
+    means = np.array([np.average(X[labels == k], 0, weight[labels == k]) for k in range(3)])
+    expected = 0.0
+    for j in range(4):
+        some = kept & (means[labels, j] > 0)
+        of_feature = metrics.mean_poisson_deviance(
+            X[some, j], means[labels[some], j], sample_weight=weight[some]
+        )
+        expected += of_feature * weight[some].sum() / weight[kept].sum()
+    found = scores.poisson_deviance(X, labels, weight)
+    assert found == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(ValueError, match=r"X=-1\.0: must be counts, at least 0"):
+        scores.poisson_deviance([[-1.0], [2.0]], [0, 0])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
@@ -21,7 +22,8 @@ from xcluster.algorithms.parts.mixture_criteria import InformationCriteria
 from xcluster.algorithms.parts.moments import pieces
 from xcluster.algorithms.parts.seeding import kmeans_plusplus
 from xcluster.algorithms.parts.sums import PLAIN, Sums
-from xcluster.base.checks import check_integer, check_number
+from xcluster.base.checks import check_integer, check_number, warn
+from xcluster.base.errors import complaint
 from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 Array = NDArray[Any]
@@ -106,7 +108,13 @@ class PoissonMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit the mixture to counts of shape (n_samples, n_features)."""
+        """Fit the mixture to counts of shape (n_samples, n_features).
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where `max_iter` was reached.
+        """
         check_integer("n_components", self.n_components, minimum=1)
         check_integer("max_iter", self.max_iter, minimum=1)
         check_integer("n_init", self.n_init, minimum=1)
@@ -124,6 +132,9 @@ class PoissonMixture(InformationCriteria, DensityMixin, BaseEstimator):
         best = max(runs, key=lambda run: run.lower_bound_)
         for name in LEARNED:
             setattr(self, name, getattr(best, name))
+        if not self.converged_:
+            rule, remedy = "the mixture still changes", "raise it or tol, or ask for fewer labels"
+            warn(complaint("max_iter", self.max_iter, rule, remedy), ConvergenceWarning)
         return self
 
     def predict(self, X: Any) -> Array:

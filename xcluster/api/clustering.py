@@ -468,7 +468,8 @@ class Clustering(Completed, Fitted, LatentSpace):
             ``distortion``. ``silhouette_low`` and ``silhouette_high`` are the bounds of a 95 %
             confidence interval; they differ from the silhouette only if it was computed from a
             sample of the rows. For soft methods, in the space "features", also scores of
-            memberships and likelihood. With a truth also ``adjusted_rand``,
+            memberships and likelihood, and of `mixture` the Poisson ``deviance``; in the space
+            "data" of any result, if the values are counts. With a truth also ``adjusted_rand``,
             ``adjusted_mutual_info`` and ``v_measure``. A score that is not defined for the labels
             is NaN, and its attribute ``note`` says why: most need two labels, and
             ``calinski_harabasz`` fewer labels than samples.

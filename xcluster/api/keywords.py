@@ -52,6 +52,7 @@ CriterionName = Literal[
     "icl",
     "partition_coefficient",
     "xie_beni",
+    "deviance",
     "stability",
 ]
 

@@ -91,7 +91,7 @@ class Criterion:
     long_name : str
         Its name in figures.
     needs : str, optional
-        A method that the estimator must have.
+        A method, or another attribute, that the estimator must have.
     pairs : bool, default False
         Whether it compares labels, so that it has no value for a single label.
     undefined : str
@@ -167,6 +167,10 @@ def _davies_bouldin(fit: FittedRows) -> float:
     return scores.davies_bouldin(fit.compared, fit.labels, fit.weight)
 
 
+def _deviance(fit: FittedRows) -> float:
+    return scores.poisson_deviance(fit.X, fit.labels, fit.weight)
+
+
 def _entropy(fit: FittedRows) -> float:
     return scores.cluster_entropy(fit.compared, fit.labels, sample_weight=fit.weight).value
 
@@ -215,6 +219,9 @@ CRITERIA: dict[str, Criterion] = {
         _partition_coefficient, "high", "partition coefficient", needs="predict_proba", pairs=True
     ),
     "xie_beni": Criterion(_xie_beni, "low", "Xie-Beni index", needs="predict_proba", pairs=True),
+    "deviance": Criterion(
+        _deviance, "knee", "mean Poisson deviance from the mean of the label", needs="reads_counts"
+    ),
     "stability": Criterion(None, "high", "agreement of refits", pairs=True, refits=True),
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from xcluster.algorithms.parts.counts import NotCountsError
 from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
 from xcluster.algorithms.parts.row_moments import Gathered, Moments
@@ -27,14 +29,14 @@ from xcluster.blocks.ends import repeated_ends
 from xcluster.blocks.gaps import check_enough
 from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
-from xcluster.chain.reduction import Chain, Reduction, finite_rows, keeps_means
+from xcluster.chain.reduction import Chain, Reduction, feature_names, finite_rows, keeps_means
 from xcluster.chain.steps import FittedStep, Step, resolve
 from xcluster.fit import gathering, means
 from xcluster.fit.means import Beside, Means
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Record
 from xcluster.grid.fills import undecoded
-from xcluster.grid.layout import Layout
+from xcluster.grid.layout import Layout, shown_columns
 
 Array = NDArray[Any]
 
@@ -288,12 +290,11 @@ def _fit_steps(
         transformer = step.build(found.X.shape[1], layout)
         if getattr(transformer, "shows_progress", False):
             transformer.set_params(progress=progress)
-        with as_typed(step.kind.typed_as):
+        with as_typed(step.kind.typed_as), _named_feature(layout, chain):
             takes_weight = fit_estimator(transformer, found.X, found.weight)
-        if not takes_weight:
-            unweighted.append(str(step))
-        if every is not None and not every.refine(transformer, chain, found.X, found.weight):
-            sampled.append(str(step))
+            knows_all = not every or every.refine(transformer, chain, found.X, found.weight)
+        unweighted += [] if takes_weight else [str(step)]
+        sampled += [] if knows_all else [str(step)]
         if getattr(transformer, "n_empty_", 0):
             lacks = getattr(transformer, "lacks", "counts")
             empty[lacks] = empty.get(lacks, 0) + transformer.n_empty_
@@ -310,6 +311,19 @@ def _fit_steps(
     blocks = None if every is None else every.blocks(chain, X, weight)
     reduction = Reduction(layout, chain)
     return Prepared(X, weight, reduction, record, found.key, blocks, data, data_sums, span)
+
+
+@contextmanager
+def _named_feature(layout: Layout, chain: Chain) -> Iterator[None]:
+    """Let errors about values that are no counts name the feature as users know it."""
+    try:
+        yield
+    except NotCountsError as error:
+        if not chain.keeps_columns:
+            raise
+        features = layout.features
+        place = int(np.argsort(shown_columns(features))[error.column])
+        raise error.at(repr(feature_names(features)[place])) from None
 
 
 def _transformed(transformer: Any, found: rows.Rows) -> tuple[rows.Rows, Array | None]:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from xcluster import scores
+from xcluster.algorithms.parts.counts import strangest
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
@@ -40,6 +41,8 @@ def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
     values = _of_labels(found, metric)
     if space == "features":
         values |= _of_model(fitted, found)
+    elif not strangest(found.Z).any():
+        values["deviance"] = scores.poisson_deviance(found.Z, found.labels[0], found.weight)
     if truth is not None:
         values |= agreement(*found.labels)
     return _as_dataset(values, space, len(found.Z))

@@ -32,6 +32,7 @@ from xcluster.scores.partition import (
     davies_bouldin,
     distortion,
     inertia,
+    poisson_deviance,
 )
 from xcluster.scores.silhouette import (
     SilhouetteScore,
@@ -66,6 +67,7 @@ __all__ = [
     "membership_margin",
     "partition_coefficient",
     "partition_entropy",
+    "poisson_deviance",
     "relabel",
     "robustness",
     "robustness_classes",
