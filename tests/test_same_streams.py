@@ -81,6 +81,7 @@ def test_a_streamed_fit_has_the_same_bits_in_any_chunks(name, weighted):
     for arranged in arrangements(ds):
         found = fitted(arranged, name, weighted)
         assert found.record == expected.record
+        xr.testing.assert_equal(found.centers, expected.centers)
         for (step, ours), (_, other) in zip(found.model.steps, expected.model.steps, strict=True):
             for key, value in numbers(other).items():
                 np.testing.assert_array_equal(numbers(ours)[key], value, f"{step}, {key}")
