@@ -7,6 +7,7 @@ from xcluster import __main__ as demo
 from xcluster import datasets
 
 
+@pytest.mark.large
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
 def test_the_demo_writes_labels_and_figures_and_prints_reports(tmp_path, monkeypatch, capsys):
     """On every fourth point of its data, which is as good for a look at what comes out."""

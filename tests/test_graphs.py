@@ -248,13 +248,14 @@ def test_layers_have_names_that_people_understand(graphs):
     assert fit.labels.data.name.startswith("xcluster-labels-")
 
 
-def test_a_warning_says_once_that_blocks_are_tiny():
-    samples = random(100, y=1, x=1).cluster.pixels()
-    assert "10,000 blocks of 8 bytes" in repr(samples)
+def test_a_warning_says_once_that_blocks_are_tiny(monkeypatch):
+    monkeypatch.setattr("xcluster.blocks.sizes.VERY_MANY", 1_000)  # a tenth of them tells as much
+    samples = random(32, y=1, x=1).cluster.pixels()
+    assert "1,024 blocks of 8 bytes" in repr(samples)
     with pytest.warns(UserWarning, match="blocks of") as warned:
         fit = samples.kmeans(2)
-    assert [str(each.message)[:24] for each in warned] == ["10,000 blocks of 8 bytes"]
-    xr.testing.assert_equal(fit.labels.compute(), random(100).cluster.pixels().kmeans(2).labels)
+    assert [str(each.message)[:24] for each in warned] == ["1,024 blocks of 8 bytes "]
+    xr.testing.assert_equal(fit.labels.compute(), random(32).cluster.pixels().kmeans(2).labels)
 
 
 def test_blocks_that_are_few_or_large_are_no_matter():
@@ -309,6 +310,7 @@ print("equal")
 """
 
 
+@pytest.mark.large
 @pytest.mark.skipif(Version(dask.__version__) < Version("2026.7"), reason="was not complete yet")
 def test_samplers_work_with_the_query_planning_of_dask():
     command = [sys.executable, "-W", "ignore", "-c", PLANNED]

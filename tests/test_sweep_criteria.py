@@ -52,7 +52,7 @@ def test_each_method_gives_every_criterion_that_it_can(four, method):
         "gmm": {"bic", "aic", "icl", "partition_coefficient", "xie_beni"},
         "fuzzy": {"partition_coefficient", "xie_beni"},
     }.get(method, set())
-    sweep = four.cluster.pixels(dim="band").sweep(range(1, 7), method=method, criteria=names)
+    sweep = four.cluster.pixels(dim="band").sweep([1, 2, 4], method=method, criteria=names)
     assert set(sweep.table) == names
     several = sweep.table.sel(k=slice(2, None))
     assert all(np.isfinite(several[name]).all() for name in names)
@@ -61,7 +61,7 @@ def test_each_method_gives_every_criterion_that_it_can(four, method):
 @pytest.mark.parametrize("method", ["kmeans", "hac", "gmm", "fuzzy"])
 @pytest.mark.parametrize("criterion", ["gap", "silhouette", "stability"])
 def test_four_clear_groups_are_found(four, method, criterion):
-    sweep = four.cluster.pixels(dim="band").sweep(range(1, 7), method=method, criteria=criterion)
+    sweep = four.cluster.pixels(dim="band").sweep(range(2, 6), method=method, criteria=criterion)
     chosen = sweep.best(criterion)
     # Groups that do not overlap come back in halves of the rows for fewer labels as well.
     assert chosen == 4 or (
