@@ -254,7 +254,7 @@ def test_a_warning_says_once_that_blocks_are_tiny(monkeypatch):
     assert "1,024 blocks of 8 bytes" in repr(samples)
     with pytest.warns(UserWarning, match="blocks of") as warned:
         fit = samples.kmeans(2)
-    assert [str(each.message)[:24] for each in warned] == ["1,024 blocks of 8 bytes "]
+    assert [str(each.message)[:24] for each in warned] == ["1,024 blocks of 8 bytes:"]
     xr.testing.assert_equal(fit.labels.compute(), random(32).cluster.pixels().kmeans(2).labels)
 
 
