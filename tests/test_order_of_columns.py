@@ -170,7 +170,7 @@ def test_starts_are_given_in_the_users_order_and_centres_come_back_in_it(method)
 def test_the_users_start_is_where_k_means_begins():
     fit = bands().cluster.pixels(dim="band").kmeans(6, init=start(), max_iter=1)
     expected = TheirKMeans(6, init=start(), n_init=1, max_iter=1).fit(noise().reshape(-1, 5))
-    found = fit.centers.radiance.values
+    found = fit.prototypes.radiance.values
     distance = np.linalg.norm(found[:, None] - expected.cluster_centers_, axis=2)
     assert distance.min(axis=1).max() < 1e-4
 

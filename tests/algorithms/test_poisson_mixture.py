@@ -31,6 +31,7 @@ def test_the_rates_are_found_again():
     np.testing.assert_allclose(model.weights_[order], [0.5, 0.3, 0.2], atol=0.01)
 
 
+@pytest.mark.filterwarnings("ignore:max_iter")
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_step_is_that_of_plain_numpy(weighted):
     X, _ = counts()
@@ -44,6 +45,7 @@ def test_a_step_is_that_of_plain_numpy(weighted):
     np.testing.assert_allclose(model.means_, means, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:max_iter")
 def test_likelihood_never_falls():
     X, _ = counts()
     model = PoissonMixture(3, max_iter=1, tol=0).fit(X)

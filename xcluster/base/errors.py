@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 SHOWN = 160
 """Characters of a value in a message."""
@@ -22,9 +22,9 @@ def advice(rule: str, remedy: str) -> str:
 def shown(value: object) -> str:
     """Return a value as text: of large ones the beginning, on one line."""
     text = repr(value)
-    if len(text) <= SHOWN:
-        return text
-    return " ".join(text[: 4 * SHOWN].split())[:SHOWN] + "..."
+    if "\n" in text:  # of an array, for example
+        text = " ".join(text[: 4 * SHOWN].split())
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 class _Text(str):
@@ -71,6 +71,36 @@ class BadParameterError(Exception):
 
 class BadValueError(BadParameterError, ValueError):
     """A value that breaks a rule."""
+
+
+class NotCountsError(BadValueError):
+    """Values that are no counts, in one feature.
+
+    Parameters
+    ----------
+    parameter, value, rule, remedy
+        As of any error.
+    kind : str
+        What the values are.
+    column : int
+        Where they are.
+    """
+
+    kind: str
+    column: int
+
+    @classmethod
+    def of(cls, parameter: str, kind: str, column: int, where: str) -> Self:
+        """Return the error that tells where values are no counts."""
+        rule = f"needs counts, but there are {kind} values in {where}"
+        remedy = f"give the counts as they were measured, or leave {parameter} out"
+        error = cls(parameter, "poisson", rule, remedy)
+        error.kind, error.column = kind, column
+        return error
+
+    def at(self, feature: str) -> Self:
+        """Return the same error with the name of the feature."""
+        return self.of(self.parameter, self.kind, self.column, feature)
 
 
 class TooFewError(BadValueError):

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
-from xcluster.algorithms.parts.counts import NotCountsError
 from xcluster.algorithms.parts.distinct import n_distinct
 from xcluster.algorithms.parts.ordering import data_order
 from xcluster.algorithms.parts.row_moments import Gathered, Moments
 from xcluster.algorithms.parts.sums import Exact, rounded
 from xcluster.base.checks import as_typed, blamed, check_integer, warn
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, NotCountsError
 from xcluster.base.memory import check_memory
 from xcluster.base.progress import bar
 from xcluster.base.streaming import BlockFunction, Statistics, iterate

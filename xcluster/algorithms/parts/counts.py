@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.moments import pieces
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, NotCountsError
 from xcluster.base.parallel import map_threads
 
 Array = NDArray[Any]
-
-
-class NotCountsError(BadValueError):
-    """Values that are no counts, in one feature.
-
-    Parameters
-    ----------
-    parameter, value, rule, remedy
-        As of any error.
-    kind : str
-        What the values are.
-    column : int
-        Where they are.
-    """
-
-    kind: str
-    column: int
-
-    @classmethod
-    def of(cls, parameter: str, kind: str, column: int, where: str) -> Self:
-        """Return the error that tells where values are no counts."""
-        rule = f"needs counts, but there are {kind} values in {where}"
-        remedy = f"give the counts as they were measured, or leave {parameter} out"
-        error = cls(parameter, "poisson", rule, remedy)
-        error.kind, error.column = kind, column
-        return error
-
-    def at(self, feature: str) -> Self:
-        """Return the same error with the name of the feature."""
-        return self.of(self.parameter, self.kind, self.column, feature)
 
 
 def strangest(X: Array) -> Array:
