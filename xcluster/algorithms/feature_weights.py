@@ -58,7 +58,7 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the weights against the features of ``X``, shape (n_samples, n_features)."""
-        X = validate_data(self, X, dtype=FLOATS)
+        X = validate_data(self, X, dtype=FLOATS, ensure_all_finite="allow-nan")
         p = X.shape[1]
         weight = np.ones(p) if self.weight is None else np.asarray(self.weight, np.float64)
         if weight.shape != (p,) or not (np.isfinite(weight) & (weight >= 0)).all():
@@ -68,6 +68,12 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise BadValueError("weights", "all 0", "leave nothing", "check the weights")
         self.factor_ = np.sqrt(np.maximum(weight, LEAST * weight.max()))
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: rows with gaps keep them."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     @property
     def affine(self) -> tuple[Array, Array]:
@@ -82,5 +88,5 @@ class FeatureWeights(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: Any) -> Array:
         """Return features in units of the data."""
         check_is_fitted(self)
-        X = check_array(X, dtype=FLOATS)
+        X = check_array(X, dtype=FLOATS, ensure_all_finite="allow-nan")
         return np.asarray(X / self.factor_.astype(X.dtype))

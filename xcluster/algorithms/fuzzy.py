@@ -18,15 +18,24 @@ from sklearn.utils.validation import validate_data
 from xcluster.algorithms.parts import fuzzy_sums
 from xcluster.algorithms.parts.distances import middle
 from xcluster.algorithms.parts.distinct import check_distinct
+from xcluster.algorithms.parts.gaps import (
+    LEAST_KNOWN,
+    check_features,
+    check_rows,
+    filled,
+    has_gaps,
+    known_means,
+)
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
     check_init,
     check_weight,
+    finite_or_gaps,
     new_rows,
     weight_or_ones,
 )
 from xcluster.algorithms.parts.sums import PLAIN, Sums
-from xcluster.base.checks import check_choice, check_integer, check_number, warn
+from xcluster.base.checks import check_choice, check_integer, check_number, is_text, warn
 from xcluster.base.errors import BadValueError, advice, complaint
 from xcluster.base.memory import check_memory
 from xcluster.base.parallel import map_rows, single_threaded_blas
@@ -119,6 +128,10 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     max_passes)``; `eta_` then stays. Each step minimises the objective by memberships, centres
     or norms. Only a regularised covariance could raise it; the fit then ends at the best.
 
+    Rows may have gaps (NaN), if memberships are probabilistic and clusters spherical. These follow
+    from partial distances, and centres from the values that rows have [5]_; the objective is the
+    sum over these values.
+
     References
     ----------
     .. [1] J. C. Bezdek, "Pattern recognition with fuzzy objective function algorithms", Plenum
@@ -129,6 +142,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
        Proc. IEEE CDC (1979), 761-766.
     .. [4] R. Babuska, P. J. van der Veen and U. Kaymak, "Improved covariance estimation for
        Gustafson-Kessel clustering", Proc. FUZZ-IEEE (2002), 1081-1085.
+    .. [5] R. J. Hathaway and J. C. Bezdek, "Fuzzy c-means clustering of incomplete data", IEEE
+       Trans. Systems, Man and Cybernetics B 31 (2001), 735-744.
 
     Examples
     --------
@@ -175,13 +190,21 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self.tol = tol
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: rows may have gaps, if shares are of plain distances."""
+        tags = super().__sklearn_tags__()
+        plain = is_text(self.kind, "probabilistic") and is_text(self.shape, "spherical")
+        tags.input_tags.allow_nan = plain
+        return tags
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the clusters.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
-            Complete rows; float32 or float64.
+            Float32 or float64. Complete rows or, if memberships are probabilistic and clusters
+            spherical, rows with gaps (NaN).
         y : None
             Ignored.
         sample_weight : array of shape (n_samples,), optional
@@ -196,7 +219,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         ------
         ValueError
             For parameters out of range, such as m <= 1; fewer distinct rows than clusters;
-            weights that are negative or all zero.
+            weights that are negative or all zero; a row without a value, or a feature that no row
+            has.
 
         Warns
         -----
@@ -205,10 +229,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         ConvergenceWarning
             Where `max_iter` was reached.
         """
-        X = validate_data(self, X, dtype=FLOATS, order="C")
+        finite = finite_or_gaps(self)
+        X = validate_data(self, X, dtype=FLOATS, order="C", ensure_all_finite=finite)
         self._check_parameters(*X.shape)
+        weight = check_weight(sample_weight, X)
+        if has_gaps(X):
+            check_rows(X)
+            check_features(X, weight)
         self.check_memory(*X.shape)
-        blocks = ArrayBlocks(X, check_weight(sample_weight, X), rows=TILE_ROWS)
+        blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
         check_distinct("n_clusters", self.n_clusters, X, blocks.sample_weight)
         with single_threaded_blas():
             self._begin(*self._start(blocks))
@@ -251,15 +280,16 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             return np.array(self.init, dtype=np.float64), None
         random = check_random_state(self.random_state)
         sample = _some_rows(blocks, random)
+        whole = filled(sample.X, known_means(blocks.X)) if has_gaps(sample.X) else sample.X
         short = clone(self).set_params(max_iter=START_PASSES, tol=START_TOLERANCE)
         best: tuple[float, Array, Array | None] = math.inf, np.empty(0), None
         # In float64 about a row in the middle: it expands squares, which must not lose digits.
-        placed = sample.X - middle(sample.X)
+        placed = whole - middle(whole)
         for _ in range(self.n_init):
             _, rows = kmeans_plusplus(
                 placed, self.n_clusters, sample_weight=sample.sample_weight, random_state=random
             )
-            short._begin(np.asarray(sample.X[rows], np.float64), None)
+            short._begin(np.asarray(whole[rows], np.float64), None)
             short._run(sample)
             if short.objective_ < best[0] * (1 - ROUNDING):
                 best = short.objective_, short.cluster_centers_, short.covariances_
@@ -399,9 +429,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         return False
 
     def _centers_of(self, sums: Mapping[str, Array]) -> Array:
-        """Return the means of the rows; a cluster that no sample belongs to stays where it is."""
+        """Return the means of the rows.
+
+        A cluster that no sample belongs to stays where it is, or in the features that none has.
+        """
         weight = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None]
-        return np.where(weight > fuzzy_sums.TINY, sums["first"] / weight, self.cluster_centers_)
+        known = weight - sums.get("lacking", 0.0)
+        moves = known > np.maximum(fuzzy_sums.TINY, LEAST_KNOWN * weight)
+        means = sums["first"] / np.where(moves, known, 1.0)
+        return np.where(moves, means, self.cluster_centers_)
 
     def row_means(self) -> tuple[Array, Array]:
         """Return the means of the rows of each cluster, and their weights, in the last pass."""

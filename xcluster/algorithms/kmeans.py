@@ -13,6 +13,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     ClusterMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
@@ -21,6 +22,13 @@ from xcluster.algorithms.parts.bounded import BoundedLloyd, iterate_bounded
 from xcluster.algorithms.parts.distances import distances
 from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.gaps import (
+    check_features,
+    check_rows,
+    filled,
+    has_gaps,
+    known_means,
+)
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
     check_init,
@@ -41,7 +49,7 @@ from xcluster.algorithms.parts.swaps import TRIES, improve
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import map_rows, map_threads, row_blocks, single_threaded_blas
-from xcluster.base.streaming import Statistics
+from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
 __all__ = ["KMeans", "grow"]
 
@@ -113,6 +121,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     [4]_ find better optima than many starts. With more than 32,768 rows most of it is done on
     some that stand for all, drawn by weight and by distance to the mean [5]_.
 
+    Rows may have gaps (NaN). What is minimised then is the sum of squared distances over the
+    values that rows have, as in k-POD [6]_: a row goes to the centre that is nearest in its known
+    features, and a centre is the mean of the values that its rows have. Even where gaps are at
+    random, centres are not those of complete rows, however many rows there are [7]_.
+
     A cluster without rows (or weight) is started again: it takes half of the cluster with the
     largest sum of squares, which is cut through its mean. This needs no row, so it is the same
     in memory and while streaming. Where all other clusters are single points as well there are
@@ -132,6 +145,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
        Computational Geometry 28 (2004), 89-112.
     .. [5] O. Bachem, M. Lucic and A. Krause, "Scalable k-means clustering via lightweight
        coresets", KDD 2018, 1119-1127.
+    .. [6] J. T. Chi, E. C. Chi and R. G. Baraniuk, "k-POD: a method for k-means clustering of
+       missing data", The American Statistician 70 (2016), 91-99.
+    .. [7] Y. Terada and X. Guan, "Some notes on the k-means clustering for missing data",
+        arXiv 2410.00546 (2024).
 
     Examples
     --------
@@ -165,13 +182,19 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self.tol = tol
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: rows may have gaps."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find the centres.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
-            float32 and float64 are taken as they are.
+            float32 and float64 are taken as they are. NaN is a gap.
         y : None
             Ignored.
         sample_weight : array of shape (n_samples,), optional
@@ -184,19 +207,26 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         Raises
         ------
         ValueError
-            For parameters out of range, and where fewer than ``n_clusters`` rows are distinct.
+            For parameters out of range, where fewer than ``n_clusters`` rows are distinct, and
+            where a row has no value, or a feature none in any row.
         """
-        X = validate_data(self, X, dtype=FLOATS, order="C")
+        X = validate_data(self, X, dtype=FLOATS, order="C", ensure_all_finite="allow-nan")
         weight = check_weight(sample_weight, X)
         self._check_parameters(len(X))
         self._fit(X, weight)
         return self
 
     def _fit(self, X: Array, weight: Array | None) -> None:
-        frame = Frame.of(X, weight)
+        gaps = has_gaps(X)
+        if gaps:
+            check_rows(X)
+            check_features(X, weight)
+        whole = filled(X, known_means(X, weight)) if gaps else X
+        frame = Frame.of(whole, weight)
         self.origin_, self.unit_ = frame.origin, frame.unit
         with single_threaded_blas():  # set once: many short passes follow
-            self.cluster_centers_, self.n_iter_ = self._best(X, weight, frame)
+            find = self._best_on_known if gaps else self._best
+            self.cluster_centers_, self.n_iter_ = find(X, weight, frame)
             self._label(X, weight)
 
     def improve(self, X: Any, sample_weight: Any = None, tries: int = TRIES) -> Self:
@@ -215,6 +245,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         self
         """
         X = self._rows(X)
+        if has_gaps(X):
+            remedy = "fit anew, with these centres as init="
+            raise BadValueError("X", X.shape, "has gaps, which the search does not know", remedy)
         weight = check_weight(sample_weight, X)
         with single_threaded_blas():
             rows = PlacedRows.of(X, weight, self._frame)
@@ -228,7 +261,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return self._nearest(self._rows(X))[0]
 
     def transform(self, X: Any) -> Array:
-        """Return the distances to the centres, of shape (n_samples, n_clusters)."""
+        """Return the distances to the centres, of shape (n_samples, n_clusters).
+
+        Of a row with gaps they are partial distances: from what is known, as if the other features
+        lay equally far.
+        """
         return distances(self._rows(X), self.cluster_centers_)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -259,21 +296,39 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         -------
         Statistics
             Sums ``counts`` (n_clusters), ``rows`` (n_clusters, n_features), of the rows less
-            `origin_`, and ``spread`` (n_clusters), of squared distances to the centre.
+            `origin_`, and ``spread`` (n_clusters), of squared distances to the centre; of rows
+            with gaps also ``lacking`` (n_clusters, n_features), the weight of the gaps.
         """
-        from xcluster.algorithms.kernels import lloyd
+        from xcluster.algorithms.kernels import gaps, lloyd
 
         X = _floats(X)
+        some_gaps = has_gaps(X)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         frame = self._frame
         centers = frame.place(self.cluster_centers_)
-        labels, squared = lloyd.nearest(X, frame.origin, frame.unit, centers)
-        given = X, frame.origin, weight, labels, squared, self.n_clusters
+        labels, squared = lloyd.nearest(X, frame.origin, frame.unit, centers, some_gaps)
+        whole, lacking = gaps.split(X, frame.origin) if some_gaps else (X, X)
+        given = whole, frame.origin, weight, labels, squared, self.n_clusters
         if isinstance(sums, Plain):
             counts, rows, spread = lloyd.sums(*given)
         else:
             counts, rows, spread = lloyd.exact_sums(*given, sums.grids(self._bounds(sums)))
-        return Statistics({"counts": counts, "rows": rows, "spread": spread * frame.unit**2})
+        found = {"counts": counts, "rows": rows, "spread": spread * frame.unit**2}
+        if some_gaps:
+            found["lacking"] = self._weights_of(lacking, weight, labels, sums)
+        return Statistics(found)
+
+    def _weights_of(self, rows: Array, weight: Array | None, labels: Array, sums: Sums) -> Array:
+        """Return the weighted sums by label of rows of zeros and ones."""
+        from xcluster.algorithms.kernels import lloyd
+
+        nothing = np.zeros(rows.shape[1]), np.zeros(len(rows), np.float32)
+        given = rows, nothing[0], weight, labels, nothing[1], self.n_clusters
+        if isinstance(sums, Plain) or weight is None:
+            out = sums.nothing(self.n_clusters, rows.shape[1])
+            out[(0,) * (out.ndim - 2)] += lloyd.sums(*given)[1]  # whole numbers add exactly
+            return out
+        return lloyd.exact_sums(*given, sums.grids(sums.heaviest * np.ones(rows.shape[1] + 2)))[1]
 
     def _bounds(self, sums: Exact) -> Array:
         """Return bounds on the features, the weight and the squared distance of a row."""
@@ -296,24 +351,26 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """
         before = self.cluster_centers_
         counts, spread = statistics.sums["counts"], statistics.sums["spread"]
-        filled = counts > 0
-        centers, pull = before.copy(), counts.copy()
-        centers[filled], pull[filled] = self._moved(statistics.sums["rows"][filled], counts[filled])
-        within = np.maximum(spread - pull * _squares(centers - before), 0)
-        mean = np.average(centers, axis=0, weights=counts)
-        total = within.sum() + counts @ _squares(centers - mean)
+        known = counts[:, None] - statistics.sums.get("lacking", np.zeros_like(before))
+        moved, pull = self._moved(statistics.sums["rows"], known)
+        # Of a feature that no row of the cluster has, the centre stays where it was.
+        centers = np.where(known > 0, moved, before)
+        within = np.maximum(spread - _squares(centers - before, pull), 0)
+        mean = np.average(centers, axis=0, weights=known)
+        total = within.sum() + _squares(centers - mean, known).sum()
         self._split(centers, counts, within)
         self.cluster_centers_, self.counts_ = centers, counts
         self.inertia_ = float(within.sum())
-        limit = self.tol * total / (counts.sum() * centers.shape[1])
-        return bool(filled.all() and _squares(centers - before).sum() <= limit)
+        limit = self.tol * total / known.sum()
+        return bool((counts > 0).all() and _squares(centers - before).sum() <= limit)
 
-    def _moved(self, rows: Array, counts: Array) -> tuple[Array, Array]:
+    def _moved(self, rows: Array, known: Array) -> tuple[Array, Array]:
         """Return the centres that sums of rows give, and by what the square of their way lowers J.
 
-        J is the sum of squares of each cluster.
+        J is the sum of squares of each cluster; ``known`` is the weight of the rows that have each
+        feature.
         """
-        return self.origin_ + rows / counts[:, None], counts
+        return self.origin_ + rows / np.where(known > 0, known, 1.0), known
 
     def row_means(self) -> tuple[Array, Array]:
         """Return the means of the rows of each cluster, and their weights, in the last pass."""
@@ -429,6 +486,40 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         centers: Array = frame.cluster_centers_
         return centers
 
+    def _best_on_known(self, X: Array, weight: Array | None, frame: Frame) -> tuple[Array, int]:
+        """Return centres for the values that rows have, and the number of passes.
+
+        Centres of rows with means in their gaps are one start. Fresh ones compete with it, on some
+        of the rows if there are many.
+        """
+        if not (isinstance(self.init, str) or callable(self.init)):
+            return self._on_known(self._given(), X, weight)
+        whole = filled(X, known_means(X, weight))
+        few = slice(None, None, max(len(X) // SOME_ROWS, 1))
+        some, part = whole[few], None if weight is None else weight[few]
+        random = check_random_state(self.random_state)
+        starts = self._starts(some, part, PlacedRows.of(some, part, frame), random)
+        starts.append(self._best(whole, weight, frame)[0])
+        found = [self._on_known(start, X[few], part)[0] for start in starts]
+        best = min(found, key=lambda centers: self._loss(centers, X[few], part))
+        return self._on_known(best, X, weight)
+
+    def _on_known(self, centers: Array, X: Array, weight: Array | None) -> tuple[Array, int]:
+        """Return where Lloyd's iteration on known values ends, and the number of passes."""
+        fit = self._at(centers)
+        passes = iterate(fit, ArrayBlocks(X, weight), self.max_iter)
+        return fit.cluster_centers_, passes
+
+    def _loss(self, centers: Array, X: Array, weight: Array | None) -> float:
+        return -self._at(centers).score(X, sample_weight=weight)
+
+    def _at(self, centers: Array) -> Self:
+        """Return a fit with these centres in the same frame."""
+        fit: Self = clone(self)
+        fit.origin_, fit.unit_, fit.n_features_in_ = self.origin_, self.unit_, self.n_features_in_
+        fit.cluster_centers_ = centers
+        return fit
+
     def _means(self, run: BoundedLloyd, X: Array) -> Array:
         """Return the centres of a run: means of the rows as given, not as placed."""
         from xcluster.algorithms.kernels.lloyd import sums
@@ -458,10 +549,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Return label and squared distance, in squared units of the frame, of each row."""
         from xcluster.algorithms.kernels.lloyd import nearest
 
-        frame = self._frame
+        frame, gaps = self._frame, has_gaps(X)
         centers = frame.place(self.cluster_centers_)
         parts = map_rows(
-            lambda rows: nearest(rows, frame.origin, frame.unit, centers), X, BLOCK_ROWS
+            lambda rows: nearest(rows, frame.origin, frame.unit, centers, gaps), X, BLOCK_ROWS
         )
         labels, squared = zip(*parts, strict=True)
         return np.concatenate(labels), np.concatenate(squared)
@@ -514,8 +605,8 @@ def _leaders(runs: Iterable[Run], most: int, squares: float) -> list[Run]:
     return leaders
 
 
-def _squares(rows: Array) -> Array:
-    squares: Array = np.einsum("kp,kp->k", rows, rows)
+def _squares(rows: Array, weight: Any = 1.0) -> Array:
+    squares: Array = np.einsum("kp,kp->k", weight * rows, rows)
     return squares
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from heapq import nlargest
 from typing import Any, Self
@@ -27,6 +28,13 @@ from xcluster.algorithms.parts.covariances import (
 )
 from xcluster.algorithms.parts.distinct import check_distinct
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.gaps import (
+    check_features,
+    check_rows,
+    filled,
+    has_gaps,
+    known_means,
+)
 from xcluster.algorithms.parts.gaussians import (
     Components,
     Form,
@@ -43,8 +51,16 @@ from xcluster.algorithms.parts.mixture_start import (
     checked_start,
     covariances_from,
     evenly_spaced,
+    filled_from_nearest,
     nearest_of,
     regularisation,
+)
+from xcluster.algorithms.parts.partial_gaussians import (
+    Pattern,
+    by_row_of_patterns,
+    expected_moments,
+    n_patterns,
+    statistics_of_patterns,
 )
 from xcluster.algorithms.parts.seeding import kmeans_plusplus, random_rows
 from xcluster.algorithms.parts.split_merge import Parameters, improved
@@ -76,6 +92,11 @@ SEARCHED = 3
 """Number of starts, which end differently, that are improved by a search."""
 FINER = 0.25
 """Factor on the tolerance with which the best run ends after its search."""
+
+MOST_PATTERNS, FEW_PATTERNS = 0.1, 100
+"""Patterns of gaps for each row above which a fit warns, unless they are as few as this."""
+WIDE, SECONDS = 50, 1e-3
+"""Features above which it names pca first, and the time that a pass takes for each pattern."""
 
 INIT_PARAMS = ("kmeans", "random_from_data")
 SIMPLER = (
@@ -169,6 +190,11 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     as long as the likelihood rises. No component becomes flat by it, or gets fewer rows than one
     more than there are features.
 
+    Rows may have gaps (NaN). Their memberships are those of the features that they have, and the
+    rest is what components expect of it, with its variance [3]_. Several starts are compared on
+    rows with centres of k-means in their gaps; the three likeliest go on without them, instead of
+    the search. The likelihood is right if whether a value is missing depends on known values only.
+
     A component that loses all its samples keeps its mean and covariance at a weight of nearly
     0, and the fit warns.
 
@@ -178,6 +204,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
        via the EM algorithm", J. R. Stat. Soc. B 39 (1977), 1-38.
     .. [2] N. Ueda, R. Nakano, Z. Ghahramani and G. E. Hinton, "SMEM algorithm for mixture models",
        Neural Computation 12 (2000), 2109-2128.
+    .. [3] Z. Ghahramani and M. I. Jordan, "Supervised learning from incomplete data via an EM
+       approach", Advances in Neural Information Processing Systems 6 (1994), 120-127.
 
     Examples
     --------
@@ -232,13 +260,19 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.precisions_init = precisions_init
         self.random_state = random_state
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: rows may have gaps."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture.
 
         Parameters
         ----------
         X : array of shape (n_samples, n_features)
-            Float32 or float64, complete rows.
+            Float32 or float64. NaN is a gap.
         y : None
             Ignored.
         sample_weight : array of shape (n_samples,), optional
@@ -253,24 +287,33 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         ------
         ValueError
             For parameters out of range, fewer distinct rows than components, weights that are
-            negative or all zero, or a covariance without an inverse.
+            negative or all zero, a covariance without an inverse, a row without a value, or a
+            feature that no row has.
 
         Warns
         -----
         UserWarning
-            Where the mixture has more parameters than there are samples, or components without
-            samples.
+            Where the mixture has more parameters than there are samples, components without
+            samples, or rows with gaps in more patterns than a tenth of the rows.
         ConvergenceWarning
             Where `max_iter` was reached.
         """
         self._check_parameters()
-        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        X = validate_data(
+            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
+        )
+        weight = check_weight(sample_weight, X)
+        if has_gaps(X):
+            check_rows(X)
+            check_features(X, weight)
+            self._say_patterns(X)
         self.check_memory(*X.shape)
-        blocks = ArrayBlocks(X, check_weight(sample_weight, X))
+        blocks = ArrayBlocks(X, weight)
         self._check_size(len(X))
         check_distinct("n_components", self.n_components, X, blocks.sample_weight)
         self.reg_covar_ = regularisation(blocks, self.reg_covar, self.covariance_type)
-        self.unit_ = Frame.of(X, blocks.sample_weight).unit
+        whole = filled(X, known_means(X)) if has_gaps(X) else X
+        self.unit_ = Frame.of(whole, blocks.sample_weight).unit
         self._start_best(blocks)
         iterate(self, blocks, self.max_iter)
         self._warn_of_outcome()
@@ -329,14 +372,28 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             self._start(blocks, seeds[0])
             return
         some = evenly_spaced(blocks)
-        starts = map_threads(partial(self._run, some), seeds)
-        found = map_threads(lambda run: improved(run, some), _leaders(starts, SEARCHED))
-        best = _leaders(found, 1)[0]
+        gaps = has_gaps(some.X)
+        whole = replace(some, X=self._filled(some)) if gaps else some
+        starts = map_threads(partial(self._run, whole), seeds)
+        goes_on = (lambda run: run._continued(some)) if gaps else (lambda run: improved(run, some))
+        best = _leaders(map_threads(goes_on, _leaders(starts, SEARCHED)), 1)[0]
         best.tol = FINER * self.tol
         iterate(best, some, self.max_iter)
         for name in LEARNED:
             setattr(self, name, getattr(best, name))
         self.n_iter_ = 0
+
+    def _continued(self, blocks: ArrayBlocks) -> Self:
+        """Return the mixture after iterations on other rows than before."""
+        run = copy(self)
+        run.place(Parameters(self.weights_, self.means_, self.covariances_))
+        iterate(run, blocks, self.max_iter)
+        return run
+
+    def _filled(self, blocks: ArrayBlocks) -> Array:
+        """Return rows with the centres of k-means in their gaps, from which starts are quick."""
+        kmeans = KMeans(self.n_components).fit(blocks.X, sample_weight=blocks.sample_weight)
+        return filled_from_nearest(blocks.X, kmeans.cluster_centers_)
 
     def _run(self, blocks: ArrayBlocks, seed: int) -> Self:
         """Return a mixture iterated from one start."""
@@ -373,7 +430,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         per_unit = self._by_row(
             X, (), np.float64, lambda piece: to_responsibilities(piece.log_densities)
         )
-        return per_unit - self._log_volume
+        n_known = np.count_nonzero(~np.isnan(np.asarray(X, np.float64)), axis=1)
+        return np.asarray(per_unit - self._log_volume * (n_known / self.means_.shape[1]))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the (weighted) mean log density of the rows."""
@@ -428,9 +486,31 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         -------
         Statistics
             Sums ``log_likelihood`` (per `unit_`) and ``total`` (of the weights), and ``moments``,
-            of which the present parameters make `Moments`, all in float64.
+            of which the present parameters make `Moments`, all in float64. Moments of rows with
+            gaps are apart, by the features that they have.
         """
+        if has_gaps(X):
+            given = self._form(), self._pattern, to_responsibilities, X, sample_weight, sums
+            return statistics_of_patterns(*given)
         return statistics(self._form(), to_responsibilities, X, sample_weight, sums)
+
+    def _pattern(self, known: Array) -> Pattern:
+        """Return the components in the features that some rows have."""
+        given = self.covariance_type, self.weights_, self.means_, self.covariances_, self.unit_
+        return Pattern(*given, known)
+
+    def _say_patterns(self, X: Array) -> None:
+        """Warn of nearly as many patterns of gaps as rows: each is measured by itself."""
+        n = n_patterns(X)
+        if n <= max(MOST_PATTERNS * len(X), FEW_PATTERNS):
+            return
+        seconds = n * SECONDS
+        first = "fill gaps and reduce by pca first" if X.shape[1] > WIDE else "raise coverage"
+        warn(
+            f"The {len(X):,} samples lack features in {n:,} different patterns, each of which is "
+            f"measured by itself: about {seconds:.2g} s for a pass, of which there are up to "
+            f"max_iter={self.max_iter}. To be faster, {first}, or use kmeans or fuzzy."
+        )
 
     def update(self, merged: Statistics) -> bool:
         """Take the likeliest parameters; return whether the likelihood stood still.
@@ -443,10 +523,13 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         mean = float(sums["log_likelihood"]) / total
         same_data = math.isclose(total, self.weight_sum_)
         self.converged_ = same_data and abs(mean - self._bound) < self.tol
-        self._bound, self.lower_bound_ = mean, mean - self._log_volume
+        whole = self._form().moments(sums["moments"])
+        moments, lacking = expected_moments(whole, self._pattern, sums)
+        share = 1 - lacking / (total * self.means_.shape[1])
+        self._bound, self.lower_bound_ = mean, mean - self._log_volume * share
         self.weight_sum_ = total
         self.n_iter_ += 1
-        self._maximise(self._form().moments(sums["moments"]))
+        self._maximise(moments)
         return self.converged_
 
     def row_means(self) -> tuple[Array, Array]:
@@ -489,7 +572,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     ) -> Array:
         X = new_rows(self, X)
         with single_threaded_blas():
-            return by_row(self._form(), X, width, dtype, measure)
+            if not has_gaps(X):
+                return by_row(self._form(), X, width, dtype, measure)
+            check_rows(X)
+            return by_row_of_patterns(self._pattern, X, width, dtype, measure)
 
     def _start(self, blocks: ArrayBlocks, seed: int) -> None:
         """Set the parameters that the first pass measures."""
@@ -498,6 +584,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.means_ = given["means"] if "means" in given else self._centers(blocks, seed)
         if len(given) < 3:
             nearest = nearest_of(self.means_, self.covariance_type)
+            if has_gaps(blocks.X):
+                blocks = replace(blocks, X=filled_from_nearest(blocks.X, self.means_))
             merged = blocks.reduce(partial(statistics, nearest, to_assignments))
             self._maximise(nearest.moments(merged.sums["moments"]))
         for name in given.keys() - {"precisions"}:
@@ -519,10 +607,11 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     def _centers(self, blocks: ArrayBlocks, seed: int) -> Array:
         """Return the points to which rows are first assigned, of shape (k, p)."""
         X, weight = blocks.X, blocks.sample_weight
+        whole = filled(X, known_means(X, weight)) if has_gaps(X) else X
         if self.init_params == "random_from_data":
-            return random_rows(X, self.n_components, weight, seed)
+            return random_rows(whole, self.n_components, weight, seed)
         # Without swaps, which would make all starts alike.
-        start = kmeans_plusplus(X, self.n_components, weight, seed)
+        start = kmeans_plusplus(whole, self.n_components, weight, seed)
         kmeans = KMeans(self.n_components, init=start)
         return np.asarray(kmeans.fit(X, sample_weight=weight).cluster_centers_)
 

@@ -13,16 +13,26 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from xcluster.algorithms.parts.frame import power_of_two
-from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
+from xcluster.algorithms.parts.gaps import check_features, has_gaps, known_means
+from xcluster.algorithms.parts.inputs import (
+    FLOATS,
+    check_weight,
+    finite_or_gaps,
+    new_rows,
+    weight_or_ones,
+)
 from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.algorithms.parts.row_moments import Depth, Moments
-from xcluster.algorithms.parts.sums import PLAIN, Sums
-from xcluster.base.checks import check_choice, check_flag, warn
+from xcluster.algorithms.parts.sums import PLAIN, Sums, extremes
+from xcluster.base.checks import check_choice, check_flag, is_one_of, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import ArrayBlocks, Statistics
 
 Array = NDArray[Any]
+
+TAKE_GAPS = ("standard", "minmax", "max")
+"""Scalings that can be learned from rows with gaps, which stay as they are."""
 
 LINEAR = ("standard", "robust", "minmax", "max")
 STATELESS = ("norm", "log", "clr", "anscombe")
@@ -123,6 +133,12 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Whether `inverse_transform` exists."""
         return self.how in INVERTIBLE
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: some scalings take rows with gaps."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = is_one_of(self.how, TAKE_GAPS)
+        return tags
+
     @property
     def is_stateless(self) -> bool:
         """Whether nothing is learned."""
@@ -176,7 +192,7 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             ``"log"`` or ``"clr"`` meets values that are not positive, or ``"anscombe"`` values
             below -3/8.
         """
-        X = validate_data(self, X, dtype=FLOATS)
+        X = validate_data(self, X, dtype=FLOATS, ensure_all_finite=finite_or_gaps(self))
         check_choice("how", self.how, (*LINEAR, *STATELESS))
         if check_flag("balance", self.balance):
             check_balance(self.how)
@@ -185,8 +201,11 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.how == "robust":
             self._set(*self._quartiles(X if weight is None else X[weight > 0]))
             return self
+        gaps = has_gaps(X)
+        if gaps:
+            check_features(X if weight is None else X[weight > 0])
         # Moments are taken about a value near the mean, so that a large offset costs no digits.
-        self.center_ = near_mean(X)
+        self.center_ = known_means(X) if gaps else near_mean(X)
         self.update(ArrayBlocks(X, weight).reduce(self.partial_statistics))
         return self
 
@@ -241,17 +260,15 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         Statistics
             For ``"standard"`` the sums ``weight``, ``rows`` and ``squares`` of the rows less
-            `center_` (that of a sample, or zero where nothing is fitted); else ``least`` and
-            ``greatest``.
+            `center_` (that of a sample, or zero where nothing is fitted), and ``lacking``, the
+            weight of the gaps of each feature; else ``least`` and ``greatest``.
         """
         if self.how == "standard":
             center = getattr(self, "center_", np.zeros(X.shape[1]))
             return Statistics(_moments(X, sample_weight, center, sums))
         X = X if sample_weight is None else X[sample_weight > 0]
-        return Statistics(
-            minima={"least": X.min(axis=0, initial=np.inf)},
-            maxima={"greatest": X.max(axis=0, initial=-np.inf)},
-        )
+        least, greatest = extremes(X)
+        return Statistics(minima={"least": least}, maxima={"greatest": greatest})
 
     @available_if(_streams)
     def update(self, statistics: Statistics) -> bool:
@@ -286,9 +303,10 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return True
 
     def _mean_and_deviation(self, sums: Mapping[str, Array]) -> tuple[Array, Array]:
-        offset = sums["rows"] / sums["weight"]
+        weight = sums["weight"] - sums.get("lacking", 0.0)
+        offset = sums["rows"] / weight
         mean = getattr(self, "center_", 0.0) + offset
-        variance = sums["squares"] / sums["weight"] - offset**2
+        variance = sums["squares"] / weight - offset**2
         # Of a variance that is zero, cancellation may leave this much.
         noise = 16 * np.finfo(np.float64).eps * (offset**2 + np.finfo(np.float64).eps * mean**2)
         variance = np.where(variance > noise, variance, 0.0)
@@ -420,14 +438,19 @@ def _moments(X: Array, weight: Array | None, center: Array, sums: Sums) -> dict[
     """Return weight, weighted sum and weighted sum of squares of the rows less the centre."""
     weight = weight_or_ones(weight, len(X))
     away = sums.about(center)
-    grids = sums.grids(sums.heaviest * np.array([[*away, *away**2]]))
-    moments = sums.nothing(2 * X.shape[1])
+    gaps, bounds = has_gaps(X), np.array([[*away, *away**2, *np.ones_like(away)]])
+    bounds = bounds if gaps else bounds[:, : 2 * X.shape[1]]
+    grids = sums.grids(sums.heaviest * bounds)
+    moments = sums.nothing(bounds.size)
     for piece in pieces(X):
         part = np.subtract(X[piece].T, center[:, None], order="C", dtype=np.float64)
-        powers = np.concatenate([part, np.square(part)])
+        lacking = [np.isnan(part)] if gaps else []
+        part = np.where(lacking[0], 0.0, part) if gaps else part
+        powers = np.concatenate([part, np.square(part), *lacking], dtype=np.float64)
         moments += sums.products(weight[None, piece], powers, grids)[..., 0, :]
-    rows, squares = np.split(moments, 2, axis=-1)
-    return {"weight": sums.total(weight, sums.heaviest), "rows": rows, "squares": squares}
+    parts = np.split(moments, bounds.size // X.shape[1], axis=-1)
+    found = dict(zip(("rows", "squares", "lacking"), parts, strict=False))
+    return {"weight": sums.total(weight, sums.heaviest), **found}
 
 
 def _mean_counts(D: Array) -> Array:

@@ -91,6 +91,12 @@ class SphericalKMeans(KMeans):
             random_state=random_state,
         )
 
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: rows with gaps have no direction."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        return tags
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find the centres.
 
@@ -157,9 +163,9 @@ class SphericalKMeans(KMeans):
         away = np.abs(self.origin_) + 2.0  # no direction is longer than 1
         return sums.heaviest * np.array([*away, 1.0, 16.0 / self.unit_**2])
 
-    def _moved(self, rows: Array, counts: Array) -> tuple[Array, Array]:
-        totals = rows + counts[:, None] * self.origin_
-        return _unit(totals), np.linalg.norm(totals, axis=1)
+    def _moved(self, rows: Array, known: Array) -> tuple[Array, Array]:
+        totals = rows + known * self.origin_
+        return _unit(totals), np.linalg.norm(totals, axis=1, keepdims=True)
 
     def _means(self, run: BoundedLloyd, X: Array) -> Array:
         return _unit(super()._means(run, X))

@@ -11,7 +11,16 @@ from xcluster.api.samples import Samples
 from xcluster.grid import windows
 from xcluster.grid.features import as_dataset
 from xcluster.grid.positions import positions_of
-from xcluster.grid.samplers import Level, Names, Pixels, Profiles, Snapshots, Step
+from xcluster.grid.samplers import (
+    COVERAGE,
+    Level,
+    Missing,
+    Names,
+    Pixels,
+    Profiles,
+    Snapshots,
+    Step,
+)
 
 
 @xr.register_dataset_accessor("cluster")
@@ -35,7 +44,13 @@ class ClusterAccessor:
         self._data = data
 
     def pixels(
-        self, vars: Names = None, dim: Hashable | list[Any] | None = None, *, random_state: int = 0
+        self,
+        vars: Names = None,
+        dim: Hashable | list[Any] | None = None,
+        *,
+        missing: Missing = "drop",
+        coverage: float = COVERAGE,
+        random_state: int = 0,
     ) -> Samples:
         """Take each grid point as one sample.
 
@@ -51,6 +66,12 @@ class ClusterAccessor:
             of one variable (``["ky", "kx"]``), or of different variables (``["loss",
             "energy"]``). A tuple is the name of one dim. A variable in ``vars`` that lacks these
             dims is added as a single feature.
+        missing : {"drop", "keep"}, default "drop"
+            What happens to samples that lack features. "keep" clusters them by what is there, if
+            steps and clusterer can: see :doc:`/gaps`.
+        coverage : float, default 0.5
+            With "keep", the least share of its features that a sample has; each variable counts the
+            same, however many features it has. A sample without any feature is none.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -62,7 +83,8 @@ class ClusterAccessor:
         ------
         ValueError
             If a variable or dim is unknown (the error suggests a similar name), empty, or named
-            ``label``; or if variables lie on several grids.
+            ``label``; if variables lie on several grids; or for a wrong ``missing`` or
+            ``coverage``.
         TypeError
             If a variable holds no real numbers, or is an array that is neither numpy nor dask.
 
@@ -72,7 +94,8 @@ class ClusterAccessor:
         >>> samples = xcluster.datasets.ocean().cluster.pixels(vars=["sst", "wind_speed"])
         """
         dim = list(dim) if isinstance(dim, list) else dim
-        return Samples(as_dataset(self._data), Pixels(vars, dim), random_state=random_state)
+        sampler = Pixels(vars, dim, missing, coverage)
+        return Samples(as_dataset(self._data), sampler, random_state=random_state)
 
     def profiles(
         self,
@@ -82,8 +105,9 @@ class ClusterAccessor:
         between: tuple[Level, Level] | None = None,
         step: Step | None = None,
         every: int | Mapping[Hashable, int] = 1,
-        missing: Literal["drop", "interpolate"] | float = "drop",
+        missing: Literal["drop", "keep", "interpolate"] | float = "drop",
         along: Hashable | None = None,
+        coverage: float = COVERAGE,
         random_state: int = 0,
     ) -> Samples:
         """Take each column as one sample: the values along ``dim``.
@@ -107,11 +131,12 @@ class ClusterAccessor:
         every : int or mapping, default 1
             Keep each n-th grid point along the sample dims, from the lowest coordinate on (along
             a dim without numbers or dates, from its beginning).
-        missing : {"drop", "interpolate"} or float, default "drop"
+        missing : {"drop", "keep", "interpolate"} or float, default "drop"
             What happens to profiles with gaps. "drop" leaves them out. "interpolate" fills the
             gaps: linearly between levels, and with the nearest level at the ends. A fraction does
             this for profiles that have data on at least that share of the levels, and leaves out
-            the others.
+            the others. "keep" fills nothing and clusters profiles by what is there, if steps and
+            clusterer can: see :doc:`/gaps`.
         along : optional
             A coordinate or variable with the levels of each profile, where these differ: the
             pressures of Argo floats, ``z_rho`` of ROMS, pressures on hybrid levels. Each profile is
@@ -121,6 +146,9 @@ class ClusterAccessor:
             leaves it out, "interpolate" takes the nearest of the common levels. Centres lie over a
             dim of this name. Without ``along``, profiles whose levels differ are compared level
             by level, with a warning; ``along=dim`` does the same without it.
+        coverage : float, default 0.5
+            With "keep", the least share of its features that a profile has; each variable counts
+            the same. A profile without any feature is no sample.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -144,7 +172,8 @@ class ClusterAccessor:
         >>> samples = model.cluster.profiles("depth", between=(10, 60), step=5)
         """
         data = as_dataset(self._data)
-        sampler = Profiles(dim, vars, between, step, every, missing, along).warned(data)
+        sampler = Profiles(dim, vars, between, step, every, missing, along, coverage)
+        sampler = sampler.warned(data)
         return Samples(data, sampler, random_state=random_state)
 
     def patches(
@@ -155,12 +184,15 @@ class ClusterAccessor:
         dims: Sequence[Hashable] | None = None,
         every: windows.Size = 1,
         at: Any = None,
+        missing: Missing = "drop",
+        coverage: float = COVERAGE,
         random_state: int = 0,
     ) -> Samples:
         """Take each window of an image as one sample: the values of its pixels.
 
-        Only full windows without missing pixels are samples. A label lies at the centre of its
-        window: the pixel ``start + size // 2``, counted along rising coordinates.
+        Only full windows are samples, and by default only those without missing pixels. A label
+        lies at the centre of its window: the pixel ``start + size // 2``, counted along rising
+        coordinates.
         `Clustering.upsample` paints labels back on the image. `Clustering.centers` are windows,
         over ``label`` and ``window_<dim>``, the distance from the centre of the window. Images in
         memory are not copied. Of a dask array each block reads the edges of its neighbours.
@@ -181,6 +213,12 @@ class ClusterAccessor:
             coordinates: as `xcluster.peaks` returns them, as a table with a column per dim, or as
             an array whose columns have the order of the dims. Labels then lie over ``point``.
             Positions without a full window on the image are left out, and the result counts them.
+        missing : {"drop", "keep"}, default "drop"
+            What happens to samples that lack features. "keep" clusters them by what is there, if
+            steps and clusterer can: see :doc:`/gaps`. A window still lies within the image.
+        coverage : float, default 0.5
+            With "keep", the least share of its features that a sample has; each variable counts the
+            same, however many features it has. A sample without any feature is none.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -208,15 +246,16 @@ class ClusterAccessor:
             at = positions_of(at, dims, data)
         if isinstance(dims, Sequence) and not isinstance(dims, str):
             dims = tuple(dims)
-        return Samples(
-            data, windows.Patches(size, vars, dims, every, at), random_state=random_state
-        )
+        sampler = windows.Patches(size, vars, dims, every, at, missing, coverage)
+        return Samples(data, sampler, random_state=random_state)
 
     def snapshots(
         self,
         dim: Hashable | Sequence[Hashable] = "time",
         vars: Names = None,
         *,
+        missing: Missing = "drop",
+        coverage: float = COVERAGE,
         random_state: int = 0,
     ) -> Samples:
         """Take each step along ``dim`` as one sample: the whole field.
@@ -231,6 +270,12 @@ class ClusterAccessor:
             of an ensemble is one sample.
         vars : name or list of names, optional
             By default all numeric variables with that dim, on the grid that most of them share.
+        missing : {"drop", "keep"}, default "drop"
+            What happens to samples that lack features. "keep" clusters them by what is there, if
+            steps and clusterer can: see :doc:`/gaps`.
+        coverage : float, default 0.5
+            With "keep", the least share of its features that a sample has; each variable counts the
+            same, however many features it has. A sample without any feature is none.
         random_state : int, default 0
             Seed of everything random that follows.
 
@@ -252,5 +297,5 @@ class ClusterAccessor:
         ('time',)
         """
         data = as_dataset(self._data)
-        sampler = Snapshots(dim, vars).warned(data)
+        sampler = Snapshots(dim, vars, missing, coverage).warned(data)
         return Samples(data, sampler, random_state=random_state)

@@ -443,6 +443,28 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         return self._tree(lambda scene: tables.alone(scene.distances))
 
     @property
+    def coverage(self) -> xr.DataTree:
+        """One node per scene, each with ``coverage``: which share of its features a sample has.
+
+        See `Clustering.coverage`.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels(missing="keep"))
+        >>> pooled.kmeans(3).coverage["north"]["coverage"].dims
+        ('latitude', 'longitude')
+        """
+        return self._tree(lambda scene: tables.alone(scene.coverage))
+
+    @property
     def features(self) -> xr.DataTree:
         """One node per scene, each with ``features``: the space that was clustered.
 

@@ -29,7 +29,10 @@ BLOCK_ROWS = 65_536
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """Named arrays of one block (or of all), with the rule by which each is merged."""
+    """Named arrays of one block (or of all), with the rule by which each is merged.
+
+    A block may lack what is merged from others.
+    """
 
     sums: Mapping[str, Array] = field(default_factory=dict)
     minima: Mapping[str, Array] = field(default_factory=dict)
@@ -49,7 +52,7 @@ def _merge(parts: Sequence[Mapping[str, Array]], rule: Callable[..., Array]) -> 
     merged = dict(parts[0])
     for part in parts[1:]:
         for name, value in part.items():
-            merged[name] = rule(merged[name], value)
+            merged[name] = rule(merged[name], value) if name in merged else value
     return merged
 
 

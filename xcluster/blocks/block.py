@@ -32,6 +32,9 @@ OURS = "while working on a block that was read"
 CACHED_ROWS = 16_384
 """Number of rows that are made at a time, so that they stay in the cache of the processor."""
 
+ROUNDING = 1e-9
+"""How much lower, relatively, a share may seem than it is."""
+
 PART_BYTES = 32 * 2**20
 """Size of the rows of a block that are made at a time: windows overlap and need much memory."""
 
@@ -63,6 +66,8 @@ class Block:
     filled
         For each piece where it holds a number that the attributes of the variable call missing;
         empty if no attribute does so.
+    coverage
+        The least share of its features that a sample has; None if it must have all.
     """
 
     pieces: tuple[Array, ...]
@@ -74,17 +79,57 @@ class Block:
     shape: tuple[int, ...]
     runs: tuple[tuple[slice, ...], ...] = ()
     filled: tuple[Array, ...] = ()
+    coverage: float | None = None
 
     @cached_property
     def complete(self) -> Array:
-        """Which points are samples: those inside whose features are all finite numbers."""
+        """Which points are samples: those inside whose features are all finite numbers.
+
+        If samples may have gaps, enough of their features are there, and none is infinite.
+        """
+        if self.coverage is not None:
+            return self._covered(self.coverage)
         complete = self.inside.reshape(self.shape)
         for piece in self.pieces:
             if piece.dtype.kind == "f":
                 # Variable by variable, where the values of one variable lie side by side.
-                feature_axes = tuple(range(len(self.shape), piece.ndim))
-                complete = complete & np.isfinite(piece).all(axis=feature_axes)
+                complete = complete & np.isfinite(piece).all(axis=self._feature_axes(piece))
         return complete.ravel()
+
+    def _covered(self, coverage: float) -> Array:
+        """Return which points inside have at least this share of their features."""
+        known = self.inside.reshape(self.shape)
+        for piece in self.pieces:
+            infinite = np.isinf(piece)
+            if infinite.any():
+                known = known & ~infinite.any(axis=self._feature_axes(piece))
+        share = self.share()
+        return known.ravel() & (share > 0) & (share >= coverage * (1 - ROUNDING))
+
+    def share(self) -> Array:
+        """Return which share of its features each point has; each variable counts the same."""
+        lacking = np.zeros(self.shape)
+        for piece in self.pieces:
+            found, axes = np.isnan(piece), self._feature_axes(piece)
+            lacking += found.mean(axis=axes) if axes else found
+        return np.asarray(1 - lacking / len(self.pieces)).ravel()
+
+    def _feature_axes(self, piece: Array) -> tuple[int, ...]:
+        return tuple(range(len(self.shape), piece.ndim))
+
+    @property
+    def sizes(self) -> Array:
+        """The number of features of each variable."""
+        tails = (piece.shape[len(self.shape) :] for piece in self.pieces)
+        return np.array([math.prod(tail) for tail in tails], np.int64)
+
+    def lacking(self, chosen: Array) -> Array:
+        """Return how many features each chosen point lacks, shape (n_chosen, n_variables)."""
+        counts = []
+        for piece in self.pieces:
+            found = np.isnan(piece).sum(axis=self._feature_axes(piece))
+            counts.append(np.broadcast_to(found, self.shape).ravel()[chosen])
+        return np.stack(counts, axis=1)
 
     @property
     def key(self) -> Array:
@@ -109,8 +154,8 @@ class Block:
         Only these rows are made.
         """
         everything = chosen.dtype == bool and bool(chosen.all())
-        where = None if everything else np.unravel_index(_positions(chosen), self.shape)
-        columns = [self._flat(piece, where) for piece in self.pieces]
+        positions = None if everything else _positions(chosen)
+        columns = [self._flat(piece, positions) for piece in self.pieces]
         if self.runs:
             pairs = zip(columns, self.runs, strict=True)
             columns = [each[:, run] for each, runs in pairs for run in runs]
@@ -122,16 +167,16 @@ class Block:
             np.concatenate([each[tile] for each in columns], axis=1, out=X[tile])
         return X
 
-    def _flat(self, piece: Array, where: tuple[Array, ...] | None) -> Array:
+    def _flat(self, piece: Array, positions: Array | None) -> Array:
         """Return a variable as (n_points, columns), or its columns at some points."""
         tail = piece.shape[len(self.shape) :]
         n_columns = math.prod(tail)
         whole = np.broadcast_to(piece, (*self.shape, *tail))
-        if where is None:
+        if positions is None:
             return whole.reshape(-1, n_columns)
         if whole.flags.c_contiguous:  # indexing one axis is faster than indexing several
-            return whole.reshape(-1, n_columns)[np.ravel_multi_index(where, self.shape)]
-        return whole[where].reshape(-1, n_columns)
+            return np.take(whole.reshape(-1, n_columns), positions, axis=0)
+        return whole[np.unravel_index(positions, self.shape)].reshape(-1, n_columns)
 
     def _is_ours(self, column: Array) -> bool:
         """Whether rows of one variable are a copy already, so that the user's array is safe."""
@@ -164,7 +209,7 @@ class Block:
         keys, pieces = tuple(map(of, self.keys)), tuple(map(of, self.pieces))
         of_points = (inside.ravel(), weight, keys, extra, inside.shape)
         filled = tuple(map(of, self.filled))
-        return Block(pieces, self.dtype, *of_points, self.runs, filled)
+        return Block(pieces, self.dtype, *of_points, self.runs, filled, self.coverage)
 
 
 def _positions(chosen: Array) -> Array:
@@ -226,6 +271,7 @@ class Assembly:
     parts: tuple[_Part, ...]
     beside: Beside[Axes]
     dtype: np.dtype[Any]
+    coverage: float | None
     function: Callable[[Block], Any]
 
     def __call__(self, *arrays: Array) -> Any:
@@ -250,7 +296,8 @@ class Assembly:
         )
         runs = tuple(part.runs for part in self.parts)
         block = _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
-        return replace(block, filled=filled) if any(part.fills for part in self.parts) else block
+        filled = filled if any(part.fills for part in self.parts) else ()
+        return replace(block, filled=filled, coverage=self.coverage)
 
 
 def _unnested(array: Any) -> Array:
@@ -353,10 +400,11 @@ class Inputs:
     parts: tuple[_Part, ...]
     beside: Beside[Axes]
     dtype: np.dtype[Any]
+    coverage: float | None
 
     def assembly(self, function: Callable[[Block], Any]) -> Assembly:
         """Return the `Assembly` that calls ``function`` with a block of these arrays."""
-        return Assembly(self.parts, self.beside, self.dtype, function)
+        return Assembly(self.parts, self.beside, self.dtype, self.coverage, function)
 
 
 def inputs_of(
@@ -376,7 +424,7 @@ def inputs_of(
     beside = Beside(layout.mask, layout.weight, keys, extra or {})
     arrays += [_in_order(array, dims) for array in beside.values()]
     axes = beside.like(_present(array, dims) for array in beside.values())
-    return Inputs(tuple(arrays), dims, tuple(parts), axes, layout.dtype)
+    return Inputs(tuple(arrays), dims, tuple(parts), axes, layout.dtype, layout.coverage)
 
 
 def _read(variable: Variable) -> list[tuple[xr.DataArray, tuple[Hashable, ...]]]:

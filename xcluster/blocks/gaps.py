@@ -52,7 +52,8 @@ def _blame(layout: Layout, tally: Tally) -> str:
 
 def _remedy(layout: Layout, tally: Tally, gaps: Gaps) -> str:
     masked = [f"mask infinite values: {finite_only(layout)}"] if tally.infinite.any() else []
-    remedy = together([*masked, *filter(None, [layout.remedy(gaps)])])
+    lower = "" if layout.coverage is None else f"pass a coverage below {layout.coverage:g}"
+    remedy = together([*masked, *filter(None, [lower or layout.remedy(gaps)])])
     return f"in each scene {remedy}" if remedy and len(layout.scenes) > 1 else remedy
 
 

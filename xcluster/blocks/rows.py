@@ -60,16 +60,6 @@ class Rows:
     tally: Tally
     gathered: Gathered | None = None
 
-    @property
-    def least(self) -> Array:
-        """The least value of each feature."""
-        return np.asarray(self.X.min(axis=0))
-
-    @property
-    def greatest(self) -> Array:
-        """The greatest value of each feature."""
-        return np.asarray(self.X.max(axis=0))
-
     def take(self, order: Array) -> Rows:
         """Return the rows at the positions ``order``, with the same tally."""
         weight = None if self.weight is None else self.weight[order]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xcluster.algorithms.parts.gaps import has_gaps, known_rows
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -26,9 +27,12 @@ class Chain:
     ----------
     steps
         The fitted steps, in the order in which rows go through them.
+    gaps : bool, default False
+        Whether rows may lack some features.
     """
 
     steps: tuple[FittedStep, ...] = ()
+    gaps: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -43,24 +47,43 @@ class Chain:
     def __call__(self, X: Array) -> Array:
         """Return ``X`` of shape (n, n_features) as (n, n_components)."""
         for number, step in enumerate(self.steps):
-            # Rows come without NaN; only a step can make some.
-            X = _of_finite(step.transformer, X) if number else step.transformer.transform(X)
+            # Whole rows come without NaN; only a step can make some.
+            through = self._through if number or self.gaps else _transformed
+            X = through(step.transformer, X)
         return np.asarray(X)
+
+    def usable(self, Z: Array) -> Array:
+        """Return which rows behind the chain are samples, shape (n,); a step may give NaN.
+
+        They are finite or, if rows may lack features, have at least one.
+        """
+        if self.gaps and has_gaps(Z):
+            return known_rows(Z)
+        return finite_rows(Z)
 
     def inverse(self, Z: Array) -> Array | None:
         """Return rows of the reduced space as features; None if a step has no inverse."""
-        for transformer in (step.transformer for step in reversed(self.steps)):
-            inverse = getattr(transformer, "inverse_transform", None)
-            if inverse is None:
+        for step in reversed(self.steps):
+            if not _inverts(step.transformer):
                 return None
-            # scikit-learn refuses an array without rows: if all is noise, there are no centres.
-            Z = np.asarray(inverse(Z)) if len(Z) else np.empty((0, transformer.n_features_in_))
+            Z = _inverted(step.transformer, Z)
         return Z
+
+    def _through(self, transformer: Any, X: Array) -> Array:
+        """Return transformed rows; those that an earlier step made NaN stay NaN."""
+        kept = self.usable(X)
+        if kept.all():
+            return _transformed(transformer, X)
+        # Of no row, a single one tells the number of columns.
+        found = _transformed(transformer, X[kept] if kept.any() else np.ones_like(X[:1]))
+        out = np.full((len(X), found.shape[1]), np.nan, found.dtype)
+        out[kept] = found[: kept.sum()]
+        return out
 
     @property
     def inverts(self) -> bool:
         """Whether every step has an inverse."""
-        return all(hasattr(step.transformer, "inverse_transform") for step in self.steps)
+        return all(_inverts(step.transformer) for step in self.steps)
 
     @property
     def keeps_means(self) -> bool:
@@ -71,7 +94,7 @@ class Chain:
     def linear(self) -> Chain:
         """The first steps, up to one through which a mean cannot be taken back."""
         kept = takewhile(lambda step: keeps_means(step.transformer), self.steps)
-        return Chain(tuple(kept))
+        return replace(self, steps=tuple(kept))
 
     @property
     def keeps_columns(self) -> bool:
@@ -84,16 +107,8 @@ def keeps_means(transformer: Any) -> bool:
     return bool(getattr(transformer, "keeps_means", False))
 
 
-def _of_finite(transformer: Any, X: Array) -> Array:
-    """Return transformed rows; those that an earlier step made NaN stay NaN."""
-    kept = finite_rows(X)
-    if kept.all():
-        return np.asarray(transformer.transform(X))
-    # Of no row, a single one tells the number of columns.
-    found = np.asarray(transformer.transform(X[kept] if kept.any() else np.ones_like(X[:1])))
-    out = np.full((len(X), found.shape[1]), np.nan, found.dtype)
-    out[kept] = found[: kept.sum()]
-    return out
+def _transformed(transformer: Any, X: Array) -> Array:
+    return np.asarray(transformer.transform(X))
 
 
 def finite_rows(Z: Array) -> Array:
@@ -101,6 +116,17 @@ def finite_rows(Z: Array) -> Array:
     finite = np.isfinite(Z)
     # One test of all values is many times faster than one per row, and nearly always enough.
     return np.ones(len(Z), bool) if finite.all() else np.asarray(finite.all(axis=1))
+
+
+def _inverts(transformer: Any) -> bool:
+    """Whether a transformer has an inverse; imputers have the method even if it has none."""
+    return hasattr(transformer, "inverse_transform") and not hasattr(transformer, "add_indicator")
+
+
+def _inverted(transformer: Any, Z: Array) -> Array:
+    if not len(Z):  # scikit-learn refuses an array without rows: all is noise, without centres
+        return np.empty((0, transformer.n_features_in_))
+    return np.asarray(transformer.inverse_transform(Z))
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +151,7 @@ class Reduction:
     def loadings(self) -> xr.Dataset:
         """Return the axes of the last step, over ``component`` and the feature dims."""
         axes = self._last("components_", "loadings")
-        before = Chain(self.chain.steps[:-1])
+        before = replace(self.chain, steps=self.chain.steps[:-1])
         if not before.keeps_columns:
             rule = "loadings() needs a chain with one reduction, and this chain has several"
             raise BadValueError("steps", self.chain.names, rule, "ask a chain with fewer steps")

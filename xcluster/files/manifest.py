@@ -162,6 +162,8 @@ def _format(fitted: Fitted, moved: bool) -> int:
 def _is_new(fitted: Fitted) -> bool:
     """Whether samples were chosen in a way that versions for formats 1 and 2 do not know."""
     sampler, cycle = fitted.sampler, fitted.climatology
+    if sampler.least is not None:
+        return True
     if cycle is not None and not cycle.common:
         return True
     if isinstance(sampler, Pixels | Snapshots):
@@ -179,8 +181,10 @@ def fitted(
     trusted: Collection[str],
 ) -> Fitted:
     """Return the result from the parts of a file, without labels."""
+    sampler = _sampler(manifest["sampler"])
+    steps = tuple(_step(each, arrays, trusted) for each in manifest["steps"])
     assign = Labeller(
-        Chain(tuple(_step(each, arrays, trusted) for each in manifest["steps"])),
+        Chain(steps, gaps=sampler.least is not None),
         decode(manifest["clusterer"], arrays, trusted),
         _partition(manifest["partition"]),
         arrays["centers"],
@@ -189,7 +193,7 @@ def fitted(
     return Fitted(
         method_name=manifest["method"],
         keywords=dict(manifest.get("keywords", ())),  # older files have none
-        sampler=_sampler(manifest["sampler"]),
+        sampler=sampler,
         template=_template(groups["centers"], manifest["features"], arrays.get("columns")),
         assign=assign,
         record=_said_of_centers(_record(manifest["record"]), assign, means),

@@ -116,7 +116,8 @@ def _check_cleaning(clustering: Fitted, n_features: int) -> None:
     if source.of_labels is not None:
         means, weights = source.of_labels
         _need(_shape(means) == (clustering.k, n_features), "means of labels")
-        _need(_shape(weights) == (clustering.k,), "weights of labels")
+        each = (clustering.k, n_features)[: 1 + clustering.assign.chain.gaps]
+        _need(_shape(weights) == each, "weights of labels")
 
 
 def _check_means(clustering: Fitted, n_features: int) -> None:
@@ -124,7 +125,8 @@ def _check_means(clustering: Fitted, n_features: int) -> None:
     means, n_raw = clustering.source.means, len(clustering.partition.codes)
     if means is not None:
         _need(_shape(means.rows) == (n_raw, n_features), "means")
-        _need(_shape(means.weight)[0] >= n_raw, "weights of means")
+        n_weights, *columns = _shape(means.weight)
+        _need(n_weights >= n_raw and columns in ([], [n_features]), "weights of means")
 
 
 def _check_stored(clustering: Fitted) -> None:

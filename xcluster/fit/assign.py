@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.directions import away, compares_directions, directions
-from xcluster.chain.reduction import Chain, finite_rows
+from xcluster.algorithms.parts.distances import distances
+from xcluster.algorithms.parts.gaps import has_gaps
+from xcluster.chain.reduction import Chain
 from xcluster.fit.labels import Partition
 
 Array = NDArray[Any]
@@ -61,7 +63,7 @@ class Labeller:
     def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
         """Apply ``function`` in the reduced space; rows that a step makes NaN stay NaN."""
         Z = self._in_its_precision(self.chain(X))
-        finite = finite_rows(Z) if self.chain.steps else np.ones(len(Z), bool)
+        finite = self.chain.usable(Z) if self.chain.steps else np.ones(len(Z), bool)
         if finite.all():
             return function(Z)
         tail = () if width is None else (width,)
@@ -112,4 +114,5 @@ def _between(Z: Array, centers: Array, metric: Any) -> Array:
 
     if compares_directions(metric):
         return away(directions(Z, metric), directions(centers, metric), metric)
-    return np.asarray(pairwise_distances(Z, centers.astype(Z.dtype)))
+    measure = distances if has_gaps(Z) else pairwise_distances
+    return np.asarray(measure(Z, centers.astype(Z.dtype)))

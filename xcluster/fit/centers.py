@@ -31,31 +31,42 @@ def group_means(layout: Layout, assign: Labeller, rows: xr.DataArray | None) -> 
     if rows is not None:
         labels = partial(prediction.labels_of_rows, rows, assign=plain)
     sums = summary.label_sums(layout, plain, labels=labels, features=True)
-    weight = np.asarray(sums.get("weight", sums["samples"])[:-1], np.float64)
-    return Means(_over(sums["features"][:-1], weight[:, None]), weight)
+    return Means(*_means(sums))
 
 
 def label_means(
     layout: Layout, assign: Labeller, labels: Callable[[Layout], xr.DataArray] | None
 ) -> tuple[Array, Array]:
-    """Return the mean of the samples of each label and their weight, of all scenes together."""
-    sums = summary.label_sums(layout, assign, labels=labels, features=True)
-    weight = np.asarray(sums.get("weight", sums["samples"])[:-1], np.float64)
-    return _over(sums["features"][:-1], weight[:, None]), weight
+    """Return the mean of the samples of each label and their weight, of all scenes together.
+
+    If samples may have gaps, the weight is that of the samples that have each feature.
+    """
+    return _means(summary.label_sums(layout, assign, labels=labels, features=True))
+
+
+def _means(sums: summary.Sums) -> tuple[Array, Array]:
+    weight = sums["known"] if "known" in sums else sums.get("weight", sums["samples"])
+    weight = np.asarray(weight[:-1], np.float64)
+    return _over(sums["features"][:-1], weight), weight
 
 
 def by_label(partition: Partition, counts: Array, raw: Array) -> Array:
-    """Return the mean of the clusterer's own centres per label, weighted by ``counts``."""
-    k, codes = partition.n_labels, partition.codes
-    total, weight = np.zeros((k, raw.shape[1])), np.zeros((k, 1))
-    for number in np.flatnonzero(np.isfinite(raw).all(axis=1)):
+    """Return the mean of the clusterer's own centres per label, weighted by ``counts``.
+
+    These have the shape (n_raw,) or, if samples may have gaps, (n_raw, n_features).
+    """
+    total = np.zeros((partition.n_labels, raw.shape[1]))
+    weight = np.zeros_like(total)
+    for number, label in enumerate(partition.codes):
+        known = np.isfinite(raw[number])
         # A centre without samples still is a centre, if its label has no other.
-        share = max(counts[number], 1e-200)
-        total[codes[number]] += share * raw[number]
-        weight[codes[number]] += share
+        share = np.where(known, np.maximum(counts[number], 1e-200), 0.0)
+        total[label] += share * np.where(known, raw[number], 0.0)
+        weight[label] += share
     return _over(total, weight)
 
 
 def _over(total: Array, weight: Array) -> Array:
     """Return totals divided by weights; NaN where the weight is 0."""
+    weight = weight if weight.ndim == total.ndim else weight[:, None]
     return np.asarray(np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0))

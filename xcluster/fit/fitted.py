@@ -222,6 +222,8 @@ class Fitted:
 
         It is measured in the space that was clustered. Under ``metric="cosine"`` it is the angle in
         radians (the spectral angle), under "correlation" 1 - r. NaN where a sample is incomplete.
+        If samples may have gaps it is a partial distance: from the features that are there, as if
+        the others lay equally far.
 
         Raises
         ------
@@ -238,6 +240,30 @@ class Fitted:
         """
         layout = samples_of(self, "distances").layout
         return labelled_dim(self, prediction.distances(layout, self.assign))
+
+    @property
+    def coverage(self) -> xr.DataArray:
+        """Which share of its features each sample has, over the sample dims.
+
+        Each variable counts the same, however many features it has. It is 1 everywhere unless
+        samples may have gaps (``missing="keep"``), NaN where there is no sample, and lazy if the
+        data are lazy.
+
+        Raises
+        ------
+        ValueError
+            If the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> ds["sst"] = ds.sst.where(ds.latitude < 40)
+        >>> fit = ds.cluster.pixels(["sst", "wind_speed"], missing="keep").kmeans(3)
+        >>> float(fit.coverage.min())
+        0.5
+        """
+        return prediction.coverage(samples_of(self, "coverage").layout)
 
     @property
     def features(self) -> xr.DataArray:
@@ -266,7 +292,7 @@ class Fitted:
         It is exact up to 65,536 complete samples. Beyond that it is the simplified silhouette,
         which uses distances to centres instead of distances to samples, and is lazy if the data
         are lazy. The attribute ``long_name`` says which one it is. NaN where a sample has no
-        label.
+        label. Distances of samples with gaps are partial, and the attribute ``comment`` says so.
 
         Raises
         ------
@@ -354,7 +380,8 @@ class Fitted:
         values = scores.silhouette_samples(found.Z, found.labels[0], found.weight, metric=metric)
         exact: xr.DataArray = found.on_grid(values).rename("silhouette")
         labels = found.on_grid(found.labels[0]).assign_attrs(self.labels.attrs)
-        return exact.assign_attrs(long_name="silhouette"), labels
+        exact = exact.assign_attrs(long_name="silhouette", **partial_said(self))
+        return exact, labels
 
     @cached_property
     def _centers(self) -> xr.Dataset:
@@ -492,6 +519,13 @@ def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any
     return clusterer
 
 
+def partial_said(fitted: Fitted) -> dict[str, str]:
+    """Return an attribute for what is measured by partial distances, if samples have gaps."""
+    if not fitted.record.gaps:
+        return {}
+    return {"comment": "by partial distances: from the features that are there"}
+
+
 def _simplified(fitted: Fitted) -> xr.DataArray:
     """Return the simplified silhouette of every sample, from distances to centres."""
     labels, distances = fitted.labels, fitted.distances
@@ -502,5 +536,5 @@ def _simplified(fitted: Fitted) -> xr.DataArray:
     b = distances.where(~own).min(LABEL)
     larger = xr.where(a > b, a, b)
     values: xr.DataArray = (b - a) / larger.where(larger > 0, 1.0)
-    attrs = {"long_name": "simplified silhouette"}
+    attrs = {"long_name": "simplified silhouette", **partial_said(fitted)}
     return with_attrs(values.astype(np.float32).rename("silhouette"), attrs, on=labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,9 +14,10 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from xcluster.algorithms.parts.distinct import n_distinct
+from xcluster.algorithms.parts.gaps import filled, has_gaps, known_means
 from xcluster.algorithms.parts.ordering import data_order
 from xcluster.algorithms.parts.row_moments import Gathered, Moments
-from xcluster.algorithms.parts.sums import Exact, rounded
+from xcluster.algorithms.parts.sums import Exact, extremes, rounded
 from xcluster.base.checks import as_typed, blamed, check_integer, warn
 from xcluster.base.errors import BadValueError, NotCountsError
 from xcluster.base.memory import check_memory
@@ -28,9 +29,9 @@ from xcluster.blocks.ends import repeated_ends
 from xcluster.blocks.gaps import check_enough
 from xcluster.blocks.tally import Tally
 from xcluster.chain.question import Question
-from xcluster.chain.reduction import Chain, Reduction, feature_names, finite_rows, keeps_means
+from xcluster.chain.reduction import Chain, Reduction, feature_names, keeps_means
 from xcluster.chain.steps import FittedStep, Step, resolve
-from xcluster.fit import gathering, means
+from xcluster.fit import gaps, gathering, means
 from xcluster.fit.means import Beside, Means
 from xcluster.fit.methods import Method, Options
 from xcluster.fit.record import Record
@@ -166,7 +167,7 @@ class _OfBlock:
         weight = None if block.weight is None else block.weight[complete] / self.unit
         X = block.rows(complete)
         Z = self.chain(X)
-        finite = finite_rows(Z)
+        finite = self.chain.usable(Z)
         if not finite.all():
             X, Z, weight = X[finite], Z[finite], None if weight is None else weight[finite]
         found = self.function(Z, weight, self.sums)
@@ -195,9 +196,11 @@ def prepare(
     there is no sample.
     """
     layout = question.layout
+    gaps.check_steps(question)
     wanted, streams = plan(layout, options.fit_on, needs_all)
     found = draw(layout, wanted, gathering.asked(question) if streams else None)
     n_fitted = len(found.X)
+    gaps.check_features(layout, found.X)
     check_enough(layout, found.tally, k)
     if n_fitted < found.tally.complete and n_distinct(found.X, k) < k:
         found, streams = rows.distinct(layout), False
@@ -229,7 +232,8 @@ def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
     The weights are divided by this mean, so that the unit of the weights does not matter. ``n`` is
     the number of samples that the rows stand for.
     """
-    order = data_order(found.X, found.exact_order())
+    exact = found.exact_order()
+    order = data_order(without_gaps(found.X, exact), exact)
     # In place: there are two copies of the rows now, the peak of memory of a fit.
     found.key[:] = found.key[order]
     X = np.take(found.X, order, axis=0)
@@ -242,6 +246,11 @@ def ordered(found: rows.Rows, n: int) -> tuple[rows.Rows, float]:
         rule = "add up to 0 over the complete samples"
         raise BadValueError("weights", unit, rule, "give some samples a weight above 0")
     return replace(found, X=X, weight=weight / unit), unit
+
+
+def without_gaps(X: Array, order: Array) -> Array:
+    """Return rows with the means of the known values, summed in this order, in their gaps."""
+    return filled(X, known_means(X[order])) if has_gaps(X) else X
 
 
 def plan(layout: Layout, fit_on: Any, needs_all: str | None = None) -> tuple[int | None, bool]:
@@ -279,12 +288,12 @@ def _fit_steps(
 ) -> Prepared:
     """Fit the steps to rows and, if the fit streams, to all rows with weights in ``unit``."""
     layout = question.layout
-    chain, unweighted, sampled = Chain(), [], []
+    chain, unweighted, sampled = Chain(gaps=layout.coverage is not None), [], []
     empty: dict[str, int] = {}
     every, data = None if unit is None else AllRows.of(layout, found, unit), None
     data_sums = None if every is None else every.data_sums(found)
-    of_all = found if found.gathered is None else found.gathered
-    span = of_all.least, of_all.greatest
+    all_ = found.gathered
+    span = extremes(found.X) if all_ is None else (all_.least, all_.greatest)
     for step in resolve(question.steps, layout):
         transformer = step.build(found.X.shape[1], layout)
         if getattr(transformer, "shows_progress", False):
@@ -299,17 +308,24 @@ def _fit_steps(
             empty[lacks] = empty.get(lacks, 0) + transformer.n_empty_
         if data is None and not keeps_means(transformer):
             data = found.X
-        found, kept = _transformed(transformer, found)
+        found, kept = _transformed(transformer, chain, found)
         data = data if data is None or kept is None else data[kept]
-        chain = Chain((*chain.steps, FittedStep(_unique(step, chain), step.kind, transformer)))
+        fitted = FittedStep(_unique(step, chain), step.kind, transformer)
+        chain = replace(chain, steps=(*chain.steps, fitted))
     record = replace(record, unweighted=tuple(unweighted), sampled=tuple(sampled))
-    if empty:
-        n, lacking = sum(empty.values()), " or ".join(empty)
-        record = replace(record, fitted=record.fitted - n, empty=n, lacking=lacking)
+    record = _without(empty, record)
     X, weight = found.X, found.weight
     blocks = None if every is None else every.blocks(chain, X, weight)
     reduction = Reduction(layout, chain)
     return Prepared(X, weight, reduction, record, found.key, blocks, data, data_sums, span)
+
+
+def _without(empty: Mapping[str, int], record: Record) -> Record:
+    """Return the record without rows that were left out, numbered by what they lack."""
+    if not empty:
+        return record
+    n, lacking = sum(empty.values()), " or ".join(empty)
+    return replace(record, fitted=record.fitted - n, empty=n, lacking=lacking)
 
 
 @contextmanager
@@ -325,7 +341,9 @@ def _named_feature(layout: Layout, chain: Chain) -> Iterator[None]:
         raise error.at(repr(feature_names(features)[place])) from None
 
 
-def _transformed(transformer: Any, found: rows.Rows) -> tuple[rows.Rows, Array | None]:
+def _transformed(
+    transformer: Any, chain: Chain, found: rows.Rows
+) -> tuple[rows.Rows, Array | None]:
     """Return rows after a fitted step, without those that hold none of the counts it needs.
 
     Where some are left out, also return which are kept.
@@ -333,7 +351,7 @@ def _transformed(transformer: Any, found: rows.Rows) -> tuple[rows.Rows, Array |
     found = replace(found, X=np.asarray(transformer.transform(found.X)))
     if not getattr(transformer, "n_empty_", 0):
         return found, None
-    kept = np.flatnonzero(finite_rows(found.X))
+    kept = np.flatnonzero(chain.usable(found.X))
     return found.take(kept), kept
 
 
@@ -419,6 +437,7 @@ def takes_weights(estimator: Any) -> bool:
 
 def fit_estimator(estimator: Any, X: Array, weight: Array | None) -> bool:
     """Fit, with weights if the estimator takes them; return whether all weights were used."""
+    gaps.check_filled(estimator, X)
     takes = has_fit_parameter(estimator, "sample_weight")
     keywords = {} if weight is None or not takes else {"sample_weight": weight}
     remedy = f"check its parameters, and whether it can be fitted to {len(X):,} samples"
@@ -458,7 +477,7 @@ def refine_clusterer(prepared: Prepared, estimator: Any, record: Record, progres
     chain, n_raw, blocks = prepared.reduction.chain, len(record.counts), prepared.blocks
     if not (_are_prototypes(prepared, estimator) or means.known_by(estimator, chain)):
         assert prepared.data_sums is not None, "extremes are gathered with a sample"
-        blocks = replace(blocks, beside=Beside(estimator, prepared.data_sums, n_raw))
+        blocks = replace(blocks, beside=Beside(estimator, prepared.data_sums, n_raw, chain.gaps))
     forget_rows(estimator)
     with bar(progress, "pass", total=None) as shown:
 
@@ -495,7 +514,8 @@ def own_means(prepared: Prepared, estimator: Any, n_raw: int) -> Means | None:
     X, chain = prepared.X, prepared.reduction.chain
     shares = means.shares_of(estimator, X, partial(row_labels, estimator))
     data = X if prepared.data is None else prepared.data
-    found = means.of_rows(data, shares, prepared.weight, n_raw).back(chain.linear, prepared.span)
+    found = means.of_rows(data, shares, prepared.weight, n_raw, chain.gaps)
+    found = found.back(chain.linear, prepared.span)
     return found.filled(chain, reduced_centers(estimator))
 
 
@@ -566,9 +586,11 @@ def forget_rows(estimator: Any) -> None:
             delattr(estimator, name)
 
 
-def check_fits(layout: Layout, method: Method, options: Options) -> None:
+def check_fits(question: Question, method: Method, options: Options) -> None:
     """Refuse a fit that is not possible, before anything is read."""
+    layout = question.layout
     _, streams = plan(layout, options.fit_on, method.needs_all)
+    gaps.check_clusterer(question, method)
     if method.needs_all:
         _say_memory(layout, method.needs_all)
     if streams and not streams_blocks(method.estimator):

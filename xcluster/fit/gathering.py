@@ -45,6 +45,8 @@ class Gather:
 def asked(question: Question) -> Gather:
     """Return what to gather for the steps of a question."""
     layout, first = question.layout, None
+    if layout.coverage is not None:  # samples may have gaps
+        return Gather("extremes")
     depth: Depth = "extremes"
     for number, step in enumerate(resolve(question.steps, layout)):
         transformer = step.build(layout.n_features, layout)

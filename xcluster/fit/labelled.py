@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.chain.reduction import Chain, finite_rows
+from xcluster.chain.reduction import Chain
 from xcluster.fit import fitting
 from xcluster.grid.layout import Layout, Variable
 from xcluster.grid.neighbours import rows_on_grid
@@ -82,12 +82,15 @@ def read(
         _MapName(): Variable(each.reset_coords(drop=True).fillna(-1.0)) for each in maps
     }
     extended = replace(layout, variables={**layout.variables, **further})
+    if layout.coverage is not None:  # labels are always there
+        known = layout.coverage * len(layout.variables) + len(further)
+        extended = replace(extended, coverage=known / len(extended.variables))
     wanted = None if every else fitting.plan(layout, "auto" if most is None else most)[0]
     found = fitting.draw(extended, wanted)
     found, _ = fitting.ordered(found, len(found.X))
     X, labels = np.split(found.X, [found.X.shape[1] - len(maps)], axis=1)
     Z = chain(np.ascontiguousarray(X))
-    kept = finite_rows(Z)
+    kept = chain.usable(Z)
     weight = None if found.weight is None else found.weight[kept]
     return LabelledSamples(
         layout, Z[kept], labels[kept].T.astype(np.int64), weight, found.key[kept]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.bounded import MANY
+from xcluster.algorithms.parts.frame import rounded_as
+from xcluster.algorithms.parts.gaps import LEAST_KNOWN
 from xcluster.algorithms.parts.inputs import weight_or_ones
-from xcluster.algorithms.parts.moments import near_mean, pieces
+from xcluster.algorithms.parts.moments import FIRST_ROWS, near_mean, pieces
 from xcluster.algorithms.parts.sums import Exact
 from xcluster.base.parallel import map_threads
 from xcluster.chain.reduction import Chain
@@ -27,8 +29,9 @@ class Means:
     ----------
     rows : array of shape (n_raw, n_features)
         The mean of each of the clusterer's own numbers; NaN where no row counts.
-    weight : array of shape (n_raw,)
-        How much the rows of each number weigh together.
+    weight : array of shape (n_raw,) or (n_raw, n_features)
+        How much the rows of each number weigh together; if rows may have gaps, those that have
+        each feature.
     """
 
     rows: Array
@@ -39,7 +42,7 @@ class Means:
 
         Without these extremes of the features rounding could make means of counts negative.
         """
-        some = np.asarray(np.isfinite(self.rows).all(axis=1))
+        some = chain.usable(self.rows)
         found = np.asarray(chain.inverse(self.rows[some]))
         rows = np.full((len(some), found.shape[1]), np.nan)
         rows[some] = found
@@ -47,7 +50,7 @@ class Means:
 
     def filled(self, chain: Chain, centers: Array | None) -> Means:
         """Return these means, with centres taken back for the numbers that have no rows."""
-        empty = ~(self.weight > 0)
+        empty = ~(self.weight > 0).reshape(len(self.rows), -1).any(axis=1)
         if centers is None or not empty.any():
             return self
         taken_back = chain.inverse(centers[empty])
@@ -64,8 +67,12 @@ def are_prototypes(estimator: Any, chain: Chain) -> bool:
 
 
 def known_by(estimator: Any, chain: Chain) -> bool:
-    """Whether a clusterer that was fitted block by block knows its means of features."""
-    return chain.keeps_means and getattr(estimator, "row_means", None) is not None
+    """Whether a clusterer that was fitted block by block knows its means of features.
+
+    If rows have gaps, its centres may be of more than was measured.
+    """
+    knows = getattr(estimator, "row_means", None) is not None
+    return knows and chain.keeps_means and not chain.gaps
 
 
 def shares_of(estimator: Any, Z: Array, labels: Callable[[Array], Array]) -> Array:
@@ -77,17 +84,66 @@ def shares_of(estimator: Any, Z: Array, labels: Callable[[Array], Array]) -> Arr
     return labels(Z)
 
 
-def of_rows(X: Array, shares: Array, weight: Array | None, n_raw: int) -> Means:
+def of_rows(X: Array, shares: Array, weight: Array | None, n_raw: int, gaps: bool = False) -> Means:
     """Return the means of rows in memory, summed in double precision over blocks of fixed size."""
-    X, origin = np.ascontiguousarray(X), near_mean(X)
+    X = np.ascontiguousarray(X)
+    summed = Summed(_near_known(X) if gaps else near_mean(X), gaps)
 
     def of_piece(rows: slice) -> tuple[Array, Array]:
         part = None if weight is None else weight[rows]
-        return _sums(X[rows], shares[..., rows], part, origin, n_raw)
+        return _sums(summed.rows(X[rows]), shares[..., rows], part, summed.about, n_raw)
 
     found = zip(*map_threads(of_piece, pieces(X)), strict=True)
     counts, totals = (np.sum(part, axis=0) for part in found)
-    return _means(counts, totals, origin)
+    return summed.means(counts, totals)
+
+
+@dataclass(frozen=True, eq=False)
+class Summed:
+    """How rows are summed: as they are, or behind their features which of these are there.
+
+    Parameters
+    ----------
+    origin : array of shape (n_features,)
+        What is subtracted from the rows; of rows with gaps, rounded as they are.
+    gaps : bool
+        Whether rows may have gaps, which then count as the origin.
+    """
+
+    origin: Array
+    gaps: bool
+
+    @property
+    def about(self) -> Array:
+        """What is subtracted from each column that is summed."""
+        return np.append(self.origin, np.zeros_like(self.origin)) if self.gaps else self.origin
+
+    def rows(self, X: Array) -> Array:
+        """Return the columns that are summed."""
+        from xcluster.algorithms.kernels.gaps import split
+
+        if not self.gaps:
+            return np.ascontiguousarray(X)
+        whole, lacking = split(X, self.origin)
+        return np.hstack([whole, 1 - lacking])
+
+    def means(self, counts: Array, totals: Array) -> Means:
+        """Return the means from the weight of each number and the sums of its rows."""
+        weight, p = counts, len(self.origin)
+        of_each = counts[:, None]
+        if self.gaps:
+            weight = of_each = np.where(totals[:, p:] > LEAST_KNOWN * of_each, totals[:, p:], 0.0)
+        some = np.broadcast_to(of_each > 0, (len(counts), p))
+        rows = np.full(some.shape, np.nan)
+        rows[some] = (self.origin + totals[:, :p] / np.where(some, of_each, 1.0))[some]
+        return Means(rows, weight)
+
+
+def _near_known(X: Array) -> Array:
+    """Return the mean of the first values of each feature, rounded as the rows are."""
+    known = (column[~np.isnan(column)][:FIRST_ROWS] for column in X.T)
+    means = [each.mean(dtype=np.float64) if len(each) else 0.0 for each in known]
+    return rounded_as(X, np.array(means))
 
 
 def _sums(
@@ -110,13 +166,6 @@ def _groups(labels: Array, n_raw: int, dtype: Any) -> Array:
     return np.where(labels < 0, n_raw, labels).astype(dtype)
 
 
-def _means(counts: Array, totals: Array, origin: Array) -> Means:
-    some = counts > 0
-    rows = np.full(totals.shape, np.nan)
-    rows[some] = origin + totals[some] / counts[some, None]
-    return Means(rows, counts)
-
-
 @dataclass(frozen=True, eq=False)
 class Beside:
     """What a pass of a clusterer over blocks sums of the features beside its own sums.
@@ -129,23 +178,26 @@ class Beside:
         How rows of features are added.
     n_raw : int
         How many numbers it gives.
+    gaps : bool, default False
+        Whether rows may have gaps.
     """
 
     estimator: Any
     sums: Exact
     n_raw: int
+    gaps: bool = False
 
     def __call__(self, X: Array, Z: Array, weight: Array | None) -> dict[str, Array]:
         """Return the exact sums of a block of rows, which are ``Z`` behind the steps."""
         shares = shares_of(self.estimator, Z, self.estimator.predict)
         of_block = self._of_shares if shares.ndim == 2 else self._of_labels
-        counts, totals = of_block(np.ascontiguousarray(X), shares, weight)
+        counts, totals = of_block(self._summed.rows(X), shares, weight)
         return {"means_weight": counts, "means_rows": totals}
 
     def _of_labels(self, X: Array, labels: Array, weight: Array | None) -> tuple[Array, Array]:
         from xcluster.algorithms.kernels.lloyd import exact_sums
 
-        sums, k = self.sums, self.n_raw + 1
+        sums, k = self._bounds, self.n_raw + 1
         bound = sums.heaviest * np.array([*sums.about(sums.origin), 1.0, 1.0])
         groups, nothing = _groups(labels, self.n_raw, np.int32), np.zeros(len(X), np.float32)
         given = X, sums.origin, weight, groups, nothing, k, sums.grids(bound)
@@ -153,7 +205,7 @@ class Beside:
         return counts[:, :-1], totals[:, :-1]
 
     def _of_shares(self, X: Array, shares: Array, weight: Array | None) -> tuple[Array, Array]:
-        sums, powers = self.sums, shares * weight_or_ones(weight, len(X))
+        sums, powers = self._bounds, shares * weight_or_ones(weight, len(X))
         away = np.append(sums.about(sums.origin), 1.0)
         grids = sums.grids(sums.heaviest * np.tile(away, (len(powers), 1)))
         found = sums.nothing(len(powers), len(away))
@@ -165,4 +217,16 @@ class Beside:
 
     def means(self, sums: Any) -> Means:
         """Return the means of all rows, from the sums of the last pass."""
-        return _means(sums["means_weight"], sums["means_rows"], self.sums.origin)
+        return self._summed.means(sums["means_weight"], sums["means_rows"])
+
+    @property
+    def _summed(self) -> Summed:
+        return Summed(self.sums.origin, self.gaps)
+
+    @property
+    def _bounds(self) -> Exact:
+        """How the columns that are summed are added."""
+        if not self.gaps:
+            return self.sums
+        reach = np.append(self.sums.reach, np.ones_like(self.sums.reach))
+        return replace(self.sums, origin=self._summed.about, reach=reach)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xcluster.base.checks import is_text
 from xcluster.blocks import matrix
+from xcluster.blocks.block import Block
 from xcluster.fit.assign import Labeller
 from xcluster.fit.labels import FILL_VALUE, UNCLASSIFIED, Partition
 from xcluster.grid.layout import COLUMN, LABEL, Layout
@@ -69,6 +70,18 @@ def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
     if is_text(getattr(assign.clusterer, "metric", None), "cosine"):
         return _over_labels(columns, "distances", "angle to centre").assign_attrs(units="rad")
     return _over_labels(columns, "distances", "distance to centre")
+
+
+def coverage(layout: Layout) -> xr.DataArray:
+    """Return which share of its features each sample has; each variable counts the same."""
+    data = matrix.run(layout, _coverage, width=None, dtype=np.float32, called="coverage")
+    attrs = {**layout.links, "long_name": "share of features that are there", "units": "1"}
+    return xr.DataArray(data, dict(layout.coords), layout.sample_dims, "coverage", attrs)
+
+
+def _coverage(block: Block) -> Array:
+    share = np.where(block.complete, block.share(), np.nan)
+    return share.astype(np.float32).reshape(block.shape)
 
 
 def as_labels(array: xr.DataArray, partition: Partition) -> xr.DataArray:

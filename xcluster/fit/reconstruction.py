@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xcluster.base.errors import BadValueError
-from xcluster.chain.reduction import Chain, finite_rows
+from xcluster.chain.reduction import Chain
 from xcluster.fit import labelled
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
     scaling, reducers = split(reduction.chain)
     found = labelled.read(reduction.layout, [], scaling)
     reduced = reducers(found.Z)
-    kept = finite_rows(reduced)
+    kept = reducers.usable(reduced)
     given_back = reducers.inverse(reduced[kept])
     if given_back is None:
         names = reducers.names
@@ -56,7 +57,7 @@ def split(chain: Chain) -> tuple[Chain, Chain]:
         names = chain.names
         rule = "reconstruction() needs a chain that reduces the features"
         raise BadValueError("steps", names, rule, "add a step, for example .pca(3)")
-    return Chain(scalings), Chain(rest)
+    return replace(chain, steps=scalings), replace(chain, steps=rest)
 
 
 def _r2(missed: Array, spread: Array) -> Array:

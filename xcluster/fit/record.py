@@ -64,7 +64,13 @@ class Record:
     unclassified : int
         Number of fitted rows to which the clusterer gave no label.
     empty : int
-        Rows that were read and left out, because they hold no counts where a step needs some.
+        Rows that were read and left out, because they hold nothing of what a step needs.
+    lacking : str
+        What they lack, such as "counts".
+    gaps : int
+        Number of samples that lack some of their features.
+    there : mapping
+        If samples may have gaps: per variable, which share of its values the samples have.
     """
 
     points: int
@@ -83,6 +89,8 @@ class Record:
     unclassified: int = 0
     empty: int = 0
     lacking: str = "counts"
+    gaps: int = 0
+    there: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def complete(self) -> int:
@@ -124,6 +132,8 @@ class Record:
             weighted=layout.weight is not None,
             notes=tuple(Note("samples", text) for text in (*layout.notes, *remarks)),
             random_state=random_state,
+            gaps=tally.gaps,
+            there=_shares(tally, layout),
         )
 
     def sentences(self) -> list[str]:
@@ -135,6 +145,7 @@ class Record:
             worst = max(self.missing, key=lambda name: self.missing[name], default=None)
             blame = f", {worst!r} in {self.missing[worst]:,}" if worst else ""
             said.append(f"{self.incomplete:,} grid points incomplete{blame}")
+        said += self._of_gaps()
         if self.empty:
             said.append(
                 f"{self.empty:,} of {self.fitted + self.empty:,} samples without {self.lacking}"
@@ -144,3 +155,23 @@ class Record:
         if self.sampled:
             said.append(f"fitted on the sample only: {', '.join(self.sampled)}")
         return [*said, *map(str, self.notes)]
+
+    def _of_gaps(self) -> list[str]:
+        """Return how much of the samples there was, if they may have gaps."""
+        if not self.gaps:
+            return []
+        share = sum(self.there.values()) / len(self.there)
+        worst = min(self.there, key=lambda name: self.there[name])
+        least = f", fewest of {worst!r} ({self.there[worst]:.0%})" if len(self.there) > 1 else ""
+        said = f"{self.gaps:,} of {self.complete:,} samples have gaps: "
+        return [f"{said}{share:.0%} of their values are there{least}"]
+
+
+def _shares(tally: Tally, layout: Layout) -> dict[str, float]:
+    """Return which share of the values of each variable samples have, if they may have gaps."""
+    if layout.coverage is None:
+        return {}
+    return {
+        str(name): int(there) / max(tally.complete * variable.size, 1)
+        for (name, variable), there in zip(layout.variables.items(), tally.there, strict=True)
+    }

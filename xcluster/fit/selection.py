@@ -11,7 +11,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.base.retries import retrying
 from xcluster.chain.question import Question
 from xcluster.chain.steps import counted, defined, n_columns
-from xcluster.fit import conclusion, fitting, trials
+from xcluster.fit import conclusion, fitting, gaps, trials
 from xcluster.fit.alignment import aligned
 from xcluster.fit.candidates import FALLBACK, Candidates, Fits
 from xcluster.fit.criteria import CRITERIA, available
@@ -65,7 +65,7 @@ def check_k(k: int, question: Question) -> None:
 def _check(question: Question, method: Method, options: Options, k: int | None) -> None:
     """Refuse wrong values that can be found before anything is read; ``k`` is the largest."""
     layout = question.layout
-    fitting.check_fits(layout, method, options)
+    fitting.check_fits(question, method, options)
     conclusion.check_options(layout, method, options)
     columns = n_columns(question.steps, layout.n_features)
     estimator = method.build(k)
@@ -126,6 +126,7 @@ def sweep(
     names = check_criteria(criteria, method)
     question, method = _in_columns(question, method)
     _check(question, method, options, wanted[-1])
+    gaps.check_criteria(question, names or ())
     with retrying(options.retries):
         found = fitting.prepare(question, options, needs_all=method.needs_all)
     prepared = replace(found, blocks=None)

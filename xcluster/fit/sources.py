@@ -102,7 +102,8 @@ class Stored:
     cleaning
         The steps that cleaned the labels.
     of_labels : tuple of arrays of shape (n_labels, n_features) and (n_labels,), optional
-        Means of the samples of each label, and their weights, if the labels were cleaned.
+        Means of the samples of each label, and their weights, if the labels were cleaned; weights
+        of each feature, if samples may have gaps.
     """
 
     arrays: xr.Dataset
@@ -156,7 +157,8 @@ class Stored:
         if self.of_labels is None:
             return moved
         means, weights = self.of_labels
-        total = np.bincount(mapping, weights, int(np.max(mapping, initial=-1)) + 1)
+        total = np.zeros((int(np.max(mapping, initial=-1)) + 1, *weights.shape[1:]))
+        np.add.at(total, mapping, weights)
         return replace(moved, of_labels=(by_label(Partition(mapping), weights, means), total))
 
 

@@ -35,7 +35,8 @@ class LabelSums:
     assign
         Gives the labels.
     features : bool
-        Whether to sum the features too, for the means of labels.
+        Whether to sum the features too, for the means of labels; and the weight of the samples that
+        have each, if they may have gaps (``known``).
     """
 
     assign: Labeller
@@ -64,7 +65,7 @@ class LabelSums:
             sums["membership"] = _add(own[:, 0], where, n_labels)
         if self.features:
             weight = None if block.weight is None else block.weight[complete][kept]
-            sums["features"] = Binned.by_label(X[kept], weight, where, n_labels + 1)
+            sums |= _of_features(X[kept], weight, where, n_labels, block.coverage is not None)
         return sums
 
     def _assigned(self, X: Array) -> tuple[Array, Array | None]:
@@ -74,6 +75,19 @@ class LabelSums:
             return self.assign.labels(X), None
         both = self.assign.both(X)
         return both[:, 0], both[:, 1:]
+
+
+def _of_features(
+    X: Array, weight: Array | None, where: Array, n_labels: int, gaps: bool
+) -> dict[str, Binned]:
+    """Return the sums of the features and, if there may be gaps, of the weights of each."""
+    if not gaps:
+        return {"features": Binned.by_label(X, weight, where, n_labels + 1)}
+    known = ~np.isnan(X)
+    parts = {"features": np.where(known, X, 0), "known": known}
+    return {
+        name: Binned.by_label(each, weight, where, n_labels + 1) for name, each in parts.items()
+    }
 
 
 def _add(values: Array, where: Array, n_labels: int) -> Binned:
@@ -178,5 +192,6 @@ def label_sums(
             called="sums-of-labels",
         )
     )
-    single = {name for name, each in found.items() if name != "features" and each.ndim == 2}
+    of_features = ("features", "known")
+    single = {n for n, each in found.items() if n not in of_features and each.ndim == 2}
     return {name: each[:, 0] if name in single else each for name, each in found.items()}

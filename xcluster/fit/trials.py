@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from xcluster import scores
+from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.algorithms.parts.nearest import nearest
 from xcluster.algorithms.parts.seeding import grow, representatives
 from xcluster.algorithms.parts.swaps import shrink
@@ -168,7 +169,7 @@ def _candidates(
     """Yield each k, fitted and measured; one after another if each starts from the one before."""
     alone = [name for name in names if CRITERIA[name].measure is not None]
     one = partial(_candidate, prepared, method, alone)
-    if method.sweeps_by is None:
+    if method.sweeps_by is None or has_gaps(prepared.X):  # searches need all features
         yield from each_in_threads(one, ks)
         return
     build = partial(built, method, prepared)

@@ -230,6 +230,8 @@ class Layout:
         What the sampler says to do if no sample is complete.
     data
         The object that the samples were taken from, which may describe their cells.
+    coverage
+        The least share of its features that a sample has, if samples may have gaps.
     """
 
     variables: Mapping[Hashable, Variable]
@@ -244,6 +246,7 @@ class Layout:
     notes: tuple[str, ...] = ()
     remedy: Callable[[Gaps], str] = of_variables
     data: xr.Dataset | None = None
+    coverage: float | None = None
 
     def with_each(self, change: Callable[[Hashable, Variable], Variable]) -> Self:
         """Return the layout with each variable changed, from its name and what it was."""

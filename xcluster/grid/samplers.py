@@ -15,7 +15,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from xcluster.base.checks import check_hashable, check_integer, did_you_mean, is_one_of, several
+from xcluster.base.checks import (
+    check_hashable,
+    check_integer,
+    check_number,
+    did_you_mean,
+    is_one_of,
+    is_text,
+    several,
+)
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.grid.ensembles import warn_of_strange_dims
 from xcluster.grid.foreign import check_plain, foreign_name
@@ -47,17 +55,60 @@ Level = float | str | dt.date | np.datetime64
 Step = float | str | dt.timedelta | np.timedelta64
 """A distance along the axis of profiles: a number, or a length of time."""
 
+Missing = Literal["drop", "keep"]
+"""What happens to samples that lack some of their features."""
+
+COVERAGE = 0.5
+"""The least share of its features that a sample has by default, if samples may have gaps."""
+
 
 class Sampler(Protocol):
     """A choice of samples and features, which can be applied to any object."""
+
+    @property
+    def least(self) -> float | None:
+        """The least share of its features that a sample has; None if it must have all."""
+        ...
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``; ``like`` has the features of an earlier fit."""
         ...
 
 
+class MayKeepGaps:
+    """A sampler that keeps samples with gaps if ``missing`` says so."""
+
+    missing: Any
+    coverage: float
+
+    def __post_init__(self) -> None:
+        """Refuse wrong values."""
+        check_missing(self.missing, self.coverage)
+
+    @property
+    def least(self) -> float | None:
+        """The least share of its features that a sample has; None if it must have all."""
+        return self.coverage if is_text(self.missing, "keep") else None
+
+
+def check_missing(missing: Any, coverage: Any) -> None:
+    """Refuse other words than "drop" and "keep", and a coverage that would have no effect."""
+    if not is_one_of(missing, ("drop", "keep")):
+        rule = "must be 'drop' or 'keep'"
+        raise BadValueError("missing", missing, rule, "pass missing='drop'")
+    check_coverage(missing, coverage)
+
+
+def check_coverage(missing: Any, coverage: Any) -> None:
+    """Refuse a coverage that is no share, or that would have no effect."""
+    check_number("coverage", coverage, minimum=0, maximum=1)
+    if coverage != COVERAGE and not is_text(missing, "keep"):
+        rule = "says how much of a sample must be there, but samples with gaps are not kept"
+        raise BadValueError("coverage", coverage, rule, "pass missing='keep' too, or leave it out")
+
+
 @dataclass(frozen=True)
-class Pixels:
+class Pixels(MayKeepGaps):
     """One sample per grid point; features are the variables, or the entries of feature dims.
 
     ``dim`` is one dim, whose name may be a tuple, or a list of dims.
@@ -65,6 +116,8 @@ class Pixels:
 
     vars: Names = None
     dim: Hashable | list[Any] | None = None
+    missing: Missing = "drop"
+    coverage: float = COVERAGE
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``."""
@@ -74,7 +127,7 @@ class Pixels:
         for dim in feature_dims:
             _check_used(data, dim, names)
         layout = lay_out(data, names, feature_dims, left_out)
-        return replace(layout, remedy=self.remedy)
+        return replace(layout, remedy=self.remedy, coverage=self.least)
 
     def remedy(self, gaps: Gaps) -> str:
         """Return what to do if no sample is complete."""
@@ -84,7 +137,7 @@ class Pixels:
 
 
 @dataclass(frozen=True)
-class Profiles:
+class Profiles(MayKeepGaps):
     """One sample per column; features are the values along ``dim``."""
 
     dim: Hashable
@@ -92,11 +145,14 @@ class Profiles:
     between: tuple[Level, Level] | None = None
     step: Step | None = None
     every: int | Mapping[Hashable, int] = 1
-    missing: Literal["drop", "interpolate"] | float = "drop"
+    missing: Literal["drop", "keep", "interpolate"] | float = "drop"
     along: Hashable | None = None
+    coverage: float = COVERAGE
 
     def __post_init__(self) -> None:
         """Turn values of any type into numbers or text, which files can hold."""
+        _coverage(self.missing)
+        check_coverage(self.missing, self.coverage)
         object.__setattr__(self, "step", plain(self.step))
         if self.between is not None:
             rule, remedy = "must be two numbers, or two dates", "pass between=(lowest, highest)"
@@ -113,7 +169,8 @@ class Profiles:
             data = self._between(data)
         strides = _strides(self.every, data, [name for name in data.dims if name != dim])
         data = data if self.every == 1 else on_other_grid(data.isel(strides))
-        layout = replace(lay_out(data, names, (dim,), left_out), remedy=self.remedy)
+        layout = lay_out(data, names, (dim,), left_out)
+        layout = replace(layout, remedy=self.remedy, coverage=self.least)
         if axis is not None:
             return self._resampled(layout, axis.isel(strides, missing_dims="ignore"))
         levels = self._levels(data, like)
@@ -207,7 +264,7 @@ class Profiles:
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class Snapshots(MayKeepGaps):
     """One sample per step along ``dim``; features are the cells of the field that have data.
 
     A list, or a tuple that is not itself the name of a dim, names several dims.
@@ -215,9 +272,12 @@ class Snapshots:
 
     dim: Hashable | Sequence[Hashable] = "time"
     vars: Names = None
+    missing: Missing = "drop"
+    coverage: float = COVERAGE
 
     def __post_init__(self) -> None:
         """Turn a list into a tuple, as all fields can be hashed."""
+        super().__post_init__()
         if isinstance(self.dim, list):
             object.__setattr__(self, "dim", tuple(self.dim))
 
@@ -227,7 +287,8 @@ class Snapshots:
         names, left_out = choose_variables(data, self.vars, dims)
         check_each_has("dim", data, names, dims)
         feature_dims = tuple(name for name in data[names].dims if name not in dims)
-        layout = replace(lay_out(data, names, feature_dims, left_out), remedy=self.remedy)
+        layout = lay_out(data, names, feature_dims, left_out)
+        layout = replace(layout, remedy=self.remedy, coverage=self.least)
         return layout.with_each(
             lambda name, each: (
                 replace(each, cells=_cells(name, each, like)) if each.feature_dims else each
@@ -512,11 +573,11 @@ def _is_axis(index: pd.Index[Any]) -> bool:
 def _coverage(missing: Any) -> float | None:
     """Return the minimum share of levels with data for filling gaps; None: no gaps are filled."""
     if isinstance(missing, str):
-        if missing in ("drop", "interpolate"):
-            return None if missing == "drop" else 0.0
+        if missing in ("drop", "keep", "interpolate"):
+            return 0.0 if missing == "interpolate" else None
     elif isinstance(missing, int | float) and not isinstance(missing, bool) and 0 < missing <= 1:
         return float(missing)
-    rule = "must be 'drop', 'interpolate' or a fraction above 0 and at most 1"
+    rule = "must be 'drop', 'keep', 'interpolate' or a fraction above 0 and at most 1"
     raise BadValueError("missing", missing, rule, "pass missing='drop'")
 
 

@@ -16,13 +16,22 @@ from xcluster.grid.layout import Layout, is_descending
 from xcluster.grid.links import is_linked, on_other_grid, selected, with_axes
 from xcluster.grid.positions import POINT, Positions, nearest_pixels
 from xcluster.grid.remedies import Gaps, filled
-from xcluster.grid.samplers import Names, check_each_has, choose_variables, known_dim, lay_out
+from xcluster.grid.samplers import (
+    COVERAGE,
+    MayKeepGaps,
+    Missing,
+    Names,
+    check_each_has,
+    choose_variables,
+    known_dim,
+    lay_out,
+)
 
 Size = int | Mapping[Hashable, int]
 
 
 @dataclass(frozen=True)
-class Patches:
+class Patches(MayKeepGaps):
     """One sample per window of an image; features are its pixels.
 
     The start of a window is counted along rising coordinates, so that the direction of an axis
@@ -34,6 +43,8 @@ class Patches:
     dims: Sequence[Hashable] | None = None
     every: Size = 1
     at: Positions | None = None
+    missing: Missing = "drop"
+    coverage: float = COVERAGE
 
     def arrange(self, data: xr.Dataset, like: xr.Dataset | None = None) -> Layout:
         """Return the layout of ``data``; windows are views of the image, not copies."""
@@ -48,11 +59,14 @@ class Patches:
         windows = xr.Dataset({name: _windows(image[name], sizes) for name in names})
         windows = windows.assign_coords(_centres(image, sizes))
         if self.at is not None:
-            return replace(self._at_points(windows, image, sizes, left_out), remedy=self.remedy)
+            return self._told(self._at_points(windows, image, sizes, left_out))
         every = per_dim("every", self.every, dims)
         windows = windows.isel({dim: slice(None, None, step) for dim, step in every.items()})
         inner = [_window(dim) for dim in dims]
-        return replace(lay_out(windows.isel(fallen), names, inner, left_out), remedy=self.remedy)
+        return self._told(lay_out(windows.isel(fallen), names, inner, left_out))
+
+    def _told(self, layout: Layout) -> Layout:
+        return replace(layout, remedy=self.remedy, coverage=self.least)
 
     def remedy(self, gaps: Gaps) -> str:
         """Return what to do if no sample is complete."""

@@ -61,6 +61,9 @@ class ProjectionSums:
         if block.weight is not None:
             shares = shares * block.weight[complete][:, None]
         once = np.ones((1, len(X)))
+        if block.coverage is not None:
+            once = (~np.isnan(X)).T.astype(np.float64)
+            X = np.where(np.isnan(X), 0.0, X)
         return {
             "share": Binned.products(once, shares.T),
             "square_share": Binned.products(once, np.square(shares).T),
@@ -96,11 +99,12 @@ def _means_and_errors(fitted: Fitted, floor: float | None, shift: Array) -> tupl
         called="back-projection",
     )
     sums = totals(found)
-    shares, squares = sums["share"][0], sums["square_share"][0]
-    share = np.where(shares > 0, shares, np.nan)[:, None]
+    # Of each feature, if samples may have gaps; otherwise of all together.
+    shares, squares = sums["share"].T, sums["square_share"].T
+    share = np.where(shares > 0, shares, np.nan)
     mean = sums["features"] / share
     variance = np.maximum(sums["squares"] / share - mean**2, 0)
-    effective = share[:, 0] ** 2 / np.where(shares > 0, squares, np.nan)
+    effective = share**2 / np.where(shares > 0, squares, np.nan)
     # One sample has no spread, so its error is not known.
-    freedom = np.where(effective > 1, effective - 1, np.nan)[:, None]
+    freedom = np.where(effective > 1, effective - 1, np.nan)
     return mean + shift, np.sqrt(variance / freedom)

@@ -9,13 +9,14 @@ import xarray as xr
 
 from xcluster import scores
 from xcluster.algorithms.parts.counts import strangest
+from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
 from xcluster.fit import labelled
 from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
-from xcluster.fit.fitted import Fitted, samples_of
+from xcluster.fit.fitted import Fitted, partial_said, samples_of
 from xcluster.fit.labelled import LabelledSamples
 from xcluster.result import matching
 from xcluster.scores.labelled import labelled_rows
@@ -35,17 +36,17 @@ def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
     layout = samples_of(fitted, "scores").layout
     check_choice("space", space, ("features", "data"))
     maps = [fitted.labels] if truth is None else [fitted.labels, _truth(fitted, truth)]
-    chain = fitted.assign.chain if space == "features" else Chain()
+    chain = fitted.assign.chain if space == "features" else Chain(gaps=fitted.assign.chain.gaps)
     found = labelled.read(layout, maps, chain)
     metric = directional(fitted.assign.clusterer) if space == "features" else "euclidean"
     values = _of_labels(found, metric)
     if space == "features":
         values |= _of_model(fitted, found)
-    elif not strangest(found.Z).any():
+    elif not (has_gaps(found.Z) or strangest(found.Z).any()):
         values["deviance"] = scores.poisson_deviance(found.Z, found.labels[0], found.weight)
     if truth is not None:
         values |= agreement(*found.labels)
-    return _as_dataset(values, space, len(found.Z))
+    return _as_dataset(values, space, len(found.Z)).assign_attrs(partial_said(fitted))
 
 
 def agreement(ours: Array, theirs: Array) -> dict[str, float]:

@@ -16,7 +16,6 @@ from xcluster.base.arrays import Array
 from xcluster.base.checks import as_typed, check_seed
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
-from xcluster.chain.reduction import finite_rows
 from xcluster.fit import fitting, labelled
 from xcluster.fit.assign import Labeller
 from xcluster.fit.fitted import Fitted, labelled_dim, samples_of
@@ -128,7 +127,7 @@ class _DoubtOfRows:
 
     def _agreement(self, X: Array, labels: Array) -> Array:
         Z = self.assign.chain(X)
-        known = finite_rows(Z) & (labels >= 0)
+        known = self.assign.chain.usable(Z) & (labels >= 0)
         agreement = np.full(len(X), np.nan)
         if known.any():
             Z, mine = Z[known], labels[known]

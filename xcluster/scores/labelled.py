@@ -59,7 +59,7 @@ class LabelledRows:
 def labelled_rows(
     X: ArrayLike, labels: ArrayLike, sample_weight: ArrayLike | None = None, *, minimum: int = 1
 ) -> LabelledRows:
-    """Return the rows with a label of at least 0 and a weight above 0.
+    """Return the rows with a label of at least 0 and a weight above 0; they may have gaps (NaN).
 
     Parameters
     ----------
@@ -73,7 +73,8 @@ def labelled_rows(
     Raises
     ------
     ValueError
-        If shapes disagree, a kept row is not finite, a weight is negative, or clusters are too few.
+        If shapes disagree, a kept row is infinite or has no value at all, a weight is negative, or
+        clusters are too few.
     """
     X = as_matrix("X", X)
     labels = check_labels("labels", labels, len(X))
@@ -84,7 +85,7 @@ def labelled_rows(
         rule = f"this score needs {minimum} or more labels among the rows that count"
         raise TooFewError("labels", names.tolist(), rule, "cluster into more labels")
     X = X[kept]
-    if not np.isfinite(X).all():
+    if not np.isfinite(X).all() and (np.isinf(X).any() or np.isnan(X).all(axis=1).any()):
         remedy = "give such rows a negative label, or drop them"
         raise BadValueError("X", "NaN or infinity", "labelled rows must be finite", remedy)
     return LabelledRows(X, cluster, weight[kept], names, kept)

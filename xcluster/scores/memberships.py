@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from xcluster.algorithms.parts.gaps import all_distances
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_number
 from xcluster.base.errors import BadValueError
@@ -87,7 +88,7 @@ def xie_beni(
 ) -> float:
     """Return compactness over separation of a fuzzy partition; lower is better.
 
-    ``sum u^m d^2 / (n min |c_i - c_j|^2)``, distances Euclidean.
+    ``sum u^m d^2 / (n min |c_i - c_j|^2)``, distances Euclidean; partial ones of rows with gaps.
 
     Parameters
     ----------
@@ -120,14 +121,15 @@ def xie_beni(
     >>> xie_beni([[0.0], [4.0]], [[1.0, 0.0], [0.0, 1.0]], [[1.0], [3.0]])
     0.25
     """
-    from scipy.spatial.distance import cdist, pdist
+    from scipy.spatial.distance import pdist
 
     X, P, centers = as_matrix("X", X), _memberships(P), as_matrix("centers", centers)
     if len(centers) < 2 or P.shape != (len(X), len(centers)):
         rule = f"X {X.shape} and centers {centers.shape} need ({len(X)}, {len(centers)}), 2 or more"
         raise BadValueError("P", P.shape, rule, "pass the memberships of these rows")
     power = check_number("m", m, above=0.0)
-    compactness = _mean((P**power * cdist(X, centers, "sqeuclidean")).sum(axis=1), sample_weight)
+    squares = all_distances(X, centers) ** 2
+    compactness = _mean((P**power * squares).sum(axis=1), sample_weight)
     separation = float(pdist(centers, "sqeuclidean").min())
     return compactness / separation if separation > 0 else float("inf")
 

@@ -9,6 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
+from xcluster.algorithms.parts.gaps import (
+    all_distances,
+    has_gaps,
+    known_means,
+    partial_squares,
+)
 from xcluster.algorithms.parts.moments import pieces
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer, check_number
@@ -151,8 +157,8 @@ def calinski_harabasz(
     if total <= k:
         raise _no_freedom(total, k, weighted=sample_weight is not None)
     within = float(data.weight @ _squared_distances(data, data.means))
-    middle = np.average(data.X, axis=0, weights=data.weight)
-    between = float(data.totals @ ((data.means - middle) ** 2).sum(axis=1))
+    middle = known_means(data.X, data.weight)
+    between = float(data.totals @ _squared_lengths(data.means - middle))
     return between / (k - 1) * (total - k) / within if within > 0 else math.inf
 
 
@@ -181,7 +187,7 @@ def poisson_deviance(
     Raises
     ------
     ValueError
-        If a value is negative.
+        If a value is negative, or a row has gaps (NaN).
 
     References
     ----------
@@ -194,7 +200,8 @@ def poisson_deviance(
     0.3488
     """
     data = labelled_rows(X, labels, sample_weight)
-    if (least := float(data.X.min(initial=0.0))) < 0:
+    least = float(data.X.min(initial=0.0))
+    if not least >= 0:
         raise BadValueError("X", least, "must be counts, at least 0", "give counts")
     # Over a cluster, x - m adds up to 0, and x ln(m) to m ln(m) times the weight.
     of_rows = sum(data.weight[piece] @ _own_logs(data.X[piece]) for piece in pieces(data.X))
@@ -253,12 +260,10 @@ def davies_bouldin(
     >>> davies_bouldin([[0.0], [1.0], [8.0], [9.0]], [0, 0, 1, 1])
     0.125
     """
-    from scipy.spatial.distance import cdist
-
     data = labelled_rows(X, labels, sample_weight, minimum=2)
     distances = data.weight * np.sqrt(_squared_distances(data, data.means))
     scatter = np.bincount(data.cluster, distances) / data.totals
-    separation = cdist(data.means, data.means)
+    separation = all_distances(data.means, data.means)
     both = scatter[:, None] + scatter
     touching = np.where(both > 0, np.inf, 0.0)
     ratios = np.divide(both, separation, out=touching, where=separation > 0)
@@ -323,17 +328,21 @@ def cluster_entropy(
 
 
 def _histograms(data: LabelledRows, column: Array, bins: int) -> Array:
-    """Return weighted counts of shape (n_clusters, bins) over the column's range."""
-    low, high = column.min(), column.max()
+    """Return weighted counts of shape (n_clusters, bins) over the column's range, without gaps."""
+    known = ~np.isnan(column)
+    column = column[known]
+    low, high = column.min(initial=np.inf), column.max(initial=-np.inf)
     width = (high - low) / bins or 1.0
     place = np.minimum(((column - low) / width).astype(np.intp), bins - 1)
-    return pair_counts(data.cluster, place, (data.n_clusters, bins), data.weight)
+    shape = (data.n_clusters, bins)
+    return pair_counts(data.cluster[known], place, shape, data.weight[known])
 
 
 def _entropy(counts: Array) -> float:
     """Return the mean entropy of the rows of ``counts`` in nats, by the rows' totals."""
     from scipy.special import entr
 
+    counts = counts[counts.any(axis=1)]  # a cluster may lack the feature
     totals = counts.sum(axis=1)
     entropies = entr(counts / totals[:, None]).sum(axis=1)
     return float(np.average(entropies, weights=totals))
@@ -352,5 +361,11 @@ def _centers(data: LabelledRows, centers: ArrayLike | None) -> Array:
 
 def _squared_distances(data: LabelledRows, centers: Array) -> Array:
     """Return each row's squared distance to its own centre, in float64."""
-    offsets = data.X - centers.astype(np.float64)[data.cluster]
+    return _squared_lengths(data.X - centers.astype(np.float64)[data.cluster])
+
+
+def _squared_lengths(offsets: Array) -> Array:
+    """Return the squared length of each row; with gaps, as those of partial distances."""
+    if has_gaps(offsets):
+        return np.asarray(partial_squares(offsets, np.zeros((1, offsets.shape[1])))[0])
     return np.asarray(np.einsum("ij,ij->i", offsets, offsets))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xcluster.algorithms.parts.directions import METRICS, directions
+from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.algorithms.parts.nearest import check_distances
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice, check_integer
@@ -66,6 +67,10 @@ def silhouette_samples(
     and ``b`` the mean distance to the nearest other cluster; 0 for a row alone in its cluster.
     Means are weighted. From the weight of the own cluster the row's own weight is taken off, at
     most 1 of it, so that a row of weight 2 equals the row twice.
+
+    Distances of rows with gaps (NaN) are partial: from the features that both have, as if the
+    others lay equally far. A row that shares no feature with another is not compared with it. Other
+    metrics need all features.
 
     Distances are computed in the type of ``X`` (float32 stays), those of 128 features and more in
     float64, and summed in float64. The distance matrix is never held: memory beyond copies of
@@ -235,23 +240,26 @@ def _silhouettes(
     order = np.argsort(cell, kind="stable")
     starts = np.searchsorted(cell[order], np.arange(len(clusters) + 1))
     cells = data.weight[order], starts, clusters, edges[-1]
+    sums_of: Callable[[Array], Any]
     at_once = LANES
     if metric != "euclidean":
         check_distances(metric, data.X)
         sums_of = _by_directions(directions(data.X, metric), order, *cells)
+    elif has_gaps(data.X):
+        sums_of = _by_known(data.X, order, *cells)
     elif data.X.shape[1] >= WIDE:
         sums_of = _by_products(data.X, order, *cells)
         at_once = max(LANES, PRODUCTS // len(data.X))
     else:
         sums_of = _by_differences(data.X, order, *cells)
-    totals = [np.bincount(each, data.weight) for each in labellings]
+    totals = np.concatenate([np.bincount(each, data.weight) for each in labellings])[:, None]
 
     def of_block(block: Array) -> list[Array]:
-        sums = sums_of(block)
-        parts = zip(np.split(sums, edges[:-1]), labellings, totals, strict=True)
-        return [
-            _from_sums(part, each[block], data.weight[block], total) for part, each, total in parts
-        ]
+        found = sums_of(block)
+        sums, weights = found if isinstance(found, tuple) else (found, totals)
+        of_each = (np.split(each, edges[:-1]) for each in (sums, weights))
+        parts = zip(*of_each, labellings, strict=True)
+        return [_from_sums(a, b, each[block], data.weight[block]) for a, b, each in parts]
 
     return np.concatenate(map_rows(of_block, queries, at_once), axis=1)
 
@@ -263,6 +271,15 @@ def _by_differences(X: Array, order: Array, *cells: Any) -> Callable[[Array], Ar
     matrix = np.pad(_scaled(X), ((0, 0), (0, -X.shape[1] % 4)))
     rows = matrix[order]
     return lambda block: distance_sums(np.ascontiguousarray(matrix[block].T), rows, *cells)
+
+
+def _by_known(X: Array, order: Array, *cells: Any) -> Callable[[Array], tuple[Array, Array]]:
+    """Return what sums partial distances, and the weight of the rows that have them."""
+    from xcluster.algorithms.kernels.silhouette import partial_distance_sums
+
+    matrix = _scaled(X)
+    rows = matrix[order]
+    return lambda block: partial_distance_sums(np.ascontiguousarray(matrix[block].T), rows, *cells)
 
 
 def _by_products(X: Array, order: Array, *cells: Any) -> Callable[[Array], Array]:
@@ -318,22 +335,27 @@ def _cells(labellings: Sequence[Array]) -> tuple[Array, Array, Array]:
 
 def _scaled(X: Array) -> Array:
     """Scale by a power of two, which is exact, so that squares cannot overflow."""
-    exponent = math.frexp(float(np.abs(X).max(initial=0.0)))[1]
+    exponent = math.frexp(float(np.fmax.reduce(np.abs(X), axis=None, initial=0.0)))[1]
     return np.ldexp(X, -exponent)
 
 
-def _from_sums(sums: Array, cluster: Array, weight: Array, totals: Array) -> Array:
-    """Return silhouettes from sums of shape (n_clusters, n_queries); ``sums`` is overwritten."""
+def _from_sums(sums: Array, totals: Array, cluster: Array, weight: Array) -> Array:
+    """Return silhouettes from sums of distances, and of weights of the rows with a distance.
+
+    Both have the shape (n_clusters, n_queries), or one column of weights.
+    """
     if len(totals) < 2:
         return np.full(len(cluster), np.nan)
-    lanes = np.arange(len(cluster))
-    others = totals[cluster] - np.minimum(weight, 1.0)
-    alone = others <= 1e-12 * totals[cluster]
+    lanes, totals = np.arange(len(cluster)), np.broadcast_to(totals, sums.shape)
+    own = totals[cluster, lanes]
+    others = own - np.minimum(weight, 1.0)
+    alone = others <= 1e-12 * own
     a = sums[cluster, lanes] / np.where(alone, 1.0, others)
-    sums /= totals[:, None]
-    sums[cluster, lanes] = np.inf
-    b = sums.min(axis=0)
-    return np.where(alone, 0.0, contrast(a, b))
+    means = np.divide(sums, totals, out=np.full(sums.shape, np.inf), where=totals > 0)
+    means[cluster, lanes] = np.inf
+    b = means.min(axis=0)
+    alone |= np.isinf(b)  # no feature in common with any row of another cluster
+    return np.where(alone, 0.0, contrast(a, np.where(alone, 0.0, b)))
 
 
 def contrast(a: Array, b: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from xcluster.algorithms.parts.gaps import all_distances
 from xcluster.algorithms.parts.nearest import check_distances
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_choice
@@ -103,10 +104,8 @@ def simplified_silhouette_score(
 
 
 def _simplified(X: Array, own: Array, centers: Array, metric: str) -> Array:
-    from scipy.spatial.distance import cdist
-
-    distances = cdist(X, centers, metric)
+    distances = all_distances(X, centers, metric)
     lanes = np.arange(len(X))
     a = distances[lanes, own]
     distances[lanes, own] = np.inf
-    return contrast(a, distances.min(axis=1))
+    return contrast(a, np.fmin.reduce(distances, axis=1))

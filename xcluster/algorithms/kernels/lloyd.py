@@ -27,8 +27,12 @@ PRODUCT_ROWS = 512
 ROUNDING = 2.0**-24  # the largest relative error of one float32 operation
 
 
-def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array, Array]:
+def nearest(
+    X: Array, origin: Array, unit: float, centers: Array, gaps: bool = False
+) -> tuple[Array, Array]:
     """Return each row's nearest centre and its squared distance.
+
+    Features that a row lacks (NaN) add nothing, if there may be ``gaps``.
 
     Parameters
     ----------
@@ -48,7 +52,7 @@ def nearest(X: Array, origin: Array, unit: float, centers: Array) -> tuple[Array
     if not centers.shape[1:] == origin.shape == X.shape[1:]:
         raise ValueError("rows, origin and centres differ in their number of features")
     rows = read_only(X), *as_precise(X, origin, unit)
-    if X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK:
+    if gaps or (X.shape[1] < PRODUCT_FEATURES and centers.size < PRODUCT_WORK):
         labels, squared = _nearest_in_lanes(*rows, centers)
     else:
         labels = nearest_by_product(X, origin, unit, centers)
@@ -208,13 +212,16 @@ def _fill(tile: Array, X: Array, start: int, rows: int, origin: Array, factor: A
 
 @njit(nogil=True, cache=True)
 def _measure(tile: Array, center: Array, squared: Array) -> None:
+    zero = squared.dtype.type(0)
     for r in range(len(squared)):
-        squared[r] = 0
+        squared[r] = zero
     for f in range(tile.shape[0]):
         value = center[f]
         for r in range(tile.shape[1]):
             difference = tile[f, r] - value
-            squared[r] += difference * difference
+            square = difference * difference
+            # That of a gap (NaN) is not above 0; to ask for this costs nothing.
+            squared[r] += square if square > zero else zero
 
 
 @njit(nogil=True, cache=True)

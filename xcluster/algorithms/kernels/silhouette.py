@@ -73,6 +73,39 @@ def distance_sums(
 
 
 @njit(nogil=True, cache=True)
+def partial_distance_sums(
+    queries: Array, rows: Array, weights: Array, starts: Array, clusters: Array, n_clusters: int
+) -> tuple[Array, Array]:
+    """Return what `distance_sums` does, for rows with gaps, and the weights that were summed.
+
+    A squared distance is the sum over the features that both rows have, by the share of these. Rows
+    without a common feature are left out.
+    """
+    n_features, n_queries = queries.shape
+    sums, known = np.zeros((n_clusters, n_queries)), np.zeros((n_clusters, n_queries))
+    squares, common = np.empty(n_queries), np.empty(n_queries)
+    for cell in range(starts.size - 1):
+        for row in range(starts[cell], starts[cell + 1]):
+            for lane in range(n_queries):
+                squares[lane], common[lane] = 0.0, 0.0
+            for f in range(n_features):
+                value = rows[row, f]
+                for lane in range(n_queries):
+                    difference = np.float64(value - queries[f, lane])
+                    is_known = difference == difference
+                    squares[lane] += difference * difference if is_known else 0.0
+                    common[lane] += 1.0 if is_known else 0.0
+            for lane in range(n_queries):
+                some = common[lane] > 0
+                square = squares[lane] * n_features / common[lane] if some else 0.0
+                weight = weights[row] if some else 0.0
+                for labelling in range(clusters.shape[1]):
+                    sums[clusters[cell, labelling], lane] += weight * np.sqrt(square)
+                    known[clusters[cell, labelling], lane] += weight
+    return sums, known
+
+
+@njit(nogil=True, cache=True)
 def distance_sums_by_products(
     products: Array,
     queries: Array,

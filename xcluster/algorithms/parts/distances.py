@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.gaps import has_gaps, partial_squares
+
 Array = NDArray[Any]
 
 
@@ -18,7 +20,11 @@ def middle(points: Array) -> Array:
 
 
 def distances(X: Array, points: Array) -> Array:
-    """Return the distance of each row to each point, of shape (n_rows, n_points)."""
+    """Return the distance of each row to each point, of shape (n_rows, n_points).
+
+    Those of rows with gaps are partial distances: see `partial_squares`.
+    """
     from xcluster.algorithms.kernels.distances import squared_distances
 
-    return np.sqrt(squared_distances(X, points)).T.astype(X.dtype)
+    squared = partial_squares if has_gaps(X) else squared_distances
+    return np.sqrt(squared(X, points)).T.astype(X.dtype)

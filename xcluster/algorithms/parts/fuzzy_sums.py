@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.frame import power_of_two
+from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.algorithms.parts.sums import Sums
 
 Array = NDArray[Any]
@@ -22,6 +23,8 @@ WORST_CONDITION = 1e10
 def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
     """Return squared distances in float64, of shape (n_clusters, n_rows).
 
+    Features that a row lacks add nothing: ratios of distances are those of partial distances.
+
     Parameters
     ----------
     X : array of shape (n_rows, n_features)
@@ -29,11 +32,12 @@ def squared_distances(X: Array, centers: Array, factors: Array | None) -> Array:
     factors : array of shape (n_clusters, n_features, n_features), optional
         L of the norm (x - c)' L L' (x - c) of each cluster; euclidean without.
     """
-    from xcluster.algorithms.kernels import distances
+    from xcluster.algorithms.kernels import distances, gaps
     from xcluster.algorithms.kernels.products import rows_product
 
     if factors is None:
-        return distances.squared_distances(X, centers)
+        measure = gaps.known_squares if has_gaps(X) else distances.squared_distances
+        return measure(X, centers)
     squares = np.empty((len(centers), len(X)))
     for center, factor, row in zip(centers, factors, squares, strict=True):
         residuals = rows_product(X, center, factor.T, np.float64)
@@ -97,16 +101,28 @@ def tile_sums(
     -------
     dict
         Of each cluster ``weight`` (sum of w u^m), ``first`` (w u^m x) and ``spread`` (w u^m d^2);
-        of all ``total`` (w).
+        of all ``total`` (w). If rows have gaps, ``first`` is of what is there, and ``lacking`` are
+        the sums of w u^m over the rows that lack each feature.
     """
-    heaviest = sums.heaviest
+    heaviest, found = sums.heaviest, {}
+    if has_gaps(X):
+        X, found["lacking"] = _gaps(X, powers, sums)
     grids = sums.grids(np.tile(heaviest * sums.about(np.zeros(X.shape[1])), (len(powers), 1)))
-    return {
+    return found | {
         "weight": sums.total(powers, heaviest),
         "first": sums.products(powers, X.T, grids),
         "spread": sums.total(powers * squares, heaviest * farthest),
         "total": sums.total(weight, heaviest),
     }
+
+
+def _gaps(X: Array, powers: Array, sums: Sums) -> tuple[Array, Array]:
+    """Return rows with 0 in their gaps, and the sums of ``powers`` over the gaps."""
+    from xcluster.algorithms.kernels import gaps
+
+    whole, lacking = gaps.split(X, np.zeros(X.shape[1]))
+    grids = sums.grids(np.full((len(powers), X.shape[1]), sums.heaviest))
+    return whole, sums.products(powers, lacking.T, grids)
 
 
 def described(weight: Array, u: Array, sums: Sums) -> dict[str, Array]:

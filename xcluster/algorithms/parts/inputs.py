@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from xcluster.algorithms.parts.gaps import takes_gaps
 from xcluster.base.checks import check_numbers
 from xcluster.base.errors import BadValueError
 
@@ -19,9 +20,21 @@ FLOATS = (np.float64, np.float32)
 
 
 def new_rows(estimator: Any, X: Any, dtype: Any = FLOATS, order: str | None = None) -> Array:
-    """Return rows for a fitted estimator, checked against those that it was fitted on."""
+    """Return rows for a fitted estimator, checked against those that it was fitted on.
+
+    They may lack features, if those of the fit may.
+    """
     check_is_fitted(estimator)
-    return np.asarray(validate_data(estimator, X, dtype=dtype, order=order, reset=False))
+    finite = finite_or_gaps(estimator)
+    rows = validate_data(
+        estimator, X, dtype=dtype, order=order, reset=False, ensure_all_finite=finite
+    )
+    return np.asarray(rows)
+
+
+def finite_or_gaps(estimator: Any) -> Any:
+    """Return what scikit-learn calls ``ensure_all_finite`` for the rows of an estimator."""
+    return "allow-nan" if takes_gaps(estimator) else True
 
 
 def check_weight(sample_weight: Any, X: Array) -> Array | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.covariances import MATRICES, from_precisions, shape
+from xcluster.algorithms.parts.gaps import partial_squares
 from xcluster.algorithms.parts.gaussians import Components, Nearest
 from xcluster.algorithms.parts.inputs import check_shape
 from xcluster.algorithms.parts.spread import robust_variances
@@ -68,6 +69,12 @@ def nearest_of(means: Array, covariance_type: str) -> Nearest:
     k, p = means.shape
     unit = np.eye(p) if covariance_type in MATRICES else np.ones(p)
     return Nearest(Components(np.ones(k), means, np.broadcast_to(unit, (k, *unit.shape))))
+
+
+def filled_from_nearest(X: Array, means: Array) -> Array:
+    """Return rows with the values of their nearest mean in their gaps."""
+    nearest = partial_squares(X, means).argmin(axis=0)
+    return np.where(np.isnan(X), means[nearest].astype(X.dtype), X)
 
 
 def regularisation(blocks: ArrayBlocks, reg_covar: float | None, covariance_type: str) -> Array:

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from xcluster.algorithms.parts.directions import compares_directions, undefined
 from xcluster.algorithms.parts.frame import Frame
+from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.base.checks import is_text
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_rows
@@ -88,6 +89,9 @@ def check_distances(metric: Any, X: Array) -> None:
     """Refuse rows that have no distance to any other under ``metric``."""
     what = "the same" if is_text(metric, "correlation") else "0"
     if compares_directions(metric):
+        if has_gaps(X):
+            rule = "needs all features, and some rows have gaps (NaN)"
+            raise BadValueError("metric", metric, rule, 'pass metric="euclidean"')
         without = undefined(X, metric)
     elif is_text(metric, "braycurtis"):
         without = np.logical_not(X.any(axis=1))

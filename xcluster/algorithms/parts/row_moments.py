@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from xcluster.algorithms.parts.moments import pieces
-from xcluster.algorithms.parts.sums import LOWEST, WIDTH, Binned, Exact
+from xcluster.algorithms.parts.sums import LOWEST, WIDTH, Binned, Exact, extremes
 from xcluster.base.arrays import Array
 from xcluster.base.parallel import single_threaded_blas
 
@@ -139,8 +139,8 @@ class Gathered:
 
     @classmethod
     def of(cls, X: Array, weight: Array | None, depth: Depth) -> Self:
-        """Return what one block of rows gives."""
-        least, greatest = X.min(axis=0, initial=np.inf), X.max(axis=0, initial=-np.inf)
+        """Return what one block of rows gives; of rows with gaps only the extremes."""
+        least, greatest = extremes(X)
         heaviest = 1.0 if weight is None else float(weight.max(initial=0.0))
         top = _tops(least, greatest, heaviest, depth)
         sums = Binned(top, np.zeros((6, len(top))))

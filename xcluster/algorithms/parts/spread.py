@@ -22,7 +22,7 @@ NEARLY = 1 - 2.0**-32
 
 
 def robust_variances(X: Array, sample_weight: Array | None = None) -> Array:
-    """Return the variance of each feature, of shape (n_features,), float64.
+    """Return the variance of each feature, of shape (n_features,), float64; gaps do not count.
 
     It is the squared interquartile range divided by 1.349. If this is 0, it is the share of rows
     that differ from the median, times the squared median of how much they do. Features that do
@@ -35,7 +35,8 @@ def robust_variances(X: Array, sample_weight: Array | None = None) -> Array:
         A weight of 2 counts a row twice.
     """
     weight = weight_or_ones(sample_weight, len(X))
-    variances = np.array([_of_column(column.astype(np.float64), weight) for column in X.T])
+    columns = [(column.astype(np.float64), ~np.isnan(column)) for column in X.T]
+    variances = np.array([_of_column(column[known], weight[known]) for column, known in columns])
     varies = variances > ROUNDING**2 * variances.max()
     variances[~varies] = variances[varies].mean() if varies.any() else 1.0
     return variances

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.base.arrays import Array
 
 SLACK = 4.0
@@ -68,7 +69,7 @@ class Exact:
     @classmethod
     def guessed(cls, X: Array, weight: Array | None) -> Exact:
         """Return bounds that should hold for all rows, from a sample of them."""
-        origin = np.median(X, axis=0).astype(np.float64)
+        origin = _middle(X)
         seen = cls(origin, np.zeros(len(origin)), 1.0).extent(X, weight)
         return cls(origin, SLACK * seen["reach"], SLACK * float(seen["heaviest"]))
 
@@ -78,13 +79,17 @@ class Exact:
 
         The rows may be rounded, in the precision of ``X``, from those that have these extremes.
         """
-        origin = np.median(X, axis=0).astype(np.float64)
+        origin = _middle(X)
         size = np.maximum(np.abs(least), np.abs(greatest))
         reach = 2 * np.maximum(greatest - origin, origin - least)
         return cls(origin, reach + 8 * np.finfo(X.dtype).eps * size, 2 * heaviest)
 
     def extent(self, X: Array, weight: Array | None) -> dict[str, Array]:
         """Return how far these rows reach from the origin, and their largest weight."""
+        if has_gaps(X):
+            from xcluster.algorithms.kernels import gaps
+
+            X, _ = gaps.split(X, self.origin)  # which does not lie far from itself
         below = self.origin - X.min(axis=0, initial=np.inf)
         above = X.max(axis=0, initial=-np.inf) - self.origin
         heaviest = 1.0 if weight is None else weight.max(initial=0.0)
@@ -128,6 +133,21 @@ class Exact:
 
 
 Sums = Plain | Exact
+
+
+def extremes(X: Array) -> tuple[Array, Array]:
+    """Return the least and the greatest value of each feature; infinite ones if no row has it."""
+    least, greatest = X.min(axis=0, initial=np.inf), X.max(axis=0, initial=-np.inf)
+    if np.isnan(least).any():  # slower, but gaps do not count
+        least = np.array([np.fmin.reduce(column, initial=np.inf) for column in X.T])
+        greatest = np.array([np.fmax.reduce(column, initial=-np.inf) for column in X.T])
+    return least, greatest
+
+
+def _middle(X: Array) -> Array:
+    """Return the median of each feature, in float64."""
+    median = np.nanmedian if has_gaps(X) else np.median
+    return np.asarray(median(X, axis=0)).astype(np.float64)
 
 
 def rounded(parts: Array) -> Array:

@@ -1,0 +1,123 @@
+"""Rows that lack some features, which are NaN: whether any do, and what is known of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xcluster.base.arrays import Array
+from xcluster.base.errors import BadValueError
+from xcluster.base.parallel import map_rows
+
+PIECE = 2**18
+"""Values worked on at a time."""
+LEAST_KNOWN = 1e-12
+"""Share of a cluster's weight below which its samples lack a feature: the rest is rounding."""
+
+
+def has_gaps(X: Array) -> bool:
+    """Whether any row lacks a feature."""
+    return bool(np.isnan(X.min(initial=np.inf)))
+
+
+def known_rows(X: Array) -> Array:
+    """Return which rows have a feature, shape (n_rows,)."""
+    unknown = np.arange(len(X))
+    for column in X.T:  # far fewer values are looked at than in rows as a whole
+        if not len(unknown):
+            break
+        unknown = unknown[np.isnan(column[unknown])]
+    known = np.ones(len(X), bool)
+    known[unknown] = False
+    return known
+
+
+def takes_gaps(estimator: Any) -> bool:
+    """Whether an estimator can be fitted to rows with gaps: its tags for scikit-learn say so."""
+    tags = getattr(estimator, "__sklearn_tags__", None)
+    return tags is not None and bool(tags().input_tags.allow_nan)
+
+
+def known_means(X: Array, weight: Array | None = None) -> Array:
+    """Return the (weighted) mean of each feature over the rows that have it, in float64."""
+    known = ~np.isnan(X)
+    weight = np.ones(len(X)) if weight is None else weight
+    near = X[known.argmax(axis=0), np.arange(X.shape[1])].astype(np.float64)
+    away = np.where(known, X - near, 0.0)
+    totals = np.einsum("i,ij->j", weight, known)
+    share = np.where(totals > 0, totals, 1.0)  # rows that have a feature may have no weight
+    means: Array = near + np.einsum("i,ij->j", weight, away) / share
+    return means
+
+
+def filled(X: Array, values: Array) -> Array:
+    """Return rows with one value per feature in the place of gaps, in the type of the rows."""
+    return np.where(np.isnan(X), values.astype(X.dtype), X)
+
+
+def check_features(X: Array, weight: Array | None = None) -> None:
+    """Refuse features that no row has, or none that weighs anything."""
+    rows = X if weight is None else X[weight > 0]
+    _refuse("features", np.array([np.isnan(column).all() for column in rows.T]), X)
+
+
+def check_rows(X: Array) -> None:
+    """Refuse rows without any feature."""
+    _refuse("rows", ~known_rows(X), X)
+
+
+def _refuse(what: str, lacking: Array, X: Array) -> None:
+    if lacking.any():
+        first = ", ".join(map(str, np.flatnonzero(lacking)[:10]))
+        rule = f"has {lacking.sum():,} {what} without any value: {first}"
+        raise BadValueError("X", X.shape, rule, f"leave these {what} out")
+
+
+def partial_squares(X: Array, points: Array) -> Array:
+    """Return squared distances from the known features, as if the others lay equally far [1]_.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+    points : array of shape (n_points, n_features)
+        They may have gaps too. NaN where a row and a point share no feature.
+
+    Returns
+    -------
+    float64 array of shape (n_points, n_rows)
+
+    References
+    ----------
+    .. [1] J. K. Dixon, "Pattern recognition with partly missing data", IEEE Transactions on
+       Systems, Man and Cybernetics 9 (1979), 617-621.
+    """
+
+    def of_rows(rows: Array) -> Array:
+        return np.stack([_partial_squares(rows, point) for point in points], axis=1)
+
+    if not len(points):
+        return np.empty((0, len(X)))
+    found = map_rows(of_rows, X.astype(np.float64), max(PIECE // X.shape[1], 1))
+    return np.concatenate(found).T
+
+
+def all_distances(X: Array, points: Array, metric: str = "euclidean") -> Array:
+    """Return the distance of each row to each point, in float64.
+
+    Euclidean ones are partial where a row or a point has gaps; others are of whole rows.
+    """
+    from scipy.spatial.distance import cdist
+
+    if metric == "euclidean" and (has_gaps(X) or has_gaps(points)):
+        return np.sqrt(partial_squares(X, points)).T
+    return np.asarray(cdist(X, points, metric))
+
+
+def _partial_squares(X: Array, point: Array) -> Array:
+    away = X - point
+    known = ~np.isnan(away)
+    n_known = known.sum(axis=1)
+    squares = np.square(np.where(known, away, 0.0)).sum(axis=1)
+    share = X.shape[1] / np.where(n_known > 0, n_known, np.nan)
+    return np.asarray(squares * share)

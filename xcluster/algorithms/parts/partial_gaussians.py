@@ -1,0 +1,199 @@
+"""Gaussian components over rows with gaps, by expectation and maximisation with missing values.
+
+Rows that lack the same features have one *pattern*. What a row has follows a Gaussian of these
+features alone, so each pattern is measured like complete rows of fewer features, with factors that
+all of its rows share. What is expected of the missing features follows from the sums of the others:
+the regression on what is there, and the variance that it leaves.
+Source: Z. Ghahramani and M. I. Jordan, "Supervised learning from incomplete data via an EM
+approach", Advances in Neural Information Processing Systems 6 (1994), 120-127.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from xcluster.algorithms.parts.covariances import MATRICES, precision_factors
+from xcluster.algorithms.parts.gaussians import (
+    Components,
+    Form,
+    Moments,
+    Piece,
+    by_row,
+    statistics,
+)
+from xcluster.algorithms.parts.sums import PLAIN, Exact, Sums
+from xcluster.base.arrays import Array
+from xcluster.base.streaming import Statistics
+
+SEPARATOR = "moments of "
+"""In the names of sums, before the pattern: a letter per feature, 1 where it is there."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """The components in the features that some rows have.
+
+    Parameters
+    ----------
+    kind
+        Type of the covariances.
+    weights, means, covariances
+        Of the components, in all features; covariances are shaped by their type.
+    unit : float
+        As in `Components`.
+    known : bool array of shape (n_features,)
+        Which features the rows have.
+    """
+
+    kind: str
+    weights: Array
+    means: Array
+    covariances: Array
+    unit: float
+    known: Array
+
+    @cached_property
+    def form(self) -> Form:
+        """The components of these features alone."""
+        return Components(self.weights, self.means[:, self.known], self._factors, self.unit).form()
+
+    @cached_property
+    def _each(self) -> Array:
+        """A covariance for each component: of shape (k, p, p), or (k, p) for diagonals."""
+        k, p = self.means.shape
+        if self.kind in MATRICES:
+            return np.broadcast_to(self.covariances, (k, p, p))
+        own = self.covariances if self.kind == "diag" else self.covariances[:, None]
+        return np.broadcast_to(own, (k, p))
+
+    @cached_property
+    def _factors(self) -> Array:
+        if self.kind not in MATRICES:
+            return precision_factors("diag", self._each[:, self.known])
+        roots = np.linalg.cholesky(self._each[:, self.known][:, :, self.known])
+        return np.tril(np.linalg.inv(roots)).swapaxes(1, 2)  # of all components at once
+
+    def expected(self, sums: Array) -> Moments:
+        """Return the moments of all features, from the sums of those that are there."""
+        weight, first, second = self.form.moments(sums)
+        if self.kind not in MATRICES:
+            moments = np.zeros_like(self.means), weight[:, None] * self._each
+            for whole, own in zip(moments, (first, second), strict=True):
+                whole[:, self.known] = own
+            return Moments(weight, *moments)
+        expect = self._regressions
+        turned = expect.swapaxes(1, 2)
+        # What is known is left without variance.
+        left = self._each - expect @ self._each[:, self.known]
+        left[:, self.known], left[:, :, self.known] = 0.0, 0.0
+        products = expect @ second @ turned + weight[:, None, None] * left
+        symmetric = (products + products.swapaxes(1, 2)) / 2
+        return Moments(weight, (expect @ first[:, :, None])[:, :, 0], symmetric)
+
+    @cached_property
+    def _regressions(self) -> Array:
+        """By what known features are multiplied to expect all, of shape (k, p, n_known)."""
+        factors = self._factors
+        regressions = self._each[:, :, self.known] @ factors @ factors.swapaxes(1, 2)
+        regressions[:, self.known] = np.eye(factors.shape[1])
+        return regressions
+
+
+def patterns(X: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield which features some rows have, and the positions of these rows."""
+    bits = np.packbits(np.isnan(X), axis=1)
+    keys = np.ascontiguousarray(bits).view(np.dtype((np.void, bits.shape[1])))[:, 0]
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(number, kind="stable")
+    ends = np.cumsum(np.bincount(number))
+    for row, rows in zip(first, np.split(order, ends[:-1]), strict=True):
+        yield ~np.isnan(X[row]), rows
+
+
+def n_patterns(X: Array) -> int:
+    """Return how many patterns there are."""
+    return sum(1 for _ in patterns(X))
+
+
+def statistics_of_patterns(
+    whole: Form,
+    pattern_of: Callable[[Array], Pattern],
+    to_shares: Callable[[Array], Array],
+    X: Array,
+    sample_weight: Array | None = None,
+    sums: Sums = PLAIN,
+) -> Statistics:
+    """Return what `statistics` does, for rows with gaps: moments of each pattern by its name.
+
+    Parameters
+    ----------
+    whole
+        The components of all features, by which complete rows are measured.
+    pattern_of : callable
+        Returns the components of a pattern.
+    to_shares, X, sample_weight, sums
+        As for `statistics`.
+    """
+    nothing = None if sample_weight is None else sample_weight[:0]
+    parts = [statistics(whole, to_shares, X[:0], nothing, sums)]
+    for known, rows in patterns(X):
+        form = whole if known.all() else pattern_of(known).form
+        weight = None if sample_weight is None else sample_weight[rows]
+        own = np.ascontiguousarray(X[rows][:, known])
+        found = statistics(form, to_shares, own, weight, _of_features(sums, known))
+        parts.append(found if known.all() else _named(found, known))
+    return Statistics.merge(parts)
+
+
+def _of_features(sums: Sums, known: Array) -> Sums:
+    if isinstance(sums, Exact):
+        return replace(sums, origin=sums.origin[known], reach=sums.reach[known])
+    return sums
+
+
+def _named(found: Statistics, known: Array) -> Statistics:
+    """Return statistics whose moments have the name of a pattern."""
+    renamed = dict(found.sums)
+    renamed[SEPARATOR + "".join("01"[int(each)] for each in known)] = renamed.pop("moments")
+    return Statistics(renamed)
+
+
+def expected_moments(
+    whole: Moments, pattern_of: Callable[[Array], Pattern], sums: Mapping[str, Array]
+) -> tuple[Moments, float]:
+    """Return the moments of all rows, and the weight of the features that they lack.
+
+    Parameters
+    ----------
+    whole
+        Moments of complete rows.
+    pattern_of, sums
+        The components of a pattern, and the merged sums of `statistics_of_patterns`.
+    """
+    lacking = 0.0
+    for name in sorted(name for name in sums if name.startswith(SEPARATOR)):
+        known = np.array([each == "1" for each in name[len(SEPARATOR) :]])
+        found = pattern_of(known).expected(sums[name])
+        whole = Moments(*(a + b for a, b in zip(whole, found, strict=True)))
+        lacking += float(found.weight.sum()) * int((~known).sum())
+    return whole, lacking
+
+
+def by_row_of_patterns(
+    pattern_of: Callable[[Array], Pattern],
+    X: Array,
+    width: tuple[int, ...],
+    dtype: Any,
+    measure: Callable[[Piece], Array],
+) -> Array:
+    """Return what `by_row` does, for rows with gaps."""
+    result = np.empty((len(X), *width), dtype)
+    for known, rows in patterns(X):
+        own = np.ascontiguousarray(X[rows][:, known])
+        result[rows] = by_row(pattern_of(known).form, own, width, dtype, measure)
+    return result
