@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -289,7 +290,7 @@ def _fit_steps(
     """Fit the steps to rows and, if the fit streams, to all rows with weights in ``unit``."""
     layout = question.layout
     chain, unweighted, sampled = Chain(gaps=layout.coverage is not None), [], []
-    empty: dict[str, int] = {}
+    empty: Counter[str] = Counter()
     every, data = None if unit is None else AllRows.of(layout, found, unit), None
     data_sums = None if every is None else every.data_sums(found)
     all_ = found.gathered
@@ -303,9 +304,7 @@ def _fit_steps(
             knows_all = not every or every.refine(transformer, chain, found.X, found.weight)
         unweighted += [] if takes_weight else [str(step)]
         sampled += [] if knows_all else [str(step)]
-        if getattr(transformer, "n_empty_", 0):
-            lacks = getattr(transformer, "lacks", "counts")
-            empty[lacks] = empty.get(lacks, 0) + transformer.n_empty_
+        empty[getattr(transformer, "lacks", "counts")] += getattr(transformer, "n_empty_", 0)
         if data is None and not keeps_means(transformer):
             data = found.X
         found, kept = _transformed(transformer, chain, found)
@@ -320,11 +319,11 @@ def _fit_steps(
     return Prepared(X, weight, reduction, record, found.key, blocks, data, data_sums, span)
 
 
-def _without(empty: Mapping[str, int], record: Record) -> Record:
+def _without(empty: Counter[str], record: Record) -> Record:
     """Return the record without rows that were left out, numbered by what they lack."""
-    if not empty:
+    if not empty.total():
         return record
-    n, lacking = sum(empty.values()), " or ".join(empty)
+    n, lacking = empty.total(), " or ".join(+empty)
     return replace(record, fitted=record.fitted - n, empty=n, lacking=lacking)
 
 
