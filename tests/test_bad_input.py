@@ -137,7 +137,7 @@ CASES = {
     "missing": (
         lambda d: d.cluster.profiles("band", missing="fill"),
         V,
-        ("missing='fill'", "'drop', 'interpolate'", "Pass missing="),
+        ("missing='fill'", "'drop', 'keep', 'interpolate'", "Pass missing="),
     ),
     "missing 0": (lambda d: d.cluster.profiles("band", missing=0), V, ("missing=0", "above 0")),
     "missing 2": (lambda d: d.cluster.profiles("band", missing=2.0), V, ("missing=2.0", "most 1")),

@@ -50,7 +50,8 @@ class Means:
 
     def filled(self, chain: Chain, centers: Array | None) -> Means:
         """Return these means, with centres taken back for the numbers that have no rows."""
-        empty = ~(self.weight > 0).reshape(len(self.rows), -1).any(axis=1)
+        some = self.weight > 0
+        empty = ~(some if some.ndim == 1 else some.any(axis=1))
         if centers is None or not empty.any():
             return self
         taken_back = chain.inverse(centers[empty])
