@@ -84,7 +84,7 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True  # a test for it would take as long as all else here
+        tags.input_tags.allow_nan = True  # to look for NaN would take as long as all else here
         return tags
 
     def inverse_transform(self, X: Any) -> Array:

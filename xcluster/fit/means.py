@@ -101,7 +101,7 @@ def of_rows(X: Array, shares: Array, weight: Array | None, n_raw: int, gaps: boo
 
 @dataclass(frozen=True, eq=False)
 class Summed:
-    """How rows are summed: as they are, or behind their features which of these are there.
+    """How rows are summed: as they are or, if they may have gaps, beside which features are there.
 
     Parameters
     ----------
