@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import dendrogram as draw
 
 from xcluster.base.arrays import Array
 from xcluster.base.checks import check_integer
@@ -83,6 +82,8 @@ def dendrogram(
     >>> dendrogram(ward([[0], [1], [5], [6]]), cut=3)["ivl"]
     ['0', '1', '2', '3']
     """
+    from scipy.cluster import hierarchy
+
     merges = np.array(linkage, dtype=float)
     if merges.ndim != 2 or merges.shape[1:] != (4,):
         rule = "must have four columns, and one row per merge"
@@ -99,7 +100,7 @@ def dendrogram(
     looks = {"link_color_func": paint, "leaf_rotation": 90, "leaf_font_size": 8}
     if leaf_sizes is not None:
         looks["leaf_label_func"] = _size_texts(merges, leaf_sizes)
-    tree: dict[str, Any] = draw(merges, p=p, truncate_mode="lastp", ax=ax, **looks)
+    tree: dict[str, Any] = hierarchy.dendrogram(merges, p=p, truncate_mode="lastp", ax=ax, **looks)
     if cut is not None:
         ax.axhline(cut, color="0.1", linestyle="--", linewidth=1.0)
     if names and legend:
