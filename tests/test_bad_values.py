@@ -34,10 +34,10 @@ pytest.importorskip("torch")  # now, as no import should run into a time limit
 EFFORT = ("n_init", "n_iter", "epochs", "n_refits")
 """How much work is wanted: a huge number is a wish, not a mistake."""
 
-PER_METHOD = 120
+PER_METHOD = {"some": 40, "all": 120}
 """About as many calls of each method, shared among its parameters."""
 
-AT_LEAST = 12
+AT_LEAST = {"some": 4, "all": 12}
 """Values that each parameter gets; a method with few parameters gets all of them."""
 
 CASES = [
@@ -45,9 +45,9 @@ CASES = [
 ]
 
 
-def chosen(name, parameter, place):
+def chosen(name, parameter, place, effort="some"):
     """Names of the values that a parameter gets: others than those of the one before it."""
-    n_each = max(PER_METHOD // len(parameters(name)), AT_LEAST)
+    n_each = max(PER_METHOD[effort] // len(parameters(name)), AT_LEAST[effort])
     stride = -(-len(VALUES) // n_each)
     names = list(VALUES)[place % stride :: stride]
     return [each for each in names if not (each == "10**9" and parameter in EFFORT)]
@@ -69,16 +69,19 @@ def test_every_method_gets_twenty_kinds_of_bad_value():
         assert len(given) >= 20 or not parameters(name), name
 
 
+@pytest.mark.parametrize("effort", ["some", pytest.param("all", marks=pytest.mark.large)])
 @pytest.mark.parametrize(
     ("name", "parameter", "place"), CASES, ids=[".".join(c[:2]) for c in CASES]
 )
-def test_a_bad_value_is_refused_by_name_or_works(name, parameter, place, tmp_path, monkeypatch):
+def test_a_bad_value_is_refused_by_name_or_works(
+    name, parameter, place, effort, tmp_path, monkeypatch
+):
     if name.endswith("to_hyperspy"):
         pytest.importorskip("hyperspy")
     monkeypatch.chdir(tmp_path)
     method, given = bound(name), ENTRIES[name].others()
     wrong = {}
-    for label in chosen(name, parameter, place):
+    for label in chosen(name, parameter, place, effort):
         arguments = {**given, parameter: VALUES[label]()}
         found = offence(lambda arguments=arguments: finish(method(**arguments)))
         if found is None:

@@ -51,9 +51,9 @@ def assert_same_partition(labels, expected):
 
 ARRANGEMENTS = {
     "as it is": lambda da: da,
-    "chunked": lambda da: da.chunk({"y": 37, "x": 50}),
-    "turned": lambda da: da.transpose("x", "y", "band"),
-    "flipped": lambda da: da.isel(y=slice(None, None, -1)),
+    "turned, flipped and chunked": lambda da: (
+        da.transpose("x", "y", "band").isel(y=slice(None, None, -1)).chunk({"y": 37, "x": 50})
+    ),
 }
 
 

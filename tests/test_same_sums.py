@@ -74,7 +74,7 @@ WIDTHS = {"kmeans of many features": 70, "factored": 20}
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.large), True])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_sums_are_the_same_bits_in_any_blocks_and_order(name, dtype, weighted):

@@ -35,6 +35,7 @@ from xcluster.fit import fitting
 N = 1500
 POWERS = (-60, -31, -1, 7, 60)
 TYPES = (np.float32, np.float64)
+ONE_OF_TYPES = (np.float32, pytest.param(np.float64, marks=pytest.mark.large))
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -130,7 +131,7 @@ expected = functools.cache(bits)
 
 
 @quiet
-@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("dtype", ONE_OF_TYPES)
 @pytest.mark.parametrize("name", CLUSTERERS)
 def test_a_power_of_two_changes_no_bit_of_a_clusterer(name, dtype):
     for power in POWERS:
@@ -139,7 +140,7 @@ def test_a_power_of_two_changes_no_bit_of_a_clusterer(name, dtype):
 
 
 @quiet
-@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("dtype", ONE_OF_TYPES)
 @pytest.mark.parametrize("metric", ["dtw", "softdtw"])
 def test_a_power_of_two_changes_no_bit_of_warping(metric, dtype):
     def of_unit(unit):

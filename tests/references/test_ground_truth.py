@@ -38,6 +38,7 @@ def shortfall(stored, found):
     return [name for name, held in kept.items() if not held]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(("name", "method"), list(STORED))
 def test_a_method_agrees_with_the_truth_no_less_than_it_did(name, method):
     found = BENCHMARK["found"](scene(name), method)

@@ -128,6 +128,7 @@ def swept(samples):
     return samples.sweep(KS, progress=False)
 
 
+@pytest.mark.large
 @quick_means
 def test_our_curve_over_k_lies_below_what_theirs_is_on_average(swept, theirs):
     """One start of what depends on its start, beside starts that compete."""
@@ -206,6 +207,7 @@ def test_online_training_in_their_order_is_theirs_node_by_node(theirs):
     np.testing.assert_array_equal(som.bmus_, [peer.winner(row) for row in X])
 
 
+@pytest.mark.large
 def test_our_map_lies_closer_and_is_ordered_where_theirs_is_hardly_trained(samples, theirs):
     X = theirs.X
     peer = trained(X, side_of(X), STEPS)
