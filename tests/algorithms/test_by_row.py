@@ -19,6 +19,7 @@ from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
+from xcluster.algorithms.shapes import ShapeKMeans
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.algorithms.vae import VAE
@@ -46,6 +47,7 @@ ESTIMATORS = {
     "hdbscan": HDBSCAN(20),
     "vae": VAE(2, epochs=2),
     "dtw": WarpingKMeans(4, metric="dtw", n_init=1),
+    "sbd": ShapeKMeans(4, n_channels=2, n_init=1),
 }
 COUNTS = {"poisson nmf": PoissonNMF(3), "poisson pca": PoissonPCA(3), "mixture": PoissonMixture(3)}
 ANSWERS = ("predict", "predict_proba", "transform")

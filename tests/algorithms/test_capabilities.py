@@ -16,6 +16,7 @@ from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
 from xcluster.algorithms.scaling import Scaler
+from xcluster.algorithms.shapes import ShapeKMeans
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.algorithms.vae import VAE
@@ -33,7 +34,7 @@ CAPABILITIES = {
 ESTIMATORS = (
     *(DBSCAN, HDBSCAN, FuzzyCMeans, Hierarchical, KMeans, GaussianMixture, SOM, WarpingKMeans),
     *(NMF, PCA, PoissonNMF, PoissonMixture, PoissonPCA, Scaler, VAE, Counted),
-    *(Defined, SphericalKMeans),
+    *(Defined, SphericalKMeans, ShapeKMeans),
 )
 
 

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from xcluster.algorithms.parts.directions import METRICS, undefined
+from xcluster.algorithms.parts.directions import METRICS, SHAPES, undefined
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight
 from xcluster.algorithms.parts.nearest import check_distances
 from xcluster.algorithms.parts.sums import PLAIN, Sums
@@ -25,9 +25,11 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    metric : {"cosine", "correlation"}, default "cosine"
+    metric : {"cosine", "correlation", "sbd"}, default "cosine"
         "cosine" is not defined for rows of zeros, "correlation" for rows whose features are all the
-        same.
+        same, "sbd" for rows whose channels each hold one value.
+    n_channels : int, default 1
+        Number of equal blocks of a row, each a series of its own, for "sbd".
 
     Attributes
     ----------
@@ -47,8 +49,9 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     reads_order_of: tuple[str, ...] = ()
     lacks = "a direction"
 
-    def __init__(self, metric: str = "cosine") -> None:
+    def __init__(self, metric: str = "cosine", n_channels: int = 1) -> None:
         self.metric = metric
+        self.n_channels = n_channels
 
     @property
     def assumes(self) -> str:
@@ -63,10 +66,10 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the metric is unknown, or defined for no row.
         """
-        check_choice("metric", self.metric, METRICS)
+        check_choice("metric", self.metric, (*METRICS, SHAPES))
         X = validate_data(self, X, dtype=FLOATS, ensure_all_finite=False)
         check_weight(sample_weight, X)
-        without = undefined(X, self.metric)
+        without = self._undefined(X)
         if without.all():
             check_distances(self.metric, X)
         self.n_empty_ = int(without.sum())
@@ -76,7 +79,7 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Return the rows; NaN those on which the metric is not defined. NaN stays."""
         check_is_fitted(self)
         X = np.asarray(validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite=False))
-        without = undefined(X, self.metric)
+        without = self._undefined(X)
         # Most blocks have none, and need no copy.
         return np.asarray(
             np.where(without[:, None], X.dtype.type(np.nan), X) if without.any() else X
@@ -104,8 +107,11 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         sums : Plain or Exact
             How rows are added.
         """
-        without = undefined(X, self.metric).astype(np.float64)
+        without = self._undefined(X).astype(np.float64)
         return Statistics({"empty": sums.total(without, 1.0)})
+
+    def _undefined(self, X: Array) -> Array:
+        return undefined(X, self.metric, self.n_channels)
 
     def update(self, statistics: Statistics) -> bool:
         """Take the merged statistics; return that this is all."""

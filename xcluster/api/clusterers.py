@@ -43,7 +43,9 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         self,
         k: K = None,
         *,
-        metric: Literal["euclidean", "cosine", "correlation", "dtw", "softdtw"] = "euclidean",
+        metric: Literal[
+            "euclidean", "cosine", "correlation", "dtw", "softdtw", "sbd"
+        ] = "euclidean",
         **keywords: Unpack[KMeansKeywords],
     ) -> Answer:
         """Cluster by k-means.
@@ -53,20 +55,23 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         k : int, iterable of int or None, default None
             Number of labels, or several candidates (None: 2 to 20). The knee of the distortion
             chooses among candidates.
-        metric : {"euclidean", "cosine", "correlation", "dtw", "softdtw"}, default "euclidean"
-            Distance. "cosine" compares directions: samples that differ by a factor are equal. So
-            does "correlation", which first subtracts from each sample the mean of its features.
-            "dtw" and "softdtw" compare profiles after time warping.
-        n_init : int, default 10 (1 for "dtw" and "softdtw")
+        metric : str, default "euclidean"
+            One of "euclidean", "cosine", "correlation", "dtw", "softdtw" and "sbd". "cosine"
+            compares directions: samples that differ by a factor are equal. So does "correlation",
+            which first subtracts from each sample the mean of its features. "dtw" and "softdtw"
+            compare profiles after time warping, "sbd" (k-Shape) by their largest correlation at
+            any shift.
+        n_init : int, default 10 (1 for "dtw" and "softdtw", 3 for "sbd")
             Number of starts; the one with the lowest inertia is kept. Starts that are not given are
             improved by a local search, which moves centres to where they are missing.
-        max_iter : int, default 300 (50)
+        max_iter : int, default 300 (50 for "dtw" and "softdtw", 100 for "sbd")
             Maximum number of iterations of one start.
-        tol : float, default 1e-4 (1e-6)
+        tol : float, default 1e-4 (1e-6 for these three)
             A start ends when it changes by less than this (see
-            `xcluster.algorithms.kmeans.KMeans` and `xcluster.algorithms.warping.WarpingKMeans`).
+            `xcluster.algorithms.kmeans.KMeans`, `xcluster.algorithms.warping.WarpingKMeans` and
+            `xcluster.algorithms.shapes.ShapeKMeans`).
         init : {"k-means++", "random"} or array of shape (k, n_features), default "k-means++"
-            Where to start: samples far apart, any samples (not for "dtw" and "softdtw"), or these
+            Where to start: samples far apart, any samples (not for these three), or these
             centres, with features in the order of the data. Given centres are iterated and not
             searched.
         window : int, optional
@@ -102,10 +107,15 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         counts them. Several variables are divided by their maxima before "cosine", which keeps
         zero where it is.
 
+        Under "sbd" a centre is the shape that the samples of a label share, with their mean level
+        and mean standard deviation. `Clustering.shifts` says how far each sample lies behind it.
+        Samples all of whose variables are constant are no data. Scores and silhouettes are
+        Euclidean, as those under "dtw" are.
+
         References
         ----------
         Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027;
-        Dhillon and Modha (2001), Mach. Learn. 42, 143.
+        Dhillon and Modha (2001), Mach. Learn. 42, 143; Paparrizos and Gravano (2015), SIGMOD, 1855.
 
         Examples
         --------

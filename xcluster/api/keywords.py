@@ -152,7 +152,8 @@ class SweepKeywords(KMeansKeywords, total=False):
     """Keywords of the methods that `sweep` knows; defaults are those of `kmeans` if it has one."""
 
     metric: Annotated[
-        Literal["euclidean", "cosine", "correlation", "dtw", "softdtw", "cityblock"], "euclidean"
+        Literal["euclidean", "cosine", "correlation", "dtw", "softdtw", "sbd", "cityblock"],
+        "euclidean",
     ]
     covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
     reg_covar: Annotated[float | None, None]

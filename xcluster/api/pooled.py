@@ -443,6 +443,28 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         return self._tree(lambda scene: tables.alone(scene.distances))
 
     @property
+    def shifts(self) -> xr.DataTree:
+        """One node per scene, each with ``shifts``: how far a sample lies behind its centre.
+
+        See `Clustering.shifts`.
+
+        Raises
+        ------
+        ValueError
+            If the method does not shift samples, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> scenes = {"west": model.isel(longitude=slice(0, 20)), "all": model}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.profiles("depth", every=6))
+        >>> pooled.kmeans(3, metric="sbd").shifts["west"]["shifts"].dims
+        ('latitude', 'longitude')
+        """
+        return self._tree(lambda scene: tables.alone(scene.shifts))
+
+    @property
     def coverage(self) -> xr.DataTree:
         """One node per scene, each with ``coverage``: which share of its features a sample has.
 

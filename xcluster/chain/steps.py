@@ -14,7 +14,7 @@ from xcluster.algorithms.counted import Counted
 from xcluster.algorithms.defined import Defined
 from xcluster.algorithms.feature_weights import FeatureWeights
 from xcluster.algorithms.nmf import NMF
-from xcluster.algorithms.parts.directions import compares_directions
+from xcluster.algorithms.parts.directions import METRICS, SHAPES
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.poisson_nmf import PoissonNMF
 from xcluster.algorithms.poisson_pca import PoissonPCA
@@ -282,12 +282,13 @@ def counted(steps: Sequence[Step], clusterer: Any) -> tuple[Step, ...]:
     return (*steps, Step(COUNTS, Counted()))
 
 
-def defined(steps: Sequence[Step], metric: Any) -> tuple[Step, ...]:
+def defined(steps: Sequence[Step], clusterer: Any) -> tuple[Step, ...]:
     """Return the steps before a clusterer: one that compares directions gets no rows without."""
-    if not compares_directions(metric):
+    metric: Any = getattr(clusterer, "metric", None)
+    if not is_one_of(metric, (*METRICS, SHAPES)):
         return tuple(steps)
     kept = (step for step in steps if step.kind is not DEFINED)
-    return (*kept, Step(DEFINED, Defined(metric)))
+    return (*kept, Step(DEFINED, Defined(metric, getattr(clusterer, "n_channels", 1))))
 
 
 def auto_encoder(n: Any, random_state: int, keywords: Mapping[str, Any]) -> Step:

@@ -60,6 +60,10 @@ class Labeller:
         """Return the distance of each row to the nearest centre of each label."""
         return self._reduced(X, self._distances, self.partition.n_labels)
 
+    def shifts(self, X: Array) -> Array:
+        """Return by how many features each row lies behind its centre, shape (n,)."""
+        return self._reduced(X, lambda Z: self.clusterer.shifts(Z).astype(np.float32), None)
+
     def _reduced(self, X: Array, function: Callable[[Array], Array], width: int | None) -> Array:
         """Apply ``function`` in the reduced space; rows that a step makes NaN stay NaN."""
         Z = self._in_its_precision(self.chain(X))

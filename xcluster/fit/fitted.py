@@ -242,6 +242,32 @@ class Fitted:
         return labelled_dim(self, prediction.distances(layout, self.assign))
 
     @property
+    def shifts(self) -> xr.DataArray:
+        """By how many features each sample lies behind the centre of its label, over sample dims.
+
+        For results of ``kmeans(metric="sbd")``, which compares samples at their best shift: 3 means
+        that the sample looks like the centre moved by three features to the end of the feature
+        dim. It is NaN where there is no label, and lazy if the data are lazy.
+
+        Raises
+        ------
+        ValueError
+            If the method does not shift samples, or the result was opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmeans(3, metric="sbd")
+        >>> fit.shifts.dims
+        ('latitude', 'longitude')
+        """
+        if not hasattr(self.assign.clusterer, "shifts"):
+            rule = f".shifts needs a method that shifts samples, and {self.method_name} does not"
+            raise BadValueError("method", self.method_name, rule, 'use kmeans(k, metric="sbd")')
+        return prediction.shifts(samples_of(self, "shifts").layout, self.assign)
+
+    @property
     def coverage(self) -> xr.DataArray:
         """Which share of its features each sample has, over the sample dims.
 
@@ -320,9 +346,9 @@ class Fitted:
         during the fit. Merged labels have the mean of both. If labels were cleaned, it is the mean
         of all samples of the label.
 
-        The centres of `som`, and of `kmeans` under a warping metric, are their `prototypes`,
-        unless a step has no inverse. So are those in files of versions that summed no means;
-        notes of their `report` say so.
+        The centres of `som`, and of `kmeans` under "dtw", "softdtw" and "sbd", are their
+        `prototypes`, unless a step has no inverse. So are those in files of versions that summed no
+        means; notes of their `report` say so.
 
         Examples
         --------

@@ -16,9 +16,10 @@ from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.inductive import Inductive
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
-from xcluster.algorithms.parts.directions import METRICS, compares_directions
+from xcluster.algorithms.parts.directions import METRICS, SHAPES, compares_directions
 from xcluster.algorithms.parts.som_grid import check_grid
 from xcluster.algorithms.poisson_mixture import PoissonMixture
+from xcluster.algorithms.shapes import ShapeKMeans
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.algorithms.warping import WarpingKMeans
@@ -286,7 +287,7 @@ METRICS_OF = {
 
 def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     """Return k-means under a metric."""
-    check_choice("metric", metric, ("euclidean", *METRICS, "dtw", "softdtw"))
+    check_choice("metric", metric, ("euclidean", *METRICS, "dtw", "softdtw", SHAPES))
     needing = {
         name: f"metric={metrics[0]!r}"
         for name, metrics in METRICS_OF.items()
@@ -299,7 +300,8 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     if compares_directions(metric):
         estimator: Any = SphericalKMeans(metric=metric)
     else:
-        estimator = WarpingKMeans(metric=metric, n_channels=_channels(layout))
+        kind = ShapeKMeans if metric == SHAPES else WarpingKMeans
+        estimator = kind(metric=metric, n_channels=_channels(layout, metric))
     return Method(
         "kmeans",
         estimator,
@@ -311,7 +313,7 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
     )
 
 
-def _channels(layout: Layout) -> int:
+def _channels(layout: Layout, metric: str) -> int:
     """Return how many series each sample has; they must have one dim and the same length."""
     wide = {
         n: each.feature_dims for n, each in layout.variables.items() if len(each.feature_dims) > 1
@@ -319,11 +321,11 @@ def _channels(layout: Layout) -> int:
     if wide:
         name, dims = next(iter(wide.items()))
         rule = f"needs series along one dim, but {name!r} has the feature dims {list(dims)}"
-        raise BadValueError("metric", "dtw", rule, "choose one feature dim, or metric='euclidean'")
+        raise BadValueError("metric", metric, rule, "choose one feature dim, or metric='euclidean'")
     sizes = {variable.size for variable in layout.variables.values()}
     if len(sizes) > 1:
         rule = f"needs variables of the same length, but these have {sorted(sizes)} features"
-        raise BadValueError("metric", "dtw", rule, "choose variables with the same dim")
+        raise BadValueError("metric", metric, rule, "choose variables with the same dim")
     return len(layout.variables)
 
 

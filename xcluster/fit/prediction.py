@@ -72,6 +72,12 @@ def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
     return _over_labels(columns, "distances", "distance to centre")
 
 
+def shifts(layout: Layout, assign: Labeller) -> xr.DataArray:
+    """Return by how many features each sample lies behind the centre of its label."""
+    array = matrix.apply(layout, assign.shifts, called="shifts").rename("shifts")
+    return array.assign_attrs(long_name="shift behind the centre of the label", units="1")
+
+
 def coverage(layout: Layout) -> xr.DataArray:
     """Return which share of its features each sample has; each variable counts the same."""
     data = matrix.run(layout, _coverage, width=None, dtype=np.float32, called="coverage")

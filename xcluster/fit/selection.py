@@ -48,7 +48,7 @@ def _in_columns(question: Question, method: Method) -> tuple[Question, Method]:
     """Return both with the steps and the order of features that the clusterer needs."""
     steps = counted(question.steps, method.estimator)
     if method.takes_keywords:  # an estimator of the user's own gets all rows
-        steps = defined(steps, getattr(method.estimator, "metric", None))
+        steps = defined(steps, method.estimator)
     question = replace(question, steps=steps)
     transformers = [step.transformer for step in question.steps]
     question = question.ordered(Sorted.for_chain([*transformers, method.estimator]))

@@ -14,6 +14,8 @@ Array = NDArray[Any]
 
 METRICS = ("cosine", "correlation")
 """Metrics of directions; for "correlation" the mean of its features is subtracted from each row."""
+SHAPES = "sbd"
+"""The metric of shapes: as "correlation", of each channel, at any shift."""
 
 
 def compares_directions(metric: Any) -> bool:
@@ -45,11 +47,17 @@ def directions(X: Array, metric: str) -> Array:
     return kernel.directions(X, metric == "correlation")
 
 
-def undefined(X: Array, metric: str) -> Array:
-    """Return which rows have no direction: zeros, or for "correlation" constants; shape (n,)."""
+def undefined(X: Array, metric: str, n_channels: int = 1) -> Array:
+    """Return which rows have no direction, shape (n,).
+
+    These are zeros for "cosine", constants for "correlation", and for "sbd" rows all of whose
+    channels are constant.
+    """
     from xcluster.algorithms.kernels import directions as kernel
 
-    return kernel.undefined(X, metric == "correlation")
+    series = X.reshape(len(X) * n_channels, -1)
+    each = kernel.undefined(series, metric != "cosine")
+    return np.asarray(each.reshape(len(X), n_channels).all(axis=1))
 
 
 def away(Z: Array, points: Array, metric: str) -> Array:

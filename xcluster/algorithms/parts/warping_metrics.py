@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
+from xcluster.algorithms.parts.series import check_channels
 from xcluster.algorithms.parts.spread import quantiles, robust_variances
 from xcluster.base.checks import check_integer
 from xcluster.base.errors import BadValueError
@@ -16,24 +17,6 @@ from xcluster.base.parallel import map_rows, map_threads, row_blocks
 
 Array = NDArray[Any]
 BLOCK_ROWS = 256
-
-
-class Metric(Protocol):
-    """What k-means needs to know of a way to compare series."""
-
-    def costs(self, X: Array, centers: Array) -> Array:
-        """Return what `inertia_` sums, of shape (n_samples, n_clusters)."""
-        ...
-
-    def distances(self, costs: Array) -> Array:
-        """Return costs as what users read as distances."""
-        ...
-
-    def barycentres(
-        self, X: Array, weight: Array, members: list[Array], centers: Array, max_iter: int
-    ) -> Array:
-        """Return each centre moved towards the barycentre of its members."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -254,15 +237,3 @@ def check_window(window: Any) -> int | None:
     """Return the radius, if there is one."""
     remedy = "pass window=0 or more, or None for no limit"
     return None if window is None else check_integer("window", window, minimum=0, remedy=remedy)
-
-
-def check_channels(n_features: int, n_channels: Any) -> None:
-    """Refuse rows that are not ``n_channels`` series of at least 2 points."""
-    check_integer("n_channels", n_channels, minimum=1)
-    if n_features % n_channels:
-        rule = f"must divide the number of features, and there are {n_features}"
-        remedy = "give every variable the same number of points"
-        raise BadValueError("n_channels", n_channels, rule, remedy)
-    if n_features < 2 * n_channels:
-        rule = f"must be at least 2 for each of n_channels={n_channels} to be warped"
-        raise BadValueError("n_features", n_features, rule, "pass longer series")
