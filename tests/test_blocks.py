@@ -286,7 +286,7 @@ def test_a_weight_that_is_no_weight_is_named_unless_masked(image, wrong):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         block_of(samples)
     assert str(caught.value) == (
-        f"weights={wrong!r}: must be finite numbers of at least 0 wherever the mask is True. "
+        f"weights={wrong!r}: must be finite numbers of at least 0 for each sample inside the mask. "
         "Fill the gaps (weights.fillna(0)) or leave those samples out with .where()."
     )
     made = block_of(samples.where(image.y != 2))

@@ -297,7 +297,7 @@ class Assembly:
         runs = tuple(part.runs for part in self.parts)
         block = _as_block(tuple(pieces), self.dtype, self.beside.like(spread), shape, runs)
         filled = filled if any(part.fills for part in self.parts) else ()
-        return replace(block, filled=filled, coverage=self.coverage)
+        return _weighted(replace(block, filled=filled, coverage=self.coverage))
 
 
 def _unnested(array: Any) -> Array:
@@ -321,14 +321,26 @@ def _as_block(
     inside = np.ones(math.prod(shape), bool) if mask is None else mask
     if weight is not None:
         weight = weight.astype(np.float64)
-        wrong = weight[inside & ~((weight >= 0) & np.isfinite(weight))]
-        if len(wrong):
-            raise BadValueError("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY)
-        inside = inside & (weight > 0)
     return Block(pieces, dtype, inside, weight, beside.keys, beside.extra, shape, runs)
 
 
-WEIGHT_RULE = "must be finite numbers of at least 0 wherever the mask is True"
+def _weighted(block: Block) -> Block:
+    """Return the block without points of weight 0; refuse samples whose weight is none.
+
+    Where data are missing, as those of a model over land, areas often are so too.
+    """
+    weight = block.weight
+    if weight is None:
+        return block
+    unsound = block.inside & ~((weight >= 0) & np.isfinite(weight))
+    if unsound.any():
+        wrong = weight[replace(block, inside=unsound).complete]
+        if len(wrong):
+            raise BadValueError("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY)
+    return replace(block, inside=block.inside & ~unsound & (weight > 0))
+
+
+WEIGHT_RULE = "must be finite numbers of at least 0 for each sample inside the mask"
 WEIGHT_REMEDY = "fill the gaps (weights.fillna(0)) or leave those samples out with .where()"
 
 
