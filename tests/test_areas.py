@@ -143,6 +143,19 @@ def test_bounds_of_single_cells_may_cross_zero_and_stand_in_any_order():
     np.testing.assert_allclose(cell_areas(dict(ds.coords), ds), exact, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("lon", "edges"),
+    [(np.arange(0, 361, 30.0), [0, *range(15, 360, 30), 360]), ([120, 300], [0, 240, 360])],
+)
+def test_half_cells_at_both_ends_and_wide_ones_are_as_wide_as_their_bounds(lon, edges):
+    ds = xr.Dataset(
+        {"lon_bnds": (("lon", "nv"), np.column_stack([edges[:-1], edges[1:]]).astype(float))},
+        {"lon": ("lon", lon, {"bounds": "lon_bnds"}), "lat": np.arange(-85, 90, 10.0)},
+    )
+    assert total(ds) == pytest.approx(EARTH, rel=1e-9)
+    assert total(ds.isel(lon=[1, 0, 0])) == pytest.approx(EARTH * edges[2] / 360, rel=1e-9)
+
+
 def curvilinear(ds, turn=0):
     """Latitudes, longitudes and their bounds over two dims, with corners from the ``turn``-th."""
     lat, lon = np.meshgrid(ds.lat, ds.lon, indexing="ij")
@@ -165,6 +178,25 @@ def test_bounds_of_two_dims_give_exact_areas_whatever_corner_is_first(turn):
     area = cell_areas(dict(ds.coords), ds)
     np.testing.assert_allclose(area[:, 7], [box(s, s + 1, 0, 1) for s in range(-90, 90)], rtol=1e-9)
     assert float(area.sum()) == pytest.approx(EARTH, rel=1e-9)
+    overlapping = ds.isel(x=[*range(360), 0, 1], y=[*range(180), 90])
+    assert total(overlapping) == pytest.approx(EARTH, rel=1e-9)
+
+
+def test_boxes_of_a_list_lie_between_two_parallels_and_two_meridians():
+    corners = np.array(
+        [[0.0, 10, 350, 5], [-20, 30, 10, 20], [-20, 30, 10, 20]]
+    )  # south north west east
+    ds = xr.Dataset(
+        {
+            "lat_bnds": (("cell", "nv"), corners[:, :2]),
+            "lon_bnds": (("cell", "nv"), corners[:, 2:]),
+        },
+        {"lat": ("cell", [5.0, 5, 5]), "lon": ("cell", [357.5, 15, 15])},
+    )
+    for name in ("lat", "lon"):
+        ds[name].attrs["bounds"] = f"{name}_bnds"
+    exact = [box(0, 10, -10, 5), box(-20, 30, 10, 20) / 2, box(-20, 30, 10, 20) / 2]
+    np.testing.assert_allclose(cell_areas(dict(ds.coords), ds), exact, rtol=1e-12)
 
 
 def test_polygons_of_a_list_are_those_of_geodesics():
@@ -220,6 +252,56 @@ def test_cells_between_centres_of_two_dims_cover_the_sphere():
     area = cell_areas(dict(ds.coords), ds)
     assert float(area.sum()) == pytest.approx(EARTH, rel=1e-3)
     np.testing.assert_allclose(area[1:-1, 10], exact[1:-1], rtol=1e-3)
+
+
+ANY = np.random.default_rng(3)
+SELECTIONS = {
+    "two caps": {"rlat": [*range(15), *range(70, 90)]},
+    "two boxes": {"rlon": [*range(40, 80), *range(120, 170)]},
+    "at random": {"rlat": np.flatnonzero(ANY.random(90) < 0.7)},
+    "in any order": {"rlat": ANY.permutation(90), "rlon": ANY.permutation(180)[:170]},
+    "repeated": {"rlon": [*range(180), 0, 1, 1], "rlat": [5, *range(90)]},
+}
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_a_selection_of_curvilinear_cells_has_their_area(name):
+    ds, plain = rotated(2.0)
+    ds = ds.assign_coords(rlat=plain.lat.values, rlon=plain.lon.values).isel(SELECTIONS[name])
+    bands = sum(box(lat - 1, lat + 1, 0, 2) for lat in np.unique(ds.rlat))
+    ds = ds if name == "in any order" else ds.drop_vars(["rlat", "rlon"])
+    exact = bands * len(np.unique(plain.lon[SELECTIONS[name].get("rlon", slice(None))]))
+    for each in (ds, ds.assign_coords(lon=ds.lon.transpose())):
+        assert total(each) == pytest.approx(exact, rel=1e-3)
+
+
+def test_a_cell_beside_land_without_coordinates_is_as_wide_as_its_own_spacing():
+    ds, plain = rotated(2.0)
+    land = np.random.default_rng(0).random(ds.a.shape) < 0.3
+    gaps = ds.assign_coords({name: ds[name].where(~land) for name in ("lat", "lon")})
+    exact = np.array([box(lat - 1, lat + 1, 0, 2) for lat in plain.lat])[:, None] * ~land
+    area = cell_areas(dict(gaps.coords), gaps)
+    np.testing.assert_array_equal(area.isnull(), land)
+    np.testing.assert_allclose(area.sum("rlon")[1:-1], exact.sum(1)[1:-1], rtol=2e-3)
+    assert float(area.sum()) == pytest.approx(exact.sum(), rel=1e-3)
+
+
+def test_only_samples_need_a_place_to_be_weighed_by_area():
+    ds, plain = rotated(2.0)
+    ocean = xr.DataArray(plain.lat.values < 40, dims="rlat")
+    ds["a"] = ds.rlat + 0.1 * ds.rlon
+    places = {name: ds[name].where(ocean) for name in ("lat", "lon")}
+    samples = ds.where(ocean).assign_coords(places).cluster.pixels().weights("area")
+    report = samples.kmeans(3).report()
+    assert report["area_km2"].sum() == pytest.approx(box(-90, 40, 0, 360), rel=1e-3)
+    with pytest.raises(ValueError, match="for each sample inside the mask"):
+        ds.assign_coords(places).cluster.pixels().weights("area").kmeans(3)
+
+
+def test_a_row_that_a_file_repeats_backwards_counts_once():
+    ds, _ = rotated(2.0)
+    folded = xr.concat([ds, ds.isel(rlat=[45], rlon=slice(None, None, -1))], "rlat")
+    assert total(folded) == pytest.approx(EARTH, rel=1e-3)
 
 
 def test_coordinates_of_a_rotated_pole_give_exact_areas():
@@ -328,6 +410,30 @@ def test_cells_of_a_stacked_grid_have_the_areas_of_the_grid():
     np.testing.assert_allclose(area, exact, rtol=1e-9)
     weight = stacked.cluster.pixels().weights("area").layout.weight
     np.testing.assert_allclose(weight, exact, rtol=1e-9)
+    assert total(ds.stack(cell=["lat", "lon"]).isel(cell=[*range(4050), 0, 7])) == pytest.approx(
+        EARTH
+    )
+
+
+def test_cells_of_any_stacked_grid_have_the_areas_of_the_grid():
+    random = np.random.default_rng(0)
+    edges = {name: np.sort(random.uniform(-60, 60, 6)) for name in ("lat", "lon")}
+    uneven = xr.Dataset(
+        {f"{n}_bnds": ((n, "nv"), np.column_stack([e[:-1], e[1:]])) for n, e in edges.items()}
+    )
+    for name, each in edges.items():
+        uneven = uneven.assign_coords({name: (name, each[:-1] + 0.01, {"bounds": f"{name}_bnds"})})
+    metres = {"units": "m"}
+    plane = xr.Dataset(
+        coords={"y": ("y", [0.0, 30, 60], metres), "x": ("x", [0.0, 20, 40], metres)}
+    )
+    numbered = rotated(30.0)[0].assign_coords(rlat=range(6), rlon=range(12))
+    for ds, dims in [(uneven, ["lat", "lon"]), (plane, ["y", "x"]), (numbered, ["rlat", "rlon"])]:
+        grid = cell_areas(dict(ds.coords), ds)
+        order = random.permutation(grid.size)
+        stacked = ds.stack(cell=dims).isel(cell=order)
+        area = cell_areas(dict(stacked.coords), stacked)
+        np.testing.assert_allclose(area, grid.values.ravel()[order], rtol=1e-9)
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the shared data are not here")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -13,13 +13,16 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
-from xcluster.grid.geography import EARTH_RADIUS_KM, FULL_CIRCLE, find_axis
+from xcluster.grid.curvilinear import copies, of_centres, of_stacked
+from xcluster.grid.geography import EARTH_RADIUS_KM, FULL_CIRCLE, ROUNDING, find_axis
 from xcluster.grid.healpix import healpix_of
 from xcluster.grid.intervals import cells, halves, repeats
 from xcluster.grid.meshes import mesh_of
-from xcluster.grid.polygons import corners, of_cells, solid_angles
+from xcluster.grid.polygons import as_degrees, solid_angles, unit_vectors
 
 Coords = Mapping[Hashable, xr.DataArray]
+Side = Callable[[xr.DataArray, xr.Dataset], xr.DataArray | None]
+"""From the coordinate of an axis, and data with its bounds, to a side of each cell."""
 
 METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}
 LENGTHS = (*METRES, "cm", "mm", "um", "µm", "μm", "nm", "pm", "angstrom", "Å")
@@ -142,11 +145,11 @@ def areas_of(coords: Coords, data: xr.Dataset, dims: Collection[Hashable] = ()) 
         return _of_plane(coords, data)
     if latitude.dims != longitude.dims and latitude.ndim == longitude.ndim == 1:
         return _on_earth(_band_heights(latitude, data), widths(longitude, data))
-    if latitude.dims != longitude.dims:
+    if set(latitude.dims) != set(longitude.dims):
         return None
-    if _is_stacked(coords, latitude, longitude):
-        return _on_earth(_of_stacked(latitude, longitude))
-    return _on_earth(_of_polygons(latitude, longitude, data))
+    if _is_level(latitude) and _is_level(longitude):
+        return _on_earth(_of_levels(((latitude, _band_heights), (longitude, widths)), data))
+    return _on_earth(_of_polygons(latitude, longitude.transpose(*latitude.dims), data))
 
 
 def ratio(parameter: str, value: Any, unit: str, to: str) -> float:
@@ -261,8 +264,13 @@ def _band_heights(latitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | No
     edges = bounds_along(latitude, data) or cells(latitude.values)
     if edges is None:
         return None
+    return xr.DataArray(_height(edges) / _times(latitude, data), dims=latitude.dims)
+
+
+def _height(edges: tuple[Array, Array]) -> Array:
+    """Return the height of bands between two latitudes each, as a part of the radius."""
     south, north = (np.sin(np.deg2rad(np.clip(edge, -90, 90))) for edge in edges)
-    return xr.DataArray(np.abs(north - south) / repeats(latitude.values), dims=latitude.dims)
+    return np.asarray(np.abs(north - south))
 
 
 def widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
@@ -270,45 +278,66 @@ def widths(longitude: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     width = _width(longitude, data, FULL_CIRCLE)
     if width is None:
         return None
-    # Bounds of 359 and 1 are two degrees apart, unless there is but one cell.
-    width = np.where((width > FULL_CIRCLE / 2) & (len(width) > 1), FULL_CIRCLE - width, width)
-    counts = repeats(longitude.values, FULL_CIRCLE)
-    return xr.DataArray(np.deg2rad(width) / counts, dims=longitude.dims)
+    times = _times(longitude, data, FULL_CIRCLE)
+    return xr.DataArray(np.deg2rad(width) / times, dims=longitude.dims)
 
 
-def _is_stacked(coords: Coords, latitude: xr.DataArray, longitude: xr.DataArray) -> bool:
-    """Whether both are levels of the index of one dim, as of a grid that was stacked."""
-    if latitude.dims != longitude.dims or latitude.ndim != 1 or latitude.dims[0] not in coords:
-        return False
-    names = coords[latitude.dims[0]].to_index().names
-    return latitude.name in names and longitude.name in names and len(names) > 1
+def _between_bounds(longitude: Array, bounds: tuple[Array, Array]) -> Array:
+    """Return the width of cells in degrees; bounds of 359 and 1 are two degrees apart."""
+    width = np.abs(bounds[1] - bounds[0])
+    ahead = (longitude - np.minimum(*bounds)) % FULL_CIRCLE
+    outside = (ahead == 0) | (ahead >= width)
+    wraps = outside & (width > FULL_CIRCLE / 2) & (width < FULL_CIRCLE - ROUNDING)
+    return np.asarray(np.where(wraps, FULL_CIRCLE - width, width))
 
 
-def _of_stacked(latitude: xr.DataArray, longitude: xr.DataArray) -> xr.DataArray | None:
-    """Return the solid angle of the cells of the grid that was stacked."""
-    sides = []
-    for axis, side in ((latitude, _band_heights), (longitude, widths)):
-        distinct, place = np.unique(axis.values, return_inverse=True)
-        found = side(xr.DataArray(distinct, dims=axis.dims), xr.Dataset())
+def _times(axis: xr.DataArray, data: xr.Dataset, period: float | None = None) -> Array:
+    """Return how often each cell of an axis occurs; half cells at both ends are two cells."""
+    bounds = bounds_along(axis, data)
+    if bounds is None:
+        return repeats(axis.values, period=period)
+    return repeats(np.minimum(*bounds), np.abs(bounds[1] - bounds[0]), period=period)
+
+
+def _is_level(coord: xr.DataArray) -> bool:
+    """Whether a coordinate is a level of the index of a grid that was stacked."""
+    index = coord.indexes.get(coord.dims[0]) if coord.ndim == 1 else None
+    return index is not None and index.nlevels > 1 and coord.name in index.names
+
+
+def _of_levels(axes: Sequence[tuple[xr.DataArray, Side]], data: xr.Dataset) -> xr.DataArray | None:
+    """Return the area of the cells of a grid that was stacked: the product of their sides."""
+    (dim,) = axes[0][0].dims
+    area = 1 / repeats(axes[0][0].indexes[dim].factorize()[0])
+    for axis, side in axes:
+        _, first, place = np.unique(axis.values, return_index=True, return_inverse=True)
+        name = _name_of_bounds(axis)
+        bounds = data[[name] if name in data.variables else []]
+        found = side(axis.isel({dim: first}), bounds.isel({dim: first}, missing_dims="ignore"))
         if found is None:
             return None
-        sides.append(found.values[place])
-    return xr.DataArray(sides[0] * sides[1], dims=latitude.dims)
+        area = area * found.values[place]
+    return xr.DataArray(area, dims=[dim])
 
 
 def _of_polygons(
     latitude: xr.DataArray, longitude: xr.DataArray, data: xr.Dataset
 ) -> xr.DataArray | None:
     """Return the solid angle of cells from their bounds, or from the corners between centres."""
+    boxes = bounds_along(longitude, data), bounds_along(latitude, data)
+    if boxes[0] is not None and boxes[1] is not None:
+        width = np.deg2rad(_between_bounds(longitude.values, boxes[0]))
+        area = width * _height(boxes[1]) / repeats(*boxes[0], *boxes[1])
+        return xr.DataArray(area, dims=latitude.dims)
     stated = _bounds(longitude, data), _bounds(latitude, data)
     if stated[0] is not None and stated[1] is not None:
         vertices = [each.values for each in stated if each is not None]
-    elif latitude.ndim == 2 and min(latitude.shape) > 1:
-        centres = (each.values.astype(float) for each in (longitude, latitude))
-        vertices = [of_cells(each) for each in corners(*centres)]
-    else:
-        return None
-    return xr.DataArray(solid_angles(*vertices), dims=latitude.dims)
+        times = copies(*as_degrees(unit_vectors(*vertices).mean(axis=-1)))
+        return xr.DataArray(solid_angles(*vertices) / times, dims=latitude.dims)
+    if latitude.ndim == 2:
+        return of_centres(longitude, latitude)
+    index = latitude.indexes.get(latitude.dims[0]) if latitude.ndim else None
+    return None if index is None or index.nlevels != 2 else of_stacked(longitude, latitude)
 
 
 def _of_plane(coords: Coords, data: xr.Dataset) -> Areas | None:
@@ -316,27 +345,29 @@ def _of_plane(coords: Coords, data: xr.Dataset) -> Areas | None:
     axes = [
         coord
         for name, coord in coords.items()
-        if coord.dims == (name,) and coord.attrs.get("units") in LENGTHS
+        if (coord.dims == (name,) or _is_level(coord)) and coord.attrs.get("units") in LENGTHS
     ]
     if len(axes) != 2 or axes[0].attrs["units"] != axes[1].attrs["units"]:
         return None
-    first, second = (_sides(axis, data) for axis in axes)
-    if first is None or second is None:
-        return None
-    return _on_plane(axes[0].attrs["units"], first, second)
+    if axes[0].dims == axes[1].dims:
+        sides = [_of_levels([(axis, _sides) for axis in axes], data)]
+    else:
+        sides = [_sides(axis, data) for axis in axes]
+    known = [side for side in sides if side is not None]
+    return _on_plane(axes[0].attrs["units"], *known) if len(known) == len(sides) else None
 
 
 def _sides(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     """Return the width of the cells of one axis, in its own unit."""
     width = _width(axis, data)
-    return None if width is None else xr.DataArray(width / repeats(axis.values), dims=axis.dims)
+    return None if width is None else xr.DataArray(width / _times(axis, data), dims=axis.dims)
 
 
 def _width(axis: xr.DataArray, data: xr.Dataset, period: float | None = None) -> Array | None:
     """Return how wide each cell is, from bounds or centres, whatever the axis starts from."""
     bounds = bounds_along(axis, data)
     if bounds is not None:
-        return np.asarray(np.abs(bounds[1] - bounds[0]))
+        return _between_bounds(axis.values, bounds) if period else np.abs(bounds[1] - bounds[0])
     sides = halves(axis.values, period)
     return None if sides is None else sides[0] + sides[1]
 
@@ -344,14 +375,14 @@ def _width(axis: xr.DataArray, data: xr.Dataset, period: float | None = None) ->
 def bounds_along(axis: xr.DataArray, data: xr.Dataset) -> tuple[Array, Array] | None:
     """Return both bounds of the cells of one axis; None if the data have none."""
     bounds = _bounds(axis, data)
-    if bounds is None or bounds.shape[1] != 2:
+    if bounds is None or bounds.ndim != 2 or bounds.shape[1] != 2:
         return None
     return bounds.values[:, 0], bounds.values[:, 1]
 
 
 def _bounds(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
     """Return the bounds of a coordinate, its own dims first; None if the data have none."""
-    name = axis.attrs.get("bounds", axis.encoding.get("bounds"))
+    name = _name_of_bounds(axis)
     if name not in data.variables:
         return None
     bounds = data[name]
@@ -362,3 +393,7 @@ def _bounds(axis: xr.DataArray, data: xr.Dataset) -> xr.DataArray | None:
             bounds = bounds.sel({dim: axis[dim].values})
     bounds = bounds.transpose(*axis.dims, ...)
     return bounds.astype(float) if bounds.shape[:-1] == axis.shape else None
+
+
+def _name_of_bounds(axis: xr.DataArray) -> Any:
+    return axis.attrs.get("bounds", axis.encoding.get("bounds"))

@@ -33,7 +33,7 @@ def halves(centres: Array, period: float | None = None) -> tuple[Array, Array] |
     below, above : float64 arrays of shape (n,), or None
         None where there are fewer than two different centres, and so no spacing.
     """
-    distinct, place = np.unique(_turned(centres, period), return_inverse=True)
+    distinct, place = np.unique(within(centres, period), return_inverse=True)
     if len(distinct) < 2:
         return None
     below, above = _halves(distinct, period)
@@ -46,20 +46,23 @@ def cells(centres: Array) -> tuple[Array, Array] | None:
     return None if found is None else (centres - found[0], centres + found[1])
 
 
-def repeats(centres: Array, period: float | None = None) -> Array:
-    """Return how often each centre occurs."""
-    turned = _turned(centres, period)
-    _, place, counts = np.unique(turned, return_inverse=True, return_counts=True)
-    return counts[place]
+def repeats(*numbers: Array, period: float | None = None) -> Array:
+    """Return how often each cell occurs, of which one number or several are the same."""
+    key = np.zeros(len(numbers[0]), np.int64)
+    for each in numbers:
+        distinct, place = np.unique(within(each, period), return_inverse=True)
+        key = key * len(distinct) + place
+    _, place, counts = np.unique(key, return_inverse=True, return_counts=True)
+    return np.asarray(counts[place])
 
 
-def _turned(centres: Array, period: float | None) -> Array:
-    """Return the centres in double precision, within one period if there is one."""
-    values = centres.astype(np.float64)
+def within(values: Array, period: float | None) -> Array:
+    """Return values in double precision, within one period if there is one."""
+    plain = values.astype(np.float64)
     if period is None:
-        return values
-    digits = DIGITS_OF_SINGLE if centres.dtype == np.float32 else DIGITS
-    return np.asarray(np.round(values % period, digits) % period)
+        return plain
+    digits = DIGITS_OF_SINGLE if values.dtype == np.float32 else DIGITS
+    return np.asarray(np.round(plain % period, digits) % period)
 
 
 def _halves(distinct: Array, period: float | None) -> tuple[Array, Array]:
