@@ -139,6 +139,7 @@ def test_units_do_not_matter_once_features_are_standardised(scale, offset):
 
 METHODS = {
     "kmeans": lambda ds: ds.cluster.pixels().kmeans(4, n_init=3),
+    "trimmed": lambda ds: ds.cluster.pixels().kmeans(4, trim=0.02, n_init=3),
     "knee": lambda ds: ds.cluster.pixels().kmeans(range(2, 6), n_init=2),
     "minmax": lambda ds: ds.cluster.pixels().scale("minmax").kmeans(4, n_init=3),
     "robust": lambda ds: ds.cluster.pixels().scale("robust").kmeans(4, n_init=3),

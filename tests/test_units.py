@@ -26,6 +26,7 @@ from xcluster.algorithms.parts.spread import robust_variances
 from xcluster.algorithms.pca import PCA
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.som import SOM
+from xcluster.algorithms.trimmed import TrimmedKMeans
 from xcluster.algorithms.vae import VAE
 from xcluster.algorithms.warping import WarpingKMeans
 from xcluster.base.streaming import ArrayBlocks, iterate
@@ -71,6 +72,7 @@ def series(n=80, dtype=np.float64):
 CLUSTERERS = {
     "kmeans": lambda u: (KMeans(4, n_init=3), 4),
     "kmeans, many features": lambda u: (KMeans(4, n_init=3), 80),
+    "kmeans, trimmed": lambda u: (TrimmedKMeans(4, n_init=3), 4),
     "gmm full": lambda u: (GaussianMixture(4), 4),
     "gmm tied": lambda u: (GaussianMixture(4, covariance_type="tied"), 4),
     "gmm diag": lambda u: (GaussianMixture(4, covariance_type="diag", n_init=3), 4),
@@ -101,7 +103,7 @@ CLUSTERERS = {
     "inductive": lambda u: (Inductive(cluster.AgglomerativeClustering(4)), 4),
 }
 UNITLESS = ("predict_proba",)
-IN_UNITS = ("cluster_centers_", "means_", "samples_", "components_")
+IN_UNITS = ("cluster_centers_", "cutoff_", "means_", "samples_", "components_")
 
 
 def bits(name, unit, dtype):
@@ -584,6 +586,7 @@ def test_groups_far_apart_are_told_apart_in_many_features():
 
 CHAINS = {
     "kmeans": lambda s, u: s.kmeans(4, n_init=2),
+    "trimmed": lambda s, u: s.kmeans(4, trim=0.02, n_init=2),
     "scale": lambda s, u: s.scale("robust").kmeans(4, n_init=2),
     "pca": lambda s, u: s.scale(None).pca(2).gmm(4, n_init=2),
     "gmm": lambda s, u: s.scale(None).gmm(4, n_init=2),
@@ -618,12 +621,13 @@ def test_a_power_of_two_changes_no_label_of_30_000_pixels(name, dtype):
 
 
 @quiet
-@pytest.mark.parametrize("name", ["kmeans", "gmm", "fuzzy", "som", "pca"])
+@pytest.mark.parametrize("name", ["kmeans", "trimmed", "gmm", "fuzzy", "som", "pca"])
 def test_a_power_of_two_changes_no_label_of_a_streamed_fit(name, monkeypatch):
     monkeypatch.setattr(fitting, "ALL_POINTS", 10_000)
     monkeypatch.setattr(fitting, "SAMPLE_ROWS", 3_000)
     ask = {
         "kmeans": lambda s: s.kmeans(4, n_init=2, fit_on="all"),
+        "trimmed": lambda s: s.kmeans(4, trim=0.02, n_init=2, fit_on="all"),
         "gmm": lambda s: s.scale(None).gmm(4, n_init=2, fit_on="all"),
         "fuzzy": lambda s: s.scale(None).fuzzy(4, fit_on="all"),
         "som": lambda s: s.scale(None).som((4, 3), fit_on="all"),

@@ -22,6 +22,7 @@ from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.shapes import ShapeKMeans
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.spherical import SphericalKMeans
+from xcluster.algorithms.trimmed import TrimmedKMeans
 from xcluster.algorithms.vae import VAE
 from xcluster.algorithms.warping import WarpingKMeans
 
@@ -34,6 +35,7 @@ ESTIMATORS = {
     "kmeans": KMeans(9, n_init=1),
     "cosine": SphericalKMeans(9, n_init=1),
     "correlation": SphericalKMeans(9, metric="correlation", n_init=1),
+    "trimmed": TrimmedKMeans(9, n_init=1),
     "full": GaussianMixture(3, n_init=1, max_iter=5),
     "full of many": GaussianMixture(12, n_init=1, max_iter=5),
     "tied": GaussianMixture(3, covariance_type="tied", n_init=1, max_iter=5),

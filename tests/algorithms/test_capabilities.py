@@ -19,22 +19,23 @@ from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.shapes import ShapeKMeans
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.spherical import SphericalKMeans
+from xcluster.algorithms.trimmed import TrimmedKMeans, TrimmedSphericalKMeans
 from xcluster.algorithms.vae import VAE
 from xcluster.algorithms.warping import WarpingKMeans
 
 CAPABILITIES = {
     ("sweeps_by", "cutting"): {Hierarchical},
     ("sweeps_by", "growing"): {KMeans},
-    ("leaves_noise", True): {DBSCAN},
+    ("leaves_noise", True): {DBSCAN, TrimmedKMeans, TrimmedSphericalKMeans},
     ("shows_progress", True): {VAE},
-    ("centers_are_directions", True): {SphericalKMeans},
+    ("centers_are_directions", True): {SphericalKMeans, TrimmedSphericalKMeans},
     ("lacks", "a direction"): {Defined},
     ("reads_counts", True): {Counted, PoissonMixture, PoissonNMF, PoissonPCA},
 }
 ESTIMATORS = (
     *(DBSCAN, HDBSCAN, FuzzyCMeans, Hierarchical, KMeans, GaussianMixture, SOM, WarpingKMeans),
     *(NMF, PCA, PoissonNMF, PoissonMixture, PoissonPCA, Scaler, VAE, Counted),
-    *(Defined, SphericalKMeans, ShapeKMeans),
+    *(Defined, SphericalKMeans, ShapeKMeans, TrimmedKMeans, TrimmedSphericalKMeans),
 )
 
 

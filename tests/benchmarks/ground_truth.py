@@ -106,6 +106,7 @@ SIMULATED: dict[str, Callable[[], Scene]] = {
 }
 FITS: dict[str, Callable[[Any, int], Any]] = {
     "kmeans": lambda samples, k: samples.kmeans(k),
+    "kmeans trimmed": lambda samples, k: samples.kmeans(k, trim=0.02),
     "gmm": lambda samples, k: samples.gmm(k),
     "gmm tied": lambda samples, k: samples.gmm(k, covariance_type="tied"),
     "hac": lambda samples, k: samples.hac(k),

@@ -34,6 +34,7 @@ from xcluster.algorithms.parts.inputs import (
     check_init,
     check_shape,
     check_weight,
+    finite_or_gaps,
     new_rows,
     weight_or_ones,
 )
@@ -210,7 +211,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             For parameters out of range, where fewer than ``n_clusters`` rows are distinct, and
             where a row has no value, or a feature none in any row.
         """
-        X = validate_data(self, X, dtype=FLOATS, order="C", ensure_all_finite="allow-nan")
+        finite = finite_or_gaps(self)
+        X = validate_data(self, X, dtype=FLOATS, order="C", ensure_all_finite=finite)
         weight = check_weight(sample_weight, X)
         self._check_parameters(len(X))
         self._fit(X, weight)
@@ -299,14 +301,24 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             `origin_`, and ``spread`` (n_clusters), of squared distances to the centre; of rows
             with gaps also ``lacking`` (n_clusters, n_features), the weight of the gaps.
         """
+        X = _floats(X)
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        return Statistics(self._sums(X, weight, *self._nearest_of(X), sums))
+
+    def _nearest_of(self, X: Array) -> tuple[Array, Array]:
+        """Return label and squared distance, in squared units of the frame, of a block's rows."""
+        from xcluster.algorithms.kernels.lloyd import nearest
+
+        frame = self._frame
+        return nearest(X, frame.origin, frame.unit, frame.place(self.cluster_centers_), has_gaps(X))
+
+    def _sums(
+        self, X: Array, weight: Array | None, labels: Array, squared: Array, sums: Sums
+    ) -> dict[str, Array]:
+        """Return the sums of a block of rows by label."""
         from xcluster.algorithms.kernels import gaps, lloyd
 
-        X = _floats(X)
-        some_gaps = has_gaps(X)
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        frame = self._frame
-        centers = frame.place(self.cluster_centers_)
-        labels, squared = lloyd.nearest(X, frame.origin, frame.unit, centers, some_gaps)
+        frame, some_gaps = self._frame, has_gaps(X)
         whole, lacking = gaps.split(X, frame.origin) if some_gaps else (X, X)
         given = whole, frame.origin, weight, labels, squared, self.n_clusters
         if isinstance(sums, Plain):
@@ -316,7 +328,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         found = {"counts": counts, "rows": rows, "spread": spread * frame.unit**2}
         if some_gaps:
             found["lacking"] = self._weights_of(lacking, weight, labels, sums)
-        return Statistics(found)
+        return found
 
     def _weights_of(self, rows: Array, weight: Array | None, labels: Array, sums: Sums) -> Array:
         """Return the weighted sums by label of rows of zeros and ones."""

@@ -121,9 +121,13 @@ class SphericalKMeans(KMeans):
         check_distances(self.metric, X)
         Z = directions(X, self.metric)
         self._fit(Z, weight)
-        iterate(self, ArrayBlocks(X, weight), self.max_iter)
+        self._settle(X, weight)
         self._label(Z, weight)
         return self
+
+    def _settle(self, X: Array, weight: Array | None) -> None:
+        """Iterate until the centres are of their rows, now that they are of length 1."""
+        iterate(self, ArrayBlocks(X, weight), self.max_iter)
 
     def transform(self, X: Any) -> Array:
         """Return angles to the centres in radians, or 1 - r; shape (n_samples, n_clusters)."""

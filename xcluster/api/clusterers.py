@@ -46,6 +46,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         metric: Literal[
             "euclidean", "cosine", "correlation", "dtw", "softdtw", "sbd"
         ] = "euclidean",
+        trim: float = 0.0,
         **keywords: Unpack[KMeansKeywords],
     ) -> Answer:
         """Cluster by k-means.
@@ -61,6 +62,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             which first subtracts from each sample the mean of its features. "dtw" and "softdtw"
             compare profiles after time warping, "sbd" (k-Shape) by their largest correlation at
             any shift.
+        trim : float, default 0
+            Share of the fitted samples (by weight), below 0.5, that lies farthest from its centre:
+            it moves no centre, and has the label -1. So have samples that were not fitted, beyond
+            the same distance. Not for "dtw", "softdtw" and
+            "sbd".
         n_init : int, default 10 (1 for "dtw" and "softdtw", 3 for "sbd")
             Number of starts; the one with the lowest inertia is kept. Starts that are not given are
             improved by a local search, which moves centres to where they are missing.
@@ -100,6 +106,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
 
         Notes
         -----
+        With ``trim`` (trimmed k-means) the distortion is that of the samples within the cut-off
+        distance, divided by the number of all. A streamed fit trims each pass by the cut-off of the
+        pass before it, which is at most 0.2 % too far (see
+        `xcluster.algorithms.trimmed.TrimmedKMeans`).
+
         Under "cosine" and "correlation" (spherical k-means) `Clustering.distances` are angles in
         radians (the spectral angle) or 1 - r, and silhouettes compare 1 - cosine or 1 - r. Centres
         are the means of the samples of a label; ``order`` can only be "size". Samples of zeros
@@ -115,7 +126,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         References
         ----------
         Lloyd (1982), IEEE Trans. Inf. Theory 28, 129; Arthur and Vassilvitskii (2007), SODA, 1027;
-        Dhillon and Modha (2001), Mach. Learn. 42, 143; Paparrizos and Gravano (2015), SIGMOD, 1855.
+        Dhillon and Modha (2001), Mach. Learn. 42, 143; Cuesta-Albertos, Gordaliza and Matran
+        (1997), Ann. Statist. 25, 553; Paparrizos and Gravano (2015), SIGMOD, 1855.
 
         Examples
         --------
@@ -125,7 +137,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         >>> fit.labels.dims
         ('latitude', 'longitude')
         """
-        return self._cluster(methods.kmeans(self.layout, metric), k, keywords)
+        return self._cluster(methods.kmeans(self.layout, metric, trim), k, keywords)
 
     @spelled_out
     def gmm(

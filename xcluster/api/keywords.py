@@ -155,6 +155,7 @@ class SweepKeywords(KMeansKeywords, total=False):
         Literal["euclidean", "cosine", "correlation", "dtw", "softdtw", "sbd", "cityblock"],
         "euclidean",
     ]
+    trim: Annotated[float, 0.0]
     covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
     reg_covar: Annotated[float | None, None]
     init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]

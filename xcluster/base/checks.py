@@ -105,6 +105,7 @@ def check_number(
     above: float | None = None,
     minimum: float | None = None,
     maximum: float = math.inf,
+    remedy: str = "",
 ) -> float:
     """Return ``value`` as a finite float within bounds."""
     rule = "must be a finite number"
@@ -112,7 +113,8 @@ def check_number(
         rule += f" above {above}"
     elif minimum is not None:
         rule += f" of at least {minimum}"
-    remedy = f"pass a number, for example {parameter}={1.0 + max(above or 0.0, minimum or 0.0)}"
+    example = 1.0 + max(above or 0.0, minimum or 0.0)
+    remedy = remedy or f"pass a number, for example {parameter}={example}"
     if not _is_a(numbers.Real, value):
         raise BadTypeError(parameter, value, rule, remedy)
     number = _as_float(value)

@@ -16,7 +16,9 @@ from xcluster.chain.steps import THEN, Step, resolve
 from xcluster.fit.methods import Method
 from xcluster.grid.layout import Layout, shown_columns
 
-CLUSTERERS = "gmm(), kmeans() under the Euclidean metric, fuzzy() of the default kind and shape"
+CLUSTERERS = (
+    "gmm(), kmeans() under the Euclidean metric without trim, fuzzy() of the default kind and shape"
+)
 """The methods of ours that cluster samples with gaps."""
 
 STEPS = "scale() with 'standard', 'minmax' or 'max', and weights()"

@@ -22,6 +22,7 @@ from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.shapes import ShapeKMeans
 from xcluster.algorithms.som import SOM
 from xcluster.algorithms.spherical import SphericalKMeans
+from xcluster.algorithms.trimmed import TrimmedKMeans, TrimmedSphericalKMeans, check_trim
 from xcluster.algorithms.warping import WarpingKMeans
 from xcluster.base.checks import (
     check_choice,
@@ -285,20 +286,28 @@ METRICS_OF = {
 """The metrics of k-means that read a keyword."""
 
 
-def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
-    """Return k-means under a metric."""
-    check_choice("metric", metric, ("euclidean", *METRICS, "dtw", "softdtw", SHAPES))
+TRIMMED = ("euclidean", *METRICS)
+"""The metrics of k-means under which the farthest samples can be left out."""
+
+
+def kmeans(layout: Layout, metric: str = "euclidean", trim: float = 0.0) -> Method:
+    """Return k-means under a metric, of all samples or without the farthest."""
+    check_choice("metric", metric, (*TRIMMED, "dtw", "softdtw", SHAPES))
+    trims = check_trim(trim) > 0
+    if trims and metric not in TRIMMED:
+        rule = f"is not there for metric={metric!r}"
+        raise BadValueError("trim", trim, rule, "leave it out, or choose metric='euclidean'")
     needing = {
         name: f"metric={metrics[0]!r}"
         for name, metrics in METRICS_OF.items()
         if metric not in metrics
     }
     if metric == "euclidean":
-        return Method(
-            "kmeans", KMeans(), "n_clusters", "distortion", by_feature=INIT, needing=needing
-        )
-    if compares_directions(metric):
-        estimator: Any = SphericalKMeans(metric=metric)
+        estimator: Any = TrimmedKMeans(trim=trim) if trims else KMeans()
+    elif trims:
+        estimator = TrimmedSphericalKMeans(metric=metric, trim=trim)
+    elif compares_directions(metric):
+        estimator = SphericalKMeans(metric=metric)
     else:
         kind = ShapeKMeans if metric == SHAPES else WarpingKMeans
         estimator = kind(metric=metric, n_channels=_channels(layout, metric))
@@ -308,7 +317,7 @@ def kmeans(layout: Layout, metric: str = "euclidean") -> Method:
         "n_clusters",
         "distortion",
         by_feature=INIT,
-        defaults={"metric": "euclidean"},
+        defaults={"metric": "euclidean", "trim": 0.0},
         needing=needing,
     )
 

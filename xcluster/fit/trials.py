@@ -209,7 +209,7 @@ def _measured(prepared: Prepared, names: Sequence[str], estimator: Any) -> Candi
     values = measure(names, fit)
     means = fitting.own_means(prepared, estimator, len(record.counts))
     fitting.forget_rows(estimator)
-    return Candidate(Fit(estimator, record, means), values, fit.labels.astype(np.uint16))
+    return Candidate(Fit(estimator, record, means), values, fit.labels.astype(np.int32))
 
 
 def _fitted_rows(prepared: Prepared, estimator: Any) -> FittedRows:
