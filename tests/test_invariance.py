@@ -144,6 +144,7 @@ METHODS = {
     "minmax": lambda ds: ds.cluster.pixels().scale("minmax").kmeans(4, n_init=3),
     "robust": lambda ds: ds.cluster.pixels().scale("robust").kmeans(4, n_init=3),
     "gmm": lambda ds: ds.cluster.pixels().pca(2).gmm(3),
+    "gmm outliers": lambda ds: ds.cluster.pixels().pca(2).gmm(3, outliers=True, n_init=2),
     "ward": lambda ds: ds.cluster.pixels().hac(5),
     "average": lambda ds: ds.cluster.pixels().hac(5, linkage="average"),
     "fuzzy": lambda ds: ds.cluster.pixels().fuzzy(4),

@@ -74,6 +74,7 @@ CLUSTERERS = {
     "kmeans, many features": lambda u: (KMeans(4, n_init=3), 80),
     "kmeans, trimmed": lambda u: (TrimmedKMeans(4, n_init=3), 4),
     "gmm full": lambda u: (GaussianMixture(4), 4),
+    "gmm outliers": lambda u: (GaussianMixture(4, outliers=True), 4),
     "gmm tied": lambda u: (GaussianMixture(4, covariance_type="tied"), 4),
     "gmm diag": lambda u: (GaussianMixture(4, covariance_type="diag", n_init=3), 4),
     "gmm spherical": lambda u: (GaussianMixture(4, covariance_type="spherical"), 4),
@@ -103,7 +104,7 @@ CLUSTERERS = {
     "inductive": lambda u: (Inductive(cluster.AgglomerativeClustering(4)), 4),
 }
 UNITLESS = ("predict_proba",)
-IN_UNITS = ("cluster_centers_", "cutoff_", "means_", "samples_", "components_")
+IN_UNITS = ("box_", "cluster_centers_", "cutoff_", "means_", "samples_", "components_")
 
 
 def bits(name, unit, dtype):
@@ -592,6 +593,7 @@ CHAINS = {
     "gmm": lambda s, u: s.scale(None).gmm(4, n_init=2),
     "bic": lambda s, u: s.gmm([2, 3, 4], n_init=1),
     "fuzzy": lambda s, u: s.scale(None).fuzzy(4),
+    "gmm outliers": lambda s, u: s.scale(None).gmm(4, outliers=True, n_init=2),
     "som": lambda s, u: s.scale(None).som((6, 5)),
     "hac": lambda s, u: s.hac(4, fit_on=3000),
     "nmf": lambda s, u: s.scale(None).nmf(2).kmeans(4, n_init=2),

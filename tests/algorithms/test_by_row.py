@@ -37,6 +37,7 @@ ESTIMATORS = {
     "correlation": SphericalKMeans(9, metric="correlation", n_init=1),
     "trimmed": TrimmedKMeans(9, n_init=1),
     "full": GaussianMixture(3, n_init=1, max_iter=5),
+    "outliers": GaussianMixture(3, outliers=True, max_iter=5),
     "full of many": GaussianMixture(12, n_init=1, max_iter=5),
     "tied": GaussianMixture(3, covariance_type="tied", n_init=1, max_iter=5),
     "diag": GaussianMixture(9, covariance_type="diag", n_init=1, max_iter=5),

@@ -108,6 +108,7 @@ FITS: dict[str, Callable[[Any, int], Any]] = {
     "kmeans": lambda samples, k: samples.kmeans(k),
     "kmeans trimmed": lambda samples, k: samples.kmeans(k, trim=0.02),
     "gmm": lambda samples, k: samples.gmm(k),
+    "gmm outliers": lambda samples, k: samples.gmm(k, outliers=True),
     "gmm tied": lambda samples, k: samples.gmm(k, covariance_type="tied"),
     "hac": lambda samples, k: samples.hac(k),
     "hac contiguous": lambda samples, k: samples.hac(k, contiguous=True),

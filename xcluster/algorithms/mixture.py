@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -45,16 +46,19 @@ from xcluster.algorithms.parts.gaussians import (
     to_assignments,
     to_responsibilities,
 )
-from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows
+from xcluster.algorithms.parts.inputs import FLOATS, check_weight, finite_or_gaps, new_rows
 from xcluster.algorithms.parts.mixture_criteria import InformationCriteria
 from xcluster.algorithms.parts.mixture_start import (
+    bounding_box,
     checked_start,
     covariances_from,
     evenly_spaced,
     filled_from_nearest,
     nearest_of,
     regularisation,
+    without_farthest,
 )
+from xcluster.algorithms.parts.nearest import NOISE
 from xcluster.algorithms.parts.partial_gaussians import (
     Pattern,
     by_row_of_patterns,
@@ -65,7 +69,8 @@ from xcluster.algorithms.parts.partial_gaussians import (
 from xcluster.algorithms.parts.seeding import kmeans_plusplus, random_rows
 from xcluster.algorithms.parts.split_merge import Parameters, improved
 from xcluster.algorithms.parts.sums import PLAIN, Sums
-from xcluster.base.checks import check_choice, check_integer, check_number, warn
+from xcluster.algorithms.trimmed import TrimmedKMeans
+from xcluster.base.checks import check_choice, check_flag, check_integer, check_number, warn
 from xcluster.base.errors import BadValueError
 from xcluster.base.memory import check_memory
 from xcluster.base.parallel import map_threads, single_threaded_blas
@@ -80,6 +85,7 @@ LEARNED = (
     "precisions_cholesky_",
     "lower_bound_",
     "_bound",
+    "noise_weight_",
     "n_iter_",
     "converged_",
     "weight_sum_",
@@ -88,6 +94,8 @@ LEAST_SHARE = 10 * np.finfo(np.float64).eps
 """Share of the rows below which a component counts as empty; keeps its logarithm finite."""
 ALIKE = 1e-3
 """Difference in the mean log-likelihood below which runs end alike, and the first is taken."""
+START_NOISE = 0.05
+"""Weight of the uniform component before the first pass."""
 SEARCHED = 3
 """Number of starts, which end differently, that are improved by a search."""
 FINER = 0.25
@@ -131,8 +139,11 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     init_params : {"kmeans", "random_from_data"}, default "kmeans"
         Where the components start: at the centres of k-means, or at samples drawn at random.
         Every sample then belongs to its nearest centre.
+    outliers : bool, default False
+        Add a component of uniform density for rows that belong to no other (see Notes). Rows with
+        gaps are refused then.
     weights_init : array of shape (n_components,), optional
-        Weights to start from.
+        Weights to start from, among the Gaussian components.
     means_init : array of shape (n_components, n_features), optional
         Means to start from.
     precisions_init : array, optional
@@ -143,7 +154,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     Attributes
     ----------
     weights_ : array of shape (n_components,)
-        Share of each component; they sum to 1.
+        Share of each component; they sum to 1, less `noise_weight_`.
     means_ : array of shape (n_components, n_features)
         Mean of each component.
     covariances_ : array
@@ -162,6 +173,12 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         Mean log-likelihood of the samples as the last iteration found it.
     weight_sum_ : float
         Sum of the sample weights of the last iteration (rows, where unweighted).
+    noise_weight_ : float
+        Share of the uniform component; 0 without.
+    box_ : array of shape (2, n_features)
+        The box whose volume gives its density; only with `outliers`.
+    leaves_noise : bool
+        Whether labels may be -1, as with `outliers`.
     reg_covar_ : array of shape (n_features,)
         What is added to the variance of each feature, in squared units of the data.
     unit_ : float
@@ -195,6 +212,15 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     rows with centres of k-means in their gaps; the three likeliest go on without them, instead of
     the search. The likelihood is right if whether a value is missing depends on known values only.
 
+    With `outliers` the density is that of the Gaussian components plus w / V, of a uniform
+    component [4]_, whose weight w is learned with the others, from 0.05 on. V is the volume of a
+    robust bounding box: in each feature it reaches from the 1 % to the 99 % quantile of the rows
+    from which the fit starts, but is at least 6 robust standard deviations wide (the roots of the
+    variances behind `reg_covar`). So a unit plays no part, nor does how far out a row lies: the
+    density is w / V outside of the box as well. `predict` says -1 where this component is the most
+    probable. The first components are those of trimmed k-means, without the 5 % of the rows that
+    lie farthest from their centre.
+
     A component that loses all its samples keeps its mean and covariance at a weight of nearly
     0, and the fit warns.
 
@@ -206,6 +232,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
        Neural Computation 12 (2000), 2109-2128.
     .. [3] Z. Ghahramani and M. I. Jordan, "Supervised learning from incomplete data via an EM
        approach", Advances in Neural Information Processing Systems 6 (1994), 120-127.
+    .. [4] J. D. Banfield and A. E. Raftery, "Model-based Gaussian and non-Gaussian clustering",
+       Biometrics 49 (1993), 803-821.
 
     Examples
     --------
@@ -229,6 +257,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     unit_: float = 1.0  # as files of 0.1.0 have it
     weight_sum_: float
     _bound: float  # the same as lower_bound_, per unit_
+    noise_weight_: float = 0.0
+    box_: Array
     n_features_in_: int
 
     reads_order_of: tuple[str, ...] = ()
@@ -243,6 +273,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         max_iter: int = 100,
         n_init: int = 1,
         init_params: str = "kmeans",
+        outliers: bool = False,
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
@@ -255,16 +286,22 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
+        self.outliers = outliers
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags: rows may have gaps."""
+        """Return scikit-learn's tags: rows may have gaps, unless there is a uniform component."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = not self.leaves_noise
         return tags
+
+    @property
+    def leaves_noise(self) -> bool:
+        """Whether rows may belong to no component."""
+        return isinstance(self.outliers, bool | np.bool_) and bool(self.outliers)
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture.
@@ -299,9 +336,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             Where `max_iter` was reached.
         """
         self._check_parameters()
-        X = validate_data(
-            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
-        )
+        finite = finite_or_gaps(self)
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite=finite)
         weight = check_weight(sample_weight, X)
         if has_gaps(X):
             check_rows(X)
@@ -314,6 +350,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.reg_covar_ = regularisation(blocks, self.reg_covar, self.covariance_type)
         whole = filled(X, known_means(X)) if has_gaps(X) else X
         self.unit_ = Frame.of(whole, blocks.sample_weight).unit
+        if self.leaves_noise:
+            self.box_ = bounding_box(blocks)
         self._start_best(blocks)
         iterate(self, blocks, self.max_iter)
         self._warn_of_outcome()
@@ -328,6 +366,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         check_integer("max_iter", self.max_iter, minimum=1)
         check_integer("n_init", self.n_init, minimum=1)
         check_choice("init_params", self.init_params, INIT_PARAMS)
+        check_flag("outliers", self.outliers)
 
     def check_memory(self, n_samples: int, n_features: int) -> None:
         """Refuse matrices of so many features that they do not fit in memory."""
@@ -413,23 +452,35 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         return self.fit(X, y, sample_weight).predict(X)
 
     def predict(self, X: Any) -> Array:
-        """Return each row's likeliest component, an int array of shape (n_samples,)."""
-        return self._by_row(X, (), np.int64, lambda piece: piece.log_densities.argmax(axis=0))
+        """Return each row's likeliest component, an int array of shape (n_samples,).
+
+        It is -1 where the uniform component is likelier.
+        """
+        noise = self._log_noise
+
+        def likeliest(piece: Piece) -> Array:
+            labels = piece.log_densities.argmax(axis=0)
+            return np.where(piece.log_densities.max(axis=0) < noise, NOISE, labels)
+
+        return self._by_row(X, (), np.int64, likeliest)
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the membership of each row, of shape (n_samples, n_components); rows sum to 1."""
+        """Return the membership of each row, of shape (n_samples, n_components).
+
+        Those of a row sum to 1, less that in the uniform component.
+        """
+        to_shares = self._to_shares
 
         def memberships(piece: Piece) -> Array:
-            to_responsibilities(piece.log_densities)
+            to_shares(piece.log_densities)
             return piece.log_densities.T
 
         return self._by_row(X, (self.n_components,), np.float64, memberships)
 
     def score_samples(self, X: Any) -> Array:
         """Return the log density at each row, of shape (n_samples,)."""
-        per_unit = self._by_row(
-            X, (), np.float64, lambda piece: to_responsibilities(piece.log_densities)
-        )
+        to_shares = self._to_shares
+        per_unit = self._by_row(X, (), np.float64, lambda piece: to_shares(piece.log_densities))
         n_known = np.count_nonzero(~np.isnan(np.asarray(X, np.float64)), axis=1)
         return np.asarray(per_unit - self._log_volume * (n_known / self.means_.shape[1]))
 
@@ -449,17 +500,22 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         X : array of shape (n_samples, n_features)
             Component by component.
         labels : int array of shape (n_samples,)
-            The component of each row.
+            The component of each row; -1 for rows of the uniform component, which come last.
         """
         check_is_fitted(self)
         n_samples = check_integer("n_samples", n_samples, minimum=1)
         random = check_random_state(self.random_state)
-        sizes = random.multinomial(n_samples, self.weights_)
+        noise = [self.noise_weight_] if self.leaves_noise else []
+        sizes = random.multinomial(n_samples, [*self.weights_, *noise])
         rows = [
             mean + to_covariance(factor, random.standard_normal((size, len(mean))))
-            for mean, factor, size in zip(self.means_, self._factors(), sizes, strict=True)
+            for mean, factor, size in zip(self.means_, self._factors(), sizes, strict=False)
         ]
-        return np.concatenate(rows), np.repeat(np.arange(len(sizes)), sizes)
+        labels = np.repeat(np.arange(len(sizes)), sizes)
+        if noise:
+            rows.append(random.uniform(*self.box_, (sizes[-1], self.n_features_in_)))
+            labels[labels == self.n_components] = NOISE
+        return np.concatenate(rows), labels
 
     @property
     def precisions_(self) -> Array:
@@ -492,7 +548,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         if has_gaps(X):
             given = self._form(), self._pattern, to_responsibilities, X, sample_weight, sums
             return statistics_of_patterns(*given)
-        return statistics(self._form(), to_responsibilities, X, sample_weight, sums)
+        return statistics(self._form(), self._to_shares, X, sample_weight, sums)
 
     def _pattern(self, known: Array) -> Pattern:
         """Return the components in the features that some rows have."""
@@ -529,6 +585,8 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self._bound, self.lower_bound_ = mean, mean - self._log_volume * share
         self.weight_sum_ = total
         self.n_iter_ += 1
+        if self.noise_weight_:
+            self.noise_weight_ = max(1 - float(moments.weight.sum()) / total, LEAST_SHARE)
         self._maximise(moments)
         return self.converged_
 
@@ -541,7 +599,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         weight, first, second = moments
         floor = LEAST_SHARE * weight.sum()
         shares = weight + floor
-        self.weights_ = shares / shares.sum()
+        self.weights_ = (1 - self.noise_weight_) * (shares / shares.sum())
         self.means_ = self.means_ + first / shares[:, None]
         moments = Moments(np.where(weight > floor, weight, 0.0), first, second)
         self._take_covariances(maximising(self.covariance_type, moments, self.reg_covar_))
@@ -557,7 +615,32 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         self.precisions_cholesky_ = factors
 
     def _form(self) -> Form:
-        return Components(self.weights_, self.means_, self._factors(), self.unit_).form()
+        given = self.weights_, self.means_, self._factors(), self.unit_, self._log_noise
+        return Components(*given).form()
+
+    @property
+    def _to_shares(self) -> Callable[[Array], Array]:
+        """What turns log densities into responsibilities in place, and returns log sums."""
+        noise = self._log_noise
+        if noise == -math.inf:
+            return to_responsibilities
+        return partial(to_responsibilities, log_noise=noise)
+
+    @property
+    def _log_noise(self) -> float:
+        """The weighted log density of the uniform component, per `unit_`."""
+        if not self.noise_weight_:
+            return -math.inf
+        widths = (self.box_[1] - self.box_[0]) / self.unit_
+        return math.log(self.noise_weight_) - float(np.log(widths).sum())
+
+    def _n_parameters(self) -> int:
+        return super()._n_parameters() + int(self.leaves_noise)
+
+    def _entropies(self, X: Any) -> Array:
+        shares = self.predict_proba(X)
+        of_noise = entr(np.maximum(1 - shares.sum(axis=1), 0)) if self.leaves_noise else 0.0
+        return np.asarray(entr(shares).sum(axis=1) + of_noise)
 
     def _factors(self) -> Array:
         return factor_of_each(self.covariance_type, self.precisions_cholesky_, *self.means_.shape)
@@ -580,12 +663,17 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     def _start(self, blocks: ArrayBlocks, seed: int) -> None:
         """Set the parameters that the first pass measures."""
         self._begin()
+        self.noise_weight_ = START_NOISE if self.leaves_noise else 0.0
         given = self._given(blocks.X.shape[1])
+        if "weights" in given:
+            given["weights"] = (1 - self.noise_weight_) * given["weights"]
         self.means_ = given["means"] if "means" in given else self._centers(blocks, seed)
         if len(given) < 3:
             nearest = nearest_of(self.means_, self.covariance_type)
             if has_gaps(blocks.X):
                 blocks = replace(blocks, X=filled_from_nearest(blocks.X, self.means_))
+            if self.leaves_noise:
+                blocks = without_farthest(blocks, self.means_, START_NOISE)
             merged = blocks.reduce(partial(statistics, nearest, to_assignments))
             self._maximise(nearest.moments(merged.sums["moments"]))
         for name in given.keys() - {"precisions"}:
@@ -610,6 +698,10 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         whole = filled(X, known_means(X, weight)) if has_gaps(X) else X
         if self.init_params == "random_from_data":
             return random_rows(whole, self.n_components, weight, seed)
+        if self.leaves_noise:
+            trimmed = TrimmedKMeans(self.n_components, trim=START_NOISE, n_init=1)
+            trimmed.set_params(random_state=seed)
+            return np.asarray(trimmed.fit(X, sample_weight=weight).cluster_centers_)
         # Without swaps, which would make all starts alike.
         start = kmeans_plusplus(whole, self.n_components, weight, seed)
         kmeans = KMeans(self.n_components, init=start)

@@ -145,6 +145,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         k: K = None,
         *,
         covariance_type: Literal["full", "tied", "diag", "spherical"] = "full",
+        outliers: bool = False,
         **keywords: Unpack[GMMKeywords],
     ) -> Answer:
         """Cluster by a Gaussian mixture.
@@ -157,6 +158,10 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
             Per component a covariance matrix ("full"), a diagonal one ("diag") or one variance
             ("spherical"); or one matrix for all components ("tied").
+        outliers : bool, default False
+            Add a component of uniform density, 1 / volume of a robust bounding box of the fitted
+            samples (see `xcluster.algorithms.mixture.GaussianMixture`). Samples to which it is the
+            most probable have the label -1, and memberships add up to 1 less that in it.
         n_init : int, default 10
             Number of starts. A local search improves the likeliest three, and the best one is
             continued on all samples. With 1 there is no search.
@@ -186,7 +191,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
 
         References
         ----------
-        Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1.
+        Dempster, Laird and Rubin (1977), J. R. Stat. Soc. B 39, 1; Banfield and Raftery (1993),
+        Biometrics 49, 803.
 
         Examples
         --------
@@ -195,7 +201,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         >>> fit.memberships.dims
         ('label', 'latitude', 'longitude')
         """
-        return self._cluster(methods.gmm(self.layout, covariance_type), k, keywords)
+        return self._cluster(methods.gmm(self.layout, covariance_type, outliers), k, keywords)
 
     @spelled_out
     def mixture(

@@ -157,6 +157,7 @@ class SweepKeywords(KMeansKeywords, total=False):
     ]
     trim: Annotated[float, 0.0]
     covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
+    outliers: Annotated[bool, False]
     reg_covar: Annotated[float | None, None]
     init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]
     weights_init: Annotated[Numbers | None, None]

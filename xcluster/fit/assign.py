@@ -95,7 +95,8 @@ class Labeller:
         memberships = self.partition.memberships(raw)
         # The clusterer's most likely number, as in its predict(), not the largest sum of merged
         # memberships: merging labels must not change other labels.
-        labels = self.partition(raw.argmax(axis=1))
+        leaves_noise = getattr(self.clusterer, "leaves_noise", False)
+        labels = self.partition(self.clusterer.predict(Z) if leaves_noise else raw.argmax(axis=1))
         labels = self.partition.classify(labels, memberships)
         return np.concatenate([labels[:, None], memberships], axis=1)
 

@@ -17,7 +17,8 @@ from xcluster.fit.methods import Method
 from xcluster.grid.layout import Layout, shown_columns
 
 CLUSTERERS = (
-    "gmm(), kmeans() under the Euclidean metric without trim, fuzzy() of the default kind and shape"
+    "gmm() without outliers, kmeans() under the Euclidean metric without trim, fuzzy() of the "
+    "default kind and shape"
 )
 """The methods of ours that cluster samples with gaps."""
 

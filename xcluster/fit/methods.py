@@ -338,10 +338,11 @@ def _channels(layout: Layout, metric: str) -> int:
     return len(layout.variables)
 
 
-def gmm(layout: Layout, covariance_type: str = "full") -> Method:
+def gmm(layout: Layout, covariance_type: str = "full", outliers: bool = False) -> Method:
     """Return a Gaussian mixture."""
     check_choice("covariance_type", covariance_type, tuple(PRECISIONS))
-    estimator = GaussianMixture(covariance_type=covariance_type, n_init=10)
+    check_flag("outliers", outliers)
+    estimator = GaussianMixture(covariance_type=covariance_type, outliers=outliers, n_init=10)
     by_feature = {"means_init": (-1,), "precisions_init": PRECISIONS[covariance_type]}
     defaults = {"n_init": 10}
     return Method("gmm", estimator, "n_components", "bic", by_feature=by_feature, defaults=defaults)

@@ -64,12 +64,15 @@ class Components:
     unit : float, default 1
         A power of two near the spread of the rows. Densities are per unit, so that their bits
         stay the same if rows and components are multiplied by a power of two.
+    log_noise : float, default -inf
+        Weighted log density of a uniform component beside these, per unit.
     """
 
     weights: Array
     means: Array
     factors: Array
     unit: float = 1.0
+    log_noise: float = -np.inf
 
     @cached_property
     def origin(self) -> Array:
@@ -98,7 +101,8 @@ class Components:
             ratios = np.square(self.factors).sum(axis=(1, 2)) * squares.sum(axis=1)
         else:
             ratios = (self.factors**2 * squares).sum(axis=1)
-        return float((np.abs(self.log_heights) + ratios).max()) + len(self.means)
+        of_noise = abs(self.log_noise) if np.isfinite(self.log_noise) else 0.0
+        return float((np.abs(self.log_heights) + ratios).max()) + len(self.means) + of_noise
 
     def form(self) -> Form:
         """Return the faster of the two forms that keeps enough digits."""
@@ -366,12 +370,20 @@ def statistics(
     return Statistics(sums=found)
 
 
-def to_responsibilities(log_densities: Array) -> Array:
-    """Turn weighted log densities (k, n) into responsibilities in place; return log sums (n,)."""
+def to_responsibilities(log_densities: Array, log_noise: float | None = None) -> Array:
+    """Turn weighted log densities (k, n) into responsibilities in place; return log sums (n,).
+
+    With ``log_noise``, the weighted log density of a uniform component, its responsibility is what
+    those of a row lack to 1.
+    """
     top = log_densities.max(axis=0)
+    if log_noise is not None:
+        top = np.maximum(top, log_noise)
     log_densities -= top
     np.exp(log_densities, out=log_densities)
     total = _added(log_densities)
+    if log_noise is not None:
+        total = total + np.exp(log_noise - top)
     log_densities /= total
     return np.asarray(top + np.log(total))
 

@@ -78,8 +78,12 @@ class InformationCriteria:
         ----------
         G. McLachlan and D. Peel, "Finite mixture models", Wiley (2000), section 6.10.
         """
-        entropies = entr(self.predict_proba(X)).sum(axis=1)
-        return self.bic(X, sample_weight) + 2 * _weighted_sum(entropies, sample_weight)
+        entropies = _weighted_sum(self._entropies(X), sample_weight)
+        return self.bic(X, sample_weight) + 2 * entropies
+
+    def _entropies(self, X: Any) -> Array:
+        """Return the entropy of the memberships of each row."""
+        return np.asarray(entr(self.predict_proba(X)).sum(axis=1))
 
     def _deviance(self, X: Any, sample_weight: Any) -> float:
         return -2 * _weighted_sum(self.score_samples(X), sample_weight)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcluster.algorithms.parts.covariances import MATRICES, from_precisions, shape
+from xcluster.algorithms.parts.distances import distances
 from xcluster.algorithms.parts.gaps import partial_squares
 from xcluster.algorithms.parts.gaussians import Components, Nearest
-from xcluster.algorithms.parts.inputs import check_shape
-from xcluster.algorithms.parts.spread import robust_variances
+from xcluster.algorithms.parts.inputs import check_shape, weight_or_ones
+from xcluster.algorithms.parts.spread import quantiles, robust_variances
 from xcluster.base.errors import BadValueError
 from xcluster.base.streaming import ArrayBlocks
 
@@ -22,6 +24,8 @@ START_ROWS = 20_000
 """The most rows on which starts are compared."""
 RELATIVE = 1e-6
 """Share of its variance that is added to the variance of a feature by default."""
+BOX = (0.01, 0.99)
+"""Quantiles between which the box of a uniform component lies at least."""
 
 
 def checked_start(
@@ -91,6 +95,29 @@ def regularisation(blocks: ArrayBlocks, reg_covar: float | None, covariance_type
     if covariance_type == "spherical":
         variances = np.full(p, variances.mean())
     return RELATIVE * variances
+
+
+def bounding_box(blocks: ArrayBlocks) -> Array:
+    """Return the lower and the upper corner of a box about the bulk of the rows, of shape (2, p).
+
+    In each feature it reaches from the 1 % to the 99 % quantile, but is at least 6 robust standard
+    deviations wide.
+    """
+    some = evenly_spaced(blocks)
+    weight = weight_or_ones(some.sample_weight, len(some.X))
+    columns = (quantiles(column.astype(np.float64), weight, BOX) for column in some.X.T)
+    low, high = np.transpose(list(columns))
+    deviations = np.sqrt(robust_variances(some.X, some.sample_weight))
+    half = np.maximum((high - low) / 2, 3 * deviations)
+    return np.asarray((low + high) / 2 + np.array([-half, half]))
+
+
+def without_farthest(blocks: ArrayBlocks, means: Array, share: float) -> ArrayBlocks:
+    """Return the rows with a weight of 0 for the share that lies farthest from the nearest mean."""
+    weight = weight_or_ones(blocks.sample_weight, len(blocks.X))
+    away = distances(blocks.X, means).min(axis=1)
+    near = away <= quantiles(away, weight, (1 - share,))[0]
+    return replace(blocks, sample_weight=np.where(near, weight, 0.0))
 
 
 def evenly_spaced(blocks: ArrayBlocks) -> ArrayBlocks:

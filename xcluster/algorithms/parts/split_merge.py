@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
 from heapq import nlargest
@@ -14,7 +14,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import xlogy
 
 from xcluster.algorithms.parts.covariances import MATRICES, flat, log_determinants, squares
-from xcluster.algorithms.parts.gaussians import Form, by_row, to_responsibilities
+from xcluster.algorithms.parts.gaussians import Form, by_row
 from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.base.errors import BadValueError
 from xcluster.base.parallel import map_threads
@@ -72,6 +72,7 @@ class Mixture(Protocol):
     weight_sum_: float
     n_iter_: int
     _bound: float
+    noise_weight_: float
 
     def place(self, parameters: Parameters) -> None:
         """Take other parameters, of any number of components."""
@@ -85,6 +86,9 @@ class Mixture(Protocol):
         ...
 
     def _form(self) -> Form: ...
+
+    @property
+    def _to_shares(self) -> Callable[[Array], Array]: ...
 
 
 M = TypeVar("M", bound=Mixture)
@@ -177,7 +181,7 @@ def _trials(mixture: Mixture, blocks: ArrayBlocks, most: int) -> Iterator[Parame
         mixture._form(), blocks.X, mixture.weights_.shape, np.float64, lambda p: p.log_densities.T
     )
     shares = log_densities.T.copy()
-    to_responsibilities(shares)
+    mixture._to_shares(shares)
     weight = weight_or_ones(blocks.sample_weight, len(blocks.X))
     loss = _losses(mixture, shares, weight / weight.sum())
 
@@ -263,6 +267,7 @@ def _split(mixture: M, c: int, rows: ArrayBlocks, log_densities: Array) -> Split
     if mine.sum() >= 2 * (rows.X.shape[1] + 1):
         for start in _halves(mixture, c, rows):
             two = copy(mixture)
+            two.noise_weight_ = 0.0  # its rows are those of the component alone
             with suppress(BadValueError):  # a covariance without inverse
                 two.place(start)
                 splits.append(Split(two, rows, before).follow(FIRST))
