@@ -150,6 +150,7 @@ METHODS = {
     "fuzzy": lambda ds: ds.cluster.pixels().fuzzy(4),
     "gustafson-kessel": lambda ds: ds.cluster.pixels().fuzzy(4, shape="gustafson-kessel"),
     "possibilistic": lambda ds: ds.cluster.pixels().fuzzy(3, kind="possibilistic"),
+    "fuzzy noise": lambda ds: ds.cluster.pixels().fuzzy(3, kind="noise"),
     "som": lambda ds: ds.cluster.pixels().som((3, 3)),
     "online som": lambda ds: ds.cluster.pixels().som((3, 3), training="online", n_iter=5_000),
     "dbscan": lambda ds: ds.cluster.pixels().dbscan(eps=0.4),

@@ -43,6 +43,7 @@ ESTIMATORS = {
     "diag": GaussianMixture(9, covariance_type="diag", n_init=1, max_iter=5),
     "spherical": GaussianMixture(3, covariance_type="spherical", n_init=1, max_iter=5),
     "fuzzy": FuzzyCMeans(9),
+    "fuzzy noise": FuzzyCMeans(9, kind="noise"),
     "gustafson-kessel": FuzzyCMeans(3, shape="gustafson-kessel"),
     "som": SOM((4, 4)),
     "hac": Hierarchical(9),

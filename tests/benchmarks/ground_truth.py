@@ -115,6 +115,7 @@ FITS: dict[str, Callable[[Any, int], Any]] = {
     "fuzzy": lambda samples, k: samples.fuzzy(k),
     "fuzzy gustafson-kessel": lambda samples, k: samples.fuzzy(k, shape="gustafson-kessel"),
     "fuzzy possibilistic": lambda samples, k: samples.fuzzy(k, kind="possibilistic"),
+    "fuzzy noise": lambda samples, k: samples.fuzzy(k, kind="noise"),
     "som merged": lambda samples, k: samples.som((8, 8)).merge_nodes(k),
     "hdbscan": lambda samples, k: samples.hdbscan(30),
 }

@@ -1,4 +1,4 @@
-"""Fuzzy c-means: memberships between 0 and 1, probabilistic or possibilistic."""
+"""Fuzzy c-means: memberships between 0 and 1, probabilistic, possibilistic or beside noise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ from xcluster.algorithms.parts.inputs import (
     new_rows,
     weight_or_ones,
 )
+from xcluster.algorithms.parts.nearest import NOISE
 from xcluster.algorithms.parts.sums import PLAIN, Sums
+from xcluster.algorithms.trimmed import TrimmedKMeans
 from xcluster.base.checks import check_choice, check_integer, check_number, is_text, warn
 from xcluster.base.errors import BadValueError, advice, complaint
 from xcluster.base.memory import check_memory
@@ -51,12 +53,15 @@ EQUAL = 0.01
 """Partition coefficient, 0 where all memberships are equal and 1 where crisp, of useless ones."""
 ROUNDING = 1e-9
 """Share of the objective by which a start must end lower: those that end alike are one."""
+KINDS = ("probabilistic", "possibilistic", "noise")
+FAR = 0.05
+"""Share of the rows that the start beside noise leaves out."""
 START_ROWS, START_PASSES, START_TOLERANCE = 8192, 50, 1e-3
 """Each start runs over at most so many rows, for so many passes, to this tolerance."""
 
 
 class FuzzyCMeans(ClusterMixin, BaseEstimator):
-    """Fuzzy c-means: spherical or Gustafson-Kessel, probabilistic or possibilistic.
+    """Fuzzy c-means: spherical or Gustafson-Kessel, probabilistic, possibilistic or beside noise.
 
     Parameters
     ----------
@@ -64,10 +69,15 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Number of clusters.
     m : float, default 2.0
         Fuzzifier, above 1; near 1 memberships are nearly 0 or 1.
-    kind : {"probabilistic", "possibilistic"}, default "probabilistic"
+    kind : {"probabilistic", "possibilistic", "noise"}, default "probabilistic"
         Probabilistic memberships of a sample sum to 1 [1]_. Possibilistic ones tell how typical
         it is of each cluster, so that an outlier belongs to none; they start from the
-        probabilistic result, from which each cluster's radius is taken [2]_.
+        probabilistic result, from which each cluster's radius is taken [2]_. Beside noise those of
+        a sample sum to 1 with its membership in a further cluster that is equally far from all
+        samples [6]_ (see Notes).
+    delta : float, optional
+        That distance, in units of the data; only for ``kind="noise"``. By default it follows from
+        the mean squared distance between samples and centres (see Notes).
     shape : {"spherical", "gustafson-kessel"}, default "spherical"
         Euclidean distances, or for each cluster a norm of its own from its fuzzy covariance, at
         equal volumes [3]_. A covariance that is nearly singular is regularised [4]_.
@@ -91,7 +101,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     cluster_centers_ : array of shape (n_clusters, n_features)
         Means of the samples, weighted by memberships to the power m.
     labels_ : int array of shape (n_samples,)
-        Cluster of the largest membership.
+        Cluster of the largest membership; -1 where that in noise is larger.
     counts_ : array of shape (n_clusters,)
         Samples with each label, or their weight.
     covariances_ : array of shape (n_clusters, n_features, n_features) or None
@@ -99,9 +109,14 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     regularized_ : bool array of shape (n_clusters,)
         Whose covariance was nearly singular; Gustafson-Kessel only.
     eta_ : array of shape (n_clusters,) or None
-        Squared distance at which a membership is 1/2; None where probabilistic.
+        Squared distance at which a membership is 1/2; possibilistic only.
+    delta_ : float or None
+        Distance of noise from each sample.
+    leaves_noise : bool
+        Whether labels may be -1.
     objective_ : float
-        Sum of u^m d^2, plus eta (1 - u)^m where possibilistic, over samples and clusters.
+        Sum of u^m d^2, plus eta (1 - u)^m where possibilistic, over samples and clusters; plus the
+        sum of u^m delta^2 over memberships in noise.
     objective_history_ : list of float
         The objective at each pass over the same data; it never rises.
     partition_coefficient_ : float
@@ -128,6 +143,12 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     max_passes)``; `eta_` then stays. Each step minimises the objective by memberships, centres
     or norms. Only a regularised covariance could raise it; the fit then ends at the best.
 
+    Beside noise, u_i = d_i^(-2/(m-1)) / (sum_j d_j^(-2/(m-1)) + delta^(-2/(m-1))). The fit starts
+    from trimmed k-means, without the 5 % of the rows of the starts that lie farthest from their
+    centre. By default delta^2 is the mean squared distance of the other rows to all centres of this
+    start: lambda in [6]_ is 1. It then stays, so that the objective never rises, unlike in [6]_,
+    where it is computed anew in each pass.
+
     Rows may have gaps (NaN), if memberships are probabilistic and clusters spherical. These follow
     from partial distances, and centres from the values that rows have [5]_; the objective is the
     sum over these values.
@@ -144,6 +165,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
        Gustafson-Kessel clustering", Proc. FUZZ-IEEE (2002), 1081-1085.
     .. [5] R. J. Hathaway and J. C. Bezdek, "Fuzzy c-means clustering of incomplete data", IEEE
        Trans. Systems, Man and Cybernetics B 31 (2001), 735-744.
+    .. [6] R. N. Dave, "Characterization and detection of noise in clustering", Pattern Recognition
+       Letters 12 (1991), 657-664.
 
     Examples
     --------
@@ -159,6 +182,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     cluster_centers_: Array
     covariances_: Array | None
     eta_: Array | None
+    delta_: float | None = None  # as files of 0.1.0 have it
     objective_: float
     objective_history_: list[float]
     weight_sum_: float
@@ -174,6 +198,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         m: float = 2.0,
         kind: str = "probabilistic",
         shape: str = "spherical",
+        delta: float | None = None,
         init: Any = "k-means++",
         n_init: int = 5,
         max_iter: int = 300,
@@ -184,6 +209,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self.m = m
         self.kind = kind
         self.shape = shape
+        self.delta = delta
         self.init = init
         self.n_init = n_init
         self.max_iter = max_iter
@@ -196,6 +222,11 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         plain = is_text(self.kind, "probabilistic") and is_text(self.shape, "spherical")
         tags.input_tags.allow_nan = plain
         return tags
+
+    @property
+    def leaves_noise(self) -> bool:
+        """Whether rows may belong to no cluster."""
+        return is_text(self.kind, "noise")
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the clusters.
@@ -240,7 +271,10 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         blocks = ArrayBlocks(X, weight, rows=TILE_ROWS)
         check_distinct("n_clusters", self.n_clusters, X, blocks.sample_weight)
         with single_threaded_blas():
-            self._begin(*self._start(blocks))
+            if self.kind == "noise":
+                self._begin_beside_noise(blocks)
+            else:
+                self._begin(*self._start(blocks))
             settled = self._run(blocks)
             found = blocks.reduce(self.partial_statistics)
             equal = _are_equal(found.sums, self.n_clusters)
@@ -250,7 +284,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
                 settled = self._run(blocks)
                 found = blocks.reduce(self.partial_statistics)
             self._measure(found)
-            self.labels_ = self._by_tile(X, lambda u: u.argmax(axis=0))
+            self.labels_ = self._by_tile(X, self._largest)
         self._warn_of_outcome(settled, equal)
         return self
 
@@ -259,12 +293,21 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             check_integer(name, getattr(self, name), minimum=1)
         check_number("m", self.m, above=1)
         check_number("tol", self.tol, minimum=0)
-        check_choice("kind", self.kind, ("probabilistic", "possibilistic"))
+        check_choice("kind", self.kind, KINDS)
+        self._check_delta()
         check_choice("shape", self.shape, ("spherical", "gustafson-kessel"))
         check_init(self.init, (self.n_clusters, n_features))
         if n_samples < self.n_clusters:
             rule = f"is more than the n_samples={n_samples} samples"
             raise BadValueError("n_clusters", self.n_clusters, rule, "ask for fewer")
+
+    def _check_delta(self) -> None:
+        if self.delta is None:
+            return
+        check_number("delta", self.delta, above=0)
+        if not self.leaves_noise:
+            rule = f"is not there for kind={self.kind!r}"
+            raise BadValueError("delta", self.delta, rule, "leave it out, or pass kind='noise'")
 
     def check_memory(self, n_samples: int, n_features: int) -> None:
         """Refuse covariances of so many features that they do not fit in memory."""
@@ -295,6 +338,25 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
                 best = short.objective_, short.cluster_centers_, short.covariances_
         return best[1:]
 
+    def _begin_beside_noise(self, blocks: ArrayBlocks) -> None:
+        """Set centres and the distance of noise from rows of which the farthest do not count."""
+        sample = _some_rows(blocks, check_random_state(self.random_state))
+        init = "k-means++" if isinstance(self.init, str) else self.init
+        start = TrimmedKMeans(self.n_clusters, trim=FAR, init=init, n_init=self.n_init)
+        start.set_params(random_state=self.random_state, max_iter=START_PASSES)
+        start.fit(sample.X, sample_weight=sample.sample_weight)
+        given = isinstance(self.init, str)
+        centers = start.cluster_centers_ if given else np.array(self.init, np.float64)
+        self._begin(centers, None)
+        near = sample.take(start.labels_ >= 0)
+        self.delta_ = self._mean_distance(near) if self.delta is None else float(self.delta)
+
+    def _mean_distance(self, blocks: ArrayBlocks) -> float:
+        """Return the root of the mean squared distance of rows to all centres."""
+        squares = fuzzy_sums.squared_distances(blocks.X, self.cluster_centers_, None)
+        of_rows = np.average(squares.mean(axis=0), weights=blocks.sample_weight)
+        return math.sqrt(float(of_rows))
+
     def _warn_of_outcome(self, settled: bool, equal: bool) -> None:
         """Warn of clusters that still move or coincide, and of singular covariances."""
         if not settled:
@@ -317,20 +379,28 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             warn(complaint("shape", self.shape, rule, "use pca first or fewer clusters"))
 
     def predict(self, X: Any) -> Array:
-        """Return the cluster of each row's largest membership, of shape (n_samples,)."""
-        return self._by_tile(new_rows(self, X), lambda u: u.argmax(axis=0))
+        """Return the cluster of each row's largest membership, of shape (n_samples,).
+
+        It is -1 where that in noise is larger.
+        """
+        return self._by_tile(new_rows(self, X), self._largest)
 
     def predict_proba(self, X: Any) -> Array:
         """Return memberships, of shape (n_samples, n_clusters).
 
-        Probabilistic ones of a row sum to 1; possibilistic ones need not.
+        Probabilistic ones of a row sum to 1, beside noise less that in noise; possibilistic ones
+        need not.
         """
-        return self._by_tile(new_rows(self, X), np.transpose)
+        return self._by_tile(new_rows(self, X), lambda u: u[: self.n_clusters].T)
+
+    def _largest(self, u: Array) -> Array:
+        largest = u.argmax(axis=0)
+        return np.where(largest == self.n_clusters, NOISE, largest)
 
     def row_shares(self, X: Any) -> Array:
         """Return how much each row counts in each mean: u^m, of shape (n_clusters, n_samples)."""
-        powers = self._by_tile(new_rows(self, X), lambda u: fuzzy_sums.power(u, self.m).T)
-        return np.ascontiguousarray(powers.T)
+        shares = self.predict_proba(X).T
+        return np.ascontiguousarray(fuzzy_sums.power(shares, self.m))
 
     def partial_statistics(
         self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
@@ -350,7 +420,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         Statistics
             The sums of `xcluster.algorithms.parts.fuzzy_sums`, `tile_sums` and `described`; for
             Gustafson-Kessel also ``second``, those of w u^m (x - c)(x - c)'; where memberships are
-            possibilistic ``doubt``, those of w (1 - u)^m.
+            possibilistic ``doubt``, those of w (1 - u)^m; beside noise ``noise``, that of w u^m of
+            the memberships in it.
         """
         return self._statistics(X, sample_weight, sums, described=True)
 
@@ -381,6 +452,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         self.objective_ = float(sums["spread"].sum())
         if self.eta_ is not None:
             self.objective_ += float(self.eta_ @ sums["doubt"])
+        if self.delta_ is not None:
+            self.objective_ += self.delta_**2 * float(sums["noise"])
         if "counts" in sums:
             self._describe(sums)
 
@@ -472,21 +545,27 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     ) -> dict[str, Array]:
         squares = fuzzy_sums.squared_distances(X, self.cluster_centers_, factors)
         u = self._memberships(squares)
-        powers = fuzzy_sums.power(u, self.m) * weight
+        of_all = fuzzy_sums.power(u, self.m) * weight
+        powers = of_all[: self.n_clusters]
         farthest = fuzzy_sums.farthest(self.cluster_centers_, factors, sums)
         found = fuzzy_sums.tile_sums(X, weight, squares, powers, farthest, sums)
         if described:
-            found |= fuzzy_sums.described(weight, u, sums)
+            found |= fuzzy_sums.described(weight, u, self.n_clusters, sums)
         if factors is not None:
             found["second"] = fuzzy_sums.second_moments(X, self.cluster_centers_, powers, sums)
         if self.eta_ is not None:
             doubt = fuzzy_sums.power(1 - u, self.m) * weight
             found["doubt"] = sums.total(doubt, sums.heaviest)
+        if self.delta_ is not None:
+            found["noise"] = sums.total(of_all[-1], sums.heaviest)
         return found
 
     def _memberships(self, squares: Array) -> Array:
+        """Return memberships, of shape (n_clusters, n_rows); beside noise with that as last row."""
         if self.eta_ is not None:
             return fuzzy_sums.typicalities(squares, self.m, self.eta_)
+        if self.delta_ is not None:
+            squares = np.vstack([squares, np.full(squares.shape[1], self.delta_**2)])
         return fuzzy_sums.shares(squares, self.m)
 
     def _norm_factors(self) -> Array | None:
@@ -514,7 +593,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         if self.shape == "gustafson-kessel" and covariances is None:
             self._take_covariances(np.tile(np.eye(centers.shape[1]), (len(centers), 1, 1)))
         self._before = self.cluster_centers_, self.covariances_
-        self.eta_, self.objective_history_ = None, []
+        self.eta_, self.delta_, self.objective_history_ = None, None, []
         self.objective_, self.weight_sum_, self.n_iter_ = math.inf, 0.0, 0
 
 

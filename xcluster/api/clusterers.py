@@ -336,7 +336,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         k: K = None,
         *,
         m: float = 2.0,
-        kind: Literal["probabilistic", "possibilistic"] = "probabilistic",
+        kind: Literal["probabilistic", "possibilistic", "noise"] = "probabilistic",
         shape: Literal["spherical", "gustafson-kessel"] = "spherical",
         **keywords: Unpack[FuzzyKeywords],
     ) -> Answer:
@@ -349,9 +349,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             chooses among candidates.
         m : float, default 2
             Fuzzifier, above 1. Near 1, memberships are nearly 0 or 1.
-        kind : {"probabilistic", "possibilistic"}, default "probabilistic"
+        kind : {"probabilistic", "possibilistic", "noise"}, default "probabilistic"
             "probabilistic": memberships of a sample add up to 1. "possibilistic": a membership
-            says how typical the sample is of that label.
+            says how typical the sample is of that label. "noise": they add up to 1 less that in a
+            further cluster, noise, which is equally far from all samples. Samples of which this is
+            the largest have the label -1.
         shape : {"spherical", "gustafson-kessel"}, default "spherical"
             "spherical": one distance for all labels. "gustafson-kessel": each label has its own
             distance, from its own covariance.
@@ -364,6 +366,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             the objective falls by no larger share. A streamed fit ends by the objective alone.
         init : "k-means++" or array of shape (k, n_features), default "k-means++"
             Where to start, with features in the order of the data.
+        delta : float, optional
+            Distance of noise from every sample, in units of the features after all steps; only for
+            ``kind="noise"``. By default its square is the mean squared distance between
+            samples and the centres of the start, without the 5 % of the samples that lie farthest
+            from these. It does not change during the fit.
         **keywords
             Those of all clusterers (see `Samples`).
 
@@ -385,7 +392,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ----------
         Bezdek (1981), Pattern Recognition with Fuzzy Objective Function Algorithms, Plenum;
         Krishnapuram and Keller (1993), IEEE Trans. Fuzzy Syst. 1, 98; Gustafson and Kessel
-        (1979), Proc. IEEE CDC, 761.
+        (1979), Proc. IEEE CDC, 761; Dave (1991), Pattern Recognit. Lett. 12, 657.
 
         Examples
         --------

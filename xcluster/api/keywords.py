@@ -122,6 +122,7 @@ class FuzzyKeywords(OrderedKeywords, total=False):
     max_iter: Annotated[int, 300]
     tol: Annotated[float, 1e-5]
     init: Annotated[Rows | Literal["k-means++"], "k-means++"]
+    delta: Annotated[float | None, None]
 
 
 class SOMKeywords(FitKeywords, total=False):
@@ -156,8 +157,8 @@ class SweepKeywords(KMeansKeywords, total=False):
         "euclidean",
     ]
     trim: Annotated[float, 0.0]
-    covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
     outliers: Annotated[bool, False]
+    covariance_type: Annotated[Literal["full", "tied", "diag", "spherical"], "full"]
     reg_covar: Annotated[float | None, None]
     init_params: Annotated[Literal["kmeans", "random_from_data"], "kmeans"]
     weights_init: Annotated[Numbers | None, None]
@@ -168,7 +169,8 @@ class SweepKeywords(KMeansKeywords, total=False):
     contiguous: Annotated[Contiguous, False]
     max_exact: Annotated[int | None, None]
     m: Annotated[float, 2.0]
-    kind: Annotated[Literal["probabilistic", "possibilistic"], "probabilistic"]
+    kind: Annotated[Literal["probabilistic", "possibilistic", "noise"], "probabilistic"]
+    delta: Annotated[float | None, None]
     shape: Annotated[Literal["spherical", "gustafson-kessel"], "spherical"]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from xcluster.algorithms.density import DBSCAN, HDBSCAN
-from xcluster.algorithms.fuzzy import FuzzyCMeans
+from xcluster.algorithms.fuzzy import KINDS, FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.inductive import Inductive
 from xcluster.algorithms.kmeans import KMeans
@@ -385,10 +385,11 @@ def fuzzy(
 ) -> Method:
     """Return fuzzy c-means."""
     check_number("m", m, above=1)
-    check_choice("kind", kind, ("probabilistic", "possibilistic"))
+    check_choice("kind", kind, KINDS)
     check_choice("shape", shape, ("spherical", "gustafson-kessel"))
     estimator = FuzzyCMeans(m=m, kind=kind, shape=shape)
-    return Method("fuzzy", estimator, "n_clusters", "distortion", by_feature=INIT)
+    needing = {} if kind == "noise" else {"delta": "kind='noise'"}
+    return Method("fuzzy", estimator, "n_clusters", "distortion", by_feature=INIT, needing=needing)
 
 
 def som(layout: Layout, grid: tuple[int, int] | None = None, training: str = "batch") -> Method:

@@ -125,10 +125,11 @@ def _gaps(X: Array, powers: Array, sums: Sums) -> tuple[Array, Array]:
     return whole, sums.products(powers, lacking.T, grids)
 
 
-def described(weight: Array, u: Array, sums: Sums) -> dict[str, Array]:
+def described(weight: Array, u: Array, k: int, sums: Sums) -> dict[str, Array]:
     """Return the sums over the rows of a tile that tell how good memberships are.
 
-    Parameters are those of `tile_sums`, and ``u``, the memberships.
+    Parameters are those of `tile_sums`, and ``u``, the memberships: those in k clusters, and in
+    noise where there is one row more.
 
     Returns
     -------
@@ -136,10 +137,11 @@ def described(weight: Array, u: Array, sums: Sums) -> dict[str, Array]:
         Of each cluster ``counts`` (w where u is largest); of all ``squared`` (w u^2) and
         ``entropy`` (-w u log u).
     """
+    heaviest = sums.heaviest
+    own = (u.argmax(axis=0) == np.arange(k)[:, None]) * weight
+    u = u[:k]
     information = np.log(np.maximum(u, TINY))
     information *= -u
-    k, heaviest = len(u), sums.heaviest
-    own = (u.argmax(axis=0) == np.arange(k)[:, None]) * weight
     # Clusters are added one after the other: `sum` takes another order for a single row.
     return {
         "counts": sums.total(own, heaviest),
