@@ -149,6 +149,12 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     start: lambda in [6]_ is 1. It then stays, so that the objective never rises, unlike in [6]_,
     where it is computed anew in each pass.
 
+    Possibilistic memberships of a row do not depend on each other, so nothing keeps centres apart.
+    Where clusters overlap they coincide, and labels mean nothing: on two of six labelled scenes the
+    adjusted Rand index is 0.00, where that of probabilistic ones is 0.64 and 0.17. Neither smaller
+    radii nor those of labels change this at m = 2; m = 1.2 raises the second to 0.45. They are for
+    clusters with empty space between them.
+
     Rows may have gaps (NaN), if memberships are probabilistic and clusters spherical. These follow
     from partial distances, and centres from the values that rows have [5]_; the objective is the
     sum over these values.
@@ -371,12 +377,18 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         elif len(self.coincident_):
             pairs = ", ".join(f"{a} and {b}" for a, b in self.coincident_)
             rule = f"the centres of {pairs} coincide (the numbers are those of the estimator)"
-            warn(advice(rule, "ask for fewer clusters"))
+            warn(advice(rule, self._parting()))
         if self.covariances_ is not None and self.regularized_.any():
             found = ", ".join(map(str, np.flatnonzero(self.regularized_)))
             rule = f"the covariances of {found} are singular and were regularised (the numbers are "
             rule += "those of the estimator)"
             warn(complaint("shape", self.shape, rule, "use pca first or fewer clusters"))
+
+    def _parting(self) -> str:
+        """Return what may keep centres apart."""
+        if self.kind == "possibilistic":
+            return "use kind='noise', which keeps centres apart, a smaller m, or fewer clusters"
+        return "ask for fewer clusters"
 
     def predict(self, X: Any) -> Array:
         """Return the cluster of each row's largest membership, of shape (n_samples,).

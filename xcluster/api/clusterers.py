@@ -353,7 +353,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             "probabilistic": memberships of a sample add up to 1. "possibilistic": a membership
             says how typical the sample is of that label. "noise": they add up to 1 less that in a
             further cluster, noise, which is equally far from all samples. Samples of which this is
-            the largest have the label -1.
+            the largest have the label -1. Do not use "possibilistic" where groups overlap: centres
+            then coincide, and a warning says so (`coincident centres` in the report).
         shape : {"spherical", "gustafson-kessel"}, default "spherical"
             "spherical": one distance for all labels. "gustafson-kessel": each label has its own
             distance, from its own covariance.
