@@ -26,7 +26,7 @@ from xcluster.algorithms.warping import WarpingKMeans
 CAPABILITIES = {
     ("sweeps_by", "cutting"): {Hierarchical},
     ("sweeps_by", "growing"): {KMeans},
-    ("leaves_noise", True): {DBSCAN, TrimmedKMeans, TrimmedSphericalKMeans},
+    ("leaves_noise", True): {DBSCAN, HDBSCAN, TrimmedKMeans, TrimmedSphericalKMeans},
     ("shows_progress", True): {VAE},
     ("centers_are_directions", True): {SphericalKMeans, TrimmedSphericalKMeans},
     ("lacks", "a direction"): {Defined},

@@ -14,7 +14,16 @@ from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.kernels.neighbourhoods import join_neighbours, number_groups
 from xcluster.algorithms.parts.inputs import new_rows
-from xcluster.algorithms.parts.nearest import NOISE, Search, check_distances, nearest
+from xcluster.algorithms.parts.merges import Merges
+from xcluster.algorithms.parts.nearest import (
+    BLOCK_QUERIES,
+    NOISE,
+    Search,
+    check_distances,
+    equal_rows,
+    nearest,
+    nearest_of,
+)
 from xcluster.base.checks import (
     blamed,
     check_choice,
@@ -29,8 +38,6 @@ from xcluster.base.parallel import each_in_threads, row_blocks
 
 Array = NDArray[Any]
 
-BLOCK_QUERIES = 2048
-"""Rows whose neighbourhoods are held at once: each may be as long as the data."""
 MOST_PAIRS = 2**25
 """Pairs of neighbours that are kept (128 MiB); the others are found twice."""
 
@@ -190,7 +197,7 @@ def _in_turn(found: Array) -> Array:
 class HDBSCAN(ClusterMixin, BaseEstimator):
     """Density-based clusters at all scales; the rest is noise.
 
-    Fitted by scikit-learn's HDBSCAN, with `predict`.
+    Fitted by scikit-learn's HDBSCAN, with `predict` and `strength` by the tree of the fit.
 
     Parameters
     ----------
@@ -213,12 +220,31 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         How firmly each row belongs to its cluster; 0 for noise.
     samples_ : array of shape (n_samples, n_features)
         The fitted rows.
+    core_distances_ : array of shape (n_samples,)
+        Distance of each to its ``min_samples``-th neighbour, itself included.
+    births_, deaths_ : arrays of shape (n_clusters,)
+        The distances at which each cluster of the tree joins others, and at which it splits or
+        falls apart.
     n_features_in_ : int
+    leaves_noise : bool
+        True: `predict` may call new rows noise, even where the fit found none.
+
+    Notes
+    -----
+    A new row joins the tree as in `approximate_predict` of package hdbscan [2]_: at the least
+    mutual reachability distance d to one of its nearest 2 (``min_samples`` - 1) fitted rows. It
+    has the label of this row if d is below the distance at which the cluster was born, else it is
+    noise. Its strength is the distance at which the cluster dies over d, at most 1. Core distances
+    are those of the fit; the package takes those of one neighbour less. If all rows are one cluster
+    (``allow_single_cluster``), new rows are noise where fitted ones would be: beyond
+    ``cluster_selection_epsilon`` or, if this is 0, the distance at which the cluster dies.
 
     References
     ----------
-    R. Campello, D. Moulavi, J. Sander, "Density-based clustering based on hierarchical density
-    estimates", PAKDD (2013) 160-172.
+    .. [1] R. Campello, D. Moulavi, J. Sander, "Density-based clustering based on hierarchical
+       density estimates", PAKDD (2013) 160-172.
+    .. [2] L. McInnes, J. Healy and S. Astels, "hdbscan: Hierarchical density based clustering",
+       Journal of Open Source Software 2 (2017), 205.
 
     Examples
     --------
@@ -226,9 +252,13 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
     >>> model = HDBSCAN(min_cluster_size=3, min_samples=2).fit(X)
     >>> model.labels_
     array([ 0,  0,  0,  1,  1,  1, -1])
-    >>> model.predict([[4.0], [100.0]])
+    >>> model.predict([[5.3], [100.0]])
     array([ 1, -1])
+    >>> model.strength([[5.1], [5.3], [100.0]]).round(2)
+    array([1. , 0.5, 0. ])
     """
+
+    leaves_noise = True
 
     def __init__(
         self,
@@ -269,7 +299,22 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
             inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
         self.samples_, self.sample_labels_ = X, inner.labels_
         self.labels_, self.probabilities_ = inner.labels_, inner.probabilities_
+        self.births_, self.deaths_ = self._reaches(inner._single_linkage_tree_)
+        away = nearest_of(X, X, self._n_neighbours, self.metric)[1]
+        self.core_distances_ = away.max(axis=1)
         return self
+
+    def _reaches(self, tree: Array) -> tuple[Array, Array]:
+        """Return the distances below which rows join each cluster, and from which on fully."""
+        merges = Merges(tree["left_node"], tree["right_node"], tree["value"])
+        births, tops = merges.pure(self.labels_)
+        ends = np.array([merges.end(top, self.min_cluster_size) for top in tops])
+        whole = merges.end(merges.root, self.min_cluster_size)
+        if self.allow_single_cluster and len(tops) == 1 and whole < births[0]:
+            # All rows are one cluster, of which those are noise that join beyond a distance.
+            reach = self.cluster_selection_epsilon or whole
+            return np.array([np.nextafter(reach, np.inf)]), np.array([whole])
+        return births, ends
 
     def _check_parameters(self) -> None:
         check_integer("min_cluster_size", self.min_cluster_size, minimum=2)
@@ -291,13 +336,15 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
 
     def _check_size(self, n_samples: int) -> None:
         """Refuse a neighbourhood of more rows than there are."""
-        name = "min_cluster_size" if self.min_samples is None else "min_samples"
-        if getattr(self, name) > n_samples:
+        if self._n_neighbours > n_samples:
+            name = "min_cluster_size" if self.min_samples is None else "min_samples"
             rule = f"is more than the {n_samples} samples"
-            raise BadValueError(name, getattr(self, name), rule, "pass a smaller one")
+            raise BadValueError(name, self._n_neighbours, rule, "pass a smaller one")
 
     def predict(self, X: Any) -> Array:
-        """Return the label of the nearest fitted row, noise included.
+        """Return the label of each row, or -1 where no cluster reaches.
+
+        A row that equals a fitted one gets its label.
 
         Parameters
         ----------
@@ -308,5 +355,53 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         int array of shape (n_rows,)
         """
         X = new_rows(self, X, np.float64)
-        labels: Array = self.sample_labels_
-        return labels[nearest(self.samples_, X, self.metric)[0]]
+        if not hasattr(self, "core_distances_"):  # a file of 0.1.0
+            labels: Array = self.sample_labels_
+            return labels[nearest(self.samples_, X, self.metric)[0]]
+        return self._placed(X)[0]
+
+    def strength(self, X: Any) -> Array:
+        """Return how firmly each row belongs to its cluster: 0 for noise, up to 1.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+
+        Returns
+        -------
+        array of shape (n_rows,)
+        """
+        return self._placed(new_rows(self, X, np.float64))[1]
+
+    def _placed(self, X: Array) -> tuple[Array, Array]:
+        """Return the label and the strength of rows."""
+        near, reach = self._joined(X)
+        labels = self.sample_labels_[near]
+        labels = np.where(reach < np.append(self.births_, 0.0)[labels], labels, NOISE)
+        deaths = np.append(self.deaths_, 0.0)[labels]
+        strength = np.minimum(deaths / np.where(reach > 0, reach, 1.0), 1.0)
+        strength[(reach == 0) & (labels != NOISE)] = 1.0
+        equal, found = equal_rows(self.samples_, X)
+        labels[found] = self.sample_labels_[equal[found]]
+        strength[found] = self.probabilities_[equal[found]]
+        return labels, strength
+
+    def _joined(self, X: Array) -> tuple[Array, Array]:
+        """Return the fitted row by which each row joins the tree, and at what distance.
+
+        Among the nearest ``2 (min_samples - 1)`` fitted rows it is that of the least mutual
+        reachability; of several such rows it is the nearest.
+        """
+        n, core = self._n_neighbours, self.core_distances_
+        n_near = min(max(2 * (n - 1), n), len(core))
+        index, away = nearest_of(self.samples_, X, n_near, self.metric)
+        own = np.partition(away, n - 1, axis=1)[:, n - 1 : n]
+        reach = np.maximum(np.maximum(core[index], own), away)
+        least = reach.min(axis=1, keepdims=True)
+        best = np.where(reach == least, away, np.inf).argmin(axis=1)
+        return index[np.arange(len(index)), best], least[:, 0]
+
+    @property
+    def _n_neighbours(self) -> int:
+        """The rows that make a neighbourhood."""
+        return self.min_cluster_size if self.min_samples is None else self.min_samples

@@ -520,7 +520,9 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
 
         Returns
         -------
-        Clustering. A sample that was not fitted takes the label of the nearest fitted sample.
+        Clustering, with `strength`. A sample that was not fitted joins the tree of the fit at the
+        least mutual reachability to one of the nearest fitted samples. It takes the label of that
+        one, or -1 if this is at least the distance at which its group was born.
 
         Raises
         ------
@@ -529,7 +531,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
 
         References
         ----------
-        Campello, Moulavi and Sander (2013), PAKDD, 160.
+        Campello, Moulavi and Sander (2013), PAKDD, 160; McInnes, Healy and Astels (2017), J. Open
+        Source Softw. 2, 205.
 
         Examples
         --------

@@ -465,6 +465,29 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         return self._tree(lambda scene: tables.alone(scene.shifts))
 
     @property
+    def strength(self) -> xr.DataTree:
+        """One node per scene, each with ``strength``: how firmly a sample belongs to its label.
+
+        See `Clustering.strength`.
+
+        Raises
+        ------
+        ValueError
+            For other methods than `hdbscan`, for files of version 0.1.0, and if the result was
+            opened without its data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> pooled.hdbscan(20).strength["north"]["strength"].dims
+        ('latitude', 'longitude')
+        """
+        return self._tree(lambda scene: tables.alone(scene.strength))
+
+    @property
     def coverage(self) -> xr.DataTree:
         """One node per scene, each with ``coverage``: which share of its features a sample has.
 

@@ -56,6 +56,10 @@ class Labeller:
         """Return the label and the memberships of each row, shape (n, 1 + n_labels)."""
         return self._reduced(X, self._both, 1 + self.partition.n_labels)
 
+    def strengths(self, X: Array) -> Array:
+        """Return how firmly each row belongs to its cluster, shape (n,)."""
+        return self._reduced(X, self.clusterer.strength, None)
+
     def distances(self, X: Array) -> Array:
         """Return the distance of each row to the nearest centre of each label."""
         return self._reduced(X, self._distances, self.partition.n_labels)

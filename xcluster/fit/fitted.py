@@ -268,6 +268,31 @@ class Fitted:
         return prediction.shifts(samples_of(self, "shifts").layout, self.assign)
 
     @property
+    def strength(self) -> xr.DataArray:
+        """How firmly each sample belongs to its label, over the sample dims; only of `hdbscan`.
+
+        1 where a sample is in the densest part of its group, 0 where it is noise: the distance at
+        which the group ends, over that at which the sample joins it. NaN where there is no sample;
+        lazy if the data are lazy.
+
+        Raises
+        ------
+        ValueError
+            For other methods, for files of version 0.1.0, and if the result was opened without its
+            data.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels(["sst", "wind_speed"]).hdbscan(30)
+        >>> float(fit.strength.where(fit.labels == -1).max())
+        0.0
+        """
+        clusterer_with(self, "core_distances_", "strength", "hdbscan")
+        return prediction.strength(samples_of(self, "strength").layout, self.assign)
+
+    @property
     def coverage(self) -> xr.DataArray:
         """Which share of its features each sample has, over the sample dims.
 

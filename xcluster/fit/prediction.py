@@ -75,7 +75,15 @@ def distances(layout: Layout, assign: Labeller) -> xr.DataArray:
 def shifts(layout: Layout, assign: Labeller) -> xr.DataArray:
     """Return by how many features each sample lies behind the centre of its label."""
     array = matrix.apply(layout, assign.shifts, called="shifts").rename("shifts")
-    return array.assign_attrs(long_name="shift behind the centre of the label", units="1")
+    attrs = {**layout.links, "long_name": "shift behind the centre of the label", "units": "1"}
+    return array.assign_attrs(attrs)
+
+
+def strength(layout: Layout, assign: Labeller) -> xr.DataArray:
+    """Return how firmly each sample belongs to its label; lazy if the layout is lazy."""
+    found = matrix.apply(layout, assign.strengths, called="strength")
+    attrs = {**layout.links, "long_name": "strength of membership", "units": "1"}
+    return found.rename("strength").assign_attrs(attrs)
 
 
 def coverage(layout: Layout) -> xr.DataArray:

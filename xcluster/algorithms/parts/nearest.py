@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from xcluster.algorithms.parts.directions import compares_directions, undefined
+from xcluster.algorithms.parts.directions import compares_directions, directions, undefined
 from xcluster.algorithms.parts.frame import Frame
 from xcluster.algorithms.parts.gaps import has_gaps
 from xcluster.base.checks import is_text
@@ -21,6 +21,8 @@ Array = NDArray[Any]
 
 NOISE = -1
 """The label of rows that belong to no cluster."""
+BLOCK_QUERIES = 2048
+"""Rows whose neighbourhoods are held at once: each may be as long as the data."""
 MOST_IN_TREES = 15
 """Features up to which scikit-learn searches in trees, which measure by differences."""
 
@@ -53,6 +55,10 @@ class Search:
         """Return distance and index of the nearest sample, each of shape (n_rows, 1)."""
         return self.inner.kneighbors(X - self.origin)  # type: ignore[no-any-return]
 
+    def among(self, X: Array, n: int) -> tuple[Array, Array]:
+        """Return distances and indices of the ``n`` nearest samples, both of shape (n_rows, n)."""
+        return self.inner.kneighbors(X - self.origin, n)  # type: ignore[no-any-return]
+
     def within(self, X: Array) -> Array:
         """Return the samples within the radius, an object array of int arrays."""
         near: Array = self.inner.radius_neighbors(X - self.origin, return_distance=False)
@@ -80,9 +86,48 @@ def nearest(samples: Array, X: Array, metric: str = "euclidean") -> tuple[Array,
     search = Search.of(samples, metric)
     blocks = map_rows(search.nearest, X, BLOCK_ROWS)
     distance, index = (np.concatenate(parts)[:, 0] for parts in zip(*blocks, strict=True))
-    equal, found = _equal_rows(samples, X)
+    equal, found = equal_rows(samples, X)
     index[found], distance[found] = equal[found], 0.0
     return index, distance
+
+
+def nearest_of(samples: Array, X: Array, n: int, metric: str) -> tuple[Array, Array]:
+    """Return the indices of the ``n`` nearest samples of each row, and their distances.
+
+    Distances that scikit-learn may expand are measured again by differences, so that a row gets
+    the same ones in any block.
+
+    Parameters
+    ----------
+    samples : array of shape (n_samples, n_features)
+    X : array of shape (n_rows, n_features)
+    n : int
+    metric : str
+        Any metric of `sklearn.neighbors.NearestNeighbors`.
+
+    Returns
+    -------
+    index : int array of shape (n_rows, n)
+    distance : array of shape (n_rows, n)
+    """
+    search, by_direction = Search.of(samples, metric), compares_directions(metric)
+    compared = directions(samples, metric) if by_direction else samples
+
+    def of_rows(rows: Array) -> tuple[Array, Array]:
+        distance, index = search.among(rows, n)
+        if by_direction:
+            return index, _apart(directions(rows, metric), compared, index) ** 2 / 2
+        return index, _apart(rows, compared, index) if metric == "euclidean" else distance
+
+    parts = map_rows(of_rows, X, BLOCK_QUERIES)
+    index, distance = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return index, distance
+
+
+def _apart(X: Array, samples: Array, index: Array) -> Array:
+    """Return the Euclidean distances of each row to some samples, of shape (n_rows, n)."""
+    away = X[:, None] - samples[index]
+    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", away, away)))
 
 
 def check_distances(metric: Any, X: Array) -> None:
@@ -104,7 +149,7 @@ def check_distances(metric: Any, X: Array) -> None:
         raise BadValueError("metric", metric, rule, remedy)
 
 
-def _equal_rows(samples: Array, X: Array) -> tuple[Array, Array]:
+def equal_rows(samples: Array, X: Array) -> tuple[Array, Array]:
     """Return for each row of ``X`` a sample, and whether it is equal to it."""
     keys, wanted = _as_bytes(samples), _as_bytes(X)
     order = np.argsort(keys, kind="stable")
