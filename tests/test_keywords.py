@@ -54,7 +54,7 @@ def taken(name):
         merged |= estimator.get_params()
     merged |= SHARED if name != "som" else {k: v for k, v in SHARED.items() if k != "order"}
     if name == "kmeans":
-        merged["metric"] = "euclidean"
+        merged |= {"metric": "euclidean", "trim": 0.0}
     return {k: v for k, v in merged.items() if k not in OWN}
 
 

@@ -38,6 +38,7 @@ VALUES = {
     "kmeans": {
         "k": [3, [2, 3], [2, 4], [2, 3, 4], None],
         "metric": ["cosine", "correlation", "dtw", "softdtw"],
+        "trim": [0.1, 0.02],
         "window": [1, 2],
         "gamma": [0.5, 2.0],
         "max_iter_barycenter": [2, 3],
@@ -47,6 +48,7 @@ VALUES = {
     "gmm": {
         "k": [3, [2, 3]],
         "covariance_type": ["tied", "diag", "spherical"],
+        "outliers": [True],
         "reg_covar": [1e-2, 1e-3],
         "init_params": ["random_from_data"],
         "weights_init": [[0.5, 0.5], [0.4, 0.6]],
@@ -64,7 +66,8 @@ VALUES = {
     "fuzzy": {
         "k": [3, [2, 3]],
         "m": [1.5, 3],
-        "kind": ["possibilistic"],
+        "kind": ["possibilistic", "noise"],
+        "delta": [1.0, 2.0],
         "shape": ["gustafson-kessel"],
         "init": STARTS,
         **STEPPED,
@@ -100,6 +103,7 @@ TOGETHER = {
     ("kmeans", "window"): DTW,
     ("kmeans", "gamma"): {"metric": "softdtw"},
     ("kmeans", "max_iter_barycenter"): DTW,
+    ("fuzzy", "delta"): {"kind": "noise"},
     ("hac", "metric"): {"linkage": "average"},
     ("hac", "max_exact"): {"k": 2},
     ("som", "learning_rate"): {"training": "online", "n_iter": 20},
