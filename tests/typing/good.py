@@ -39,6 +39,10 @@ def clusterers(ds: xr.Dataset) -> None:
     assert_type(samples.som((3, 4), sigma=2.0), Clustering)
     assert_type(samples.dbscan(0.3, metric="cityblock"), Clustering)
     assert_type(samples.hdbscan(50, cluster_selection_method="leaf"), Clustering)
+    assert_type(samples.hdbscan(50).strength, xr.DataArray)
+    assert_type(samples.kmeans(4, trim=0.02), Clustering)
+    assert_type(samples.gmm(4, outliers=True), Clustering)
+    assert_type(samples.fuzzy(4, kind="noise", delta=1.5), Clustering)
     assert_type(samples.fit(MiniBatchKMeans(4), fit_on="all"), Clustering)
     assert_type(samples.kmeans(4, order=lambda centers: centers.sst).k, int)
 
