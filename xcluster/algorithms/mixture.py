@@ -561,7 +561,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         if n <= max(MOST_PATTERNS * len(X), FEW_PATTERNS):
             return
         seconds = n * SECONDS
-        first = "fill gaps and reduce by pca first" if X.shape[1] > WIDE else "raise coverage"
+        first = "reduce by pca first" if X.shape[1] > WIDE else "raise coverage"
         warn(
             f"The {len(X):,} samples lack features in {n:,} different patterns, each of which is "
             f"measured by itself: about {seconds:.2g} s for a pass, of which there are up to "

@@ -185,7 +185,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             products += sums.products(lanes, lanes, grids)
         moments = {"rows": products[..., :-1, -1], "products": products[..., :-1, :-1]}
         maxima = {"rounding": np.asarray(np.finfo(X.dtype).eps)}
-        return Statistics(_of_weight(weight, sums) | moments, maxima=maxima)
+        return Statistics(of_weight(weight, sums) | moments, maxima=maxima)
 
     @available_if(streams)
     def update(self, statistics: Statistics) -> bool:
@@ -194,7 +194,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         offset = sums["rows"] / sums["weight"]
         scatter = sums["products"] - sums["weight"] * np.outer(offset, offset)
         with single_threaded_blas():  # so that the last digits do not depend on the machine's load
-            values, vectors = np.linalg.eigh(scatter / _denominator(sums))
+            values, vectors = np.linalg.eigh(scatter / denominator(sums))
         most = min(int(sums["count"]), len(offset))
         self.mean_ = getattr(self, "mean_", 0.0) + offset
         variance = np.maximum(values[::-1], 0)
@@ -231,11 +231,11 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
         weight = weight_or_ones(weight, len(X))
-        sums = _of_weight(weight)
+        sums = of_weight(weight)
         near = near_mean(X)  # about which a large offset costs no digits
         parts = map_threads(lambda block: weight[block] @ (X[block] - near), pieces(X))
         self.mean_ = near + sum(parts) / sums["weight"]
-        return self._decompose(X - self.mean_.astype(X.dtype), weight / _denominator(sums))
+        return self._decompose(X - self.mean_.astype(X.dtype), weight / denominator(sums))
 
     def _decompose(self, rows: Array, share: Array) -> bool:
         """Find the components of rows, each times its share; overwrite the rows."""
@@ -338,7 +338,8 @@ def signed(components: Array) -> Array:
     )
 
 
-def _of_weight(weight: Array, sums: Sums = PLAIN) -> dict[str, Array]:
+def of_weight(weight: Array, sums: Sums = PLAIN) -> dict[str, Array]:
+    """Return the number of rows with weight, and the sums of weights and their squares."""
     return {
         "count": sums.total((weight > 0).astype(np.float64), 1.0),
         "weight": sums.total(weight, sums.heaviest),
@@ -346,6 +347,6 @@ def _of_weight(weight: Array, sums: Sums = PLAIN) -> dict[str, Array]:
     }
 
 
-def _denominator(sums: Any) -> float:
+def denominator(sums: Any) -> float:
     """Return what turns a weighted scatter into an unbiased covariance."""
     return float(sums["weight"] - sums["squared_weight"] / sums["weight"])

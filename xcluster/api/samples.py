@@ -192,6 +192,10 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
     def pca(self, n: float, noise: Noise = "equal") -> Self:
         """Reduce to principal components; weights of the samples count.
 
+        Samples with gaps (``missing="keep"``) have the likeliest components, by expectation and
+        maximisation (Tipping and Bishop 1999). Their scores are the means of the scores, given what
+        is there, so that samples behind this step have no gaps. Without gaps both are the same.
+
         Parameters
         ----------
         n : int or float
@@ -201,20 +205,22 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
             mean of its sample and of its feature, so that the noise of all is alike, and does not
             subtract the mean: the first component is close to it. Features are those of the
             weighted counts, loadings and centres are multiplied back. No scaling is added before
-            it. Samples without counts are no data.
+            it. Samples without counts are no data, and samples with gaps are refused.
 
         Raises
         ------
         ValueError
             If ``n`` is out of range, or ``noise`` unknown. Later, when the steps are fitted: if
             there are fewer features or samples than ``n``, or under "poisson" if a value is
-            negative or no whole number.
+            negative, no whole number or missing.
 
         Warns
         -----
         UserWarning
             Later, when the steps are fitted: if fewer than ``n`` components have more variance
             than rounding errors. The others are left out.
+        ConvergenceWarning
+            Then, of samples with gaps: if the components still change after 500 iterations.
 
         Examples
         --------
@@ -223,7 +229,8 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         >>> samples.transform().dims
         ('component', 'latitude', 'longitude')
         """
-        return with_step(self, principal_components(n, noise, self.random_state))
+        gaps = self.sampler.least is not None
+        return with_step(self, principal_components(n, noise, self.random_state, gaps))
 
     def nmf(self, n: int, loss: Loss = "squared") -> Self:
         """Reduce to non-negative components.
@@ -437,7 +444,8 @@ class Samples(Completed, Clusterers[Clustering, Sweep], LatentSpace, Reducible):
         """Return how much of the data the reduction keeps: the R2 of the reconstructed data.
 
         Data and reconstruction are compared after the first scalings, where all variables have
-        the same unit. The rows are those that a clusterer would fit; weights count.
+        the same unit. The rows are those that a clusterer would fit; weights count. What is
+        missing is not compared.
 
         Returns
         -------

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xcluster.algorithms.parts.gaps import has_gaps, known_rows
+from xcluster.algorithms.parts.gaps import fills_gaps, has_gaps, known_rows
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.blocks import matrix
@@ -84,6 +84,11 @@ class Chain:
     def inverts(self) -> bool:
         """Whether every step has an inverse."""
         return all(_inverts(step.transformer) for step in self.steps)
+
+    @property
+    def fills_gaps(self) -> bool:
+        """Whether rows surely have no gaps behind the chain."""
+        return any(fills_gaps(step.transformer) for step in self.steps)
 
     @property
     def keeps_means(self) -> bool:

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from xcluster.algorithms.counted import Counted
 from xcluster.algorithms.defined import Defined
 from xcluster.algorithms.feature_weights import FeatureWeights
+from xcluster.algorithms.gap_pca import GapPCA
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.parts.directions import METRICS, SHAPES
 from xcluster.algorithms.pca import PCA
@@ -257,13 +258,14 @@ def _check_over(over: Any, steps: Sequence[Step]) -> None:
         raise BadValueError("over", over, rule, f"put scale() before {mixed[0]}()")
 
 
-def principal_components(n: Any, noise: Any, random_state: int) -> Step:
-    """Return the step that reduces to principal components."""
+def principal_components(n: Any, noise: Any, random_state: int, gaps: bool = False) -> Step:
+    """Return the step that reduces to principal components, of samples that may have gaps."""
     if not (isinstance(n, float) and 0 < n < 1):
         remedy = "pass a number of components, or a fraction above 0 and below 1"
         n = check_integer("n", n, minimum=1, remedy=remedy)
     check_choice("noise", noise, get_args(Noise))
-    kind = PoissonPCA if noise == "poisson" else PCA
+    equal = GapPCA if gaps else PCA
+    kind = PoissonPCA if noise == "poisson" else equal
     return Step(PRINCIPAL, kind(n, random_state=random_state))
 
 

@@ -41,6 +41,9 @@ Array = NDArray[Any]
 AnyFitted = TypeVar("AnyFitted", bound="Fitted")
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
+PARTIAL = {"comment": "by partial distances: from the features that are there"}
+"""Attribute of what is measured of samples with gaps."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
@@ -572,9 +575,7 @@ def clusterer_with(fitted: Fitted, attribute: str, what: str, owner: str) -> Any
 
 def partial_said(fitted: Fitted) -> dict[str, str]:
     """Return an attribute for what is measured by partial distances, if samples have gaps."""
-    if not fitted.record.gaps:
-        return {}
-    return {"comment": "by partial distances: from the features that are there"}
+    return PARTIAL if fitted.record.gaps and not fitted.assign.chain.fills_gaps else {}
 
 
 def _simplified(fitted: Fitted) -> xr.DataArray:

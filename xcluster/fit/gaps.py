@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xcluster.algorithms.parts.gaps import has_gaps, takes_gaps
+from xcluster.algorithms.parts.gaps import fills_gaps, has_gaps, takes_gaps
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.chain.question import Question
@@ -22,10 +22,11 @@ CLUSTERERS = (
 )
 """The methods of ours that cluster samples with gaps."""
 
-STEPS = "scale() with 'standard', 'minmax' or 'max', and weights()"
+STEPS = "scale() with 'standard', 'minmax' or 'max', weights(), and pca() of equal noise"
 """The steps of ours that take samples with gaps."""
 
 IMPUTER = "then(SimpleImputer())"
+FILL = f"use pca() before it, or fill the gaps, for example by {IMPUTER}"
 MOST_NAMED = 5
 
 
@@ -36,9 +37,7 @@ def check_steps(question: Question) -> None:
     for step in resolve(question.steps, question.layout):
         if not takes_gaps(step.transformer):
             rule = "cannot take samples with gaps (missing='keep')"
-            remedy = (
-                f"these steps can: {STEPS}; or fill the gaps before it, for example by {IMPUTER}"
-            )
+            remedy = f"these steps can: {STEPS}; or fill the gaps first, for example by {IMPUTER}"
             raise BadValueError("steps", str(step), rule, remedy)
         if _may_fill(step):
             return
@@ -50,7 +49,7 @@ def check_clusterer(question: Question, method: Method) -> None:
         return
     if not takes_gaps(method.estimator):
         rule = "cannot cluster samples with gaps (missing='keep')"
-        remedy = f"these can: {CLUSTERERS}; or fill the gaps first, for example by {IMPUTER}"
+        remedy = f"these can: {CLUSTERERS}; or {FILL}"
         raise BadValueError("method", method.said, rule, remedy)
 
 
@@ -64,15 +63,15 @@ def check_criteria(question: Question, names: Sequence[str]) -> None:
 
 
 def _may_fill(step: Step) -> bool:
-    """Whether a step may leave no gaps: only a fit can tell this of the user's own."""
-    return step.kind is THEN
+    """Whether a step leaves no gaps, or may: only a fit can tell this of the user's own."""
+    return step.kind is THEN or fills_gaps(step.transformer)
 
 
 def check_filled(estimator: Any, X: Array) -> None:
     """Refuse rows with gaps for an estimator that cannot take them."""
     if not takes_gaps(estimator) and has_gaps(X):
         rule = "cannot take gaps, which the steps before it left"
-        remedy = f"add a step that fills all of them, for example {IMPUTER}"
+        remedy = f"add a step that fills all of them: pca(), or for example {IMPUTER}"
         raise BadValueError("estimator", type(estimator).__name__, rule, remedy)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xcluster.algorithms.parts.gaps import known_means
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
 from xcluster.fit import labelled
@@ -33,8 +34,8 @@ def reconstruction(reduction: Reduction) -> xr.Dataset:
         raise BadValueError("steps", names, rule, "reduce by pca, nmf or vae")
     Z = found.Z[kept].astype(np.float64)
     weight = np.ones(len(Z)) if found.weight is None else found.weight[kept]
-    missed = weight @ (Z - given_back) ** 2
-    spread = weight @ (Z - np.average(Z, axis=0, weights=weight)) ** 2
+    missed = weight @ _squares(Z - given_back)
+    spread = weight @ _squares(Z - known_means(Z, weight))
     layout = reduction.layout
     groups, place = layout.column_groups, {name: i for i, name in enumerate(layout.variables)}
     by_variable = _r2(np.bincount(groups, missed), np.bincount(groups, spread))
@@ -58,6 +59,11 @@ def split(chain: Chain) -> tuple[Chain, Chain]:
         rule = "reconstruction() needs a chain that reduces the features"
         raise BadValueError("steps", names, rule, "add a step, for example .pca(3)")
     return replace(chain, steps=scalings), replace(chain, steps=rest)
+
+
+def _squares(away: Array) -> Array:
+    """Return squares, 0 for what is missing."""
+    return np.square(np.where(np.isnan(away), 0.0, away))
 
 
 def _r2(missed: Array, spread: Array) -> Array:

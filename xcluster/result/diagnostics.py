@@ -16,7 +16,7 @@ from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
 from xcluster.fit import labelled
 from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
-from xcluster.fit.fitted import Fitted, partial_said, samples_of
+from xcluster.fit.fitted import PARTIAL, Fitted, samples_of
 from xcluster.fit.labelled import LabelledSamples
 from xcluster.result import matching
 from xcluster.scores.labelled import labelled_rows
@@ -46,7 +46,9 @@ def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
         values["deviance"] = scores.poisson_deviance(found.Z, found.labels[0], found.weight)
     if truth is not None:
         values |= agreement(*found.labels)
-    return _as_dataset(values, space, len(found.Z)).assign_attrs(partial_said(fitted))
+    return _as_dataset(values, space, len(found.Z)).assign_attrs(
+        PARTIAL if has_gaps(found.Z) else {}
+    )
 
 
 def agreement(ours: Array, theirs: Array) -> dict[str, float]:

@@ -39,6 +39,11 @@ def takes_gaps(estimator: Any) -> bool:
     return tags is not None and bool(tags().input_tags.allow_nan)
 
 
+def fills_gaps(transformer: Any) -> bool:
+    """Whether rows behind a transformer surely have no gaps."""
+    return bool(getattr(transformer, "fills_gaps", False))
+
+
 def known_means(X: Array, weight: Array | None = None) -> Array:
     """Return the (weighted) mean of each feature over the rows that have it, in float64."""
     known = ~np.isnan(X)
