@@ -161,14 +161,16 @@ def test_the_likelihood_never_falls(mode):
         before = after
 
 
-def test_moments_of_patterns_and_passes_over_rows_find_the_same(monkeypatch):
+def test_all_ways_find_the_same(monkeypatch):
     X, found = rows(p=12, share=0.4), []
-    for few in (True, False):
+    for few, most in ((True, 256), (False, 256), (False, 1)):
         monkeypatch.setattr(gap_pca, "_has_few_patterns", lambda X, few=few: few)
+        monkeypatch.setattr(gap_pca, "MOST_WHOLE", most)
         found.append(GapPCA(2, tol=1e-14).fit(X))
-    assert found[0].n_iter_ != found[1].n_iter_
-    np.testing.assert_allclose(found[0].components_, found[1].components_, atol=1e-6)
-    np.testing.assert_allclose(found[0].transform(X), found[1].transform(X), atol=1e-5)
+    assert found[0].n_iter_ == found[1].n_iter_ < found[2].n_iter_
+    for other in found[1:]:
+        np.testing.assert_allclose(found[0].components_, other.components_, atol=1e-6)
+        np.testing.assert_allclose(found[0].transform(X), other.transform(X), atol=1e-5)
 
 
 @MODES

@@ -44,6 +44,8 @@ Array = NDArray[Any]
 
 LEAST_NOISE = 1e-10
 """Least share of the variance of a feature that is noise: without any, gaps have no mean."""
+MOST_WHOLE = 256
+"""Features up to which a fit in memory looks for components in all directions at once."""
 MOST_MOMENTS = 2**20
 """Numbers up to which the moments of all patterns of gaps are summed, if they are few."""
 
@@ -106,8 +108,9 @@ class GapPCA(PCA):
     little is there they come near 0, as least squares over what is there would not. The mean of
     the hidden variables of [1]_ is shrunk for complete rows too.
 
-    The likelihood never falls. Each iteration maximises over components in the span of the present
-    ones and of what the expected covariance makes of them; of few features over all components.
+    The likelihood never falls. In memory, each iteration takes the likeliest of all components for
+    the expected covariance, up to 256 features. Otherwise it takes the likeliest in the span of the
+    present ones, the former ones and what the expected covariance makes of them.
     If rows have few patterns of gaps, one pass sums the moments of each, and all iterations follow
     from these. Otherwise each iteration is a pass, and rows of a pattern share one matrix, which is
     as small as there are components. Time grows with rows, features and squared components.
@@ -217,12 +220,15 @@ class GapPCA(PCA):
     def _iterate(self, X: Array, weight: Array | None, n: int) -> None:
         """Fit ``n`` components to rows with gaps."""
         n_latent = min(n, X.shape[1] - 1)
-        needed = 8.0 * 4 * X.shape[1] * 2 * n_latent**2
+        needed = 8.0 * 4 * X.shape[1] * 3 * n_latent**2
         what, remedy = f"sums for {X.shape[1]:,} features and {n_latent:,} components", "use fewer"
         check_memory("n_components", n, 0.0 if self._by_pattern else needed, what, remedy)
         self._start(filled(X, known_means(X, weight)), weight, n_latent)
+        if X.shape[1] <= MOST_WHOLE:
+            self._basis = np.eye(X.shape[1])
         rows = MANY_ROWS if self._by_pattern else BLOCK_ROWS
         iterate(self, ArrayBlocks(X, weight, rows), self.max_iter)
+        self._basis = self._few_directions(self.components_[:n_latent])
 
     def _start(self, whole: Array, weight: Array | None, n: Any) -> None:
         """Take the components of rows without gaps, from which iterations start."""
@@ -235,9 +241,13 @@ class GapPCA(PCA):
         few = max(min(self.n_components_, len(self.mean_) - 1), 0)
         given = self.components_[:few], variance[:few], total or 1.0
         self._take(placed(self.mean_, *given, LEAST_NOISE))
-        self._basis = widened(self.components_[:few].T, np.eye(len(self.mean_), few))
+        self._basis = self._few_directions(self.components_[:few])
         self._unit, self._bound = self.noise_variance_, -np.inf
         self.weight_sum_, self.n_iter_, self.converged_ = 0.0, 1, True
+
+    def _few_directions(self, axes: Array) -> Array:
+        """Return some directions, those of axes first, to which passes over all rows keep."""
+        return widened(axes.T, np.eye(len(self.mean_), len(axes)))
 
     def _take(self, latent: Latent) -> None:
         self.mean_, self.latent_axes_ = latent.mean, latent.axes
@@ -315,6 +325,7 @@ class GapPCA(PCA):
             self._step(moments.found(self._latent, self._unit), sums)
             while not self._is_done():
                 self._step(moments.found(self._latent, self._unit), sums)
+            self._basis = self._few_directions(self.components_[: self._n_latent])
         return True
 
     def _step(self, found: Found, sums: Any) -> None:

@@ -382,7 +382,9 @@ def likeliest(found: Found, mean: Array, basis: Array, q: int, least: float) -> 
     values, vectors = values[::-1][:q], vectors[:, ::-1][:, :q]
     axes, total = basis @ vectors, found.trace / found.weight - float(moved @ moved)
     if basis.shape[1] < len(mean):  # the features themselves need no other basis
-        basis = widened(axes, applied @ vectors - axes * values)
+        former = basis[:, :q]
+        further = applied @ vectors - axes * values, former - axes @ (axes.T @ former)
+        basis = widened(axes, np.hstack(further))
     latent = placed(mean + moved, axes.T, values, total, least)
     return Likeliest(latent, axes.T, values, total, basis)
 
