@@ -25,6 +25,21 @@ def make(path: Path, n_rows: int) -> xr.Dataset:
     return open_scene(path)
 
 
+def with_gaps(ds: xr.Dataset, share: float, path: Path) -> xr.Dataset:
+    """Write a scene that lacks a share of its values at random, and open it."""
+
+    def lacking(block: np.ndarray, band: int, block_info: Any = None) -> np.ndarray:
+        random = np.random.default_rng([band, *block_info[0]["chunk-location"]])
+        return np.where(random.random(block.shape, np.float32) < share, np.float32(np.nan), block)
+
+    arrays = {
+        name: (("y", "x"), da.map_blocks(lacking, each.data, band, dtype=np.float32))
+        for band, (name, each) in enumerate(ds.items())
+    }
+    xr.Dataset(arrays, ds.coords).to_zarr(path, mode="w", consolidated=False)
+    return open_scene(path)
+
+
 def open_scene(path: Path) -> xr.Dataset:
     return xr.open_zarr(path, consolidated=False)
 

@@ -91,15 +91,14 @@ def speed(ds: xr.Dataset, target: Path) -> None:
         reads.append(timed(lambda: read(ds))[1])
         labels.append(timed(lambda: label(ds, target))[1])
         for method, k in (("kmeans", 8), ("gmm", 6)):
-            passes[method].append(one_pass(ds, method, k))
+            passes[method].append(one_pass(ds.cluster.pixels().scale(None), method, k))
     line("default fit and labels to Zarr", least(labels), least(reads), "<= 3")
     line("kmeans(8, fit_on='all'), one pass", least(passes["kmeans"]), least(reads), "<= 2")
     line("gmm(6, fit_on='all'), one pass", least(passes["gmm"]), least(reads), "<= 4")
 
 
-def one_pass(ds: xr.Dataset, method: str, k: int) -> Seconds:
+def one_pass(samples: Any, method: str, k: int) -> Seconds:
     """Return the seconds of one more pass: fits of four passes and of one, compared."""
-    samples = ds.cluster.pixels().scale(None)
     short, long = (
         timed(
             lambda n=n: getattr(samples, method)(k, fit_on="all", max_iter=n, tol=0, progress=False)
