@@ -25,6 +25,7 @@ from xcluster.algorithms.parts.gaps import (
     filled,
     has_gaps,
     known_means,
+    measured_means,
 )
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
@@ -451,11 +452,13 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             self.objective_ = before
             self.cluster_centers_, self.covariances_ = self._before
             return True
-        self._row_means = self._centers_of(statistics.sums), statistics.sums["weight"]
+        sums = statistics.sums
+        given = self._centers_of(sums), sums["weight"], sums.get("lacking")
+        self._row_means = measured_means(*given)
         self.objective_history_ = [*self.objective_history_, self.objective_]
         rests = before - self.objective_ <= self.tol * self.objective_
         # Passes that describe the clusters are a refinement: they may read all data from disk.
-        return self._move(statistics.sums, rests, rests and "counts" in statistics.sums)
+        return self._move(sums, rests, rests and "counts" in sums)
 
     def _measure(self, statistics: Statistics) -> None:
         """Take what the sums tell of the present clusters."""
@@ -499,7 +502,8 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
 
         They have if the objective ``rests`` and no centre would move, or if the fit ``stops``.
         """
-        weight, centers = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None], self._row_means[0]
+        weight = np.maximum(sums["weight"], fuzzy_sums.TINY)[:, None]
+        centers = self._centers_of(sums)
         steps = centers - self.cluster_centers_
         square = float((steps**2).sum(axis=1).max())
         mean_square = float(sums["spread"].sum() / weight.sum())
@@ -525,7 +529,10 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         return np.where(moves, means, self.cluster_centers_)
 
     def row_means(self) -> tuple[Array, Array]:
-        """Return the means of the rows of each cluster, and their weights, in the last pass."""
+        """Return the means of the rows of each cluster, and their weights, in the last pass.
+
+        If rows have gaps, weights are by feature.
+        """
         return self._row_means
 
     def _take_covariances(self, covariances: Array) -> None:

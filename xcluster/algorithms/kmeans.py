@@ -28,6 +28,7 @@ from xcluster.algorithms.parts.gaps import (
     filled,
     has_gaps,
     known_means,
+    measured_means,
 )
 from xcluster.algorithms.parts.inputs import (
     FLOATS,
@@ -162,6 +163,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
     >>> finer.inertia_ < fit.inertia_
     True
     """
+
+    _lacking: Array | None = None  # the weight of the gaps, by cluster and feature
 
     sweeps_by = "growing"
     reads_order_of: tuple[str, ...] = ()
@@ -301,16 +304,28 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
             `origin_`, and ``spread`` (n_clusters), of squared distances to the centre; of rows
             with gaps also ``lacking`` (n_clusters, n_features), the weight of the gaps.
         """
+        return self.statistics_and_shares(X, sample_weight, sums)[0]
+
+    def statistics_and_shares(
+        self, X: Array, sample_weight: Array | None, sums: Sums
+    ) -> tuple[Statistics, Array]:
+        """Return `partial_statistics` and the labels that they are of, of shape (n,)."""
         X = _floats(X)
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return Statistics(self._sums(X, weight, *self._nearest_of(X), sums))
+        labels, squared = self._nearest_of(X, sums.gaps and has_gaps(X))
+        found = self._sums(X, weight, labels, squared, sums)
+        return Statistics(found), self._labelled(labels, squared)
 
-    def _nearest_of(self, X: Array) -> tuple[Array, Array]:
+    def _nearest_of(self, X: Array, some_gaps: bool) -> tuple[Array, Array]:
         """Return label and squared distance, in squared units of the frame, of a block's rows."""
         from xcluster.algorithms.kernels.lloyd import nearest
 
         frame = self._frame
-        return nearest(X, frame.origin, frame.unit, frame.place(self.cluster_centers_), has_gaps(X))
+        return nearest(X, frame.origin, frame.unit, frame.place(self.cluster_centers_), some_gaps)
+
+    def _labelled(self, labels: Array, squared: Array) -> Array:
+        """Return the labels of rows from their nearest centres and squared distances."""
+        return labels
 
     def _sums(
         self, X: Array, weight: Array | None, labels: Array, squared: Array, sums: Sums
@@ -318,7 +333,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """Return the sums of a block of rows by label."""
         from xcluster.algorithms.kernels import gaps, lloyd
 
-        frame, some_gaps = self._frame, has_gaps(X)
+        frame, some_gaps = self._frame, sums.gaps and has_gaps(X)
         whole, lacking = gaps.split(X, frame.origin) if some_gaps else (X, X)
         given = whole, frame.origin, weight, labels, squared, self.n_clusters
         if isinstance(sums, Plain):
@@ -363,7 +378,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         """
         before = self.cluster_centers_
         counts, spread = statistics.sums["counts"], statistics.sums["spread"]
-        known = counts[:, None] - statistics.sums.get("lacking", np.zeros_like(before))
+        self._lacking = lacking = statistics.sums.get("lacking")
+        known = counts[:, None] - (np.zeros_like(before) if lacking is None else lacking)
         moved, pull = self._moved(statistics.sums["rows"], known)
         # Of a feature that no row of the cluster has, the centre stays where it was.
         centers = np.where(known > 0, moved, before)
@@ -385,8 +401,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Ba
         return self.origin_ + rows / np.where(known > 0, known, 1.0), known
 
     def row_means(self) -> tuple[Array, Array]:
-        """Return the means of the rows of each cluster, and their weights, in the last pass."""
-        return self.cluster_centers_, self.counts_
+        """Return the means of the rows of each cluster, and their weights, in the last pass.
+
+        If rows have gaps, weights are by feature.
+        """
+        return measured_means(self.cluster_centers_, self.counts_, self._lacking)
 
     def _split(self, centers: Array, counts: Array, within: Array) -> None:
         """Let each empty cluster take half of the one with the largest sum of squares."""

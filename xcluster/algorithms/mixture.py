@@ -35,6 +35,7 @@ from xcluster.algorithms.parts.gaps import (
     filled,
     has_gaps,
     known_means,
+    measured_means,
 )
 from xcluster.algorithms.parts.gaussians import (
     Components,
@@ -60,6 +61,7 @@ from xcluster.algorithms.parts.mixture_start import (
 )
 from xcluster.algorithms.parts.nearest import NOISE
 from xcluster.algorithms.parts.partial_gaussians import (
+    Expected,
     Pattern,
     by_row_of_patterns,
     expected_moments,
@@ -259,6 +261,7 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
     _bound: float  # the same as lower_bound_, per unit_
     noise_weight_: float = 0.0
     box_: Array
+    _measured: tuple[Array, Array] | None = None  # what `row_means` returns of rows with gaps
     n_features_in_: int
 
     reads_order_of: tuple[str, ...] = ()
@@ -545,10 +548,22 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
             of which the present parameters make `Moments`, all in float64. Moments of rows with
             gaps are apart, by the features that they have.
         """
-        if has_gaps(X):
-            given = self._form(), self._pattern, to_responsibilities, X, sample_weight, sums
-            return statistics_of_patterns(*given)
-        return statistics(self._form(), self._to_shares, X, sample_weight, sums)
+        return self._statistics(X, sample_weight, sums)
+
+    def statistics_and_shares(
+        self, X: Array, sample_weight: Array | None, sums: Sums
+    ) -> tuple[Statistics, Array]:
+        """Return `partial_statistics` and the memberships that they are of, of shape (k, n)."""
+        shares = np.empty((len(self.weights_), len(X)))
+        return self._statistics(X, sample_weight, sums, shares), shares
+
+    def _statistics(
+        self, X: Array, weight: Array | None, sums: Sums, shares: Array | None = None
+    ) -> Statistics:
+        given = self._to_shares, X, weight, sums, shares
+        if sums.gaps and has_gaps(X):
+            return statistics_of_patterns(self._form(), self._pattern, *given)
+        return statistics(self._form(), *given)
 
     def _pattern(self, known: Array) -> Pattern:
         """Return the components in the features that some rows have."""
@@ -580,18 +595,30 @@ class GaussianMixture(InformationCriteria, DensityMixin, BaseEstimator):
         same_data = math.isclose(total, self.weight_sum_)
         self.converged_ = same_data and abs(mean - self._bound) < self.tol
         whole = self._form().moments(sums["moments"])
-        moments, lacking = expected_moments(whole, self._pattern, sums)
-        share = 1 - lacking / (total * self.means_.shape[1])
+        found = expected_moments(whole, self._pattern, sums)
+        share = 1 - found.lacking / (total * self.means_.shape[1])
+        self._measured = self._measured_means(found) if found.lacking else None
         self._bound, self.lower_bound_ = mean, mean - self._log_volume * share
         self.weight_sum_ = total
         self.n_iter_ += 1
         if self.noise_weight_:
-            self.noise_weight_ = max(1 - float(moments.weight.sum()) / total, LEAST_SHARE)
-        self._maximise(moments)
+            self.noise_weight_ = max(1 - float(found.moments.weight.sum()) / total, LEAST_SHARE)
+        self._maximise(found.moments)
         return self.converged_
 
+    def _measured_means(self, found: Expected) -> tuple[Array, Array]:
+        """Return the means of what rows have, and the weights of these rows."""
+        weight, known = found.moments.weight, found.known
+        means = self.means_ + found.first / np.where(known > 0, known, 1.0)
+        return measured_means(means, weight, weight[:, None] - known)
+
     def row_means(self) -> tuple[Array, Array]:
-        """Return the means of the rows by component, and their weights, in the last pass."""
+        """Return the means of the rows by component, and their weights, in the last pass.
+
+        If rows have gaps, they are of what is there, and weights by feature.
+        """
+        if self._measured is not None:
+            return self._measured
         return self.means_, self.weights_ * self.weight_sum_
 
     def _maximise(self, moments: Moments) -> None:

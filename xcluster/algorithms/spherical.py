@@ -13,7 +13,7 @@ from xcluster.algorithms.parts.bounded import BoundedLloyd
 from xcluster.algorithms.parts.directions import METRICS, away, directions
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight
 from xcluster.algorithms.parts.nearest import check_distances
-from xcluster.algorithms.parts.sums import PLAIN, Exact, Sums
+from xcluster.algorithms.parts.sums import Exact, Sums
 from xcluster.base.checks import check_choice
 from xcluster.base.streaming import ArrayBlocks, Statistics, iterate
 
@@ -133,19 +133,11 @@ class SphericalKMeans(KMeans):
         """Return angles to the centres in radians, or 1 - r; shape (n_samples, n_clusters)."""
         return away(self._rows(X), self.cluster_centers_, self.metric)
 
-    def partial_statistics(
-        self, X: Array, sample_weight: Array | None = None, sums: Sums = PLAIN
-    ) -> Statistics:
-        """Return the sums of one block of rows by nearest centre, as `KMeans` does of directions.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-        sample_weight : array of shape (n_samples,), optional
-        sums : Plain or Exact
-            How rows are added.
-        """
-        return super().partial_statistics(directions(X, self.metric), sample_weight, sums)
+    def statistics_and_shares(
+        self, X: Array, sample_weight: Array | None, sums: Sums
+    ) -> tuple[Statistics, Array]:
+        """Return what `KMeans` does, of directions."""
+        return super().statistics_and_shares(directions(X, self.metric), sample_weight, sums)
 
     def update(self, statistics: Statistics) -> bool:
         """Move each centre to the direction of its rows; return whether the fit is done."""

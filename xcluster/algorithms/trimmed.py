@@ -61,9 +61,9 @@ class _Trimming(KMeans):
     def predict(self, X: Any) -> Array:
         """Return the cluster of each row, of shape (n_samples,), int32; -1 beyond the cut-off."""
         labels, squared = self._nearest(self._rows(X))
-        return self._trimmed(labels, squared)
+        return self._labelled(labels, squared)
 
-    def _trimmed(self, labels: Array, squared: Array) -> Array:
+    def _labelled(self, labels: Array, squared: Array) -> Array:
         return np.where(squared <= self._cut, labels, np.int32(NOISE))
 
     def _check_parameters(self, n_samples: int) -> None:
@@ -147,7 +147,7 @@ class _Trimming(KMeans):
         """Label the rows by the final centres, and measure those that are kept."""
         labels, squared = self._nearest(X)
         kept = self._kept(squared, weight)
-        self.labels_ = self._trimmed(labels, squared)
+        self.labels_ = self._labelled(labels, squared)
         self.counts_ = np.bincount(labels, kept, minlength=self.n_clusters)
         self.inertia_ = float(squared.astype(np.float64) @ kept) * self.unit_**2
 

@@ -108,10 +108,10 @@ class Block:
 
     def share(self) -> Array:
         """Return which share of its features each point has; each variable counts the same."""
-        lacking = np.zeros(self.shape)
+        lacking = np.zeros(self.shape, np.uint32)  # as long as whole features are counted
         for piece in self.pieces:
             found, axes = np.isnan(piece), self._feature_axes(piece)
-            lacking += found.mean(axis=axes) if axes else found
+            lacking = lacking + (found.mean(axis=axes) if axes else found)
         return np.asarray(1 - lacking / len(self.pieces)).ravel()
 
     def _feature_axes(self, piece: Array) -> tuple[int, ...]:

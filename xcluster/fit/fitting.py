@@ -168,12 +168,13 @@ class _OfBlock:
         weight = None if block.weight is None else block.weight[complete] / self.unit
         X = block.rows(complete)
         Z = self.chain(X)
-        finite = self.chain.usable(Z)
+        finite = self.chain.usable(Z) if self.chain.steps else complete[complete]
         if not finite.all():
             X, Z, weight = X[finite], Z[finite], None if weight is None else weight[finite]
-        found = self.function(Z, weight, self.sums)
-        if self.beside is not None:
-            found = replace(found, sums={**found.sums, **self.beside(X, Z, weight)})
+        if self.beside is None:
+            found = self.function(Z, weight, self.sums)
+        else:
+            found = self.beside.statistics(X, Z, weight, self.sums)
         if not self.measures:
             return found
         return replace(found, maxima={**found.maxima, **self.sums.extent(Z, weight)})
@@ -418,6 +419,7 @@ class AllRows:
         """Return all rows behind a chain as blocks; ``X`` are those in memory."""
         known = self.moments
         bounds = Exact.guessed(X, weight) if known is None else known.bounds(X)
+        bounds = replace(bounds, gaps=chain.gaps)
         return LayoutBlocks(self.layout, chain, self.unit, bounds)
 
 
@@ -500,7 +502,8 @@ def _streamed_means(prepared: Prepared, blocks: LayoutBlocks, estimator: Any) ->
         return None
     chain = prepared.reduction.chain
     if blocks.beside is None:
-        return Means(*estimator.row_means()).back(chain, prepared.span)
+        found = Means(*estimator.row_means()).back(chain, prepared.span)
+        return found.filled(chain, reduced_centers(estimator))
     assert blocks.last is not None, "there was a pass"
     found = blocks.beside.means(blocks.last.sums)
     return found.filled(chain, reduced_centers(estimator))

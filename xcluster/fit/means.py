@@ -14,8 +14,9 @@ from xcluster.algorithms.parts.frame import rounded_as
 from xcluster.algorithms.parts.gaps import LEAST_KNOWN
 from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.algorithms.parts.moments import FIRST_ROWS, near_mean, pieces
-from xcluster.algorithms.parts.sums import Exact
+from xcluster.algorithms.parts.sums import Exact, Sums
 from xcluster.base.parallel import map_threads
+from xcluster.base.streaming import Statistics
 from xcluster.chain.reduction import Chain
 
 Array = NDArray[Any]
@@ -70,10 +71,10 @@ def are_prototypes(estimator: Any, chain: Chain) -> bool:
 def known_by(estimator: Any, chain: Chain) -> bool:
     """Whether a clusterer that was fitted block by block knows its means of features.
 
-    If rows have gaps, its centres may be of more than was measured.
+    If rows have gaps, steps must leave each feature by itself.
     """
     knows = getattr(estimator, "row_means", None) is not None
-    return knows and chain.keeps_means and not chain.gaps
+    return knows and chain.keeps_means and (chain.keeps_columns or not chain.gaps)
 
 
 def shares_of(estimator: Any, Z: Array, labels: Callable[[Array], Array]) -> Array:
@@ -188,9 +189,18 @@ class Beside:
     n_raw: int
     gaps: bool = False
 
-    def __call__(self, X: Array, Z: Array, weight: Array | None) -> dict[str, Array]:
-        """Return the exact sums of a block of rows, which are ``Z`` behind the steps."""
-        shares = shares_of(self.estimator, Z, self.estimator.predict)
+    def statistics(self, X: Array, Z: Array, weight: Array | None, sums: Sums) -> Statistics:
+        """Return the statistics of a block of rows, ``Z`` behind the steps, with these sums."""
+        found: Statistics
+        if hasattr(self.estimator, "statistics_and_shares"):
+            found, shares = self.estimator.statistics_and_shares(Z, weight, sums)
+        else:
+            found = self.estimator.partial_statistics(Z, weight, sums)
+            shares = shares_of(self.estimator, Z, self.estimator.predict)
+        return replace(found, sums={**found.sums, **self(X, shares, weight)})
+
+    def __call__(self, X: Array, shares: Array, weight: Array | None) -> dict[str, Array]:
+        """Return the exact sums of a block of rows, which have these labels or shares."""
         of_block = self._of_shares if shares.ndim == 2 else self._of_labels
         counts, totals = of_block(self._summed.rows(X), shares, weight)
         return {"means_weight": counts, "means_rows": totals}

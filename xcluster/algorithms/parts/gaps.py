@@ -12,19 +12,22 @@ from xcluster.base.parallel import map_rows
 
 PIECE = 2**18
 """Values worked on at a time."""
+SOME_ROWS = 256
+"""Rows that are looked at first."""
 LEAST_KNOWN = 1e-12
 """Share of a cluster's weight below which its samples lack a feature: the rest is rounding."""
 
 
 def has_gaps(X: Array) -> bool:
     """Whether any row lacks a feature."""
-    return bool(np.isnan(X.min(initial=np.inf)))
+    # Where gaps are many, a few rows tell it.
+    return any(bool(np.isnan(rows.min(initial=np.inf))) for rows in (X[:SOME_ROWS], X))
 
 
 def known_rows(X: Array) -> Array:
     """Return which rows have a feature, shape (n_rows,)."""
-    unknown = np.arange(len(X))
-    for column in X.T:  # far fewer values are looked at than in rows as a whole
+    unknown = np.flatnonzero(np.isnan(X[:, 0]))
+    for column in X.T[1:]:  # far fewer values are looked at than in rows as a whole
         if not len(unknown):
             break
         unknown = unknown[np.isnan(column[unknown])]
@@ -54,6 +57,26 @@ def known_means(X: Array, weight: Array | None = None) -> Array:
     share = np.where(totals > 0, totals, 1.0)  # rows that have a feature may have no weight
     means: Array = near + np.einsum("i,ij->j", weight, away) / share
     return means
+
+
+def measured_means(means: Array, weight: Array, lacking: Array | None) -> tuple[Array, Array]:
+    """Return means of rows, and the weight of the rows that have each feature.
+
+    Parameters
+    ----------
+    means : array of shape (k, n_features)
+        Means of what is known.
+    weight : array of shape (k,)
+        Of all rows.
+    lacking : array of shape (k, n_features), optional
+        Of the rows that lack a feature; none do without it. Means of a feature that no row has
+        become NaN.
+    """
+    if lacking is None:
+        return means, weight
+    every = weight[:, None]
+    known = np.where(every - lacking > LEAST_KNOWN * every, every - lacking, 0.0)
+    return np.where(known > 0, means, np.nan), known
 
 
 def filled(X: Array, values: Array) -> Array:

@@ -342,6 +342,7 @@ def statistics(
     X: Array,
     sample_weight: Array | None = None,
     sums: Sums = PLAIN,
+    shares: Array | None = None,
 ) -> Statistics:
     """Return the log-likelihood and moments of a block.
 
@@ -354,17 +355,21 @@ def statistics(
     sample_weight : array of shape (n,), optional
     sums : Plain or Exact
         How rows are added.
+    shares : array of shape (k, n), optional
+        Filled with the shares of the rows.
     """
     grids, bound = form.grids(sums), sums.heaviest * form.components.farthest(sums)
     moments = sums.nothing(len(form.components.means), form.n_sums)
     log_likelihood = sums.nothing()
     for piece in pieces(form, X):
-        log_sums, shares = to_shares(piece.log_densities), piece.log_densities
+        log_sums, own = to_shares(piece.log_densities), piece.log_densities
+        if shares is not None:
+            shares[:, piece.rows] = own
         if sample_weight is not None:
             log_sums *= sample_weight[piece.rows]
-            shares *= sample_weight[piece.rows]
+            own *= sample_weight[piece.rows]
         log_likelihood += sums.total(log_sums, bound)
-        moments += form.sums(shares, piece.features, sums, grids)
+        moments += form.sums(own, piece.features, sums, grids)
     total = sums.total(weight_or_ones(sample_weight, len(X)), sums.heaviest)
     found = {"log_likelihood": log_likelihood, "total": total, "moments": moments}
     return Statistics(sums=found)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -107,12 +107,11 @@ class Pattern:
 def patterns(X: Array) -> Iterator[tuple[Array, Array]]:
     """Yield which features some rows have, and the positions of these rows."""
     bits = np.packbits(np.isnan(X), axis=1)
-    keys = np.ascontiguousarray(bits).view(np.dtype((np.void, bits.shape[1])))[:, 0]
-    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(number, kind="stable")
-    ends = np.cumsum(np.bincount(number))
-    for row, rows in zip(first, np.split(order, ends[:-1]), strict=True):
-        yield ~np.isnan(X[row]), rows
+    order = np.lexsort(bits.T[::-1])  # byte by byte, which takes a pass over the rows each
+    sorted_bits = bits[order]
+    starts = np.flatnonzero((sorted_bits[1:] != sorted_bits[:-1]).any(axis=1)) + 1
+    for rows in np.split(order, starts):
+        yield ~np.isnan(X[rows[0]]), rows
 
 
 def n_patterns(X: Array) -> int:
@@ -127,6 +126,7 @@ def statistics_of_patterns(
     X: Array,
     sample_weight: Array | None = None,
     sums: Sums = PLAIN,
+    shares: Array | None = None,
 ) -> Statistics:
     """Return what `statistics` does, for rows with gaps: moments of each pattern by its name.
 
@@ -136,7 +136,7 @@ def statistics_of_patterns(
         The components of all features, by which complete rows are measured.
     pattern_of : callable
         Returns the components of a pattern.
-    to_shares, X, sample_weight, sums
+    to_shares, X, sample_weight, sums, shares
         As for `statistics`.
     """
     nothing = None if sample_weight is None else sample_weight[:0]
@@ -145,7 +145,10 @@ def statistics_of_patterns(
         form = whole if known.all() else pattern_of(known).form
         weight = None if sample_weight is None else sample_weight[rows]
         own = np.ascontiguousarray(X[rows][:, known])
-        found = statistics(form, to_shares, own, weight, _of_features(sums, known))
+        mine = None if shares is None else np.empty((len(shares), len(rows)))
+        found = statistics(form, to_shares, own, weight, _of_features(sums, known), mine)
+        if shares is not None:
+            shares[:, rows] = mine
         parts.append(found if known.all() else _named(found, known))
     return Statistics.merge(parts)
 
@@ -163,10 +166,29 @@ def _named(found: Statistics, known: Array) -> Statistics:
     return Statistics(renamed)
 
 
+class Expected(NamedTuple):
+    """What is known of all rows after a pass, and what is expected of their gaps.
+
+    Parameters
+    ----------
+    moments
+        Moments of all features.
+    lacking : float
+        The weight of the gaps.
+    known, first : array of shape (k, n_features)
+        The weight of the rows that have a feature, and their first moment.
+    """
+
+    moments: Moments
+    lacking: float
+    known: Array
+    first: Array
+
+
 def expected_moments(
     whole: Moments, pattern_of: Callable[[Array], Pattern], sums: Mapping[str, Array]
-) -> tuple[Moments, float]:
-    """Return the moments of all rows, and the weight of the features that they lack.
+) -> Expected:
+    """Return the moments of all rows, also of the features that they lack.
 
     Parameters
     ----------
@@ -175,13 +197,15 @@ def expected_moments(
     pattern_of, sums
         The components of a pattern, and the merged sums of `statistics_of_patterns`.
     """
-    lacking = 0.0
+    lacking, first = 0.0, whole.first
+    weight = np.repeat(whole.weight[:, None], whole.first.shape[1], axis=1)
     for name in sorted(name for name in sums if name.startswith(SEPARATOR)):
         known = np.array([each == "1" for each in name[len(SEPARATOR) :]])
         found = pattern_of(known).expected(sums[name])
         whole = Moments(*(a + b for a, b in zip(whole, found, strict=True)))
         lacking += float(found.weight.sum()) * int((~known).sum())
-    return whole, lacking
+        weight, first = weight + np.outer(found.weight, known), first + known * found.first
+    return Expected(whole, lacking, weight, first)
 
 
 def by_row_of_patterns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,8 @@ class Plain:
     """Sums of rows that always come in the same blocks and order."""
 
     heaviest: float = 0.0
+    gaps: bool = True
+    """Whether rows may lack features."""
 
     def about(self, center: Any) -> Array:
         """Return zeros: no bounds are needed."""
@@ -60,11 +62,14 @@ class Exact:
         No row lies farther from the origin.
     heaviest : float
         No weight is larger.
+    gaps : bool, default True
+        Whether rows may lack features; to look for them takes time.
     """
 
     origin: Array
     reach: Array
     heaviest: float
+    gaps: bool = True
 
     @classmethod
     def guessed(cls, X: Array, weight: Array | None) -> Exact:
@@ -86,7 +91,7 @@ class Exact:
 
     def extent(self, X: Array, weight: Array | None) -> dict[str, Array]:
         """Return how far these rows reach from the origin, and their largest weight."""
-        if has_gaps(X):
+        if self.gaps and has_gaps(X):
             from xcluster.algorithms.kernels import gaps
 
             X, _ = gaps.split(X, self.origin)  # which does not lie far from itself
@@ -101,8 +106,8 @@ class Exact:
         reach, heaviest = extent["reach"], float(extent["heaviest"])
         if (reach <= self.reach).all() and heaviest <= self.heaviest:
             return self
-        wider = np.maximum(reach, self.reach), max(heaviest, self.heaviest)
-        return Exact(self.origin, *wider)
+        widest = np.maximum(reach, self.reach)
+        return replace(self, reach=widest, heaviest=max(heaviest, self.heaviest))
 
     def about(self, center: Any) -> Array:
         """Return how far a row may lie from ``center``, by feature."""
