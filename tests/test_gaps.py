@@ -15,6 +15,7 @@ from xcluster import scores
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.mixture import GaussianMixture
+from xcluster.algorithms.parts.sums import PLAIN
 from xcluster.algorithms.scaling import Scaler
 from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.base.errors import BadValueError
@@ -504,6 +505,51 @@ def test_what_no_sample_of_a_label_has_is_unknown_in_its_centre(tmp_path):
     xr.testing.assert_identical(xcluster.open(tmp_path / "fit.nc").centers, fit.smooth(3).centers)
     assert fit.match(fit).labels.equals(fit.labels)
     assert len(fit.report()) == 3
+
+
+@pytest.mark.parametrize("method", ["kmeans", "gmm"])
+def test_a_stream_knows_what_no_sample_of_a_label_has(method, monkeypatch):
+    monkeypatch.setattr(fitting, "ALL_POINTS", 10)
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 60)
+    rng = np.random.default_rng(0)
+    a = 30.0 * rng.integers(0, 3, (6, 12)) + rng.normal(size=(6, 12))
+    b = np.where(a < 45, a + rng.normal(size=a.shape), np.nan)
+    ds = xr.Dataset({"a": (("y", "x"), a), "b": (("y", "x"), b)}).chunk(y=4)
+    samples = ds.cluster.pixels(missing="keep").scale("minmax")
+    fit = getattr(samples, method)(3, order="a", fit_on="all")
+    assert fit.record.fit_on == "all rows, streamed"
+    np.testing.assert_array_equal(fit.centers.b.isnull(), [False, False, True])
+    np.testing.assert_allclose(fit.centers.b[1], b[(a > 15) & (a < 45)].mean())
+    np.testing.assert_allclose(fit.centers.a[2], a[a > 45].mean())
+
+
+@pytest.mark.parametrize("method", ["kmeans", "gmm"])
+def test_of_complete_samples_it_is_the_same_whether_gaps_are_kept(scene, method, monkeypatch):
+    monkeypatch.setattr(fitting, "ALL_POINTS", 100)
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 120)
+    whole = scene.fillna(scene.mean() + scene.y + scene.x)
+    kept, dropped = (
+        getattr(whole.cluster.pixels(missing=how), method)(3, n_init=1, fit_on="all")
+        for how in ("keep", "drop")
+    )
+    xr.testing.assert_equal(kept.labels, dropped.labels)
+    xr.testing.assert_allclose(kept.centers, dropped.centers, rtol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [KMeans(3), SphericalKMeans(3), GaussianMixture(3)])
+def test_a_pass_hands_out_the_shares_that_predict_gives(estimator):
+    X, _ = rows()
+    X = np.nan_to_num(X, nan=1.0) if isinstance(estimator, SphericalKMeans) else X
+    weight = np.linspace(0.5, 2, len(X))
+    estimator.fit(X)
+    with single_threaded_blas():
+        found, shares = estimator.statistics_and_shares(X, weight, PLAIN)
+        expected = estimator.partial_statistics(X, weight)
+    for name, value in expected.sums.items():
+        np.testing.assert_array_equal(found.sums[name], value)
+    soft = isinstance(estimator, GaussianMixture)
+    predicted = estimator.predict_proba(X).T if soft else estimator.predict(X)
+    np.testing.assert_allclose(shares, predicted, rtol=1e-9)
 
 
 def silhouette(X, labels):

@@ -106,6 +106,14 @@ METHODS = {
     "merged": lambda ds: ds.cluster.pixels().gmm(4).merge([[0, 3]]),
     "threshold": lambda ds: ds.cluster.pixels().gmm(3).threshold(0.9),
     "one": lambda ds: ds.cluster.pixels().kmeans(1),
+    "gaps": lambda ds: ds.cluster.pixels(missing="keep", coverage=0.3).kmeans(3),
+    "gaps, gmm": lambda ds: ds.cluster.pixels(missing="keep").scale("minmax").gmm(3, n_init=1),
+}
+COUNTED = {
+    "mixture": lambda ds: ds.cluster.pixels().mixture(3, n_init=1),
+    "pca": lambda ds: ds.cluster.pixels().pca(2, noise="poisson").kmeans(3),
+    "nmf": lambda ds: ds.cluster.pixels().nmf(2, loss="poisson").gmm(3, n_init=1),
+    "anscombe": lambda ds: ds.cluster.pixels().scale("anscombe").kmeans(3),
 }
 
 
@@ -115,6 +123,13 @@ def test_every_kind_of_fit_comes_back(tmp_path, ocean, method):
     again = round_trip(fit, tmp_path / "a.nc")
     assert_same(again, fit, ocean)
     assert again.method == fit.method
+
+
+@pytest.mark.parametrize("method", COUNTED)
+def test_every_kind_of_fit_to_counts_comes_back(tmp_path, ocean, method):
+    counts = np.ceil(abs(ocean[["sst", "wind_speed", "specific_humidity"]]))
+    fit = COUNTED[method](counts)
+    assert_same(round_trip(fit, tmp_path / "a.nc"), fit, counts)
 
 
 def test_a_clusterer_of_scikit_learn_predicts_rows_of_any_precision(ocean):

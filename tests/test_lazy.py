@@ -28,6 +28,8 @@ QUESTIONS = {
     "area": lambda ds: ds.cluster.pixels().weights("area"),
     "steps": lambda ds: ds.cluster.pixels().scale("robust").pca(3).scale("minmax"),
     "nmf": lambda ds: ds.cluster.pixels(["wind_speed", "specific_humidity"]).nmf(2),
+    "gaps": lambda ds: ds.cluster.pixels(["sst", "wind_speed"], missing="keep"),
+    "counts": lambda ds: np.ceil(abs(ds)).cluster.pixels().pca(2, noise="poisson"),
 }
 
 
