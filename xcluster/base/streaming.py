@@ -7,6 +7,9 @@ An estimator that streams offers two methods beside scikit-learn's own:
     ``sums`` adds the rows: see `xcluster.algorithms.parts.sums`.
 ``update(statistics)``
     takes the merged statistics of all rows, sets new parameters, and returns whether it is done.
+``statistics_and_shares(X, sample_weight, sums)``, optional
+    returns the same statistics and the labels or shares of the rows that they are of, so that means
+    of features can be summed in the same pass.
 
 Rows in memory are cut into blocks of a fixed size and merged in order, so a sum does not depend
 on the number of threads. Chunked data come as any object with a ``reduce`` of the same meaning;
