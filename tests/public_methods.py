@@ -210,6 +210,7 @@ def _entries():
     from xcluster.algorithms.fuzzy import FuzzyCMeans
     from xcluster.algorithms.hierarchical import Hierarchical
     from xcluster.algorithms.kmeans import KMeans
+    from xcluster.algorithms.medoids import KMedoids
     from xcluster.algorithms.mixture import GaussianMixture
     from xcluster.algorithms.poisson_mixture import PoissonMixture
     from xcluster.algorithms.som import SOM
@@ -217,6 +218,7 @@ def _entries():
 
     clusterers = {
         "kmeans": Entry("samples", {"k": 2}, keywords_of(KMeans)),
+        "kmedoids": Entry("samples", {"k": 2}, keywords_of(KMedoids)),
         "gmm": Entry("samples", {"k": 2}, keywords_of(GaussianMixture, "covariance_type")),
         "mixture": Entry("counted", {"k": 2}, keywords_of(PoissonMixture, "family")),
         "hac": Entry("samples", {"k": 2}, keywords_of(Hierarchical, "linkage")),

@@ -11,6 +11,7 @@ from xcluster.algorithms.density import DBSCAN, HDBSCAN
 from xcluster.algorithms.fuzzy import FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.medoids import KMedoids
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.som import SOM
@@ -23,6 +24,7 @@ from xcluster.scores.knee import INTERPOLATIONS
 
 ESTIMATORS = {
     "kmeans": (WarpingKMeans(), KMeans()),
+    "kmedoids": (KMedoids(),),
     "gmm": (GaussianMixture(n_init=10),),
     "mixture": (PoissonMixture(n_init=10),),
     "hac": (Hierarchical(),),

@@ -45,6 +45,14 @@ VALUES = {
         "init": STARTS,
         **STEPPED,
     },
+    "kmedoids": {
+        "k": [3, [2, 3]],
+        "metric": ["cityblock", "dtw"],
+        "max_exact": [30, 50],
+        "window": [1, 2],
+        "n_init": [2, 3],
+        "max_iter": [2, 3],
+    },
     "gmm": {
         "k": [3, [2, 3]],
         "covariance_type": ["tied", "diag", "spherical"],
@@ -104,6 +112,7 @@ TOGETHER = {
     ("kmeans", "gamma"): {"metric": "softdtw"},
     ("kmeans", "max_iter_barycenter"): DTW,
     ("fuzzy", "delta"): {"kind": "noise"},
+    ("kmedoids", "window"): DTW,
     ("hac", "metric"): {"linkage": "average"},
     ("hac", "max_exact"): {"k": 2},
     ("som", "learning_rate"): {"training": "online", "n_iter": 20},
@@ -131,7 +140,13 @@ def test_every_keyword_is_tried(name):
 
 def calls(name):
     """Return keywords that all differ, each without those that are the defaults."""
-    first = {"kmeans": {"k": 2}, "gmm": {"k": 2}, "hac": {"k": 2}, "fuzzy": {"k": 2}}
+    first = {
+        "kmeans": {"k": 2},
+        "kmedoids": {"k": 2},
+        "gmm": {"k": 2},
+        "hac": {"k": 2},
+        "fuzzy": {"k": 2},
+    }
     first |= {"fit": {"clusterer": AgglomerativeClustering(2)}}
     base = first.get(name, {})
     tried = {**VALUES[name], **{k: v for k, v in OF_ALL.items() if k in parameters(name)}}

@@ -46,11 +46,12 @@ def noise():
     return grid(np.random.default_rng(2).uniform(size=(600, 3)))
 
 
-@pytest.mark.parametrize("method", ["kmeans", "hac", "gmm", "fuzzy"])
+@pytest.mark.parametrize("method", ["kmeans", "kmedoids", "hac", "gmm", "fuzzy"])
 def test_each_method_gives_every_criterion_that_it_can(four, method):
     names = OF_ALL | {
         "gmm": {"bic", "aic", "icl", "partition_coefficient", "xie_beni"},
         "fuzzy": {"partition_coefficient", "xie_beni"},
+        "kmedoids": {"medoid_silhouette", "medoid_distance"},
     }.get(method, set())
     sweep = four.cluster.pixels(dim="band").sweep([1, 2, 4], method=method, criteria=names)
     assert set(sweep.table) == names

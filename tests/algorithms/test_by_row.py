@@ -12,6 +12,7 @@ from xcluster.algorithms.kernels.lloyd import decided_by_product, nearest
 from xcluster.algorithms.kernels.nonnegative import nonnegative_coefficients
 from xcluster.algorithms.kernels.products import lanes_product, rows_product, squared_lengths
 from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.medoids import KMedoids
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.nmf import NMF
 from xcluster.algorithms.pca import PCA
@@ -33,6 +34,8 @@ ESTIMATORS = {
     "pca": PCA(3),
     "nmf": NMF(3),
     "kmeans": KMeans(9, n_init=1),
+    "kmedoids": KMedoids(9, n_init=1),
+    "kmedoids by cosine": KMedoids(9, n_init=1, metric="cosine"),
     "cosine": SphericalKMeans(9, n_init=1),
     "correlation": SphericalKMeans(9, metric="correlation", n_init=1),
     "trimmed": TrimmedKMeans(9, n_init=1),

@@ -15,6 +15,8 @@ from xcluster.api.keywords import (
     HACKeywords,
     HDBSCANKeywords,
     KMeansKeywords,
+    KMedoidsKeywords,
+    MedoidMetric,
     MethodName,
     MixtureKeywords,
     OrderedKeywords,
@@ -138,6 +140,77 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ('latitude', 'longitude')
         """
         return self._cluster(methods.kmeans(self.layout, metric, trim), k, keywords)
+
+    @spelled_out
+    def kmedoids(
+        self,
+        k: K = None,
+        *,
+        metric: MedoidMetric = "euclidean",
+        **keywords: Unpack[KMedoidsKeywords],
+    ) -> Answer:
+        """Cluster by k-medoids: the centre of each label is one of the samples.
+
+        Medoids are the samples for which the weighted sum of the distances from all samples to the
+        nearest of them is small.
+
+        Parameters
+        ----------
+        k : int, iterable of int or None, default None
+            Number of labels, or several candidates (None: 2 to 20). The highest medoid silhouette
+            chooses among candidates.
+        metric : str or callable, default "euclidean"
+            Distance: "euclidean", "sqeuclidean", "cityblock", "chebyshev", "canberra",
+            "braycurtis", "hamming", "haversine", "cosine" or "correlation" (as in scikit-learn), or
+            "dtw", which compares profiles after time warping. Or a function of two samples (arrays
+            of shape (n_features,), features in the order of the data, after all steps) that returns
+            their distance: symmetric, 0 or more, and 0 for equal samples.
+        n_init : int, default 8
+            Number of starts, each among at most 4,096 samples; the best one is continued among all.
+        max_iter : int, default 100
+            Maximum number of passes of one start over all samples that could be medoids.
+        max_exact : int, default 20,000, or 2,000 for a function
+            Maximum number of different samples for which all distances are computed. Of more, five
+            samples of 8,192 (512 for a function) are searched, and the medoids that suit all
+            samples best are kept (CLARA).
+        window : int, optional
+            Sakoe-Chiba radius, for "dtw".
+        **keywords
+            Those of all clusterers (see `Samples`).
+
+        Returns
+        -------
+        Clustering, with `medoids`; they are also its `centers`.
+
+        Raises
+        ------
+        ValueError
+            If the metric tells fewer than ``k`` samples apart, if a function is no metric (some
+            pairs are tried), or if distances do not fit in memory.
+
+        Notes
+        -----
+        `Clustering.distances` are in the metric, under "cosine" angles in radians. Samples for
+        which "cosine" or "correlation" is not defined (zeros, constants) are no data. Several
+        variables are scaled as for `kmeans`; "haversine" needs ``scale(None)``, latitude before
+        longitude, in radians. A result with a function of your own as metric cannot be saved
+        unless that function can be imported.
+
+        References
+        ----------
+        Kaufman and Rousseeuw (1990), Finding Groups in Data, Wiley; Schubert and Rousseeuw (2021),
+        Inf. Syst. 101, 101804 (FasterPAM and FasterCLARA); Lenssen and Schubert (2024), Inf. Syst.
+        120, 102290 (medoid silhouette).
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> model = xcluster.datasets.tomography()
+        >>> fit = model.cluster.profiles("depth", every=6).kmedoids(3, metric="cityblock")
+        >>> fit.medoids.vs.dims
+        ('label', 'depth')
+        """
+        return self._cluster(methods.kmedoids(self.layout, metric), k, keywords)
 
     @spelled_out
     def gmm(
@@ -602,7 +675,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         ----------
         ks : iterable of int, default 2 to 20
             The candidates.
-        method : {"kmeans", "gmm", "mixture", "hac", "fuzzy"}, default "kmeans"
+        method : {"kmeans", "kmedoids", "gmm", "mixture", "hac", "fuzzy"}, default "kmeans"
             The clusterer.
         criteria : str or list of str, optional
             What to measure for each k. By default the method's own criterion and the simplified

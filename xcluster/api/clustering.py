@@ -26,6 +26,7 @@ from xcluster.result import (
     diagnostics,
     doubt,
     formatting,
+    medoids,
     new_data,
     nodes,
     regimes,
@@ -136,6 +137,30 @@ class Clustering(Completed, Fitted, LatentSpace):
         ['sst', 'air_temperature', 'specific_humidity']
         """
         return tables.members(self, label)
+
+    @property
+    def medoids(self) -> xr.Dataset:
+        """The sample that is the medoid of each label: its data, over (``label``, feature dims).
+
+        Coordinates of the sample dims tell where each medoid lies. Finding them takes a pass over
+        the data when this is asked; values are lazy if the data are lazy. Of equal samples it is
+        the first on the grid, of merged labels the medoid of most samples.
+
+        Raises
+        ------
+        ValueError
+            If the method is not `kmedoids`, or the result was opened without its data (`centers`
+            are kept in the file).
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> fit = ds.cluster.pixels().kmedoids(3)
+        >>> fit.medoids.latitude.dims, fit.medoids.sst.units
+        (('label',), 'degC')
+        """
+        return medoids.medoids(self)
 
     def mask(self, labels: int | str | Sequence[int | str]) -> xr.DataArray:
         """Return where the samples of one or several labels are; lazy if the data are lazy.

@@ -36,7 +36,23 @@ Contiguous = (
     | Sparse
 )
 
-MethodName = Literal["kmeans", "gmm", "mixture", "hac", "fuzzy"]
+MedoidMetric = (
+    Literal[
+        "euclidean",
+        "sqeuclidean",
+        "cityblock",
+        "chebyshev",
+        "canberra",
+        "braycurtis",
+        "hamming",
+        "haversine",
+        "cosine",
+        "correlation",
+        "dtw",
+    ]
+    | Callable[[Array, Array], float]
+)
+MethodName = Literal["kmeans", "kmedoids", "gmm", "mixture", "hac", "fuzzy"]
 CriterionName = Literal[
     "inertia",
     "distortion",
@@ -53,6 +69,8 @@ CriterionName = Literal[
     "partition_coefficient",
     "xie_beni",
     "deviance",
+    "medoid_silhouette",
+    "medoid_distance",
     "stability",
 ]
 
@@ -85,6 +103,15 @@ class KMeansKeywords(OrderedKeywords, total=False):
     window: Annotated[int | None, None]
     gamma: Annotated[float, 1.0]
     max_iter_barycenter: Annotated[int, 10]
+
+
+class KMedoidsKeywords(OrderedKeywords, total=False):
+    """Keywords of `kmedoids`; ``window`` is for "dtw"."""
+
+    n_init: Annotated[int, 8]
+    max_iter: Annotated[int, 100]
+    max_exact: Annotated[int | None, None]
+    window: Annotated[int | None, None]
 
 
 class GMMKeywords(OrderedKeywords, total=False):
@@ -153,7 +180,8 @@ class SweepKeywords(KMeansKeywords, total=False):
     """Keywords of the methods that `sweep` knows; defaults are those of `kmeans` if it has one."""
 
     metric: Annotated[
-        Literal["euclidean", "cosine", "correlation", "dtw", "softdtw", "sbd", "cityblock"],
+        Literal["euclidean", "cosine", "correlation", "dtw", "softdtw", "sbd", "cityblock"]
+        | MedoidMetric,
         "euclidean",
     ]
     trim: Annotated[float, 0.0]

@@ -36,6 +36,7 @@ from xcluster.plot.scenes import ScenesPlot
 from xcluster.result import (
     back_projection,
     formatting,
+    medoids,
     new_data,
     nodes,
     regimes,
@@ -569,6 +570,26 @@ class PooledClustering(Completed, LatentSpace, Mapping[str, Clustering]):
         ['sst']
         """
         return self._tree(lambda scene: scene.members(label))
+
+    @property
+    def medoids(self) -> xr.DataTree:
+        """The samples that are medoids, one node per scene with those that lie in it.
+
+        See Also
+        --------
+        xcluster.Clustering.medoids : Which coordinates they have.
+
+        Examples
+        --------
+        >>> import xcluster
+        >>> ds = xcluster.datasets.ocean().isel(latitude=slice(None, None, 3))
+        >>> scenes = {"globe": ds, "north": ds.sel(latitude=slice(0, 90))}
+        >>> pooled = xcluster.pool(scenes, lambda each: each.cluster.pixels())
+        >>> found = pooled.kmedoids(3).medoids
+        >>> found["globe"].sizes["label"] + found["north"].sizes["label"]
+        3
+        """
+        return tree_of(dict(zip(self, medoids.of_scenes(self.whole), strict=True)))
 
     def mask(self, labels: int | str | Sequence[int | str]) -> xr.DataTree:
         """Return where some labels are, one node per scene; see `Clustering.mask`.

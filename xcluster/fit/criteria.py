@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from xcluster import scores
 from xcluster.algorithms.parts.directions import compares_directions, directions
+from xcluster.base.checks import is_one_of
 from xcluster.base.errors import TooFewError
 from xcluster.fit.methods import Method, Options
 from xcluster.scores.knee import knee
 from xcluster.scores.labelled import labelled_rows
+from xcluster.scores.silhouette import EXACT_ROWS, SILHOUETTE_METRICS
 
 Array = NDArray[Any]
 Better = Literal["knee", "low", "high", "gap"]
@@ -75,6 +77,18 @@ def directional(estimator: Any) -> str:
     """Return how scores compare rows: as the clusterer does if that compares directions."""
     metric = getattr(estimator, "metric", None)
     return str(metric) if compares_directions(metric) else "euclidean"
+
+
+def silhouettes_by(estimator: Any) -> dict[str, Any]:
+    """Return keywords of silhouettes: the metric of the clusterer, and how many rows it is for.
+
+    Of the metrics that no kernel sums, k-medoids has its own; others are compared as directions or
+    by Euclidean distances.
+    """
+    measure = getattr(estimator, "measure", None)
+    if measure is None or is_one_of(estimator.metric, SILHOUETTE_METRICS):
+        return {"metric": directional(estimator), "limit": EXACT_ROWS}
+    return {"metric": measure, "limit": estimator.most_exact}
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +189,15 @@ def _entropy(fit: FittedRows) -> float:
     return scores.cluster_entropy(fit.compared, fit.labels, sample_weight=fit.weight).value
 
 
-def _information_criterion(name: str) -> Callable[[FittedRows], float]:
+def _own_score(name: str) -> Callable[[FittedRows], float]:
     def measure(fit: FittedRows) -> float:
         return float(getattr(fit.estimator, name)(fit.X, fit.weight))
 
     return measure
+
+
+def _medoid_distance(fit: FittedRows) -> float:
+    return -float(fit.estimator.score(fit.X, sample_weight=fit.weight)) / fit.total
 
 
 def _partition_coefficient(fit: FittedRows) -> float:
@@ -212,15 +230,25 @@ CRITERIA: dict[str, Criterion] = {
     "gap_error": Criterion(
         None, None, "standard error of the gap statistic", refits=True, euclidean=True
     ),
-    "bic": Criterion(_information_criterion("bic"), "low", "BIC", needs="bic"),
-    "aic": Criterion(_information_criterion("aic"), "low", "AIC", needs="aic"),
-    "icl": Criterion(_information_criterion("icl"), "low", "ICL", needs="icl"),
+    "bic": Criterion(_own_score("bic"), "low", "BIC", needs="bic"),
+    "aic": Criterion(_own_score("aic"), "low", "AIC", needs="aic"),
+    "icl": Criterion(_own_score("icl"), "low", "ICL", needs="icl"),
     "partition_coefficient": Criterion(
         _partition_coefficient, "high", "partition coefficient", needs="predict_proba", pairs=True
     ),
     "xie_beni": Criterion(_xie_beni, "low", "Xie-Beni index", needs="predict_proba", pairs=True),
     "deviance": Criterion(
         _deviance, "knee", "mean Poisson deviance from the mean of the label", needs="reads_counts"
+    ),
+    "medoid_silhouette": Criterion(
+        _own_score("medoid_silhouette"),
+        "high",
+        "medoid silhouette",
+        needs="medoid_silhouette",
+        pairs=True,
+    ),
+    "medoid_distance": Criterion(
+        _medoid_distance, "knee", "mean distance to the medoid", needs="medoid_silhouette"
     ),
     "stability": Criterion(None, "high", "agreement of refits", pairs=True, refits=True),
 }

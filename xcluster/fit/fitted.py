@@ -25,7 +25,7 @@ from xcluster.fit import labelled, prediction
 from xcluster.fit.assign import Labeller
 from xcluster.fit.candidates import Candidates
 from xcluster.fit.centers import by_label, label_means
-from xcluster.fit.criteria import directional
+from xcluster.fit.criteria import directional, silhouettes_by
 from xcluster.fit.fitting import reduced_centers
 from xcluster.fit.labels import Partition
 from xcluster.fit.means import Means
@@ -35,7 +35,6 @@ from xcluster.grid.layout import LABEL, Layout, shown_columns
 from xcluster.grid.links import with_attrs
 from xcluster.grid.names import free, names_in
 from xcluster.grid.samplers import Sampler
-from xcluster.scores.silhouette import EXACT_ROWS
 
 Array = NDArray[Any]
 AnyFitted = TypeVar("AnyFitted", bound="Fitted")
@@ -343,7 +342,8 @@ class Fitted:
     def silhouette(self) -> xr.DataArray:
         """Silhouette of each sample in the space that was clustered, over the sample dims.
 
-        It is exact up to 65,536 complete samples. Beyond that it is the simplified silhouette,
+        It is exact up to 65,536 complete samples (up to ``max_exact`` samples under metrics that
+        only `kmedoids` has). Beyond that it is the simplified silhouette,
         which uses distances to centres instead of distances to samples, and is lazy if the data
         are lazy. The attribute ``long_name`` says which one it is. NaN where a sample has no
         label. Distances of samples with gaps are partial, and the attribute ``comment`` says so.
@@ -374,9 +374,10 @@ class Fitted:
         during the fit. Merged labels have the mean of both. If labels were cleaned, it is the mean
         of all samples of the label.
 
-        The centres of `som`, and of `kmeans` under "dtw", "softdtw" and "sbd", are their
-        `prototypes`, unless a step has no inverse. So are those in files of versions that summed no
-        means; notes of their `report` say so.
+        The centres of `kmedoids` are its `medoids`: the data of one sample of each label. Those of
+        `som`, and of `kmeans` under "dtw", "softdtw" and "sbd", are their `prototypes`, unless a
+        step has no inverse. So are those in files of versions that summed no means; notes of their
+        `report` say so.
 
         Examples
         --------
@@ -427,11 +428,12 @@ class Fitted:
         if self.k < 2:
             rule = "a silhouette needs at least two labels"
             raise BadValueError("k", self.k, rule, "cluster into more labels")
-        if self.record.complete > EXACT_ROWS:
+        by = silhouettes_by(self.assign.clusterer)
+        if self.record.complete > by["limit"]:
             return _simplified(self), self.labels
         found = labelled.read(layout, [self.labels], self.assign.chain, every=True)
-        metric = directional(self.assign.clusterer)
-        values = scores.silhouette_samples(found.Z, found.labels[0], found.weight, metric=metric)
+        given = found.Z, found.labels[0], found.weight
+        values = scores.silhouette_samples(*given, metric=by["metric"])
         exact: xr.DataArray = found.on_grid(values).rename("silhouette")
         labels = found.on_grid(found.labels[0]).assign_attrs(self.labels.attrs)
         exact = exact.assign_attrs(long_name="silhouette", **partial_said(self))

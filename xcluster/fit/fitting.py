@@ -48,7 +48,13 @@ SAMPLE_VALUES = 25_000_000
 BYTES_PER_VALUE, BYTES_PER_ROW = 20, 600
 """Measured at the peak of a contiguous fit of 1,040,400 rows of 1 to 12 values, beside the data."""
 
-OBJECTIVES = {"inertia_": 1, "objective_": 1, "quantization_error_": 1, "lower_bound_": -1}
+OBJECTIVES = {
+    "inertia_": 1,
+    "loss_": 1,
+    "objective_": 1,
+    "quantization_error_": 1,
+    "lower_bound_": -1,
+}
 """Attributes of estimators that hold what a fit minimises (1) or maximises (-1)."""
 
 
@@ -514,8 +520,14 @@ def own_means(prepared: Prepared, estimator: Any, n_raw: int) -> Means | None:
     if _are_prototypes(prepared, estimator):
         return None
     X, chain = prepared.X, prepared.reduction.chain
-    shares = means.shares_of(estimator, X, partial(row_labels, estimator))
     data = X if prepared.data is None else prepared.data
+    members = getattr(estimator, "medoid_indices_", None)
+    if members is not None:
+        counts = count_labels(prepared, estimator).counts
+        return Means(data[members].astype(np.float64), np.array(counts)).back(
+            chain.linear, prepared.span
+        )
+    shares = means.shares_of(estimator, X, partial(row_labels, estimator))
     found = means.of_rows(data, shares, prepared.weight, n_raw, chain.gaps)
     found = found.back(chain.linear, prepared.span)
     return found.filled(chain, reduced_centers(estimator))

@@ -15,8 +15,10 @@ from xcluster.algorithms.fuzzy import KINDS, FuzzyCMeans
 from xcluster.algorithms.hierarchical import Hierarchical
 from xcluster.algorithms.inductive import Inductive
 from xcluster.algorithms.kmeans import KMeans
+from xcluster.algorithms.medoids import KMedoids
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.parts.directions import METRICS, SHAPES, compares_directions
+from xcluster.algorithms.parts.dissimilarities import check_metric
 from xcluster.algorithms.parts.som_grid import check_grid
 from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.shapes import ShapeKMeans
@@ -31,6 +33,7 @@ from xcluster.base.checks import (
     check_number,
     check_seed,
     did_you_mean,
+    is_text,
 )
 from xcluster.base.errors import BadTypeError, BadValueError
 from xcluster.base.wording import call_text, changed, value_text
@@ -107,7 +110,7 @@ class Method:
         return self.indexed[0].rpartition("__")[2] if self.indexed else None
 
     @property
-    def sweeps_by(self) -> Literal["cutting", "growing"] | None:
+    def sweeps_by(self) -> Literal["cutting", "growing", "sharing"] | None:
         """How the estimator gets from one k to the next; None if each k is fitted by itself."""
         return getattr(self.estimator, "sweeps_by", None)
 
@@ -322,6 +325,15 @@ def kmeans(layout: Layout, metric: str = "euclidean", trim: float = 0.0) -> Meth
     )
 
 
+def kmedoids(layout: Layout, metric: Any = "euclidean") -> Method:
+    """Return k-medoids under a metric."""
+    check_metric(metric)
+    warps = is_text(metric, "dtw")
+    estimator = KMedoids(metric=metric, n_channels=_channels(layout, metric) if warps else 1)
+    needing = {} if warps else {"window": "metric='dtw'"}
+    return Method("kmedoids", estimator, "n_clusters", "medoid_silhouette", needing=needing)
+
+
 def _channels(layout: Layout, metric: str) -> int:
     """Return how many series each sample has; they must have one dim and the same length."""
     wide = {
@@ -415,6 +427,7 @@ def hdbscan(layout: Layout, min_cluster_size: int) -> Method:
 
 BY_NAME: dict[str, Callable[..., Method]] = {
     "kmeans": kmeans,
+    "kmedoids": kmedoids,
     "gmm": gmm,
     "mixture": mixture,
     "hac": hac,

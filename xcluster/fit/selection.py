@@ -101,8 +101,8 @@ def _best_start(
     prepared: Prepared, swept: Candidates, method: Method, k: int, options: Options
 ) -> Fit:
     """Fit the chosen k from several starts; keep the fit of the sweep if it is better."""
-    if swept.method.sweeps_by == "cutting":
-        return swept.models[k]  # all k are cuts of one tree
+    if swept.method.sweeps_by in ("cutting", "sharing"):
+        return swept.models[k]  # no start would give another
     estimator = trials.built(method, prepared, k)
     in_memory = replace(prepared, blocks=None)
     fit = fitting.fit_clusterer(in_memory, estimator, options.progress)

@@ -25,7 +25,7 @@ from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import each_in_threads, map_threads
 from xcluster.base.progress import bar
 from xcluster.fit import fitting
-from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
+from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure, silhouettes_by
 from xcluster.fit.fitting import Fit, Prepared
 from xcluster.fit.methods import Method
 from xcluster.grid.neighbours import connect
@@ -169,10 +169,14 @@ def _candidates(
     """Yield each k, fitted and measured; one after another if each starts from the one before."""
     alone = [name for name in names if CRITERIA[name].measure is not None]
     one = partial(_candidate, prepared, method, alone)
+    build = partial(built, method, prepared)
+    if method.sweeps_by == "sharing":  # computes distances once
+        for estimator in build(ks[-1]).fit_each(prepared.X, ks, prepared.weight):
+            yield _measured(prepared, alone, estimator)
+        return
     if method.sweeps_by is None or has_gaps(prepared.X):  # searches need all features
         yield from each_in_threads(one, ks)
         return
-    build = partial(built, method, prepared)
     for estimator in _in_turn(build, ks, prepared.X, prepared.weight):
         yield _measured(prepared, alone, estimator)
 
@@ -329,8 +333,7 @@ def _together(
     found: dict[str, Array] = {}
     if "silhouette" in names:
         labellings = [each.labels for each in done.values()]
-        metric = directional(method.estimator)
-        found["silhouette"] = _silhouettes(prepared, labellings, metric)
+        found["silhouette"] = _silhouettes(prepared, labellings, silhouettes_by(method.estimator))
     with unheard_warnings():
         if "stability" in names:
             found["stability"] = _stabilities(prepared, method, done)
@@ -347,12 +350,10 @@ def unheard_warnings() -> Iterator[None]:
         yield
 
 
-def _silhouettes(prepared: Prepared, labellings: Sequence[Array], metric: str) -> Array:
+def _silhouettes(prepared: Prepared, labellings: Sequence[Array], by: Mapping[str, Any]) -> Array:
     if not any((labels != labels[0]).any() for labels in labellings):
         return np.full(len(labellings), np.nan)
-    found = scores.silhouette_scores(
-        prepared.X, labellings, sample_weight=prepared.weight, metric=metric
-    )
+    found = scores.silhouette_scores(prepared.X, labellings, sample_weight=prepared.weight, **by)
     return np.array([each.value for each in found])
 
 
@@ -404,11 +405,17 @@ def dispersions(method: Method, random_state: int) -> Callable[..., Any]:
         return scores.kmeans_inertias
     build = partial(method.build, random_state=random_state)
 
-    def fit(X: Array, ks: Sequence[int], weight: Array | None = None) -> list[float]:
-        found, estimator = [], None
+    def fits(X: Array, ks: Sequence[int], weight: Array | None) -> Iterator[Any]:
+        if method.sweeps_by == "sharing":
+            yield from build(ks[-1]).fit_each(X, ks, weight)
+            return
+        estimator = None
         for k in ks:
             estimator = fit_k(build, k, X, weight, estimator)
-            found.append(scores.inertia(X, fitting.row_labels(estimator, X), weight))
-        return found
+            yield estimator
+
+    def fit(X: Array, ks: Sequence[int], weight: Array | None = None) -> list[float]:
+        found = fits(X, ks, weight)
+        return [scores.inertia(X, fitting.row_labels(each, X), weight) for each in found]
 
     return fit

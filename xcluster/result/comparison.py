@@ -12,7 +12,7 @@ from xcluster import scores
 from xcluster.base.arrays import Array
 from xcluster.base.errors import BadValueError
 from xcluster.fit import labelled
-from xcluster.fit.criteria import directional
+from xcluster.fit.criteria import silhouettes_by
 from xcluster.fit.fitted import Fitted, samples_of
 from xcluster.grid.links import with_attrs
 from xcluster.result import matching
@@ -142,5 +142,5 @@ def _in_space(fitted: Fitted, labellings: dict[str, xr.DataArray]) -> list[score
         found.Z,
         list(found.labels),
         sample_weight=found.weight,
-        metric=directional(fitted.assign.clusterer),
+        **silhouettes_by(fitted.assign.clusterer),
     )

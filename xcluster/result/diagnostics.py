@@ -15,7 +15,7 @@ from xcluster.base.checks import check_choice
 from xcluster.base.errors import BadValueError
 from xcluster.chain.reduction import Chain
 from xcluster.fit import labelled
-from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure
+from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure, silhouettes_by
 from xcluster.fit.fitted import PARTIAL, Fitted, samples_of
 from xcluster.fit.labelled import LabelledSamples
 from xcluster.result import matching
@@ -38,8 +38,7 @@ def all_scores(fitted: Fitted, space: str, truth: Any) -> xr.Dataset:
     maps = [fitted.labels] if truth is None else [fitted.labels, _truth(fitted, truth)]
     chain = fitted.assign.chain if space == "features" else Chain(gaps=fitted.assign.chain.gaps)
     found = labelled.read(layout, maps, chain)
-    metric = directional(fitted.assign.clusterer) if space == "features" else "euclidean"
-    values = _of_labels(found, metric)
+    values = _of_labels(found, fitted.assign.clusterer if space == "features" else None)
     if space == "features":
         values |= _of_model(fitted, found)
     elif not (has_gaps(found.Z) or strangest(found.Z).any()):
@@ -68,16 +67,15 @@ def _truth(fitted: Fitted, truth: Any) -> xr.DataArray:
     return known.copy(data=numbers.reshape(known.shape).astype(np.float64))
 
 
-def _of_labels(found: LabelledSamples, metric: str) -> dict[str, float]:
-    """Return the scores that need only the labels: in any space, for any method."""
+def _of_labels(found: LabelledSamples, clusterer: Any) -> dict[str, float]:
+    """Return the scores that need only the labels, in the metric of a clusterer if there is one."""
     data = labelled_rows(found.Z, found.labels[0], found.weight)
-    fit = FittedRows(data.X, data.weight, None, data.cluster, data.means, metric)
+    fit = FittedRows(data.X, data.weight, None, data.cluster, data.means, directional(clusterer))
     values = measure(OF_LABELS, fit)
     parts = dict.fromkeys(("silhouette", "silhouette_low", "silhouette_high"), float("nan"))
     if fit.several:
-        score = scores.silhouette_score(
-            data.X, data.cluster, sample_weight=data.weight, metric=metric
-        )
+        by = silhouettes_by(clusterer)
+        score = scores.silhouette_score(data.X, data.cluster, sample_weight=data.weight, **by)
         parts = dict(zip(parts, (score.value, score.low, score.high), strict=True))
     return parts | values
 

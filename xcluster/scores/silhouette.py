@@ -24,6 +24,8 @@ WIDE = 128
 PRODUCTS = 2**21
 """Of rows, computed at once."""
 SILHOUETTE_METRICS = ("euclidean", *METRICS)
+Distances = Callable[[Array, Array], Array]
+"""Returns the distance of each row of one array to each row of another."""
 ROUNDING = 1e-14
 """Mean of 1 - cosine below which it is rounding alone."""
 _FEWEST_SAMPLED = 1_000
@@ -59,7 +61,7 @@ def silhouette_samples(
     labels: ArrayLike,
     sample_weight: ArrayLike | None = None,
     *,
-    metric: str = "euclidean",
+    metric: str | Distances = "euclidean",
 ) -> Array:
     """Return the exact silhouette of each row (Rousseeuw 1987).
 
@@ -83,8 +85,9 @@ def silhouette_samples(
         Negative = noise, left out.
     sample_weight : array of shape (n_samples,), optional
         Rows of weight 0 are left out.
-    metric : {"euclidean", "cosine", "correlation"}, default "euclidean"
+    metric : {"euclidean", "cosine", "correlation"} or callable, default "euclidean"
         Distance: 1 - cosine and 1 - r are summed by label, so time does not grow with the square.
+        A function of two arrays of rows returns all distances between them, of shape (n, m).
 
     Returns
     -------
@@ -108,7 +111,7 @@ def silhouette_samples(
     >>> silhouette_samples([[0.0], [1.0], [8.0], [9.0]], [0, 0, 1, 1]).round(2)
     array([0.88, 0.87, 0.87, 0.88])
     """
-    check_choice("metric", metric, SILHOUETTE_METRICS)
+    _check_metric(metric)
     data = labelled_rows(X, labels, sample_weight, minimum=2)
     return data.spread(_silhouettes(data, [data.cluster], np.arange(len(data.X)), metric)[0])
 
@@ -120,7 +123,7 @@ def silhouette_score(
     sample_weight: ArrayLike | None = None,
     limit: int = EXACT_ROWS,
     random_state: int = 0,
-    metric: str = "euclidean",
+    metric: str | Distances = "euclidean",
 ) -> SilhouetteScore:
     """Return the weighted mean silhouette, exact up to ``limit`` rows, estimated beyond.
 
@@ -139,7 +142,7 @@ def silhouette_score(
     limit : int, default 65,536
         The most rows that are all evaluated.
     random_state : int, default 0
-    metric : {"euclidean", "cosine", "correlation"}, default "euclidean"
+    metric : {"euclidean", "cosine", "correlation"} or callable, default "euclidean"
 
     Returns
     -------
@@ -181,7 +184,7 @@ def silhouette_scores(
     sample_weight: ArrayLike | None = None,
     limit: int = EXACT_ROWS,
     random_state: int = 0,
-    metric: str = "euclidean",
+    metric: str | Distances = "euclidean",
 ) -> list[SilhouetteScore]:
     """Return the `silhouette_score` of several labellings, each distance taken once for all.
 
@@ -195,7 +198,7 @@ def silhouette_scores(
     limit : int, default 65,536
         The most rows that are all evaluated.
     random_state : int, default 0
-    metric : {"euclidean", "cosine", "correlation"}, default "euclidean"
+    metric : {"euclidean", "cosine", "correlation"} or callable, default "euclidean"
 
     Returns
     -------
@@ -215,7 +218,7 @@ def silhouette_scores(
     [0.87, 0.03]
     """
     limit = check_integer("limit", limit, minimum=1)
-    check_choice("metric", metric, SILHOUETTE_METRICS)
+    _check_metric(metric)
     X = as_matrix("X", X)
     labels = [check_labels("labels", each, len(X)) for each in labellings]
     noise = np.min(labels, axis=0) < 0
@@ -230,8 +233,13 @@ def silhouette_scores(
     return [_estimate(data, rows, each) for each in values]
 
 
+def _check_metric(metric: str | Distances) -> None:
+    if not callable(metric):
+        check_choice("metric", metric, SILHOUETTE_METRICS)
+
+
 def _silhouettes(
-    data: LabelledRows, labellings: Sequence[Array], queries: Array, metric: str
+    data: LabelledRows, labellings: Sequence[Array], queries: Array, metric: str | Distances
 ) -> Array:
     """Return the silhouettes of the rows at ``queries``, shape (n_labellings, n_queries)."""
     from xcluster.algorithms.kernels.silhouette import LANES
@@ -242,7 +250,9 @@ def _silhouettes(
     cells = data.weight[order], starts, clusters, edges[-1]
     sums_of: Callable[[Array], Any]
     at_once = LANES
-    if metric != "euclidean":
+    if not isinstance(metric, str):
+        sums_of = _by_function(metric, data.X, order, *cells)
+    elif metric != "euclidean":
         check_distances(metric, data.X)
         sums_of = _by_directions(directions(data.X, metric), order, *cells)
     elif has_gaps(data.X):
@@ -271,6 +281,28 @@ def _by_differences(X: Array, order: Array, *cells: Any) -> Callable[[Array], Ar
     matrix = np.pad(_scaled(X), ((0, 0), (0, -X.shape[1] % 4)))
     rows = matrix[order]
     return lambda block: distance_sums(np.ascontiguousarray(matrix[block].T), rows, *cells)
+
+
+def _by_function(
+    metric: Distances,
+    X: Array,
+    order: Array,
+    weight: Array,
+    starts: Array,
+    clusters: Array,
+    n_clusters: int,
+) -> Callable[[Array], Array]:
+    """Do what `_by_differences` does for distances that a function computes."""
+    rows = X[order]
+
+    def sums(block: Array) -> Array:
+        found = np.add.reduceat(metric(rows, X[block]) * weight[:, None], starts[:-1], axis=0)
+        totals = np.zeros((n_clusters, len(block)))
+        for numbers in clusters.T:
+            np.add.at(totals, numbers, found)
+        return totals
+
+    return sums
 
 
 def _by_known(X: Array, order: Array, *cells: Any) -> Callable[[Array], tuple[Array, Array]]:

@@ -209,3 +209,11 @@ class _Potential:
         """Return the weighted potential of each row, in float64."""
         weight = self.rows.weight
         return self.closest * (np.ones(1) if weight is None else weight)
+
+
+def draw_rows(potential: Array, size: int, random: np.random.RandomState) -> Array:
+    """Return positions of rows, drawn in proportion to the potential."""
+    edges = np.cumsum(potential)
+    drawn = np.searchsorted(edges, random.uniform(size=size) * edges[-1], side="right")
+    positions: Array = np.minimum(drawn, len(edges) - 1)
+    return positions

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.inputs import check_init, check_weight, new_rows, weight_or_ones
+from xcluster.algorithms.parts.seeding import draw_rows
 from xcluster.base.checks import check_integer, check_number
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import single_threaded_blas
@@ -147,13 +148,13 @@ class SeriesKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def _start(self, X: Array, weight: Array, random: np.random.RandomState) -> Array:
         """Draw rows far apart by greedy k-means++."""
         metric = self._metric_of_starts()
-        chosen = _draw(weight, 1, random)
+        chosen = draw_rows(weight, 1, random)
         nearest = metric.costs(X, X[chosen])[:, 0]
         for found in range(1, self.n_clusters):
             potential = weight * nearest
             if not potential.any():
                 raise self._too_many(f"{found} rows that differ")
-            candidates = _draw(potential, 2 + int(np.log(self.n_clusters)), random)
+            candidates = draw_rows(potential, 2 + int(np.log(self.n_clusters)), random)
             trials = np.minimum(metric.costs(X, X[candidates]), nearest[:, None])
             best = np.argmin(weight @ trials)
             chosen = np.append(chosen, candidates[best])
@@ -231,11 +232,3 @@ def check_channels(n_features: int, n_channels: Any) -> None:
     if n_features < 2 * n_channels:
         rule = f"must be at least 2 for each of n_channels={n_channels} to be compared as a series"
         raise BadValueError("n_features", n_features, rule, "pass longer series")
-
-
-def _draw(potential: Array, size: int, random: np.random.RandomState) -> Array:
-    """Return positions of rows, drawn in proportion to the potential."""
-    edges = np.cumsum(potential)
-    drawn = np.searchsorted(edges, random.uniform(size=size) * edges[-1], side="right")
-    positions: Array = np.minimum(drawn, len(edges) - 1)
-    return positions
