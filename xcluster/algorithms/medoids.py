@@ -42,8 +42,8 @@ MAX_EXACT, MAX_EXACT_CALLED = 20_000, 2_000
 SAMPLES, SAMPLE_ROWS, SAMPLE_CALLED = 5, 8_192, 512
 """Samples of CLARA, and how many rows are in each."""
 
-START_ROWS = 4_096
-"""Rows among which a search starts."""
+START_ROWS, CONTINUED = 4_096, 3
+"""Rows among which searches start, and how many of the best are continued among all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class KMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
     n_channels : int, default 1
         For "dtw": a row is that many series of equal length, one after the other.
     n_init : int, default 8
-        Number of starts from rows far apart, each among at most 4,096 rows; the best one is
+        Number of starts from rows far apart, each among at most 4,096 rows; the best three are
         continued among all.
     max_iter : int, default 100
         Most passes over all rows of one start.
@@ -386,9 +386,11 @@ class _Search:
         start = partial(_from_start, few, k, max_iter)
         seeds = [np.random.RandomState([self.seed, i]) for i in range(estimator.n_init)]
         found = map_threads(start, seeds)
-        _, passes, medoids = min(found, key=lambda each: each[0])
         if few is not sample:
-            _, passes = sample.improve(medoids, max_iter)
+            best = sorted(found, key=lambda each: each[0])[:CONTINUED]
+            starts = [medoids for _, _, medoids in best]
+            found = map_threads(lambda each: (*sample.improve(each, max_iter), each), starts)
+        _, passes, medoids = min(found, key=lambda each: each[0])
         return self.distinct.rows[sample.rows[medoids]], passes
 
     def _conclude(self, estimator: KMedoids, rows: Array) -> float:

@@ -166,7 +166,8 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             of shape (n_features,), features in the order of the data, after all steps) that returns
             their distance: symmetric, 0 or more, and 0 for equal samples.
         n_init : int, default 8
-            Number of starts, each among at most 4,096 samples; the best one is continued among all.
+            Number of starts, each among at most 4,096 samples; the best three are continued among
+            all.
         max_iter : int, default 100
             Maximum number of passes of one start over all samples that could be medoids.
         max_exact : int, default 20,000, or 2,000 for a function

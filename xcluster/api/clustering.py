@@ -144,7 +144,7 @@ class Clustering(Completed, Fitted, LatentSpace):
 
         Coordinates of the sample dims tell where each medoid lies. Finding them takes a pass over
         the data when this is asked; values are lazy if the data are lazy. Of equal samples it is
-        the first on the grid, of merged labels the medoid of most samples.
+        the one with the least coordinates, of merged labels the medoid of most samples.
 
         Raises
         ------

@@ -200,16 +200,24 @@ REFUSED = "do not open the file if you do not know where it comes from"
 
 
 def _encode_foreign(estimator: Any, arrays: Arrays, start: int = 0) -> Any:
-    from skops.io import dumps
+    from skops.io import dumps, get_untrusted_types
 
     cls, name = type(estimator), f"array_{start + len(arrays)}"
     try:
-        arrays[name] = np.frombuffer(dumps(estimator), np.uint8)
+        data = dumps(estimator)
+        unnamed = [each for each in get_untrusted_types(data=data) if "<" in each]
     except Exception as error:  # UnsupportedTypeException, and errors of pickling some objects
-        rule = "contains an object that can only be read back by running code"
-        remedy = "save .to_dataset() instead, or use another clusterer"
-        raise BadTypeError("clusterer", cls.__name__, rule, remedy) from error
+        raise _unreadable(cls, "an object") from error
+    if unnamed:  # functions within functions, which no name brings back
+        raise _unreadable(cls, f"the function {unnamed[0].rpartition('.')[2]}")
+    arrays[name] = np.frombuffer(data, np.uint8)
     return {"skops": name, "type": f"{cls.__module__}.{cls.__qualname__}"}
+
+
+def _unreadable(cls: type, what: str) -> BadTypeError:
+    rule = f"contains {what} that can only be read back by running code"
+    remedy = "save .to_dataset() instead, or use another clusterer"
+    return BadTypeError("clusterer", cls.__name__, rule, remedy)
 
 
 def _decode_foreign(
