@@ -264,8 +264,6 @@ class KMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
         """Refuse parameters out of range."""
         for name in ("n_clusters", "n_init", "max_iter"):
             check_integer(name, getattr(self, name), minimum=1)
-        if self.max_exact is not None:
-            check_integer("max_exact", self.max_exact, minimum=2)
         check_metric(self.metric)
         window = check_window(self.window)
         if is_text(self.metric, "dtw"):
@@ -285,8 +283,9 @@ class KMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
     @property
     def most_exact(self) -> int:
         """The most different rows of which all are searched."""
-        default = MAX_EXACT_CALLED if callable(self.metric) else MAX_EXACT
-        return default if self.max_exact is None else self.max_exact
+        if self.max_exact is None:
+            return MAX_EXACT_CALLED if callable(self.metric) else MAX_EXACT
+        return check_integer("max_exact", self.max_exact, minimum=2)
 
     @property
     def sample_rows(self) -> int:
