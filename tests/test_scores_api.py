@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 import xcluster  # noqa: F401  (registers the accessor)
-from xcluster.fit import fitted
+from xcluster.fit import criteria
 
 SIZES = {"y": 12, "x": 25}
 
@@ -139,7 +139,7 @@ def test_contiguous_labels_have_silhouettes_too(scene):
 
 
 def test_beyond_the_limit_the_silhouette_is_simplified_and_lazy(scene, monkeypatch):
-    monkeypatch.setattr(fitted, "EXACT_ROWS", 100)
+    monkeypatch.setattr(criteria, "EXACT_ROWS", 100)
     fit = scene.chunk(y=6).cluster.pixels().kmeans(3)
     found = fit.silhouette
     assert found.chunks == ((6, 6), (25,))

@@ -225,7 +225,7 @@ FIGURES = {
     reason="older releases of dask put a block into each task that needs it",
 )
 def test_a_figure_reads_each_block_once(show, method, exact_rows, monkeypatch):
-    monkeypatch.setattr("xcluster.fit.fitted.EXACT_ROWS", exact_rows)
+    monkeypatch.setattr("xcluster.fit.criteria.EXACT_ROWS", exact_rows)
     reader = Reader(scene(), (20, 40))
     fit = getattr(reader.data.cluster.pixels(), method)(4, n_init=1)
     reader.reads.clear()

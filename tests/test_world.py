@@ -91,7 +91,7 @@ def test_all_that_lies_on_the_grid_names_the_grid_mapping(style):
 
 
 def test_the_simplified_silhouette_names_it_too(monkeypatch):
-    monkeypatch.setattr("xcluster.fit.fitted.EXACT_ROWS", 100)
+    monkeypatch.setattr("xcluster.fit.criteria.EXACT_ROWS", 100)
     found = projected().cluster.pixels().kmeans(3).silhouette
     assert found.attrs["long_name"] == "simplified silhouette"
     assert_linked(found)
