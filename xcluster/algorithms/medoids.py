@@ -26,7 +26,8 @@ from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, wei
 from xcluster.algorithms.parts.nearest import check_distances
 from xcluster.algorithms.parts.ordering import value_order
 from xcluster.algorithms.parts.seeding import draw_rows
-from xcluster.algorithms.parts.warping_metrics import check_channels, check_window
+from xcluster.algorithms.parts.series import check_channels
+from xcluster.algorithms.parts.warping_metrics import check_window
 from xcluster.base.checks import check_integer, is_text
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.memory import check_memory
