@@ -14,6 +14,7 @@ from xcluster.algorithms.kernels.medoids import swap
 from xcluster.algorithms.medoids import KMedoids
 from xcluster.algorithms.parts import dissimilarities
 from xcluster.algorithms.parts.dissimilarities import METRICS, Dissimilarity
+from xcluster.algorithms.parts.shape_metrics import ShapeBased
 from xcluster.algorithms.warping import dtw
 from xcluster.base import memory
 from xcluster.base.parallel import n_threads
@@ -64,7 +65,8 @@ def test_two_medoids_are_the_best_of_all_pairs():
 def test_distances_are_those_of_scikit_learn(metric):
     rows = X[:, :2] / 10 if metric == "haversine" else X
     measure = Dissimilarity(metric)
-    expected = dtw(rows, rows) if metric == "dtw" else pairwise_distances(rows, metric=metric)
+    own = {"dtw": dtw, "sbd": lambda a, b: np.sqrt(ShapeBased().costs(a, b))}
+    expected = own[metric](rows, rows) if metric in own else pairwise_distances(rows, metric=metric)
     found = measure(rows, rows[:40])
     np.testing.assert_allclose(found, expected[:, :40], rtol=1e-9, atol=1e-12)
     matrix = measure.matrix(measure.placed(rows)).astype(float)
@@ -81,7 +83,9 @@ def test_a_matrix_of_several_tiles_is_symmetric_and_the_same(monkeypatch):
     np.testing.assert_array_equal(whole, whole.T)
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cityblock", "cosine", "dtw"])
+@pytest.mark.parametrize(
+    "metric", ["euclidean", "sqeuclidean", "cityblock", "cosine", "dtw", "sbd"]
+)
 def test_units_and_the_order_of_rows_change_no_label(metric):
     fit = KMedoids(4, metric=metric).fit(X)
     for unit in (2.0**60, 2.0**-60):

@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from xcluster.algorithms.parts.directions import away, compares_directions
-from xcluster.algorithms.parts.dissimilarities import Dissimilarity, check_metric
+from xcluster.algorithms.parts.dissimilarities import OF_SERIES, Dissimilarity, check_metric
 from xcluster.algorithms.parts.distinct import Distinct, check_distinct
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.nearest import check_distances
@@ -28,7 +28,7 @@ from xcluster.algorithms.parts.ordering import value_order
 from xcluster.algorithms.parts.seeding import draw_rows
 from xcluster.algorithms.parts.series import check_channels
 from xcluster.algorithms.parts.warping_metrics import check_window
-from xcluster.base.checks import check_integer, is_text
+from xcluster.base.checks import check_integer, is_one_of, is_text
 from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.memory import check_memory
 from xcluster.base.parallel import map_rows, map_threads
@@ -90,12 +90,12 @@ class KMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
     n_clusters : int, default 8
     metric : str or callable, default "euclidean"
         "euclidean", "sqeuclidean", "cityblock", "chebyshev", "canberra", "braycurtis", "hamming",
-        "haversine", "cosine" or "correlation" (as in scikit-learn); "dtw"; or a function of two
-        rows that returns their distance: symmetric, from 0 on, 0 for a row and itself.
+        "haversine", "cosine" or "correlation" (as in scikit-learn); "dtw" or "sbd"; or a function
+        of two rows that returns their distance: symmetric, from 0 on, 0 for a row and itself.
     window : int, optional
         Sakoe-Chiba radius, for "dtw" only; by default a path may go anywhere.
     n_channels : int, default 1
-        For "dtw": a row is that many series of equal length, one after the other.
+        For "dtw" and "sbd": a row is that many series of equal length, one after the other.
     n_init : int, default 8
         Number of starts from rows far apart, each among at most 4,096 rows; the best three are
         continued among all.
@@ -172,7 +172,7 @@ class KMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
         """What the metric reads from the order of features; a function's is read elsewhere."""
         if is_text(self.metric, "haversine"):
             return ("variables", "features")
-        return ("features",) if is_text(self.metric, "dtw") else ()
+        return ("features",) if is_one_of(self.metric, OF_SERIES) else ()
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find the medoids.
@@ -267,9 +267,9 @@ class KMedoids(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, 
             check_integer(name, getattr(self, name), minimum=1)
         check_metric(self.metric)
         window = check_window(self.window)
-        if is_text(self.metric, "dtw"):
+        if is_one_of(self.metric, OF_SERIES):
             check_channels(n_features, self.n_channels)
-        elif window is not None:
+        if window is not None and not is_text(self.metric, "dtw"):
             rule = "limits paths under metric='dtw' only"
             raise BadValueError("window", self.window, rule, "leave it out")
 

@@ -67,8 +67,7 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
         trim : float, default 0
             Share of the fitted samples (by weight), below 0.5, that lies farthest from its centre:
             it moves no centre, and has the label -1. So have samples that were not fitted, beyond
-            the same distance. Not for "dtw", "softdtw" and
-            "sbd".
+            the same distance. Not for "dtw", "softdtw" and "sbd".
         n_init : int, default 10 (1 for "dtw" and "softdtw", 3 for "sbd")
             Number of starts; the one with the lowest inertia is kept. Starts that are not given are
             improved by a local search, which moves centres to where they are missing.
@@ -161,10 +160,11 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             chooses among candidates.
         metric : str or callable, default "euclidean"
             Distance: "euclidean", "sqeuclidean", "cityblock", "chebyshev", "canberra",
-            "braycurtis", "hamming", "haversine", "cosine" or "correlation" (as in scikit-learn), or
-            "dtw", which compares profiles after time warping. Or a function of two samples (arrays
-            of shape (n_features,), features in the order of the data, after all steps) that returns
-            their distance: symmetric, 0 or more, and 0 for equal samples.
+            "braycurtis", "hamming", "haversine", "cosine" or "correlation" (as in scikit-learn);
+            "dtw", which compares profiles after time warping; "sbd", which compares their shape at
+            any shift. Or a function of two samples (arrays of shape (n_features,), features in the
+            order of the data, after all steps) that returns their distance: symmetric, 0 or more,
+            and 0 for equal samples.
         n_init : int, default 8
             Number of starts, each among at most 4,096 samples; the best three are continued among
             all.

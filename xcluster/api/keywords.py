@@ -49,6 +49,7 @@ MedoidMetric = (
         "cosine",
         "correlation",
         "dtw",
+        "sbd",
     ]
     | Callable[[Array, Array], float]
 )

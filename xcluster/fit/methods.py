@@ -18,7 +18,7 @@ from xcluster.algorithms.kmeans import KMeans
 from xcluster.algorithms.medoids import KMedoids
 from xcluster.algorithms.mixture import GaussianMixture
 from xcluster.algorithms.parts.directions import METRICS, SHAPES, compares_directions
-from xcluster.algorithms.parts.dissimilarities import check_metric
+from xcluster.algorithms.parts.dissimilarities import OF_SERIES, check_metric
 from xcluster.algorithms.parts.som_grid import check_grid
 from xcluster.algorithms.poisson_mixture import PoissonMixture
 from xcluster.algorithms.shapes import ShapeKMeans
@@ -33,6 +33,7 @@ from xcluster.base.checks import (
     check_number,
     check_seed,
     did_you_mean,
+    is_one_of,
     is_text,
 )
 from xcluster.base.errors import BadTypeError, BadValueError
@@ -328,9 +329,9 @@ def kmeans(layout: Layout, metric: str = "euclidean", trim: float = 0.0) -> Meth
 def kmedoids(layout: Layout, metric: Any = "euclidean") -> Method:
     """Return k-medoids under a metric."""
     check_metric(metric)
-    warps = is_text(metric, "dtw")
-    estimator = KMedoids(metric=metric, n_channels=_channels(layout, metric) if warps else 1)
-    needing = {} if warps else {"window": "metric='dtw'"}
+    of_series = is_one_of(metric, OF_SERIES)
+    estimator = KMedoids(metric=metric, n_channels=_channels(layout, metric) if of_series else 1)
+    needing = {} if is_text(metric, "dtw") else {"window": "metric='dtw'"}
     return Method("kmedoids", estimator, "n_clusters", "medoid_silhouette", needing=needing)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xcluster.algorithms.parts import directions
 from xcluster.algorithms.parts.directions import compares_directions
+from xcluster.algorithms.parts.shape_metrics import ShapeBased
 from xcluster.algorithms.parts.warping_metrics import DynamicTimeWarping
 from xcluster.base.arrays import read_only
 from xcluster.base.checks import blamed, check_choice
@@ -23,9 +24,12 @@ Metric = str | Callable[[Array, Array], float]
 
 METRICS = (
     *("euclidean", "sqeuclidean", "cityblock", "chebyshev", "canberra", "braycurtis"),
-    *("hamming", "haversine", *directions.METRICS, "dtw"),
+    *("hamming", "haversine", *directions.METRICS, "dtw", directions.SHAPES),
 )
-"""Metrics by name; all but "dtw" are those of scikit-learn."""
+"""Metrics by name; all but the last two are those of scikit-learn."""
+
+OF_SERIES = ("dtw", directions.SHAPES)
+"""Metrics of series, which read the order of features."""
 
 TILE = 512
 """Rows and columns of the matrix that are computed at once."""
@@ -54,7 +58,7 @@ class Dissimilarity:
     window : int, optional
         Sakoe-Chiba radius of "dtw".
     n_channels : int, default 1
-        Number of series of a row, for "dtw".
+        Number of series of a row, for "dtw" and "sbd".
     """
 
     metric: Metric
@@ -87,6 +91,9 @@ class Dissimilarity:
         if self.metric == "dtw":
             metric = DynamicTimeWarping(self.n_channels, self.window)
             return metric.distances(metric.costs(X, Y))
+        if self.metric == directions.SHAPES:
+            shapes = ShapeBased(self.n_channels)
+            return shapes.distances(shapes.costs(X, Y))
         if self.metric == "haversine":
             return np.asarray(haversine_distances(X, Y))
         if self.metric == "euclidean":

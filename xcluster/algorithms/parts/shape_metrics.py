@@ -15,7 +15,8 @@ from xcluster.base.parallel import map_rows, map_threads
 
 Array = NDArray[Any]
 
-BLOCK_ROWS = 256
+CELLS = 2**20
+"""Correlations that are computed at once, 8 MB of them."""
 EQUAL = 1e-14
 """Distances below this are rounding: the series have one shape."""
 
@@ -61,7 +62,8 @@ class ShapeBased:
     def _compared(self, X: Array, centers: Array) -> tuple[Array, Array]:
         """Return distances and shifts, each of shape (n_samples, n_clusters)."""
         shapes = self._shapes(centers)
-        parts = map_rows(lambda rows: _nearest_shifts(self._shapes(rows), shapes), X, BLOCK_ROWS)
+        n_rows = max(CELLS // max(2 * shapes.size, 1), 1)
+        parts = map_rows(lambda rows: _nearest_shifts(self._shapes(rows), shapes), X, n_rows)
         away, shifts = (np.concatenate(each) for each in zip(*parts, strict=True))
         return away, shifts
 
