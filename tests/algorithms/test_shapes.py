@@ -79,6 +79,7 @@ def test_a_centre_is_the_leading_direction_of_its_moved_members(fit):
         assert centre.std() == pytest.approx(rows.std(axis=1).mean())
 
 
+@pytest.mark.large  # tslearn compiles for half a minute
 def test_the_objective_is_that_of_tslearn_and_no_worse():
     clustering = pytest.importorskip("tslearn.clustering")
     X = pulses(n=30)[0]  # theirs takes seconds of more
