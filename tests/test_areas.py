@@ -294,6 +294,8 @@ def test_only_samples_need_a_place_to_be_weighed_by_area():
     samples = ds.where(ocean).assign_coords(places).cluster.pixels().weights("area")
     report = samples.kmeans(3).report()
     assert report["area_km2"].sum() == pytest.approx(box(-90, 40, 0, 360), rel=1e-3)
+    land = int((~ocean).sum()) * ds.sizes["rlon"]
+    assert f"{land:,} grid points incomplete, 'a' in {land:,}" in report.attrs["notes"]
     with pytest.raises(ValueError, match="for each sample inside the mask"):
         ds.assign_coords(places).cluster.pixels().weights("area").kmeans(3)
 

@@ -51,7 +51,7 @@ class Block:
     dtype
         Dtype of the rows.
     inside : array of shape (n_points,)
-        Where the mask (if there is one) is True and the weight is above zero.
+        Where the mask (if there is one) is True and the weight is not zero.
     weight : array of shape (n_points,), optional
         Weights of the points.
     keys
@@ -327,7 +327,8 @@ def _as_block(
 def _weighted(block: Block) -> Block:
     """Return the block without points of weight 0; refuse samples whose weight is none.
 
-    Where data are missing, as those of a model over land, areas often are so too.
+    Where data are missing, as those of a model over land, areas often are so too: such points are
+    incomplete whatever their weight.
     """
     weight = block.weight
     if weight is None:
@@ -337,7 +338,7 @@ def _weighted(block: Block) -> Block:
         wrong = weight[replace(block, inside=unsound).complete]
         if len(wrong):
             raise BadValueError("weights", float(wrong[0]), WEIGHT_RULE, WEIGHT_REMEDY)
-    return replace(block, inside=block.inside & ~unsound & (weight > 0))
+    return replace(block, inside=block.inside & (weight != 0))
 
 
 WEIGHT_RULE = "must be finite numbers of at least 0 for each sample inside the mask"
