@@ -197,3 +197,12 @@ def test_shifts_belong_to_shapes_alone():
     fit = shapes_on_a_grid()[0].cluster.profiles("time").kmeans(3)
     with pytest.raises(ValueError, match=r"method='kmeans'.*metric=\"sbd\""):
         _ = fit.shifts
+
+
+@pytest.mark.parametrize("method", ["kmeans", "kmedoids"])
+def test_samples_none_of_which_has_a_shape_are_refused_by_their_length_or_values(method):
+    same = xr.DataArray(np.ones((3, 4, 6)), dims=("y", "x", "time"))
+    with pytest.raises(ValueError, match=r"metric='sbd': .* 12 of 12 samples, whose variables"):
+        getattr(same.cluster.profiles("time"), method)(2, metric="sbd")
+    with pytest.raises(ValueError, match=r"n_features=1: must be at least 2"):
+        getattr(same.isel(time=0).to_dataset(name="a").cluster.pixels(), method)(2, metric="sbd")

@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from xcluster.algorithms.parts.directions import METRICS, SHAPES, undefined
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight
 from xcluster.algorithms.parts.nearest import check_distances
+from xcluster.algorithms.parts.series import check_channels
 from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import check_choice
+from xcluster.base.errors import BadValueError
 from xcluster.base.streaming import Statistics
 
 Array = NDArray[Any]
@@ -64,16 +66,24 @@ class Defined(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the metric is unknown, or defined for no row.
+            If the metric is unknown or defined for no row, or if rows are too short for
+            ``n_channels`` series.
         """
         check_choice("metric", self.metric, (*METRICS, SHAPES))
         X = validate_data(self, X, dtype=FLOATS, ensure_all_finite=False)
         check_weight(sample_weight, X)
+        if self.metric == SHAPES:
+            check_channels(X.shape[1], self.n_channels)
         without = self._undefined(X)
         if without.all():
-            check_distances(self.metric, X)
+            self._refuse(X)
         self.n_empty_ = int(without.sum())
         return self
+
+    def _refuse(self, X: Array) -> None:
+        check_distances(self.metric, X)
+        rule = f"is undefined for {len(X):,} of {len(X):,} samples, whose variables are constant"
+        raise BadValueError("metric", self.metric, rule, 'choose metric="euclidean"')
 
     def transform(self, X: Any) -> Array:
         """Return the rows; NaN those on which the metric is not defined. NaN stays."""
