@@ -366,3 +366,12 @@ def test_rows_with_little_come_near_the_mean():
     latent = Latent(np.zeros(2), np.array([[1.0], [1.0]]), 1.0)
     found = latent.completed(np.array([[3.0, np.nan], [3.0, 3.0]]))
     np.testing.assert_allclose(found.lanes.T, [[3.0, 1.5], [3.0, 3.0]])
+
+
+@MODES
+def test_constants_with_gaps_have_scores_of_zero(mode):
+    X = np.full((40, 4), 3.0)
+    X[::3, 1] = X[1::4, 2] = np.nan
+    fit = GapPCA(1).fit(X)
+    assert fit.converged_
+    assert not fit.transform(X).any()

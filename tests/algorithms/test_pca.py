@@ -235,3 +235,9 @@ def test_the_number_of_threads_changes_no_digit(monkeypatch):
 def test_bad_numbers_of_components_are_named(wine, n, error):
     with pytest.raises(error, match=f"n_components={n}"):
         PCA(n).fit(wine)
+
+
+def test_one_row_with_weight_is_too_few():
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    with pytest.raises(ValueError, match=r"n_samples=1: .* two rows of positive weight"):
+        PCA(1).fit(X, sample_weight=[0, 0, 1, 0, 0])

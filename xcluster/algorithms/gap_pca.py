@@ -333,9 +333,10 @@ class GapPCA(PCA):
         bound = found.log_likelihood / found.known
         if not math.isclose(found.weight, self.weight_sum_):  # other rows than before
             self._bound, self.n_iter_ = -np.inf, 0
-        self.converged_ = bound - self._bound < self.tol
-        self._bound, self.weight_sum_, self.n_iter_ = bound, found.weight, self.n_iter_ + 1
         best = likeliest(found, self.mean_, self._basis, self._n_latent, LEAST_NOISE)
+        vanishes = best.latent.noise <= LEAST_NOISE**2 * self._unit  # constants have no likeliest
+        self.converged_ = vanishes or bound - self._bound < self.tol
+        self._bound, self.weight_sum_, self.n_iter_ = bound, found.weight, self.n_iter_ + 1
         self._take(best.latent)
         self._basis = best.basis
         self._keep(best.axes, best.variance, best.total, found.weight / denominator(sums))

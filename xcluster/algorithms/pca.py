@@ -19,7 +19,7 @@ from xcluster.algorithms.parts.moments import near_mean, pieces
 from xcluster.algorithms.parts.row_moments import Depth, Moments
 from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.checks import warn
-from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError
+from xcluster.base.errors import BadParameterError, BadTypeError, BadValueError, TooFewError
 from xcluster.base.parallel import map_threads, single_threaded_blas
 from xcluster.base.streaming import ArrayBlocks, Statistics
 
@@ -349,4 +349,7 @@ def of_weight(weight: Array, sums: Sums = PLAIN) -> dict[str, Array]:
 
 def denominator(sums: Any) -> float:
     """Return what turns a weighted scatter into an unbiased covariance."""
+    if sums["count"] < 2:
+        rule = "principal components need at least two rows of positive weight"
+        raise TooFewError("n_samples", int(sums["count"]), rule, "give more rows a weight above 0")
     return float(sums["weight"] - sums["squared_weight"] / sums["weight"])
