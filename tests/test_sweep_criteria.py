@@ -59,6 +59,12 @@ def test_each_method_gives_every_criterion_that_it_can(four, method):
     assert all(np.isfinite(several[name]).all() for name in names)
 
 
+def test_one_label_beside_noise_is_one_label(four):
+    names = ["silhouette", "simplified_silhouette", "davies_bouldin"]
+    table = four.cluster.pixels(dim="band").sweep([1, 4], trim=0.1, criteria=names).table
+    assert all(np.isnan(table[name][0]) and np.isfinite(table[name][1]) for name in names)
+
+
 @pytest.mark.parametrize("method", ["kmeans", "hac", "gmm", "fuzzy"])
 @pytest.mark.parametrize("criterion", ["gap", "silhouette", "stability"])
 def test_four_clear_groups_are_found(four, method, criterion):

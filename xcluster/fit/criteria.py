@@ -65,12 +65,18 @@ class FittedRows:
     @property
     def several(self) -> bool:
         """Whether there are at least two labels; most scores need them."""
-        return bool((self.labels != self.labels[0]).any())
+        return has_several(self.labels)
 
     @cached_property
     def memberships(self) -> Array:
         """Memberships of the rows for a soft method, shape (n, n_raw)."""
         return np.asarray(self.estimator.predict_proba(self.X))
+
+
+def has_several(labels: Array) -> bool:
+    """Whether there are at least two labels beside noise."""
+    known = labels[labels >= 0]
+    return bool((known != known[:1]).any())
 
 
 def directional(estimator: Any) -> str:

@@ -25,7 +25,14 @@ from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import each_in_threads, map_threads
 from xcluster.base.progress import bar
 from xcluster.fit import fitting
-from xcluster.fit.criteria import CRITERIA, FittedRows, directional, measure, silhouettes_by
+from xcluster.fit.criteria import (
+    CRITERIA,
+    FittedRows,
+    directional,
+    has_several,
+    measure,
+    silhouettes_by,
+)
 from xcluster.fit.fitting import Fit, Prepared
 from xcluster.fit.methods import Method
 from xcluster.grid.neighbours import connect
@@ -351,7 +358,7 @@ def unheard_warnings() -> Iterator[None]:
 
 
 def _silhouettes(prepared: Prepared, labellings: Sequence[Array], by: Mapping[str, Any]) -> Array:
-    if not any((labels != labels[0]).any() for labels in labellings):
+    if not any(map(has_several, labellings)):
         return np.full(len(labellings), np.nan)
     found = scores.silhouette_scores(prepared.X, labellings, sample_weight=prepared.weight, **by)
     return np.array([each.value for each in found])
