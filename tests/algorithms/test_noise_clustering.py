@@ -135,8 +135,15 @@ def test_what_cannot_be_is_refused_by_name(scene):
         samples.fuzzy(3, kind="noise", delta="far")
     with pytest.raises(BadTypeError, match=r"delta=2\.0: needs kind='noise'"):
         samples.fuzzy(3, delta=2.0)
-    with pytest.raises(BadValueError, match="is not there for kind='probabilistic'"):
+    with pytest.raises(BadValueError, match="cannot be used with kind='probabilistic'"):
         FuzzyCMeans(2, delta=2.0).fit(np.eye(3))
     gaps = scene.where(scene.a > 0).cluster.pixels(missing="keep")
     with pytest.raises(BadValueError, match=r"fuzzy\(kind='noise'\).*default kind"):
         gaps.fuzzy(3, kind="noise")
+
+
+def test_a_distance_of_noise_that_would_be_zero_is_asked_for():
+    X = np.ones((20, 2))
+    with pytest.raises(BadValueError, match=r"delta=None: .*Pass a number, for example delta=1\.0"):
+        FuzzyCMeans(1, kind="noise").fit(X)
+    assert (FuzzyCMeans(1, kind="noise", delta=1.0).fit(X).predict_proba(X) == 1).all()

@@ -202,8 +202,25 @@ def test_a_trim_out_of_range_is_refused(scene, trim):
 def test_what_cannot_be_trimmed_is_refused_by_name(scene):
     with pytest.raises(BadTypeError, match="trim="):
         scene.cluster.pixels().kmeans(3, trim="some")
-    with pytest.raises(BadValueError, match=r"trim=0\.1: is not there for metric='dtw'"):
+    with pytest.raises(BadValueError, match=r"trim=0\.1: cannot be used with metric='dtw'"):
         scene.cluster.pixels().kmeans(3, trim=0.1, metric="dtw")
     gaps = scene.where(scene.a > 0).cluster.pixels(missing="keep")
     with pytest.raises(BadValueError, match=r"kmeans\(trim=0\.1\).*without trim"):
         gaps.kmeans(3, trim=0.1)
+
+
+def test_as_many_clusters_as_rows_that_differ_need_no_start_that_keeps_them_all():
+    X = np.repeat([0.0, 1.0, 2.0, 9.0], [50, 30, 17, 3])[:, None]
+    fit = TrimmedKMeans(4, trim=0.05).fit(X)
+    assert sorted(zip(fit.cluster_centers_[:, 0], fit.counts_, strict=True)) == [
+        (0, 50),
+        (1, 30),
+        (2, 17),
+        (9, 3),
+    ]
+
+
+def test_more_clusters_than_rows_that_are_kept_are_refused_by_the_share():
+    X, init = np.repeat([0.0, 1.0, 9.0], [50, 47, 3])[:, None], [[0.0], [1.0], [1.5]]
+    with pytest.raises(BadValueError, match=r"that trim=0\.05 keeps, and there are 2 .*trim less"):
+        TrimmedKMeans(3, trim=0.05, init=init).fit(X)

@@ -313,7 +313,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
             return
         check_number("delta", self.delta, above=0)
         if not self.leaves_noise:
-            rule = f"is not there for kind={self.kind!r}"
+            rule = f"cannot be used with kind={self.kind!r}"
             raise BadValueError("delta", self.delta, rule, "leave it out, or pass kind='noise'")
 
     def check_memory(self, n_samples: int, n_features: int) -> None:
@@ -348,20 +348,22 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
     def _begin_beside_noise(self, blocks: ArrayBlocks) -> None:
         """Set centres and the distance of noise from rows of which the farthest do not count."""
         sample = _some_rows(blocks, check_random_state(self.random_state))
-        init = "k-means++" if isinstance(self.init, str) else self.init
-        start = TrimmedKMeans(self.n_clusters, trim=FAR, init=init, n_init=self.n_init)
+        start = TrimmedKMeans(self.n_clusters, trim=FAR, init=self.init, n_init=self.n_init)
         start.set_params(random_state=self.random_state, max_iter=START_PASSES)
         start.fit(sample.X, sample_weight=sample.sample_weight)
-        given = isinstance(self.init, str)
-        centers = start.cluster_centers_ if given else np.array(self.init, np.float64)
+        drawn = isinstance(self.init, str)
+        centers = start.cluster_centers_ if drawn else np.array(self.init, np.float64)
         self._begin(centers, None)
         near = sample.take(start.labels_ >= 0)
         self.delta_ = self._mean_distance(near) if self.delta is None else float(self.delta)
 
     def _mean_distance(self, blocks: ArrayBlocks) -> float:
-        """Return the root of the mean squared distance of rows to all centres."""
+        """Return the root of the mean squared distance of rows to all centres, above zero."""
         squares = fuzzy_sums.squared_distances(blocks.X, self.cluster_centers_, None)
         of_rows = np.average(squares.mean(axis=0), weights=blocks.sample_weight)
+        if not of_rows > 0:
+            rule = "cannot follow from the samples, of which at least 95 % are equal"
+            raise BadValueError("delta", None, rule, "pass a number, for example delta=1.0")
         return math.sqrt(float(of_rows))
 
     def _warn_of_outcome(self, settled: bool, equal: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ from xcluster.algorithms.parts.spread import NEARLY, quantiles
 from xcluster.algorithms.parts.sums import PLAIN, Plain, Sums
 from xcluster.algorithms.spherical import SphericalKMeans
 from xcluster.base.checks import check_number
-from xcluster.base.errors import BadValueError
+from xcluster.base.errors import BadValueError, TooFewError
 from xcluster.base.parallel import map_threads, row_blocks
 from xcluster.base.streaming import Statistics
 
@@ -70,6 +71,11 @@ class _Trimming(KMeans):
         super()._check_parameters(n_samples)
         check_trim(self.trim)
 
+    def _too_many(self, available: str) -> TooFewError:
+        rule = f"must be at most the number of distinct rows that trim={self.trim:g} keeps, and "
+        remedy = "ask for fewer clusters, or trim less"
+        return TooFewError("n_clusters", self.n_clusters, f"{rule}there are {available}", remedy)
+
     # ------------------------------------------------------------------------ rows in memory
 
     def _best(self, X: Array, weight: Array | None, frame: Frame) -> tuple[Array, int]:
@@ -91,7 +97,16 @@ class _Trimming(KMeans):
         random = check_random_state(self.random_state)
         starts = [random_rows(X, self.n_clusters, weight, random) for _ in range(self.n_init)]
         starts.append(super()._best(X, weight, frame)[0])
-        runs = map_threads(lambda start: self._concentrated(start, X, weight, FEW_PASSES), starts)
+
+        def from_start(start: Array) -> list[Self]:
+            with suppress(TooFewError):  # another start may keep more rows that differ
+                return [self._concentrated(start, X, weight, FEW_PASSES)]
+            return []
+
+        found: list[list[Self]] = map_threads(from_start, starts)
+        runs = [run for each in found for run in each]
+        if not runs:
+            raise self._too_many("fewer")
         return min(runs, key=lambda run: run.inertia_)
 
     def _searched(self, best: Self, X: Array, weight: Array | None, frame: Frame) -> Self:

@@ -299,7 +299,7 @@ def kmeans(layout: Layout, metric: str = "euclidean", trim: float = 0.0) -> Meth
     check_choice("metric", metric, (*TRIMMED, "dtw", "softdtw", SHAPES))
     trims = check_trim(trim) > 0
     if trims and metric not in TRIMMED:
-        rule = f"is not there for metric={metric!r}"
+        rule = f"cannot be used with metric={metric!r}"
         raise BadValueError("trim", trim, rule, "leave it out, or choose metric='euclidean'")
     needing = {
         name: f"metric={metrics[0]!r}"
