@@ -10,7 +10,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import xcluster
 from xcluster.algorithms import gap_pca
 from xcluster.algorithms.gap_pca import GapPCA, fewest
-from xcluster.algorithms.parts.latent import Latent, patterns
+from xcluster.algorithms.parts.gaps import patterns
+from xcluster.algorithms.parts.latent import Latent
 from xcluster.algorithms.pca import PCA
 from xcluster.base.errors import BadParameterError
 from xcluster.fit import fitting
@@ -375,3 +376,10 @@ def test_constants_with_gaps_have_scores_of_zero(mode):
     fit = GapPCA(1).fit(X)
     assert fit.converged_
     assert not fit.transform(X).any()
+
+
+@MODES
+def test_a_block_without_rows_sums_to_nothing(mode):
+    fit = GapPCA(1).fit(rows(40))
+    sums = fit.partial_statistics(rows(40)[:0]).sums
+    assert not any(np.any(each) for each in sums.values())

@@ -17,6 +17,7 @@ from xcluster.algorithms.parts.gaps import (
     filled,
     has_gaps,
     known_means,
+    patterns,
 )
 from xcluster.algorithms.parts.inputs import FLOATS, check_weight, new_rows, weight_or_ones
 from xcluster.algorithms.parts.latent import (
@@ -26,7 +27,6 @@ from xcluster.algorithms.parts.latent import (
     likeliest,
     of_rows,
     pattern_statistics,
-    patterns,
     placed,
     row_statistics,
     widened,

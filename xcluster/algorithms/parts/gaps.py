@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,35 @@ def known_rows(X: Array) -> Array:
     known = np.ones(len(X), bool)
     known[unknown] = False
     return known
+
+
+def patterns(known: Array) -> tuple[Array, Array]:
+    """Return the different rows of a bool array, and which of them each row is."""
+    order, starts = _sorted(known)
+    number = np.empty(len(known), np.int64)
+    number[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(known))))
+    return known[order[starts]], number
+
+
+def rows_by_pattern(X: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield which features some rows have, and the positions of these rows."""
+    known = ~np.isnan(X)
+    order, starts = _sorted(known)
+    for rows in np.split(order, starts[1:]) if len(X) else ():
+        yield known[rows[0]], rows
+
+
+def _sorted(known: Array) -> tuple[Array, Array]:
+    """Return an order in which equal rows of a bool array follow each other, and where each starts.
+
+    The first rows are those without False.
+    """
+    bits = np.packbits(~known, axis=1)
+    order = np.lexsort(bits.T[::-1])  # byte by byte, which takes a pass over the rows each
+    sorted_bits = bits[order]
+    new = np.ones(len(known), bool)
+    new[1:] = (sorted_bits[1:] != sorted_bits[:-1]).any(axis=1)
+    return order, np.flatnonzero(new)
 
 
 def takes_gaps(estimator: Any) -> bool:

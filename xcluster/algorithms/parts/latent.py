@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from xcluster.algorithms.parts.gaps import patterns, rows_by_pattern
 from xcluster.algorithms.parts.inputs import weight_or_ones
 from xcluster.algorithms.parts.sums import PLAIN, Sums
 from xcluster.base.arrays import Array
@@ -28,17 +29,6 @@ FEWEST = 64
 """Rows worked on at a time, however many features they have."""
 PATTERN = "pattern "
 """In the names of sums, before the features that rows have: a letter per feature, 1 if there."""
-
-
-def patterns(known: Array) -> tuple[Array, Array]:
-    """Return the different rows of a bool array, and which of them each row is."""
-    bits = np.packbits(known, axis=1)
-    words = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
-    words[:, : bits.shape[1]] = bits
-    # Numbers are sorted many times faster than other keys.
-    kind = np.uint64 if words.shape[1] == 8 else np.dtype((np.void, words.shape[1]))
-    _, first, number = np.unique(words.view(kind)[:, 0], return_index=True, return_inverse=True)
-    return known[first], number
 
 
 class Patterns(NamedTuple):
@@ -269,10 +259,8 @@ def pattern_statistics(
     They do not depend on the components, so that one pass over the rows serves all iterations.
     """
     share = np.sqrt(weight_or_ones(weight, len(X)))
-    masks, number = patterns(~np.isnan(X))
-    order, ends = np.argsort(number, kind="stable"), np.cumsum(np.bincount(number))
     found = {}
-    for known, rows in zip(masks, np.split(order, ends[:-1]), strict=True):
+    for known, rows in rows_by_pattern(X):
         lanes = np.ones((known.sum() + 1, len(rows)))
         np.subtract(X[np.ix_(rows, known)].T, origin[known, None], out=lanes[:-1])
         lanes *= share[rows]

@@ -10,7 +10,7 @@ approach", Advances in Neural Information Processing Systems 6 (1994), 120-127.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xcluster.algorithms.parts.covariances import MATRICES, precision_factors
+from xcluster.algorithms.parts.gaps import patterns, rows_by_pattern
 from xcluster.algorithms.parts.gaussians import (
     Components,
     Form,
@@ -104,19 +105,9 @@ class Pattern:
         return regressions
 
 
-def patterns(X: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield which features some rows have, and the positions of these rows."""
-    bits = np.packbits(np.isnan(X), axis=1)
-    order = np.lexsort(bits.T[::-1])  # byte by byte, which takes a pass over the rows each
-    sorted_bits = bits[order]
-    starts = np.flatnonzero((sorted_bits[1:] != sorted_bits[:-1]).any(axis=1)) + 1
-    for rows in np.split(order, starts):
-        yield ~np.isnan(X[rows[0]]), rows
-
-
 def n_patterns(X: Array) -> int:
     """Return how many patterns there are."""
-    return sum(1 for _ in patterns(X))
+    return len(patterns(~np.isnan(X))[0])
 
 
 def statistics_of_patterns(
@@ -141,7 +132,7 @@ def statistics_of_patterns(
     """
     nothing = None if sample_weight is None else sample_weight[:0]
     parts = [statistics(whole, to_shares, X[:0], nothing, sums)]
-    for known, rows in patterns(X):
+    for known, rows in rows_by_pattern(X):
         form = whole if known.all() else pattern_of(known).form
         weight = None if sample_weight is None else sample_weight[rows]
         own = np.ascontiguousarray(X[rows][:, known])
@@ -217,7 +208,7 @@ def by_row_of_patterns(
 ) -> Array:
     """Return what `by_row` does, for rows with gaps."""
     result = np.empty((len(X), *width), dtype)
-    for known, rows in patterns(X):
+    for known, rows in rows_by_pattern(X):
         own = np.ascontiguousarray(X[rows][:, known])
         result[rows] = by_row(pattern_of(known).form, own, width, dtype, measure)
     return result
