@@ -542,3 +542,12 @@ def test_areas_of_labels_of_the_real_ocean_are_sums_of_its_cells():
     np.testing.assert_allclose(fit.report()["area_km2"], exact, rtol=1e-9)
     complete = ds.sel(depth=slice(0, 500)).to_dataarray().notnull().all(["variable", "depth"])
     assert sum(exact) == pytest.approx(float((area * complete).sum()), rel=1e-9)
+
+
+def test_cells_of_a_metre_at_one_longitude_are_no_copies():
+    north, east = np.meshgrid(45 + 1e-5 * np.arange(6), 200 + 1e-5 * np.arange(8), indexing="ij")
+    coords = {name: (("y", "x"), each) for name, each in (("lat", north), ("lon", east))}
+    ds = xr.Dataset(coords=coords)
+    ds.lat.attrs["units"], ds.lon.attrs["units"] = "degrees_north", "degrees_east"
+    exact = box(45 - 5e-6, 45 + 5.5e-5, 0, 8e-5)
+    assert float(cell_areas(dict(ds.coords), ds).sum()) == pytest.approx(exact, rel=1e-3)

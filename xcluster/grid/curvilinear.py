@@ -9,7 +9,7 @@ import xarray as xr
 
 from xcluster.base.arrays import Array
 from xcluster.grid.geography import FULL_CIRCLE
-from xcluster.grid.intervals import DIGITS, HOLE, repeats, within
+from xcluster.grid.intervals import HOLE, repeats, within
 from xcluster.grid.polygons import as_degrees, solid_angles, unit_vectors
 
 GROWTH = 1.1
@@ -53,11 +53,10 @@ def of_stacked(longitude: xr.DataArray, latitude: xr.DataArray) -> xr.DataArray 
 
 def copies(longitude: Array, latitude: Array) -> Array:
     """Return how many cells lie at the place of each cell, as where a tripolar grid is folded."""
-    places = [within(each, FULL_CIRCLE) * 10**DIGITS for each in (longitude, latitude)]
+    places = [within(each, FULL_CIRCLE) for each in (longitude, latitude)]
     known = np.isfinite(places[0] + places[1])
-    east, north = (np.round(each[known]).astype(np.int64) for each in places)
     times = np.ones(known.shape, np.int64)
-    times[known] = repeats(east * 10 ** (DIGITS + 3) + north)
+    times[known] = repeats(*(each[known] for each in places))
     return times
 
 

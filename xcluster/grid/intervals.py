@@ -51,9 +51,8 @@ def repeats(*numbers: Array, period: float | None = None) -> Array:
     key = np.zeros(len(numbers[0]), np.int64)
     for each in numbers:
         distinct, place = np.unique(within(each, period), return_inverse=True)
-        key = key * len(distinct) + place
-    _, place, counts = np.unique(key, return_inverse=True, return_counts=True)
-    return np.asarray(counts[place])
+        _, key = np.unique(key * len(distinct) + place, return_inverse=True)
+    return np.bincount(key)[key]
 
 
 def within(values: Array, period: float | None) -> Array:
