@@ -73,14 +73,14 @@ class Clusterers(Question, Generic[Answer, Swept], ABC):
             improved by a local search, which moves centres to where they are missing.
         max_iter : int, default 300 (50 for "dtw" and "softdtw", 100 for "sbd")
             Maximum number of iterations of one start.
-        tol : float, default 1e-4 (1e-6 for these three)
+        tol : float, default 1e-4 (1e-6 for "dtw", "softdtw" and "sbd")
             A start ends when it changes by less than this (see
             `xcluster.algorithms.kmeans.KMeans`, `xcluster.algorithms.warping.WarpingKMeans` and
             `xcluster.algorithms.shapes.ShapeKMeans`).
         init : {"k-means++", "random"} or array of shape (k, n_features), default "k-means++"
-            Where to start: samples far apart, any samples (not for these three), or these
-            centres, with features in the order of the data. Given centres are iterated and not
-            searched.
+            Where to start: samples far apart, any samples (not for "dtw", "softdtw" and "sbd"), or
+            these centres, with features in the order of the data. Given centres are iterated and
+            not searched.
         window : int, optional
             Sakoe-Chiba radius, for "dtw".
         gamma : float, default 1.0
