@@ -180,7 +180,7 @@ KS = "must be numbers of clusters up to the 2 rows used. Pass smaller ks or rais
         (
             lambda: scores.stability(PAIR, [0, 1], None, resampling="jackknife"),
             "resampling='jackknife'",
-            "must be one of 'bootstrap', 'subsample'. Choose from 'bootstrap', 'subsample'.",
+            "must be one of 'bootstrap', 'subsample'. Pass one of these.",
         ),
         (
             lambda: scores.stability(PAIR, [0, 1], None, fraction=0),

@@ -297,10 +297,10 @@ class HDBSCAN(ClusterMixin, BaseEstimator):
         self.check_memory(*X.shape)
         with blamed("metric", self.metric, METRICS):
             inner = cluster.HDBSCAN(**self.get_params(), copy=True).fit(X)
+            away = nearest_of(X, X, self._n_neighbours, self.metric)[1]
         self.samples_, self.sample_labels_ = X, inner.labels_
         self.labels_, self.probabilities_ = inner.labels_, inner.probabilities_
         self.births_, self.deaths_ = self._reaches(inner._single_linkage_tree_)
-        away = nearest_of(X, X, self._n_neighbours, self.metric)[1]
         self.core_distances_ = away.max(axis=1)
         return self
 

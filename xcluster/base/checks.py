@@ -247,7 +247,8 @@ def check_choice(parameter: str, value: Any, choices: Iterable[Any]) -> Any:
         return value
     one_of = "one of " if len(choices) > 1 else ""
     rule = f"must be {one_of}{', '.join(map(repr, choices))}"
-    raise BadValueError(parameter, value, rule, did_you_mean(value, choices))
+    remedy = "pass one of these" if one_of else f"pass {choices[0]!r}"
+    raise BadValueError(parameter, value, rule, did_you_mean(value, choices, remedy))
 
 
 def _is_same(value: Any, choice: Any) -> bool:
@@ -255,10 +256,11 @@ def _is_same(value: Any, choice: Any) -> bool:
     return value is choice or (type(value) is type(choice) and bool(value == choice))
 
 
-def did_you_mean(value: object, names: Iterable[Hashable]) -> str:
-    """Name the nearest of ``names``, or all of them where none is near."""
+def did_you_mean(value: object, names: Iterable[Hashable], otherwise: str = "") -> str:
+    """Name the nearest of ``names``; where none is near, say ``otherwise``, or all of them."""
     named = {str(name): repr(name) for name in names}
     near = difflib.get_close_matches(str(value), named, n=1, cutoff=0.5)
     if near:
         return f"did you mean {named[near[0]]}?"
-    return f"choose from {', '.join(named.values())}" if named else "there is nothing to choose"
+    every = f"choose from {', '.join(named.values())}" if named else "there is nothing to choose"
+    return otherwise or every
