@@ -362,7 +362,7 @@ class FuzzyCMeans(ClusterMixin, BaseEstimator):
         squares = fuzzy_sums.squared_distances(blocks.X, self.cluster_centers_, None)
         of_rows = np.average(squares.mean(axis=0), weights=blocks.sample_weight)
         if not of_rows > 0:
-            rule = "cannot follow from the samples, of which at least 95 % are equal"
+            rule = f"cannot follow from equal samples (n_samples={len(blocks.X):,} near a centre)"
             raise BadValueError("delta", None, rule, "pass a number, for example delta=1.0")
         return math.sqrt(float(of_rows))
 
