@@ -105,9 +105,8 @@ class ShapeKMeans(SeriesKMeans):
     def shifts(self, X: Any) -> Array:
         """Return by how many points each row lies behind its nearest centre, (n_samples,), int."""
         X = new_rows(self, X, np.float64, order="C")
-        costs = self._metric().costs(X, self.cluster_centers_)
-        shifts = self._metric().shifts(X, self.cluster_centers_)
-        return np.asarray(shifts[np.arange(len(X)), costs.argmin(axis=1)])
+        away, shifts = self._metric().compared(X, self.cluster_centers_)
+        return np.asarray(shifts[np.arange(len(X)), (away**2).argmin(axis=1)])
 
     def _check_parameters(self, n_samples: int, n_features: int) -> None:
         check_choice("metric", self.metric, ("sbd",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -54,7 +55,9 @@ class Partition:
     n_iter: int = 0
 
 
-class SeriesKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
+class SeriesKMeans(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator, ABC
+):
     """k-means of series: greedy k-means++, then labels and centres in turn.
 
     The objective never rises: the fit ends before an iteration that would raise it. A cluster
@@ -121,9 +124,9 @@ class SeriesKMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def check_memory(self, n_samples: int, n_features: int) -> None:
         """Refuse series so long that what the metric needs does not fit in memory."""
 
+    @abstractmethod
     def _metric(self) -> Metric:
         """Return how series are compared."""
-        raise NotImplementedError
 
     def _metric_of_starts(self) -> Metric:
         """Return how series are compared where starts are drawn: with costs of at least 0."""

@@ -35,15 +35,11 @@ class ShapeBased:
 
     def costs(self, X: Array, centers: Array) -> Array:
         """Return squared distances, of shape (n_samples, n_clusters)."""
-        return self._compared(X, centers)[0] ** 2
+        return self.compared(X, centers)[0] ** 2
 
     def distances(self, costs: Array) -> Array:
         """Return the square roots."""
         return np.asarray(np.sqrt(costs))
-
-    def shifts(self, X: Array, centers: Array) -> Array:
-        """Return by how many points rows lie behind centres, of shape (n_samples, n_clusters)."""
-        return self._compared(X, centers)[1]
 
     def barycentres(
         self, X: Array, weight: Array, members: list[Array], centers: Array, max_iter: int
@@ -59,8 +55,11 @@ class ShapeBased:
 
         return np.array(map_threads(of_cluster, range(len(centers))))
 
-    def _compared(self, X: Array, centers: Array) -> tuple[Array, Array]:
-        """Return distances and shifts, each of shape (n_samples, n_clusters)."""
+    def compared(self, X: Array, centers: Array) -> tuple[Array, Array]:
+        """Return distances, and by how many points rows lie behind centres.
+
+        Both are of shape (n_samples, n_clusters).
+        """
         shapes = self._shapes(centers)
         n_rows = max(CELLS // max(2 * shapes.size, 1), 1)
         parts = map_rows(lambda rows: _nearest_shifts(self._shapes(rows), shapes), X, n_rows)
