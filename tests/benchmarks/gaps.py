@@ -1,9 +1,10 @@
 """Samples with gaps: what a pass costs, and how well labels survive them.
 
     python tests/benchmarks/gaps.py [--passes [--rows 20000000] [--coverage 0]]
-        [--ari gmm kmeans [--seeds 3] [--sets minerals ...]]
+        [--components] [--ari gmm kmeans [--seeds 3] [--sets minerals ...]]
 
 --passes: one streamed pass over a Zarr store with 30 % gaps, and over one without, in alternation.
+--components: the cost of principal components of rows of which 30 % of the values are missing.
 --ari: labels of samples that lack 10, 30 and 60 % of their values, at random or in patches as under
 clouds, against what is true: classes of the Salinas-A scene (where it is at hand), simulated
 minerals, and for ocean profiles the labels that the same method gives without gaps.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +30,7 @@ from sklearn.metrics import adjusted_rand_score
 from streaming import least, line, one_pass
 
 import xcluster
+from xcluster.algorithms.gap_pca import GapPCA
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SHARES = (0.1, 0.3, 0.6)
@@ -55,6 +58,43 @@ def passes(n_rows: int, coverage: float) -> None:
                 for name, each in samples.items():
                     found[name].append(one_pass(each, method, k))
             line(f"{method}({k})", least(found["with"]), least(found["without"]), target)
+
+
+# ------------------------------------------------------------------------------------ components
+
+
+def components() -> None:
+    """Print what principal components of rows with gaps cost, in seconds of processor time."""
+    columns = "patterns | components | iterations | fit | one pass | `transform`"
+    print(f"| | {columns} |\n" + "|---" * 7 + "|")
+    for n, p, n_components in ((1_000_000, 7, 3), (20_000, 100, 5)):
+        X = rows_with_gaps(n, p, n_components)
+        GapPCA(n_components).fit(X[:1000])  # compiles
+        print(f"| {n:,} x {p} | {cost(X, n_components)} |", flush=True)
+
+
+def rows_with_gaps(n: int, p: int, n_components: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(n, n_components)) @ rng.normal(size=(n_components, p))
+    X = (hidden + 0.3 * rng.normal(size=(n, p))).astype(np.float32)
+    X[rng.random(X.shape) < GAPS] = np.nan
+    return X[~np.isnan(X).all(axis=1)]
+
+
+def cost(X: np.ndarray, n_components: int) -> str:
+    """Return the cells of one row: what there is to do, and how long it takes."""
+    fitted, fit = used(lambda: GapPCA(n_components).fit(X))
+    one = used(lambda: fitted.partial_statistics(X))[1]
+    told = used(lambda: fitted.transform(X))[1]
+    n_patterns = len(np.unique(np.packbits(np.isnan(X), axis=1), axis=0))
+    counts = f"{n_patterns:,} | {n_components} | {fitted.n_iter_}"
+    return f"{counts} | {fit:.1f} | {one:.2f} | {told:.2f}"
+
+
+def used(function: Callable[[], Any]) -> tuple[Any, float]:
+    """Return a result, and the processor time that it took."""
+    start = time.process_time()
+    return function(), time.process_time() - start
 
 
 # ---------------------------------------------------------------------------------------- labels
@@ -191,6 +231,7 @@ def survey(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passes", action="store_true")
+    parser.add_argument("--components", action="store_true")
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--coverage", type=float, default=0.0)
     parser.add_argument("--ari", nargs="*", choices=METHODS, default=[])
@@ -201,6 +242,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if options.passes:
         passes(options.rows, options.coverage)
+    if options.components:
+        components()
     if options.ari:
         ari(options.ari, options.sets, options.seeds)
 
