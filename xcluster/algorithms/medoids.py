@@ -308,6 +308,11 @@ def _least(distances: Array) -> Array:
     return np.asarray(distances.min(axis=1))
 
 
+def _nearest(distances: Array) -> Array:
+    """Return the label of each row and its distance to that medoid, in two columns."""
+    return np.column_stack([distances.argmin(axis=1), distances.min(axis=1)])
+
+
 def _silhouettes(distances: Array) -> Array:
     a, b = np.partition(distances, 1, axis=1)[:, :2].T
     return np.where(b > 0, 1 - a / np.where(b > 0, b, 1.0), 0.0)
@@ -374,9 +379,11 @@ class _Search:
 
     def _fit(self, estimator: KMedoids) -> None:
         found = [self._searched(sample, estimator) for sample in self.samples]
-        tried = [(self._conclude(estimator, rows), i) for i, (rows, _) in enumerate(found)]
-        rows, estimator.n_iter_ = found[min(tried)[1]]
-        self._conclude(estimator, rows)
+        losses = [self._conclude(estimator, rows) for rows, _ in found]
+        best = losses.index(min(losses))
+        rows, estimator.n_iter_ = found[best]
+        if best < len(found) - 1:  # the last one stands
+            self._conclude(estimator, rows)
         estimator.exact_ = self.exact
 
     def _searched(self, sample: _Sample, estimator: KMedoids) -> tuple[Array, int]:
@@ -397,8 +404,9 @@ class _Search:
         """Set what follows from these rows as medoids; return the loss of all rows."""
         rows = rows[value_order([*self.X[rows].T])]
         estimator.medoid_indices_, estimator.cluster_centers_ = rows, self.X[rows]
-        estimator.labels_ = estimator.predict(self.X)
-        estimator.loss_ = -estimator.score(self.X, sample_weight=self.weight)
+        labels, nearest = estimator._of_blocks(_nearest, self.X).T
+        estimator.labels_ = labels.astype(np.int32)
+        estimator.loss_ = float(self.weight @ np.ascontiguousarray(nearest))
         estimator.counts_ = np.bincount(estimator.labels_, self.weight, estimator.n_clusters)
         return float(estimator.loss_)
 
